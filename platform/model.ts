@@ -1,0 +1,89 @@
+/** The shapes that travel between the platform and the site. The check kit's verdicts have the same shape (server/ joins them). */
+export interface Text {
+  en: string
+  zh: string
+}
+
+export type VerdictState = 'pass' | 'not-yet' | 'waiting'
+
+export interface CriterionVerdict {
+  id: string
+  state: VerdictState
+  points: number
+  maxPoints: number
+  label: Text
+  why: Text
+  expected?: Text
+  observed?: Text
+  hint?: number
+}
+
+export interface TaskVerdict {
+  id: string
+  state: VerdictState
+  points: number
+  maxPoints: number
+  criteria: CriterionVerdict[]
+}
+
+export interface Verdict {
+  time: number
+  points: number
+  maxPoints: number
+  tasks: TaskVerdict[]
+}
+
+export type LeaseState = 'requested' | 'starting' | 'ready' | 'paused' | 'ended'
+
+export interface LeaseView {
+  state: LeaseState
+  engine: string
+  /** While starting: what happens now. */
+  step: string | null
+  /** Why it ended, when it did: 'handed-in' 'ended' 'expired' 'idle' 'failed: ...'. */
+  reason: string | null
+  /** ISO 8601. */
+  expiresAt: string | null
+  extensionsLeft: number
+}
+
+/** The learner's cluster as it is drawn: what stands where and whether it works. */
+export interface ClusterView {
+  /** Cluster ms. */
+  time: number
+  nodes: { name: string; ready: boolean; unschedulable: boolean; controlPlane: boolean }[]
+  pods: PodView[]
+  services: ServiceView[]
+}
+
+export interface PodView {
+  uid: string
+  name: string
+  namespace: string
+  node: string | null
+  /** What kubectl prints under STATUS. */
+  status: string
+  ready: boolean
+  terminating: boolean
+  restarts: number
+  ip: string | null
+  /** Name of the workload it belongs to: Deployment/shop. */
+  owner: string | null
+  containers: { name: string; state: 'waiting' | 'running' | 'terminated'; reason: string | null; ready: boolean; restarts: number }[]
+}
+
+export interface ServiceView {
+  uid: string
+  name: string
+  namespace: string
+  type: string
+  clusterIP: string | null
+  ports: { name: string | null; port: number; targetPort: string }[]
+  endpoints: { ip: string; pod: string | null; ready: boolean; terminating: boolean }[]
+}
+
+export type SandboxEvent =
+  | { type: 'lease'; lease: LeaseView }
+  | { type: 'verdict'; verdict: Verdict }
+  | { type: 'cluster'; view: ClusterView }
+  | { type: 'terminals'; terminals: { id: string; title: string; node: string | null }[] }

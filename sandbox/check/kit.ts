@@ -1,0 +1,198 @@
+/**
+ * What a lab.ts imports. A check is collect + judge: `collect` names what to look at, `judge` is a pure function from
+ * evidence to an outcome. A judge must not throw; a missing object is an outcome. (A judge that throws all the same is
+ * shown to the learner as "waiting" and reported to the operator as a fault of the lab.)
+ */
+import type { ApiRequest, ApiResponse, Capability, ExecResult, ObjectSelector, WatchedObject } from '../engine.ts'
+
+/** A sentence a person sees, in both languages. Plain text; `code` in backticks. */
+export interface Text {
+  en: string
+  zh: string
+}
+
+export interface LabDefinition {
+  slug: string
+  /** Minutes a learner should plan. */
+  minutes: number
+  needs: readonly Capability[]
+  nodes?: number
+  collect: Record<string, Query>
+  provoke?: Record<string, Provocation>
+  tasks: readonly TaskDefinition[]
+}
+
+export interface TaskDefinition {
+  /** t1, t2 ...: its title and hints stand under this name in the front matter of en.mdx and zh.mdx. */
+  id: string
+  criteria: readonly Criterion[]
+}
+
+export interface Criterion {
+  id: string
+  points: number
+  /** What is looked at: "Readiness probe on /ready". */
+  label: Text
+  /** Why it matters, shown while it is not met. */
+  why: Text
+  judge: (evidence: Evidence) => Outcome
+}
+
+export type Outcome =
+  | { state: 'pass'; observed?: Text }
+  | {
+      state: 'not-yet'
+      expected: Text
+      observed: Text /** Index of the hint that fits. */
+      hint?: number /** Of the criterion's points; 0 unless given. */
+      points?: number
+    }
+  /** Nothing wrong so far, but it takes time: judged again at `until` (cluster ms). */
+  | { state: 'waiting'; expected: Text; observed: Text; until?: number }
+
+export type Query =
+  | {
+      kind: 'objects'
+      selector: ObjectSelector
+      /** Also keep every change since the lab started, in evidence.changes. */
+      history?: boolean
+      /** Secrets only: keep the values (they are digests otherwise). */
+      values?: boolean
+    }
+  | {
+      kind: 'command'
+      /** Run in the toolbox (as a hidden process, never in the learner's shell) unless `pod` or `node` is given. */
+      argv: readonly string[]
+      pod?: { namespace: string; name: string; container?: string }
+      node?: string
+      /** Names of object queries whose changes make the command run again. */
+      after: readonly string[]
+    }
+  | {
+      kind: 'access'
+      /** Asked with SubjectAccessReview. */
+      user: string
+      groups?: readonly string[]
+      reviews: readonly AccessReview[]
+      after: readonly string[]
+    }
+
+export interface AccessReview {
+  namespace?: string
+  verb: string
+  group?: string
+  resource: string
+  subresource?: string
+  name?: string
+}
+
+export interface Evidence {
+  /** Cluster ms at which it was collected, and at which the lab started (or was last reset). */
+  time: number
+  startedAt: number
+  objects: Record<string, readonly WatchedObject[]>
+  changes: Record<string, readonly ObjectChange[]>
+  commands: Record<string, ExecResult | undefined>
+  /** In the order of the query's reviews. */
+  access: Record<string, readonly boolean[]>
+  /** undefined: not run (its condition does not hold, or it waits to be asked for). */
+  provoked: Record<string, ProvocationResult | undefined>
+}
+
+export interface ObjectChange {
+  time: number
+  type: 'ADDED' | 'MODIFIED' | 'DELETED'
+  object: WatchedObject
+}
+
+/** A change made to see what happens: on a fork where the engine can, announced and undone on the learner's cluster elsewhere. */
+export interface Provocation {
+  /** What will be done, for the learner: "restarts the rollout of shop and samples its endpoints". */
+  what: Text
+  /** Object queries whose changes make it run again. */
+  after: readonly string[]
+  /** Whether there is anything to provoke yet. Pure. */
+  when: (evidence: Evidence) => boolean
+  /** Does it and returns what was seen (JSON). A throw is kept as a fault in the evidence. */
+  run: (ground: ProvingGround) => Promise<unknown>
+  /** Engines without fork: puts the learner's cluster back as it was. */
+  undo?: (ground: ProvingGround) => Promise<void>
+}
+
+export type ProvocationResult = { ok: true; seen: unknown; at: number } | { ok: false; fault: string; at: number }
+
+export interface ProvingGround {
+  api(request: ApiRequest): Promise<ApiResponse>
+  list(selector: ObjectSelector): Promise<WatchedObject[]>
+  exec(namespace: string, pod: string, argv: readonly string[], options?: { container?: string; timeout?: number }): Promise<ExecResult>
+  now(): Promise<number>
+  /** Lets so many ms of cluster time pass. */
+  wait(ms: number): Promise<void>
+  /** Calls `look` every `every` ms of cluster time for `total` ms, or until it returns true. Resolves with whether it did. */
+  sample(every: number, total: number, look: (time: number) => Promise<boolean | void>): Promise<boolean>
+}
+
+export interface CriterionVerdict {
+  id: string
+  state: Outcome['state']
+  points: number
+  maxPoints: number
+  label: Text
+  why: Text
+  expected?: Text
+  observed?: Text
+  hint?: number
+}
+
+export interface TaskVerdict {
+  id: string
+  /** pass when every criterion passes; waiting when none is not-yet but some wait. */
+  state: Outcome['state']
+  points: number
+  maxPoints: number
+  criteria: CriterionVerdict[]
+}
+
+export interface Verdict {
+  /** Cluster ms. */
+  time: number
+  points: number
+  maxPoints: number
+  tasks: TaskVerdict[]
+}
+
+/** Checks the definition's sums and names (throws with a sentence that says what is wrong) and returns it. */
+export function defineLab(lab: LabDefinition): LabDefinition {
+  const names = new Set<string>()
+  for (const task of lab.tasks)
+    for (const criterion of task.criteria) {
+      const name = `${task.id}/${criterion.id}`
+      if (names.has(name)) throw new Error(`lab ${lab.slug}: two criteria are called ${name}`)
+      if (!(criterion.points > 0)) throw new Error(`lab ${lab.slug}: ${name} has no points`)
+      names.add(name)
+    }
+  const known = new Set(Object.keys(lab.collect))
+  const followers = [...Object.entries(lab.collect), ...Object.entries(lab.provoke ?? {})]
+  for (const [name, follower] of followers)
+    for (const source of 'after' in follower ? follower.after : [])
+      if (!known.has(source)) throw new Error(`lab ${lab.slug}: ${name} follows "${source}", which is not collected`)
+  return lab
+}
+
+/** A criterion met; say what was seen when it teaches something. */
+export function pass(observed?: Text): Outcome {
+  return observed ? { state: 'pass', observed } : { state: 'pass' }
+}
+
+export function notYet(expected: Text, observed: Text, more: { hint?: number; points?: number } = {}): Outcome {
+  return { state: 'not-yet', expected, observed, ...more }
+}
+
+export function waiting(expected: Text, observed: Text, until?: number): Outcome {
+  return until === undefined ? { state: 'waiting', expected, observed } : { state: 'waiting', expected, observed, until }
+}
+
+/** The same text in both languages: a name, a number, a piece of YAML. */
+export function verbatim(text: string): Text {
+  return { en: text, zh: text }
+}

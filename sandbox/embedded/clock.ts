@@ -1,0 +1,195 @@
+/**
+ * The one time source of an embedded cluster. It runs at real time (or a multiple of it), can skip ahead, and can stand
+ * still and be advanced by hand: then every timer that falls due fires in order, and what it set in motion settles,
+ * before the next one, so that a run is the same every time.
+ */
+export interface Clock {
+  /** Cluster time, ms since the epoch. */
+  now(): number
+  setTimeout(callback: () => void, ms: number): Timer
+  /** Resolves after ms of cluster time; rejects with the signal's reason when it aborts first. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>
+}
+
+export interface Timer extends Disposable {
+  cancel(): void
+}
+
+interface Entry {
+  due: number
+  order: number
+  callback: () => void
+  cancelled: boolean
+}
+
+export interface ClusterClockOptions {
+  /** Cluster time at the start, ms since the epoch; real time unless given. */
+  start?: number
+  /** Cluster ms per real ms; 0 stands still until `advance`. */
+  rate?: number
+}
+
+/** Real timers are kept below Node's limit of 2^31 - 1 ms. */
+const longestWait = 2 ** 30
+
+export class ClusterClock implements Clock, Disposable {
+  private readonly heap: Entry[] = []
+  private order = 0
+  private rate: number
+  private clusterOrigin: number
+  private realOrigin = performance.now()
+  private real: NodeJS.Timeout | undefined
+  private disposed = false
+  private advancing = false
+  private inFlight = 0
+
+  constructor(options: ClusterClockOptions = {}) {
+    this.clusterOrigin = options.start ?? Date.now()
+    this.rate = options.rate ?? 1
+  }
+
+  now(): number {
+    if (this.advancing || this.rate === 0) return this.clusterOrigin
+    return this.clusterOrigin + (performance.now() - this.realOrigin) * this.rate
+  }
+
+  setTimeout(callback: () => void, ms: number): Timer {
+    const entry: Entry = { due: this.now() + Math.max(0, ms), order: this.order++, callback, cancelled: false }
+    if (!this.disposed) {
+      this.push(entry)
+      this.arm()
+    }
+    const cancel = () => {
+      entry.cancelled = true
+    }
+    return { cancel, [Symbol.dispose]: cancel }
+  }
+
+  sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) return reject(signal.reason)
+      const timer = this.setTimeout(() => {
+        signal?.removeEventListener('abort', abort)
+        resolve()
+      }, ms)
+      const abort = () => {
+        timer.cancel()
+        reject(signal?.reason)
+      }
+      signal?.addEventListener('abort', abort, { once: true })
+    })
+  }
+
+  /** Work that outlives a few turns of the event loop (a stream, a file) is announced here, so that `advance` waits for it. */
+  async during<T>(work: Promise<T>): Promise<T> {
+    this.inFlight++
+    try {
+      return await work
+    } finally {
+      this.inFlight--
+    }
+  }
+
+  /** Cluster ms per real ms from now on; 0 stands still. */
+  setRate(rate: number): void {
+    this.clusterOrigin = this.now()
+    this.realOrigin = performance.now()
+    this.rate = rate
+    this.arm()
+  }
+
+  /** Moves time forward by ms as fast as the work in it allows. Resolves when all of it has settled. */
+  async advance(ms: number): Promise<void> {
+    if (this.advancing) throw new Error('the clock is already being advanced')
+    const target = this.now() + ms
+    this.clusterOrigin = this.now()
+    this.advancing = true
+    if (this.real) clearTimeout(this.real)
+    this.real = undefined
+    try {
+      await this.settle()
+      for (let next = this.peek(); next && next.due <= target && !this.disposed; next = this.peek()) {
+        this.pop()
+        this.clusterOrigin = Math.max(this.clusterOrigin, next.due)
+        next.callback()
+        await this.settle()
+      }
+      this.clusterOrigin = Math.max(this.clusterOrigin, target)
+    } finally {
+      this.advancing = false
+      this.realOrigin = performance.now()
+      this.arm()
+    }
+  }
+
+  /** Ends the clock: no timer fires any more. */
+  [Symbol.dispose](): void {
+    this.disposed = true
+    this.heap.length = 0
+    if (this.real) clearTimeout(this.real)
+    this.real = undefined
+  }
+
+  private async settle(): Promise<void> {
+    for (let quiet = 0; quiet < 3; ) {
+      await new Promise<void>((resolve) => setImmediate(resolve))
+      quiet = this.inFlight > 0 ? 0 : quiet + 1
+    }
+  }
+
+  private arm(): void {
+    if (this.advancing || this.disposed || this.rate === 0) return
+    const next = this.peek()
+    if (this.real) clearTimeout(this.real)
+    this.real = undefined
+    if (!next) return
+    const wait = Math.min(longestWait, Math.max(0, (next.due - this.now()) / this.rate))
+    this.real = setTimeout(() => this.fire(), wait)
+  }
+
+  private fire(): void {
+    const now = this.now()
+    for (let next = this.peek(); next && next.due <= now; next = this.peek()) {
+      this.pop()
+      next.callback()
+    }
+    this.arm()
+  }
+
+  private peek(): Entry | undefined {
+    while (this.heap[0]?.cancelled) this.pop()
+    return this.heap[0]
+  }
+
+  private push(entry: Entry): void {
+    const { heap } = this
+    let index = heap.push(entry) - 1
+    while (index > 0) {
+      const parent = (index - 1) >> 1
+      if (!before(entry, heap[parent] as Entry)) break
+      heap[index] = heap[parent] as Entry
+      index = parent
+    }
+    heap[index] = entry
+  }
+
+  private pop(): void {
+    const { heap } = this
+    const last = heap.pop() as Entry
+    if (heap.length === 0) return
+    let index = 0
+    for (;;) {
+      let child = 2 * index + 1
+      if (child >= heap.length) break
+      if (child + 1 < heap.length && before(heap[child + 1] as Entry, heap[child] as Entry)) child++
+      if (!before(heap[child] as Entry, last)) break
+      heap[index] = heap[child] as Entry
+      index = child
+    }
+    heap[index] = last
+  }
+}
+
+function before(a: Entry, b: Entry): boolean {
+  return a.due < b.due || (a.due === b.due && a.order < b.order)
+}

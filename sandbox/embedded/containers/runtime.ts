@@ -1,0 +1,142 @@
+import type { PodNetwork } from '../network/network.ts'
+
+/**
+ * The container runtime of a node as the kubelet sees it (what CRI is to a real kubelet), and a running process as
+ * exec, attach and the logs see it. Everything happens in this process: a container is a virtual file system and the
+ * programs that run over it.
+ */
+export interface ContainerRuntime {
+  /** Resolves with the image's identity after the time a pull takes. Rejects with ImageError. `present` tells without pulling. */
+  pull(image: string, signal?: AbortSignal): Promise<Image>
+  present(image: string): Image | undefined
+  /** Creates, does not start. Rejects with ContainerError (reason CreateContainerError, RunContainerError...). */
+  create(spec: ContainerSpec): Promise<Container>
+  /** A directory that outlives containers: emptyDir, a ConfigMap's files, a PVC. */
+  volume(key: string): Volume
+  removeVolume(key: string): void
+  /** Containers that came back from the records after a restart or in a fork, running on as they were. */
+  restored(): readonly Container[]
+}
+
+export interface Image {
+  /** docker.io/library/nginx:1.27 */
+  name: string
+  /** docker.io/library/nginx@sha256:... , made from the name and always the same. */
+  id: string
+  sizeBytes: number
+}
+
+export interface ContainerSpec {
+  /** containerd://<64 hex> without the scheme. */
+  id: string
+  podUID: string
+  podNamespace: string
+  podName: string
+  name: string
+  image: string
+  /** Replaces the image's ENTRYPOINT. */
+  command?: string[]
+  /** Replaces the image's CMD. */
+  args?: string[]
+  env: { name: string; value: string }[]
+  workingDir?: string
+  user?: number
+  readOnlyRootFilesystem?: boolean
+  tty: boolean
+  stdin: boolean
+  mounts: Mount[]
+  memoryLimit?: number
+  cpuLimit?: number
+  network: PodNetwork
+  hostname: string
+}
+
+export interface Mount {
+  mountPath: string
+  subPath?: string
+  readOnly: boolean
+  volume: Volume
+}
+
+/** A tree of files shared by mounts. Paths are relative to it, without a leading slash. */
+export interface Volume {
+  readonly key: string
+  /** Replaces the whole tree at once (a ConfigMap's update); modes are octal numbers. */
+  replace(files: Record<string, { content: Uint8Array; mode: number }>): void
+  read(path: string): Uint8Array | undefined
+  write(path: string, content: Uint8Array, mode?: number): void
+  usedBytes(): number
+}
+
+export type Signal = 'SIGTERM' | 'SIGKILL' | 'SIGINT' | 'SIGHUP' | 'SIGQUIT' | 'SIGUSR1' | 'SIGUSR2' | 'SIGCHLD'
+
+export interface ContainerExit {
+  exitCode: number
+  signal?: Signal
+  /** 'Completed', 'Error' or 'OOMKilled'. */
+  reason: string
+  /** Cluster ms. */
+  finishedAt: number
+}
+
+export interface Container {
+  readonly spec: ContainerSpec
+  state: 'created' | 'running' | 'exited'
+  startedAt?: number
+  exit?: ContainerExit
+  readonly log: ContainerLog
+  /** Rejects with ContainerError when the command cannot be started (no such file: exit 127/128 as runc reports it). */
+  start(): Promise<void>
+  signal(signal: Signal): void
+  onExit(listener: (exit: ContainerExit) => void): Disposable
+  /** Another process in the container. Rejects with ContainerError when it cannot be started. */
+  exec(argv: readonly string[], options: { tty: boolean; stdin: boolean; cols?: number; rows?: number }): Promise<Process>
+  /** The main process's streams. */
+  attach(): Process
+  readFile(path: string): Uint8Array | undefined
+  /** Bytes in use and nanocores over the last seconds. */
+  usage(): { memoryBytes: number; cpuNanoCores: number }
+  /** Frees everything; a running process is killed. */
+  remove(): void
+}
+
+export interface Process {
+  write(data: Uint8Array): void
+  closeStdin(): void
+  resize(cols: number, rows: number): void
+  onOutput(listener: (stream: 'stdout' | 'stderr', data: Uint8Array) => void): Disposable
+  readonly exited: Promise<{ exitCode: number }>
+  kill(signal: Signal): void
+}
+
+export interface LogLine {
+  /** Cluster ms. */
+  time: number
+  stream: 'stdout' | 'stderr'
+  /** With its newline when it has one. */
+  text: string
+}
+
+/** A container's output, line by line, 10 MiB at most (the oldest goes first). */
+export interface ContainerLog {
+  lines(): readonly LogLine[]
+  onLine(listener: (line: LogLine) => void): Disposable
+}
+
+export class ImageError extends Error {
+  readonly reason: 'ErrImagePull' | 'ImagePullBackOff' | 'ErrImageNeverPull' | 'InvalidImageName'
+  constructor(reason: ImageError['reason'], message: string) {
+    super(message)
+    this.reason = reason
+  }
+}
+
+export class ContainerError extends Error {
+  readonly reason: string
+  readonly exitCode: number
+  constructor(reason: string, message: string, exitCode = 128) {
+    super(message)
+    this.reason = reason
+    this.exitCode = exitCode
+  }
+}

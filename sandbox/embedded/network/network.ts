@@ -1,0 +1,85 @@
+/**
+ * The pod network as a model at connection level: who listens where, what a Service address leads to, what a name
+ * resolves to. HTTP is carried as requests where both ends speak it in this process, as bytes otherwise.
+ */
+export interface Network {
+  /** A network namespace with this address. Disposing it closes every listener and connection in it. */
+  attach(pod: PodIdentity): PodNetwork
+  /** The node's own namespace (kubelet probes, NodePorts, host network). */
+  node(name: string): PodNetwork
+}
+
+export interface PodIdentity {
+  uid: string
+  namespace: string
+  name: string
+  node: string
+  ip: string
+  dns: DnsConfig
+  labels(): Record<string, string>
+}
+
+export interface DnsConfig {
+  nameservers: string[]
+  searches: string[]
+  ndots: number
+}
+
+export interface PodNetwork extends Disposable {
+  readonly ip: string
+  readonly dns: DnsConfig
+  /** host '0.0.0.0' or '' is every address, '127.0.0.1' the loopback only. Throws NetworkError EADDRINUSE. */
+  listen(port: number, listener: Listener, host?: string): Disposable
+  /** Any address or name. Rejects with NetworkError (ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH, ENOTFOUND). */
+  connect(host: string, port: number, signal?: AbortSignal): Promise<Connection>
+  /** One HTTP request; the body is whole. Rejects as connect does. */
+  http(host: string, port: number, request: HttpRequest, signal?: AbortSignal): Promise<HttpResponse>
+  /** By the pod's resolv.conf. Rejects with NetworkError ENOTFOUND (NXDOMAIN) or ETIMEDOUT. */
+  resolve(name: string, type?: 'A' | 'AAAA' | 'SRV' | 'PTR' | 'CNAME'): Promise<DnsAnswer[]>
+  /** Open listeners, as `ss -ltn` shows them. */
+  listeners(): { host: string; port: number; protocol: 'tcp' | 'udp' }[]
+}
+
+export type Listener =
+  | { http: (request: HttpRequest, peer: { ip: string; port: number }) => Promise<HttpResponse> }
+  | { accept: (connection: Connection) => void }
+
+export interface HttpRequest {
+  method: string
+  path: string
+  headers: Record<string, string>
+  body: Uint8Array
+}
+
+export interface HttpResponse {
+  status: number
+  headers: Record<string, string>
+  body: Uint8Array
+}
+
+/** One end of a byte stream. */
+export interface Connection extends Disposable {
+  readonly remote: { ip: string; port: number }
+  readonly local: { ip: string; port: number }
+  write(data: Uint8Array): void
+  end(): void
+  onData(listener: (data: Uint8Array) => void): Disposable
+  onEnd(listener: () => void): Disposable
+}
+
+export interface DnsAnswer {
+  name: string
+  type: 'A' | 'AAAA' | 'SRV' | 'PTR' | 'CNAME'
+  ttl: number
+  data: string
+  /** SRV only. */
+  port?: number
+}
+
+export class NetworkError extends Error {
+  readonly code: 'ECONNREFUSED' | 'ETIMEDOUT' | 'EHOSTUNREACH' | 'ENOTFOUND' | 'ECONNRESET' | 'EADDRINUSE'
+  constructor(code: NetworkError['code'], message: string) {
+    super(message)
+    this.code = code
+  }
+}

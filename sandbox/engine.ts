@@ -1,0 +1,175 @@
+/**
+ * The two contracts of everything that runs a learner's cluster. An engine makes sandboxes; a sandbox is one learner's
+ * cluster (or hosts) with the place where their shell runs. Nothing here knows of people, labs or grades.
+ */
+
+export type EngineName = 'embedded' | 'kind' | 'hosts'
+
+export type Capability = 'api' | 'pods' | 'exec' | 'network' | 'node-shell' | 'etcd' | 'cni' | 'hosts' | 'multi-node' | 'fork' | 'terminal'
+
+/** For each capability `true`, or the sentence that says why it is missing ("Docker is not running"). */
+export type Capabilities = Record<Capability, true | string>
+
+export interface SandboxSpec {
+  /** Chosen by the supervisor; unique for ever; safe in a file name. */
+  id: string
+  nodes: number
+  /** Kubernetes manifests (YAML, several documents) applied before the sandbox is ready. */
+  manifests?: string
+  /** A folder whose files are copied into the learner's home before the first shell. */
+  homeFiles?: string
+  /** Cluster seconds per real second. 1 unless the engine has a clock of its own. */
+  clockRate?: number
+  /** Makes names, back-off jitter and addresses repeatable on engines that can. */
+  seed?: number
+}
+
+export interface Progress {
+  step: string
+  /** 0 to 1, when it is known. */
+  fraction?: number
+}
+
+export interface Engine extends AsyncDisposable {
+  readonly name: EngineName
+  capabilities(): Promise<Capabilities>
+  /** Resolves when the cluster is ready for use. On failure nothing is left behind. */
+  create(spec: SandboxSpec, onProgress: (progress: Progress) => void, signal?: AbortSignal): Promise<Sandbox>
+  /** After a restart: finds the sandboxes that still run or can be brought back from what is stored. */
+  adopt(ids: readonly string[]): Promise<Sandbox[]>
+  /** Ends a sandbox and removes everything it left, also when it is only half there. Does nothing for an unknown id. */
+  destroy(id: string): Promise<void>
+}
+
+export interface GroupVersionResource {
+  /** '' for the core group. */
+  group: string
+  version: string
+  /** The plural, as in a URL: 'pods'. */
+  resource: string
+}
+
+export interface ObjectSelector extends GroupVersionResource {
+  namespace?: string
+  name?: string
+  labelSelector?: string
+}
+
+export interface WatchedObject {
+  apiVersion: string
+  kind: string
+  metadata: { name: string; namespace?: string; uid: string; resourceVersion: string; [field: string]: unknown }
+  [field: string]: unknown
+}
+
+export interface WatchEvent {
+  type: 'ADDED' | 'MODIFIED' | 'DELETED'
+  object: WatchedObject
+  /** Cluster time, ms since the epoch. */
+  time: number
+}
+
+export interface ApiRequest {
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+  /** Path and query: /api/v1/namespaces/default/pods?limit=5 */
+  path: string
+  body?: unknown
+  /** For PATCH; application/merge-patch+json unless given. */
+  contentType?: string
+  /** Acts as this user; the cluster's administrator unless given. */
+  as?: { username: string; groups: string[] }
+}
+
+export interface ApiResponse {
+  status: number
+  body: unknown
+}
+
+export interface ExecResult {
+  exitCode: number
+  stdout: string
+  stderr: string
+}
+
+export interface ExecOptions {
+  /** ms; 30 000 unless given. The process group is killed after it and exitCode is 124. */
+  timeout?: number
+  stdin?: string
+  /** Runs on a node instead of in the toolbox. */
+  node?: string
+}
+
+export interface TerminalOptions {
+  cols: number
+  rows: number
+  node?: string
+}
+
+/** A running shell with its pty. Disposing destroys the pty and everything that runs in it. */
+export interface TerminalProcess extends AsyncDisposable {
+  write(data: string): void
+  resize(cols: number, rows: number): void
+  /** Stops and resumes reading from the pty; what the shell writes meanwhile waits in the kernel. */
+  pause(): void
+  resume(): void
+  onData(listener: (data: Uint8Array) => void): Disposable
+  onExit(listener: (exit: { exitCode: number; signal?: number }) => void): Disposable
+}
+
+/** Everything that is in a cluster at one moment, in the form every engine writes and the embedded one can open. */
+export interface Snapshot {
+  format: 1
+  engine: EngineName
+  kubernetesVersion: string
+  /** Cluster time, ms since the epoch. */
+  time: number
+  resourceVersion: string
+  /** All objects of all kinds, as the API would answer them. */
+  objects: WatchedObject[]
+  /** What the embedded engine needs besides objects to go on (containers' files and programs); opaque to others. */
+  runtime?: unknown
+}
+
+export interface Sandbox extends AsyncDisposable {
+  readonly id: string
+  readonly engine: EngineName
+  /** A kubeconfig (YAML) that works inside the toolbox; for the administrator unless a user is given. */
+  kubeconfig(user?: { username: string; groups: string[] }): Promise<string>
+  openTerminal(options: TerminalOptions): Promise<TerminalProcess>
+  /** Runs a command in the toolbox as the learner would. Never rejects for a failing command. */
+  exec(argv: readonly string[], options?: ExecOptions): Promise<ExecResult>
+  /** Runs a command inside a container of a pod. */
+  execInPod(
+    namespace: string,
+    pod: string,
+    argv: readonly string[],
+    options?: { container?: string; timeout?: number },
+  ): Promise<ExecResult>
+  api(request: ApiRequest): Promise<ApiResponse>
+  /** Applies YAML manifests as the administrator (server-side, field manager "labernetes"). */
+  apply(manifests: string): Promise<void>
+  /** First every object that exists (ADDED), then the changes, until the signal aborts. Survives a restart of the cluster's process. */
+  watch(selector: ObjectSelector, onEvent: (event: WatchEvent) => void, signal: AbortSignal): Promise<void>
+  snapshot(): Promise<Snapshot>
+  /** A copy that shares nothing with this one and whose clock stands still until `advance`. */
+  fork?(): Promise<ForkedSandbox>
+  pause(): Promise<void>
+  resume(): Promise<void>
+  /** Cluster time, ms since the epoch. */
+  now(): Promise<number>
+  /** Skips ahead; everything that would have happened meanwhile has happened when it resolves. Engines with a clock only. */
+  advance?(ms: number): Promise<void>
+}
+
+export interface ForkedSandbox extends AsyncDisposable {
+  api(request: ApiRequest): Promise<ApiResponse>
+  execInPod(
+    namespace: string,
+    pod: string,
+    argv: readonly string[],
+    options?: { container?: string; timeout?: number },
+  ): Promise<ExecResult>
+  now(): Promise<number>
+  /** Runs the copy for so many ms of cluster time, as fast as it goes. */
+  advance(ms: number): Promise<void>
+}
