@@ -82,8 +82,15 @@ export interface ServiceView {
   endpoints: { ip: string; pod: string | null; ready: boolean; terminating: boolean }[]
 }
 
+export interface TerminalView {
+  id: string
+  title: string
+  /** null: the toolbox. */
+  node: string | null
+}
+
 export type SandboxEvent =
   | { type: 'lease'; lease: LeaseView }
   | { type: 'verdict'; verdict: Verdict }
   | { type: 'cluster'; view: ClusterView }
-  | { type: 'terminals'; terminals: { id: string; title: string; node: string | null }[] }
+  | { type: 'terminals'; terminals: TerminalView[] }

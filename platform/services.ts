@@ -3,7 +3,7 @@
  * know nothing else of the system. Every method that acts for a person takes that person and authorises (authorise.ts).
  * Methods reject with PlatformError (errors.ts): a code, an HTTP status and a sentence for people.
  */
-import type { ClusterView, LeaseView, SandboxEvent, Text, Verdict } from './model.ts'
+import type { ClusterView, LeaseView, SandboxEvent, TerminalView, Text, Verdict } from './model.ts'
 
 export type Role = 'learner' | 'instructor' | 'admin'
 
@@ -26,7 +26,7 @@ export interface AttemptView {
   verdict: Verdict | null
   /** How many hints of each task were shown: {"t1": 2}. */
   hints: Record<string, number>
-  terminals: { id: string; title: string; node: string | null }[]
+  terminals: TerminalView[]
   nodes: string[]
   startedAt: string
   submission: string | null
