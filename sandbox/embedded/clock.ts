@@ -9,6 +9,8 @@ export interface Clock {
   setTimeout(callback: () => void, ms: number): Timer
   /** Resolves after ms of cluster time; rejects with the signal's reason when it aborts first. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>
+  /** Announces work that outlives a few turns of the event loop (a stream, a queue), so that time stands still until it ends. */
+  during<T>(work: Promise<T>): Promise<T>
 }
 
 export interface Timer extends Disposable {
@@ -80,7 +82,6 @@ export class ClusterClock implements Clock, Disposable {
     })
   }
 
-  /** Work that outlives a few turns of the event loop (a stream, a file) is announced here, so that `advance` waits for it. */
   async during<T>(work: Promise<T>): Promise<T> {
     this.inFlight++
     try {

@@ -1,0 +1,138 @@
+import type { ClusterContext } from '../machinery/context.ts'
+import { resources } from '../machinery/object.ts'
+import type { ReplicaSet, ReplicaSetCondition, ReplicaSetStatus } from '../schema/types/apps.v1.ts'
+import type { Pod } from '../schema/types/core.v1.ts'
+import { semanticEqual } from './equality.ts'
+import { isNamespaceTerminating, messageOf } from './failure.ts'
+import { claim, controllerOf, isControlledBy, keyOf, splitKey, watchPodsOf } from './owner.ts'
+import { availableAt, createPod, deletePod, isPodActive, isPodAvailable, isPodReady, podFromTemplate } from './pod.ts'
+import { rankForDeletion } from './pod-ranking.ts'
+import { WorkQueue } from './queue.ts'
+import { matchesLabels, matchesSelector } from './selector.ts'
+import { timestamp } from './time.ts'
+
+const component = 'replicaset-controller'
+
+/** Most Pods made or deleted in one sync. */
+const burstReplicas = 500
+
+/** Keeps as many Pods of each ReplicaSet as its spec asks for, and its status true. */
+export function startReplicaSet(context: ClusterContext): Disposable {
+  const stack = new DisposableStack()
+  const queue: WorkQueue = stack.use(new WorkQueue(context, (key) => syncReplicaSet(context, queue, key), { name: component }))
+  stack.use(context.cache.watch<ReplicaSet>(resources.replicaSets, ({ object }) => queue.add(keyOf(object))))
+  stack.use(
+    watchPodsOf<ReplicaSet>(
+      context,
+      {
+        resource: resources.replicaSets,
+        kind: 'ReplicaSet',
+        matches: (set, pod) => matchesSelector(set.spec?.selector, pod.metadata.labels),
+      },
+      (set) => queue.add(keyOf(set)),
+    ),
+  )
+  return stack
+}
+
+async function syncReplicaSet(context: ClusterContext, queue: WorkQueue, key: string): Promise<void> {
+  const { namespace, name } = splitKey(key)
+  const set = context.cache.get<ReplicaSet>(resources.replicaSets, name, namespace)
+  if (!set?.spec) return
+  const matches = (pod: Pod) => matchesSelector(set.spec?.selector, pod.metadata.labels)
+  const candidates = context.cache.list<Pod>(resources.pods, namespace).filter((pod) => {
+    return isPodActive(pod) && (isControlledBy(pod, set) || !controllerOf(pod))
+  })
+  const pods = await claim(context, set, resources.pods, candidates, matches)
+  let failure: unknown
+  if (!set.metadata.deletionTimestamp) {
+    try {
+      await manageReplicas(context, set, pods)
+    } catch (error) {
+      failure = error
+    }
+  }
+  const now = context.clock.now()
+  const updated = await updateStatus(context, set, calculateStatus(context, set, pods, failure))
+  if (failure !== undefined) throw failure
+  const minReadySeconds = updated.spec?.minReadySeconds ?? 0
+  if (minReadySeconds > 0 && updated.status?.readyReplicas !== updated.status?.availableReplicas) {
+    const waits = pods.filter((pod) => isPodReady(pod)).map((pod) => availableAt(pod, minReadySeconds) - now)
+    const next = Math.min(...waits.filter((wait) => wait > 0))
+    queue.addAfter(key, Number.isFinite(next) ? next : minReadySeconds * 1000)
+  }
+}
+
+async function manageReplicas(context: ClusterContext, set: ReplicaSet, pods: readonly Pod[]): Promise<void> {
+  const difference = pods.length - (set.spec?.replicas ?? 0)
+  if (difference < 0) {
+    await slowStart(Math.min(-difference, burstReplicas), async () => {
+      try {
+        await createPod(context, component, set, podFromTemplate(set.spec?.template ?? { metadata: {} }, set))
+      } catch (error) {
+        if (!isNamespaceTerminating(error)) throw error
+      }
+    })
+  } else if (difference > 0) {
+    const count = Math.min(difference, burstReplicas)
+    const ranked = count < pods.length ? rankForDeletion(pods, relatedPods(context, set), context.clock.now()) : pods
+    const deletions = ranked.slice(0, count).map((pod) => deletePod(context, component, set, pod.metadata.name ?? ''))
+    const failed = (await Promise.allSettled(deletions)).find((result) => result.status === 'rejected')
+    if (failed) throw failed.reason
+  }
+}
+
+/** Calls work count times in batches of 1, 2, 4...; the first batch with a failure is the last, and throws it. */
+export async function slowStart(count: number, work: () => Promise<void>): Promise<void> {
+  let left = count
+  for (let batch = Math.min(left, 1); batch > 0; batch = Math.min(2 * batch, left)) {
+    const results = await Promise.allSettled(Array.from({ length: batch }, work))
+    const failed = results.find((result) => result.status === 'rejected')
+    if (failed) throw failed.reason
+    left -= batch
+  }
+}
+
+/** Pods of every ReplicaSet that has the same managing controller as this one. */
+function relatedPods(context: ClusterContext, set: ReplicaSet): Pod[] {
+  const owner = controllerOf(set)
+  const sets = owner
+    ? context.cache
+        .list<ReplicaSet>(resources.replicaSets, set.metadata.namespace)
+        .filter((other) => controllerOf(other)?.uid === owner.uid)
+    : [set]
+  return context.cache.list<Pod>(resources.pods, set.metadata.namespace).filter((pod) => {
+    return sets.some((other) => matchesSelector(other.spec?.selector, pod.metadata.labels))
+  })
+}
+
+function calculateStatus(context: ClusterContext, set: ReplicaSet, pods: readonly Pod[], failure: unknown): ReplicaSetStatus {
+  const { replicas = 0, minReadySeconds = 0, template } = set.spec ?? {}
+  const labels = template?.metadata.labels ?? {}
+  const now = context.clock.now()
+  const others = (set.status?.conditions ?? []).filter(({ type }) => type !== 'ReplicaFailure')
+  const old = set.status?.conditions?.find(({ type }) => type === 'ReplicaFailure')
+  const failed: ReplicaSetCondition = {
+    type: 'ReplicaFailure',
+    status: 'True',
+    lastTransitionTime: timestamp(context),
+    reason: pods.length < replicas ? 'FailedCreate' : 'FailedDelete',
+    message: messageOf(failure),
+  }
+  const conditions = failure === undefined ? others : [...others, old ?? failed]
+  return {
+    replicas: pods.length,
+    fullyLabeledReplicas: pods.filter((pod) => matchesLabels(labels, pod.metadata.labels)).length,
+    readyReplicas: pods.filter(isPodReady).length,
+    availableReplicas: pods.filter((pod) => isPodAvailable(pod, minReadySeconds, now)).length,
+    observedGeneration: set.metadata.generation,
+    ...(conditions.length > 0 && { conditions }),
+  }
+}
+
+async function updateStatus(context: ClusterContext, set: ReplicaSet, status: ReplicaSetStatus): Promise<ReplicaSet> {
+  const current = { fullyLabeledReplicas: 0, readyReplicas: 0, availableReplicas: 0, ...set.status }
+  if (set.status && semanticEqual(current, status)) return set
+  // Pods that are made or lost meanwhile do not touch the ReplicaSet itself; only a change of its own makes this a conflict.
+  return await context.client.update<ReplicaSet>(resources.replicaSets, { ...structuredClone(set), status }, { subresource: 'status' })
+}
