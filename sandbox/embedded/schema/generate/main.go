@@ -28,6 +28,7 @@ type Field struct {
 	Inline    bool   `json:"inline,omitempty"`
 	Optional  bool   `json:"optional,omitempty"`
 	Pointer   bool   `json:"pointer,omitempty"`
+	OmitZero  bool   `json:"omitZero,omitempty"`
 }
 
 type output struct {
@@ -132,7 +133,8 @@ func walk(t reflect.Type) {
 		opts := strings.Join(parts[1:], ",")
 		fields = append(fields, Field{Name: parts[0], Number: number, Type: typ, Container: container,
 			Inline:   parts[0] == "" && strings.Contains(opts, "inline"),
-			Optional: strings.Contains(opts, "omitempty") || strings.Contains(opts, "omitzero"), Pointer: f.Type.Kind() == reflect.Ptr})
+			Optional: strings.Contains(opts, "omitempty") || strings.Contains(opts, "omitzero"), Pointer: f.Type.Kind() == reflect.Ptr,
+			OmitZero: strings.Contains(opts, "omitzero")})
 	}
 	out.Types[name] = fields
 }

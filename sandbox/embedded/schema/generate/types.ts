@@ -13,6 +13,7 @@ interface Field {
   inline?: boolean
   optional?: boolean
   pointer?: boolean
+  omitZero?: boolean
 }
 interface Output {
   kinds: Record<string, string>
@@ -50,13 +51,20 @@ rmSync(join(here, '..', 'types'), { recursive: true, force: true })
 mkdirSync(join(here, '..', 'types'))
 for (const [group, names] of groups(output)) writeFileSync(join(here, '..', 'types', `${group}.ts`), typesOf(group, names))
 
-/** { kinds: {"apps/v1/Deployment": type}, types: {type: [[jsonName, number, type, container, inline]]} }. */
+/**
+ * { kinds: {"apps/v1/Deployment": type}, types: {type: [[jsonName, number, type, container, flags]]} }, where flags
+ * are 1 inline, 2 left out of JSON when empty, 4 a pointer in Go, 8 left out even when it is an empty struct.
+ */
 function wireForm({ kinds, types }: Output): object {
   const rows = Object.entries(types).map(([name, fields]) => [
     name,
-    fields.filter((f) => f.number > 0).map((f) => [f.name, f.number, f.type, f.container ?? '', f.inline ? 1 : 0]),
+    fields.filter((f) => f.number > 0).map((f) => [f.name, f.number, f.type, f.container ?? '', flags(f)]),
   ])
   return { kinds, types: Object.fromEntries(rows) }
+}
+
+function flags(field: Field): number {
+  return (field.inline ? 1 : 0) | (field.optional ? 2 : 0) | (field.pointer ? 4 : 0) | (field.omitZero ? 8 : 0)
 }
 
 function groups({ types }: Output): Map<string, string[]> {

@@ -1,0 +1,47 @@
+import type {
+  MutatingWebhookConfiguration,
+  ValidatingAdmissionPolicy,
+  ValidatingAdmissionPolicyBinding,
+  ValidatingWebhookConfiguration,
+} from '../schema/types/admissionregistration.v1.ts'
+import { define } from './define.ts'
+import type { ResourceInfo } from './resource-info.ts'
+
+const group = 'admissionregistration.k8s.io'
+const version = 'v1'
+
+export const admissionregistration: readonly ResourceInfo[] = [
+  define<MutatingWebhookConfiguration>(group, version, {
+    kind: 'MutatingWebhookConfiguration',
+    resource: 'mutatingwebhookconfigurations',
+    categories: ['api-extensions'],
+    namespaced: false,
+    tracksGeneration: true,
+    allowUnconditionalUpdate: false,
+  }),
+  define<ValidatingAdmissionPolicy>(group, version, {
+    kind: 'ValidatingAdmissionPolicy',
+    resource: 'validatingadmissionpolicies',
+    categories: ['api-extensions'],
+    namespaced: false,
+    status: true,
+    tracksGeneration: true,
+    allowUnconditionalUpdate: false,
+  }),
+  define<ValidatingAdmissionPolicyBinding>(group, version, {
+    kind: 'ValidatingAdmissionPolicyBinding',
+    resource: 'validatingadmissionpolicybindings',
+    categories: ['api-extensions'],
+    namespaced: false,
+    tracksGeneration: true,
+    allowUnconditionalUpdate: false,
+  }),
+  define<ValidatingWebhookConfiguration>(group, version, {
+    kind: 'ValidatingWebhookConfiguration',
+    resource: 'validatingwebhookconfigurations',
+    categories: ['api-extensions'],
+    namespaced: false,
+    tracksGeneration: true,
+    allowUnconditionalUpdate: false,
+  }),
+]

@@ -1,0 +1,16 @@
+import type { APIService } from '../schema/types/apiregistration.v1.ts'
+import { define } from './define.ts'
+import type { ResourceInfo } from './resource-info.ts'
+
+const group = 'apiregistration.k8s.io'
+const version = 'v1'
+
+export const apiregistration: readonly ResourceInfo[] = [
+  define<APIService>(group, version, {
+    kind: 'APIService',
+    resource: 'apiservices',
+    categories: ['api-extensions'],
+    namespaced: false,
+    status: true,
+  }),
+]

@@ -1,0 +1,131 @@
+import type { KubeObject } from '../machinery/object.ts'
+import type { FieldError } from './field.ts'
+import { validateObjectMeta, validateObjectMetaUpdate } from './metadata.ts'
+import type { NameRule } from './names.ts'
+import { dnsSubdomain } from './names.ts'
+import type { CreateContext, ResourceInfo, Strategy, SubresourceInfo, Verb } from './resource-info.ts'
+
+export const allVerbs: readonly Verb[] = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch']
+const readAndWrite: readonly Verb[] = ['get', 'patch', 'update']
+
+/** What a kind says of itself; the rest follows from it. */
+export interface Definition<T extends KubeObject> {
+  kind: string
+  resource: string
+  singular?: string
+  shortNames?: readonly string[]
+  categories?: readonly string[]
+  /** False: of the whole cluster. */
+  namespaced?: boolean
+  verbs?: readonly Verb[]
+  /** True adds `/status`: writes to the resource keep the status, writes to the status keep the rest. */
+  status?: boolean
+  subresources?: readonly SubresourceInfo[]
+  storage?: ResourceInfo['storage']
+  conversion?: ResourceInfo['conversion']
+  name?: NameRule
+  default?(object: T): void
+  prepareForCreate?(object: T, context: CreateContext): void
+  prepareForUpdate?(object: T, old: T, context: CreateContext): void
+  prepareForStatusUpdate?(object: T, old: T): void
+  /** What is wrong with the object apart from its metadata; runs on create and on update. */
+  validate?(object: T): FieldError[]
+  /** What is wrong with the change; runs after `validate`. */
+  validateChange?(object: T, old: T): FieldError[]
+  validateStatus?(object: T, old: T): FieldError[]
+  /** Replaces `validate` and `validateChange` on update where upstream's update validation does not repeat create's. */
+  validateUpdate?(object: T, old: T): FieldError[]
+  fieldSelectors?: Record<string, (object: T) => string>
+  warnings?(object: T, old?: T): string[]
+  allowCreateOnUpdate?: boolean
+  allowUnconditionalUpdate?: boolean
+  tracksGeneration?: boolean
+}
+
+/** A definition in `group` and `version` as the API server uses it. */
+export function define<T extends KubeObject>(group: string, version: string, definition: Definition<T>): ResourceInfo {
+  const { kind, resource } = definition
+  const namespaced = definition.namespaced ?? true
+  const status: SubresourceInfo[] = definition.status ? [{ name: 'status', kind, verbs: readAndWrite }] : []
+  return {
+    group,
+    version,
+    kind,
+    listKind: `${kind}List`,
+    resource,
+    singular: definition.singular ?? kind.toLowerCase(),
+    shortNames: definition.shortNames ?? [],
+    categories: definition.categories ?? [],
+    namespaced,
+    verbs: definition.verbs ?? allVerbs,
+    subresources: [...(definition.subresources ?? []), ...status].sort((a, b) => (a.name < b.name ? -1 : 1)),
+    storage: definition.storage ?? { group, version, resource },
+    conversion: definition.conversion,
+    strategy: strategyOf(definition, namespaced),
+  }
+}
+
+export const scale: SubresourceInfo = { name: 'scale', kind: 'Scale', group: 'autoscaling', version: 'v1', verbs: readAndWrite }
+
+export function subresource(name: string, kind: string, ...verbs: Verb[]): SubresourceInfo {
+  return { name, kind, verbs: verbs.length ? verbs : readAndWrite }
+}
+
+function strategyOf<T extends KubeObject>(definition: Definition<T>, namespaced: boolean): Strategy {
+  const rule = definition.name ?? dnsSubdomain
+  const validate = definition.validate ?? (() => [])
+  const validateChange = definition.validateChange ?? (() => [])
+  const strategy = {
+    default: definition.default ?? (() => {}),
+    prepareForCreate(object: T, context: CreateContext) {
+      if (definition.status) clearStatus(object)
+      definition.prepareForCreate?.(object, context)
+    },
+    prepareForUpdate(object: T, old: T, context: CreateContext) {
+      if (definition.status) copyStatus(object, old)
+      definition.prepareForUpdate?.(object, old, context)
+    },
+    prepareForStatusUpdate:
+      definition.prepareForStatusUpdate ??
+      ((object: T, old: T) => {
+        keepAllButStatus(object, old)
+      }),
+    validateCreate: (object: T) => [...validateObjectMeta(object.metadata, namespaced, rule), ...validate(object)],
+    validateUpdate: (object: T, old: T) => [
+      ...validateObjectMetaUpdate(object.metadata, old.metadata),
+      ...(definition.validateUpdate ? definition.validateUpdate(object, old) : [...validate(object), ...validateChange(object, old)]),
+    ],
+    validateStatusUpdate: (object: T, old: T) => [
+      ...validateObjectMetaUpdate(object.metadata, old.metadata),
+      ...(definition.validateStatus?.(object, old) ?? []),
+    ],
+    fieldSelectors: definition.fieldSelectors ?? {},
+    warnings: definition.warnings ?? (() => []),
+    allowCreateOnUpdate: definition.allowCreateOnUpdate ?? false,
+    allowUnconditionalUpdate: definition.allowUnconditionalUpdate ?? true,
+    tracksGeneration: definition.tracksGeneration ?? false,
+  }
+  return strategy as unknown as Strategy
+}
+
+function clearStatus(object: KubeObject & { status?: unknown }): void {
+  object.status = {}
+}
+
+function copyStatus(object: KubeObject & { status?: unknown }, old: KubeObject & { status?: unknown }): void {
+  if (old.status === undefined) delete object.status
+  else object.status = structuredClone(old.status)
+}
+
+function keepAllButStatus(object: KubeObject, old: KubeObject): void {
+  const target = object as unknown as Record<string, unknown>
+  const source = old as unknown as Record<string, unknown>
+  for (const key of Object.keys({ ...target, ...source })) {
+    if (key === 'status' || key === 'metadata' || key === 'apiVersion' || key === 'kind') continue
+    if (source[key] === undefined) delete target[key]
+    else target[key] = structuredClone(source[key])
+  }
+  if (old.metadata.deletionTimestamp !== undefined) return
+  object.metadata.ownerReferences = structuredClone(old.metadata.ownerReferences)
+  if (object.metadata.ownerReferences === undefined) delete object.metadata.ownerReferences
+}

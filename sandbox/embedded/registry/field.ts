@@ -1,0 +1,100 @@
+/** The types of field errors that the API server's answers carry as a cause's `reason`. */
+export type FieldErrorReason =
+  | 'FieldValueNotFound'
+  | 'FieldValueRequired'
+  | 'FieldValueDuplicate'
+  | 'FieldValueInvalid'
+  | 'FieldValueNotSupported'
+  | 'FieldValueForbidden'
+  | 'FieldValueTooLong'
+  | 'FieldValueTooMany'
+  | 'InternalError'
+  | 'FieldValueTypeInvalid'
+
+/**
+ * One thing wrong with an object. `message` is what a Status cause says ('Required value: ...'); the whole line that
+ * people see is `${field}: ${message}`.
+ */
+export interface FieldError {
+  readonly reason: FieldErrorReason
+  readonly field: string
+  readonly message: string
+}
+
+/** A path into an object as errors name it: `spec.containers[0].ports`, `metadata.labels[app]`. */
+export class Path {
+  readonly #text: string
+
+  constructor(text = '') {
+    this.#text = text
+  }
+
+  child(...names: string[]): Path {
+    return new Path([this.#text, ...names].filter((part) => part !== '').join('.'))
+  }
+
+  index(position: number): Path {
+    return new Path(`${this.#text}[${position}]`)
+  }
+
+  key(name: string): Path {
+    return new Path(`${this.#text}[${name}]`)
+  }
+
+  toString(): string {
+    return this.#text === '' ? '<nil>' : this.#text
+  }
+}
+
+export const specPath = new Path('spec')
+export const metadataPath = new Path('metadata')
+
+export function required(path: Path, detail = ''): FieldError {
+  return error('FieldValueRequired', path, 'Required value', detail)
+}
+
+export function invalid(path: Path, value: unknown, detail: string): FieldError {
+  return error('FieldValueInvalid', path, `Invalid value: ${show(value)}`, detail)
+}
+
+export function forbidden(path: Path, detail: string): FieldError {
+  return error('FieldValueForbidden', path, 'Forbidden', detail)
+}
+
+export function duplicate(path: Path, value: unknown): FieldError {
+  return error('FieldValueDuplicate', path, `Duplicate value: ${show(value)}`, '')
+}
+
+export function notFound(path: Path, value: unknown): FieldError {
+  return error('FieldValueNotFound', path, `Not found: ${show(value)}`, '')
+}
+
+/** The supported values are listed in sorted order, as the server does. */
+export function notSupported(path: Path, value: unknown, supported: readonly string[]): FieldError {
+  const list = [...supported].sort().map((text) => JSON.stringify(text))
+  return error(
+    'FieldValueNotSupported',
+    path,
+    `Unsupported value: ${show(value)}`,
+    list.length ? `supported values: ${list.join(', ')}` : '',
+  )
+}
+
+export function tooLong(path: Path, max: number): FieldError {
+  return error('FieldValueTooLong', path, 'Too long', max >= 0 ? `may not be more than ${max} bytes` : 'value is too long')
+}
+
+export function tooMany(path: Path, actual: number, max: number): FieldError {
+  return error('FieldValueTooMany', path, `Too many: ${actual}`, `must have at most ${max} items`)
+}
+
+function error(reason: FieldErrorReason, path: Path, start: string, detail: string): FieldError {
+  return { reason, field: path.toString(), message: detail === '' ? start : `${start}: ${detail}` }
+}
+
+/** A value as Go's field errors print it: strings quoted, numbers bare, objects as JSON. */
+function show(value: unknown): string {
+  if (value === undefined || value === null) return 'null'
+  if (typeof value === 'number' || typeof value === 'boolean') return String(value)
+  return JSON.stringify(value)
+}

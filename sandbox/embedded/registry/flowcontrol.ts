@@ -1,0 +1,23 @@
+import type { FlowSchema, PriorityLevelConfiguration } from '../schema/types/flowcontrol.v1.ts'
+import { define } from './define.ts'
+import type { ResourceInfo } from './resource-info.ts'
+
+const group = 'flowcontrol.apiserver.k8s.io'
+const version = 'v1'
+
+export const flowcontrol: readonly ResourceInfo[] = [
+  define<FlowSchema>(group, version, {
+    kind: 'FlowSchema',
+    resource: 'flowschemas',
+    namespaced: false,
+    status: true,
+    tracksGeneration: true,
+  }),
+  define<PriorityLevelConfiguration>(group, version, {
+    kind: 'PriorityLevelConfiguration',
+    resource: 'prioritylevelconfigurations',
+    namespaced: false,
+    status: true,
+    tracksGeneration: true,
+  }),
+]

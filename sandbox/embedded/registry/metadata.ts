@@ -1,0 +1,147 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { LabelSelector, ObjectMeta, OwnerReference } from '../schema/types/meta.v1.ts'
+import { type FieldError, forbidden, invalid, metadataPath, notSupported, type Path, required, tooLong } from './field.ts'
+import { isDns1123Label, isLabelValue, isQualifiedName, type NameRule } from './names.ts'
+
+const annotationsLimit = 256 * 1024
+const immutable = 'field is immutable'
+
+/** What is wrong with the metadata of a new object, its name already generated. */
+export function validateObjectMeta(meta: ObjectMeta, namespaced: boolean, name: NameRule, path: Path = metadataPath): FieldError[] {
+  const errors: FieldError[] = []
+  const report = (field: string, value: string, messages: string[]) =>
+    errors.push(...messages.map((text) => invalid(path.child(field), value, text)))
+  if (meta.generateName) report('generateName', meta.generateName, name(meta.generateName, true))
+  if (meta.name) report('name', meta.name, name(meta.name))
+  else errors.push(required(path.child('name'), 'name or generateName is required'))
+  if (namespaced) {
+    if (meta.namespace) report('namespace', meta.namespace, isDns1123Label(meta.namespace))
+    else errors.push(required(path.child('namespace')))
+  } else if (meta.namespace) {
+    errors.push(forbidden(path.child('namespace'), 'not allowed on this type'))
+  }
+  return [
+    ...errors,
+    ...validateLabels(meta.labels, path.child('labels')),
+    ...validateAnnotations(meta.annotations, path.child('annotations')),
+    ...validateOwnerReferences(meta.ownerReferences, path.child('ownerReferences')),
+    ...validateFinalizers(meta.finalizers, path.child('finalizers')),
+  ]
+}
+
+/** What is wrong with a change of metadata. */
+export function validateObjectMetaUpdate(meta: ObjectMeta, old: ObjectMeta, path: Path = metadataPath): FieldError[] {
+  const errors: FieldError[] = []
+  if (old.deletionTimestamp) {
+    const added = (meta.finalizers ?? []).filter((name) => !(old.finalizers ?? []).includes(name)).sort()
+    if (added.length > 0) {
+      const list = `[]string{${added.map((name) => JSON.stringify(name)).join(', ')}}`
+      errors.push(
+        forbidden(path.child('finalizers'), `no new finalizers can be added if the object is being deleted, found new finalizers ${list}`),
+      )
+    }
+  }
+  if (!meta.resourceVersion) errors.push(invalid(path.child('resourceVersion'), '', 'must be specified for an update'))
+  const kept = ['name', 'namespace', 'uid', 'creationTimestamp', 'deletionTimestamp', 'deletionGracePeriodSeconds'] as const
+  for (const field of kept) errors.push(...validateImmutable(meta[field], old[field], path.child(field)))
+  return [
+    ...errors,
+    ...validateLabels(meta.labels, path.child('labels')),
+    ...validateAnnotations(meta.annotations, path.child('annotations')),
+    ...validateOwnerReferences(meta.ownerReferences, path.child('ownerReferences')),
+  ]
+}
+
+export function validateImmutable(value: unknown, old: unknown, path: Path): FieldError[] {
+  return isDeepStrictEqual(value ?? undefined, old ?? undefined) ? [] : [invalid(path, value, immutable)]
+}
+
+export function validateLabels(labels: Record<string, string> | undefined, path: Path): FieldError[] {
+  return Object.entries(labels ?? {}).flatMap(([key, value]) => [
+    ...isQualifiedName(key).map((text) => invalid(path, key, text)),
+    ...isLabelValue(value).map((text) => invalid(path, value, text)),
+  ])
+}
+
+export function validateAnnotations(annotations: Record<string, string> | undefined, path: Path): FieldError[] {
+  const entries = Object.entries(annotations ?? {})
+  const errors = entries.flatMap(([key]) => isQualifiedName(key.toLowerCase()).map((text) => invalid(path, key, text)))
+  const size = entries.reduce((sum, [key, value]) => sum + Buffer.byteLength(key) + Buffer.byteLength(value), 0)
+  return size > annotationsLimit ? [...errors, tooLong(path, annotationsLimit)] : errors
+}
+
+/** The rules of a LabelSelector that selects objects. */
+export function validateLabelSelector(selector: LabelSelector | undefined, path: Path): FieldError[] {
+  if (!selector) return []
+  const errors = validateLabels(selector.matchLabels, path.child('matchLabels'))
+  for (const [index, requirement] of (selector.matchExpressions ?? []).entries()) {
+    const at = path.child('matchExpressions').index(index)
+    const count = requirement.values?.length ?? 0
+    if (requirement.operator === 'In' || requirement.operator === 'NotIn') {
+      if (count === 0) errors.push(required(at.child('values'), "must be specified when `operator` is 'In' or 'NotIn'"))
+    } else if (requirement.operator === 'Exists' || requirement.operator === 'DoesNotExist') {
+      if (count > 0) errors.push(forbidden(at.child('values'), "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"))
+    } else {
+      errors.push(invalid(at.child('operator'), requirement.operator ?? '', 'not a valid selector operator'))
+    }
+    errors.push(...isQualifiedName(requirement.key ?? '').map((text) => invalid(at.child('key'), requirement.key ?? '', text)))
+    for (const [position, value] of (requirement.values ?? []).entries()) {
+      errors.push(...isLabelValue(value).map((text) => invalid(at.child('values').index(position), value, text)))
+    }
+  }
+  return errors
+}
+
+/** Whether labels are what a selector asks for; an absent selector selects nothing, an empty one everything. */
+export function selectorMatches(selector: LabelSelector | undefined, labels: Record<string, string> = {}): boolean {
+  if (!selector) return false
+  if (Object.entries(selector.matchLabels ?? {}).some(([key, value]) => labels[key] !== value)) return false
+  return (selector.matchExpressions ?? []).every(({ key, operator, values = [] }) => {
+    const value = labels[key]
+    if (operator === 'In') return value !== undefined && values.includes(value)
+    if (operator === 'NotIn') return value === undefined || !values.includes(value)
+    return operator === 'Exists' ? value !== undefined : value === undefined
+  })
+}
+
+/** One of the values, when the field is set at all. */
+export function validateEnum(value: string | undefined, supported: readonly string[], path: Path): FieldError[] {
+  return value === undefined || supported.includes(value) ? [] : [notSupported(path, value, supported)]
+}
+
+export function validateNonnegative(value: number | undefined, path: Path): FieldError[] {
+  return (value ?? 0) < 0 ? [invalid(path, value, 'must be greater than or equal to 0')] : []
+}
+
+function validateOwnerReferences(references: OwnerReference[] | undefined, path: Path): FieldError[] {
+  const errors: FieldError[] = []
+  let controller = ''
+  for (const reference of references ?? []) {
+    if (!reference.apiVersion) errors.push(invalid(path.child('apiVersion'), '', 'version must not be empty'))
+    for (const field of ['kind', 'name', 'uid'] as const) {
+      if (!reference[field]) errors.push(invalid(path.child(field), '', 'must not be empty'))
+    }
+    if (!reference.controller) continue
+    const name = `${reference.kind}/${reference.name}`
+    if (controller === '') controller = name
+    else {
+      errors.push(
+        invalid(
+          path,
+          references,
+          `Only one reference can have Controller set to true. Found "true" in references for ${controller} and ${name}`,
+        ),
+      )
+    }
+  }
+  return errors
+}
+
+function validateFinalizers(finalizers: string[] | undefined, path: Path): FieldError[] {
+  const names = finalizers ?? []
+  const errors = names.flatMap((name) => isQualifiedName(name).map((text) => invalid(path, name, text)))
+  if (names.includes('orphan') && names.includes('foregroundDeletion')) {
+    errors.push(invalid(path, names, 'finalizer orphan and foregroundDeletion cannot be both set'))
+  }
+  return errors
+}

@@ -1,0 +1,17 @@
+import type { PodDisruptionBudget } from '../schema/types/policy.v1.ts'
+import { define } from './define.ts'
+import type { ResourceInfo } from './resource-info.ts'
+
+const group = 'policy'
+const version = 'v1'
+
+export const policy: readonly ResourceInfo[] = [
+  define<PodDisruptionBudget>(group, version, {
+    kind: 'PodDisruptionBudget',
+    resource: 'poddisruptionbudgets',
+    shortNames: ['pdb'],
+    status: true,
+    tracksGeneration: true,
+    allowUnconditionalUpdate: false,
+  }),
+]

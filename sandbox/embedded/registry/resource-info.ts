@@ -1,0 +1,79 @@
+import type { KubeObject } from '../machinery/object.ts'
+import type { FieldError } from './field.ts'
+
+export type Verb = 'create' | 'delete' | 'deletecollection' | 'get' | 'list' | 'patch' | 'update' | 'watch'
+
+export interface GroupVersionKind {
+  readonly group: string
+  readonly version: string
+  readonly kind: string
+}
+
+/** One `resource/name` of discovery. `kind` is that of the body; group and version are given when they are not the parent's. */
+export interface SubresourceInfo {
+  readonly name: string
+  readonly kind: string
+  readonly group?: string
+  readonly version?: string
+  readonly verbs: readonly Verb[]
+}
+
+/** One kind served at one group and version, with what the API server must know about it. */
+export interface ResourceInfo {
+  readonly group: string
+  readonly version: string
+  readonly kind: string
+  readonly listKind: string
+  readonly resource: string
+  readonly singular: string
+  readonly shortNames: readonly string[]
+  readonly categories: readonly string[]
+  readonly namespaced: boolean
+  readonly verbs: readonly Verb[]
+  readonly subresources: readonly SubresourceInfo[]
+  /** Where the object lies in the store; another ResourceInfo's group, version and resource when that one stores it. */
+  readonly storage: { readonly group: string; readonly version: string; readonly resource: string }
+  /** Between this version and the stored one; absent when they are the same. Neither changes its argument. */
+  readonly conversion?: { toStorage(object: KubeObject): KubeObject; fromStorage(object: KubeObject): KubeObject }
+  readonly strategy: Strategy
+}
+
+/** Service addresses and node ports that the API server gives out. */
+export interface Allocator {
+  /** A free address of the service range, or `wanted` when it is free; throws AllocationError. */
+  clusterIP(wanted?: string): string
+  /** A free node port, or `wanted` when it is free; throws AllocationError. */
+  nodePort(wanted?: number): number
+}
+
+export interface CreateContext {
+  readonly allocator: Allocator
+  /** RFC 3339 now, from the cluster's clock. */
+  readonly now: string
+  readonly user?: { readonly username: string; readonly uid?: string; readonly groups: readonly string[] }
+}
+
+/**
+ * A kind's rules. `default`, `prepareForCreate` and `prepareForUpdate` change their first argument, which is the caller's
+ * own copy; everything else only reads. Objects have the shape of their Go type (see schema/decode.ts), nothing more.
+ */
+export interface Strategy {
+  default(object: KubeObject): void
+  prepareForCreate(object: KubeObject, context: CreateContext): void
+  /** Of a write to the resource itself: keeps the old status, fills what clients may leave out. */
+  prepareForUpdate(object: KubeObject, old: KubeObject, context: CreateContext): void
+  /** Of a write to `/status`: keeps everything but the status. */
+  prepareForStatusUpdate(object: KubeObject, old: KubeObject): void
+  validateCreate(object: KubeObject): FieldError[]
+  validateUpdate(object: KubeObject, old: KubeObject): FieldError[]
+  validateStatusUpdate(object: KubeObject, old: KubeObject): FieldError[]
+  /** Field selectors beside metadata.name and metadata.namespace. */
+  readonly fieldSelectors: Readonly<Record<string, (object: KubeObject) => string>>
+  warnings(object: KubeObject, old?: KubeObject): string[]
+  /** PUT to a name that does not exist makes it (Lease, Event, Endpoints and a few more). */
+  readonly allowCreateOnUpdate: boolean
+  /** An update without resourceVersion is accepted. */
+  readonly allowUnconditionalUpdate: boolean
+  /** metadata.generation is kept, and raised when something beside metadata and status changes. */
+  readonly tracksGeneration: boolean
+}

@@ -1,0 +1,43 @@
+import type {
+  CSIDriver,
+  CSINode,
+  CSIStorageCapacity,
+  StorageClass,
+  VolumeAttachment,
+  VolumeAttributesClass,
+} from '../schema/types/storage.v1.ts'
+import { define } from './define.ts'
+import type { ResourceInfo } from './resource-info.ts'
+
+const group = 'storage.k8s.io'
+const version = 'v1'
+
+export const storage: readonly ResourceInfo[] = [
+  define<CSIDriver>(group, version, {
+    kind: 'CSIDriver',
+    resource: 'csidrivers',
+    namespaced: false,
+    tracksGeneration: true,
+    allowUnconditionalUpdate: false,
+  }),
+  define<CSINode>(group, version, { kind: 'CSINode', resource: 'csinodes', namespaced: false, allowUnconditionalUpdate: false }),
+  define<CSIStorageCapacity>(group, version, {
+    kind: 'CSIStorageCapacity',
+    resource: 'csistoragecapacities',
+    allowUnconditionalUpdate: false,
+  }),
+  define<StorageClass>(group, version, { kind: 'StorageClass', resource: 'storageclasses', shortNames: ['sc'], namespaced: false }),
+  define<VolumeAttachment>(group, version, {
+    kind: 'VolumeAttachment',
+    resource: 'volumeattachments',
+    namespaced: false,
+    status: true,
+    allowUnconditionalUpdate: false,
+  }),
+  define<VolumeAttributesClass>(group, version, {
+    kind: 'VolumeAttributesClass',
+    resource: 'volumeattributesclasses',
+    shortNames: ['vac'],
+    namespaced: false,
+  }),
+]
