@@ -1,0 +1,277 @@
+import { createHash, createPrivateKey, generateKeyPairSync, type KeyObject, randomBytes, sign, X509Certificate } from 'node:crypto'
+import type { Clock } from '../clock.ts'
+import type { Records } from '../machinery/context.ts'
+import { der, parseDer, pemEncode } from './der.ts'
+
+/** A PEM certificate and its PEM (PKCS #8) private key. */
+export interface KeyPair {
+  certificate: string
+  key: string
+}
+
+export interface ClientIdentity {
+  /** Becomes the common name. */
+  username: string
+  /** Become the organisations. */
+  groups: string[]
+  /** Seconds that the certificate is good for; a year unless given. */
+  ttl?: number
+}
+
+export interface Subject {
+  commonName: string
+  organizations?: string[]
+}
+
+export type KeyUsage = 'server auth' | 'client auth'
+
+export interface SigningRequest {
+  subject: Subject
+  /** SubjectPublicKeyInfo in DER. */
+  publicKey: Buffer
+  /** ms since the epoch. */
+  notBefore: number
+  notAfter: number
+  extendedUsages: KeyUsage[]
+  digitalSignature?: boolean
+  keyEncipherment?: boolean
+  dnsNames?: string[]
+  ipAddresses?: string[]
+}
+
+/**
+ * Who a cluster is: its certificate authority, its API server's certificate and the key that signs ServiceAccount
+ * tokens. Keys are made when first asked for and kept in the cluster's records, so that a restarted cluster or a fork
+ * of it is the same one to its clients.
+ */
+export class ClusterIdentity {
+  private readonly records: Records
+  private readonly clock: Clock
+  private readonly loaded = new Map<string, { certificate: string; key: KeyObject; x509: X509Certificate }>()
+  private tokenKey: KeyObject | undefined
+
+  constructor(records: Records, clock: Clock) {
+    this.records = records
+    this.clock = clock
+  }
+
+  /** The cluster CA's certificate, PEM. */
+  get caCertificate(): string {
+    return this.authority().certificate
+  }
+
+  /** For verifying what the CA has signed. */
+  get ca(): X509Certificate {
+    return this.authority().x509
+  }
+
+  /** What the API server shows at TLS. Good for as long as the CA, so that a clock that skips ahead does not end it. */
+  server(): KeyPair {
+    const stored = this.records.get<KeyPair>(serverRecord)
+    if (stored) return stored
+    const { x509 } = this.authority()
+    const pair = this.issue({
+      subject: { commonName: 'kube-apiserver' },
+      notBefore: Date.parse(x509.validFrom),
+      notAfter: Date.parse(x509.validTo),
+      extendedUsages: ['server auth'],
+      keyEncipherment: true,
+      dnsNames: serverNames,
+      ipAddresses: ['10.96.0.1', '127.0.0.1'],
+    })
+    this.records.put(serverRecord, pair)
+    return pair
+  }
+
+  /** A new client certificate with its key. Nothing of it is kept. */
+  client(identity: ClientIdentity): KeyPair {
+    return this.issue({
+      subject: { commonName: identity.username, organizations: identity.groups },
+      notBefore: Date.parse(this.authority().x509.validFrom),
+      notAfter: this.clock.now() + (identity.ttl ?? 365 * 86_400) * 1000,
+      extendedUsages: ['client auth'],
+      keyEncipherment: true,
+    })
+  }
+
+  /** Signs a certificate, PEM, that ends no later than the CA. */
+  sign(request: SigningRequest): string {
+    const { key, x509 } = this.authority()
+    const notAfter = Math.min(request.notAfter, Date.parse(x509.validTo))
+    const extensions = [
+      keyUsage(request.digitalSignature ?? true, request.keyEncipherment ?? false, false),
+      extension(
+        oid.extendedKeyUsage,
+        false,
+        der.sequence(...request.extendedUsages.map((usage) => der.objectIdentifier(usageOids[usage]))),
+      ),
+      extension(oid.basicConstraints, true, der.sequence()),
+      extension(oid.authorityKeyIdentifier, false, der.sequence(der.implicit(0, keyIdentifier(publicKeyOf(x509))))),
+    ]
+    if (request.dnsNames?.length || request.ipAddresses?.length) {
+      extensions.push(extension(oid.subjectAlternativeName, false, alternativeNames(request)))
+    }
+    return certificate({ ...request, notAfter, issuer: { commonName: caName }, extensions }, key)
+  }
+
+  /** The ECDSA P-256 key of ServiceAccount tokens. */
+  serviceAccountKey(): KeyObject {
+    if (this.tokenKey) return this.tokenKey
+    const stored = this.records.get<string>(serviceAccountRecord)
+    this.tokenKey = stored ? createPrivateKey(stored) : newKey().privateKey
+    if (!stored) this.records.put(serviceAccountRecord, keyPem(this.tokenKey))
+    return this.tokenKey
+  }
+
+  private issue(request: Omit<SigningRequest, 'publicKey'>): KeyPair {
+    const { privateKey, publicKey } = newKey()
+    return { certificate: this.sign({ ...request, publicKey }), key: keyPem(privateKey) }
+  }
+
+  private authority() {
+    const known = this.loaded.get(caRecord)
+    if (known) return known
+    const stored = this.records.get<KeyPair>(caRecord) ?? this.createAuthority()
+    const authority = {
+      certificate: stored.certificate,
+      key: createPrivateKey(stored.key),
+      x509: new X509Certificate(stored.certificate),
+    }
+    this.loaded.set(caRecord, authority)
+    return authority
+  }
+
+  private createAuthority(): KeyPair {
+    const { privateKey, publicKey } = newKey()
+    const now = Math.floor(this.clock.now() / 1000) * 1000
+    const pair = {
+      certificate: certificate(
+        {
+          subject: { commonName: caName },
+          issuer: { commonName: caName },
+          publicKey,
+          notBefore: now - backdate,
+          notAfter: now - backdate + 10 * 365 * 86_400_000,
+          extensions: [
+            keyUsage(true, true, true),
+            extension(oid.basicConstraints, true, der.sequence(der.boolean(true))),
+            extension(oid.subjectKeyIdentifier, false, der.octetString(keyIdentifier(publicKey))),
+            extension(oid.subjectAlternativeName, false, alternativeNames({ dnsNames: [caName] })),
+          ],
+        },
+        privateKey,
+      ),
+      key: keyPem(privateKey),
+    }
+    this.records.put(caRecord, pair)
+    return pair
+  }
+}
+
+/** An X.501 name in DER: organisations first, then the common name, as Go's crypto/x509 writes it. */
+export function distinguishedName(subject: Subject): Buffer {
+  const attribute = (type: string, value: string) => der.sequence(der.objectIdentifier(type), der.utf8String(value))
+  const names: Uint8Array[] = []
+  if (subject.organizations?.length) names.push(der.set(...subject.organizations.map((name) => attribute(oid.organization, name))))
+  if (subject.commonName) names.push(der.set(attribute(oid.commonName, subject.commonName)))
+  return der.sequence(...names)
+}
+
+export const oid = {
+  commonName: '2.5.4.3',
+  organization: '2.5.4.10',
+  subjectKeyIdentifier: '2.5.29.14',
+  keyUsage: '2.5.29.15',
+  subjectAlternativeName: '2.5.29.17',
+  basicConstraints: '2.5.29.19',
+  authorityKeyIdentifier: '2.5.29.35',
+  extendedKeyUsage: '2.5.29.37',
+  extensionRequest: '1.2.840.113549.1.9.14',
+  ecdsaWithSha256: '1.2.840.10045.4.3.2',
+}
+
+export const usageOids: Record<KeyUsage, string> = {
+  'server auth': '1.3.6.1.5.5.7.3.1',
+  'client auth': '1.3.6.1.5.5.7.3.2',
+}
+
+const caName = 'kubernetes'
+const caRecord = 'auth/ca'
+const serverRecord = 'auth/server'
+const serviceAccountRecord = 'auth/service-account-key'
+const serverNames = ['kubernetes', 'kubernetes.default', 'kubernetes.default.svc', 'kubernetes.default.svc.cluster.local', 'localhost']
+/** Clients' clocks may lag a little. */
+const backdate = 5 * 60_000
+
+interface Certificate {
+  subject: Subject
+  issuer: Subject
+  publicKey: Buffer
+  notBefore: number
+  notAfter: number
+  extensions: Uint8Array[]
+}
+
+function certificate(fields: Certificate, key: KeyObject): string {
+  const algorithm = der.sequence(der.objectIdentifier(oid.ecdsaWithSha256))
+  const serial = randomBytes(16)
+  serial[0] = ((serial[0] as number) & 0x7f) | 0x40
+  const body = der.sequence(
+    der.explicit(0, der.integer(Uint8Array.of(2))),
+    der.integer(serial),
+    algorithm,
+    distinguishedName(fields.issuer),
+    der.sequence(der.time(fields.notBefore), der.time(fields.notAfter)),
+    distinguishedName(fields.subject),
+    fields.publicKey,
+    der.explicit(3, der.sequence(...fields.extensions)),
+  )
+  return pemEncode('CERTIFICATE', der.sequence(body, algorithm, der.bitString(sign('sha256', body, key))))
+}
+
+function extension(id: string, critical: boolean, value: Uint8Array): Buffer {
+  const parts: Uint8Array[] = [der.objectIdentifier(id)]
+  if (critical) parts.push(der.boolean(true))
+  return der.sequence(...parts, der.octetString(value))
+}
+
+function keyUsage(digitalSignature: boolean, keyEncipherment: boolean, signsCertificates: boolean): Buffer {
+  const bits = (digitalSignature ? 0x80 : 0) | (keyEncipherment ? 0x20 : 0) | (signsCertificates ? 0x04 : 0)
+  const unused = signsCertificates ? 2 : keyEncipherment ? 5 : 7
+  return extension(oid.keyUsage, true, der.bitString(Uint8Array.of(bits), unused))
+}
+
+function alternativeNames(names: { dnsNames?: string[]; ipAddresses?: string[] }): Buffer {
+  return der.sequence(
+    ...(names.dnsNames ?? []).map((name) => der.implicit(2, Buffer.from(name))),
+    ...(names.ipAddresses ?? []).map((address) => der.implicit(7, addressBytes(address))),
+  )
+}
+
+function addressBytes(address: string): Uint8Array {
+  if (!address.includes(':')) return Uint8Array.from(address.split('.').map(Number))
+  const [head = '', tail] = address.split('::')
+  const left = head ? head.split(':') : []
+  const right = tail ? tail.split(':') : []
+  const groups = tail === undefined ? left : [...left, ...Array<string>(8 - left.length - right.length).fill('0'), ...right]
+  return Uint8Array.from(groups.flatMap((group) => [Number.parseInt(group, 16) >> 8, Number.parseInt(group, 16) & 0xff]))
+}
+
+function newKey(): { privateKey: KeyObject; publicKey: Buffer } {
+  const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  return { privateKey: pair.privateKey, publicKey: pair.publicKey.export({ type: 'spki', format: 'der' }) }
+}
+
+function keyPem(key: KeyObject): string {
+  return key.export({ type: 'pkcs8', format: 'pem' }) as string
+}
+
+function publicKeyOf(x509: X509Certificate): Buffer {
+  return x509.publicKey.export({ type: 'spki', format: 'der' })
+}
+
+/** RFC 7093: the first 20 bytes of the digest of the key's bits. */
+function keyIdentifier(publicKey: Buffer): Buffer {
+  const bits = parseDer(publicKey).children[1] as { content: Buffer }
+  return createHash('sha256').update(bits.content.subarray(1)).digest().subarray(0, 20)
+}
