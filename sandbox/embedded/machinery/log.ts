@@ -1,0 +1,258 @@
+import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat, truncate } from 'node:fs/promises'
+import { join } from 'node:path'
+import { crc32 } from 'node:zlib'
+
+/** One write. Without a value it is a deletion. Records have no revision. */
+export interface LogEntry {
+  key: string
+  /** Cluster ms. */
+  time: number
+  revision: number
+  value?: unknown
+}
+
+interface Waiter {
+  /** How many entries must be on the disk. */
+  at: number
+  resolve: () => void
+  reject: (error: unknown) => void
+}
+
+/** Bytes of changes after which a compaction is worth its while. */
+const compactionSize = 8 * 2 ** 20
+/** Bytes of changes before the current snapshot that stay for those who read the history. */
+const historySize = 64 * 2 ** 20
+const headerSize = 8
+
+/**
+ * The append-only log of a cluster: numbered generations, each a snapshot of everything (none for the first) and the
+ * changes since. A frame is length, CRC-32 and JSON; what a crash tore off at the end is cut when the log is opened.
+ * Writes are grouped: `durable()` resolves when all that was appended before is on the disk.
+ */
+export class Log implements AsyncDisposable {
+  private readonly directory: string
+  private generation: number
+  private file: FileHandle
+  private size: number
+  private pending: Uint8Array[] = []
+  private appended = 0
+  private synced = 0
+  private waiting: Waiter[] = []
+  private rotation: { generation: number; after: number } | undefined
+  private flushing: Promise<void> | undefined
+  private compacting: Promise<void> | undefined
+  private failure: unknown
+
+  private constructor(directory: string, generation: number, file: FileHandle, size: number) {
+    this.directory = directory
+    this.generation = generation
+    this.file = file
+    this.size = size
+  }
+
+  /** Opens or makes the log of a directory; `apply` gets every entry that a complete write left in it, oldest first. */
+  static async open(directory: string, apply: (entry: LogEntry) => void): Promise<Log> {
+    await mkdir(directory, { recursive: true, mode: 0o700 })
+    const { snapshots, changes } = await generations(directory)
+    const snapshot = snapshots.at(-1)
+    if (snapshot) for (const entry of await readEntries(snapshotFile(directory, snapshot))) apply(entry)
+    let generation = snapshot ?? 1
+    let size = 0
+    for (const number of changes.filter((number) => number >= (snapshot ?? 1))) {
+      const path = changesFile(directory, number)
+      const bytes = await readFile(path)
+      const { entries, end } = decode(bytes)
+      for (const entry of entries) apply(entry)
+      generation = number
+      size = end
+      if (end < bytes.length) {
+        // Nothing after a torn frame was ever acknowledged, so later generations can hold nothing either.
+        await truncate(path, end)
+        for (const later of changes.filter((other) => other > number)) await rm(changesFile(directory, later), { force: true })
+        break
+      }
+    }
+    const file = await open(changesFile(directory, generation), 'a', 0o600)
+    await syncDirectory(directory)
+    return new Log(directory, generation, file, size)
+  }
+
+  append(entry: LogEntry): void {
+    this.pending.push(frame(entry))
+    this.appended++
+    this.flushing ??= this.flush()
+  }
+
+  /** Resolves when everything appended so far is on the disk; rejects for ever after a failed write. */
+  durable(): Promise<void> {
+    if (this.failure) return Promise.reject(this.failure)
+    if (this.synced === this.appended) return Promise.resolve()
+    return new Promise((resolve, reject) => this.waiting.push({ at: this.appended, resolve, reject }))
+  }
+
+  /** Whether the changes have outgrown their worth. */
+  get large(): boolean {
+    return this.size > compactionSize && !this.compacting
+  }
+
+  /**
+   * Starts a new generation from `entries`, the whole state as of the last appended entry. They may be read lazily and
+   * must not change meanwhile. A crash at any step leaves either the old generation or the new one complete.
+   */
+  compact(entries: Iterable<LogEntry>): Promise<void> {
+    this.compacting ??= this.compactNow(entries).finally(() => {
+      this.compacting = undefined
+    })
+    return this.compacting
+  }
+
+  /** Every change that is still stored, oldest first, also those from before the snapshot. */
+  async *history(): AsyncGenerator<LogEntry> {
+    await this.durable()
+    const { changes } = await generations(this.directory)
+    for (const number of changes) yield* await readEntries(changesFile(this.directory, number))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.compacting?.catch(() => {})
+    await this.flushing
+    await this.file.close()
+  }
+
+  private async flush(): Promise<void> {
+    // A turn later, so that writes of the same turn share one sync.
+    await null
+    try {
+      while (this.pending.length > 0) {
+        if (this.rotation?.after === 0) await this.rotate(this.rotation.generation)
+        const count = this.rotation?.after ?? this.pending.length
+        const batch = this.pending.splice(0, count)
+        if (this.rotation) this.rotation.after -= batch.length
+        const bytes = Buffer.concat(batch)
+        await writeAll(this.file, bytes)
+        await this.file.datasync()
+        this.size += bytes.length
+        this.synced += batch.length
+        while (this.waiting[0] && this.waiting[0].at <= this.synced) this.waiting.shift()?.resolve()
+      }
+    } catch (error) {
+      this.failure = error
+      for (const waiter of this.waiting.splice(0)) waiter.reject(error)
+    } finally {
+      this.flushing = undefined
+    }
+  }
+
+  private async rotate(generation: number): Promise<void> {
+    const next = await open(changesFile(this.directory, generation), 'a', 0o600)
+    await syncDirectory(this.directory)
+    await this.file.close()
+    this.file = next
+    this.generation = generation
+    this.size = 0
+    this.rotation = undefined
+  }
+
+  private async compactNow(entries: Iterable<LogEntry>): Promise<void> {
+    const generation = this.generation + 1
+    this.rotation = { generation, after: this.pending.length }
+    const temporary = join(this.directory, 'snapshot.tmp')
+    const file = await open(temporary, 'w', 0o600)
+    try {
+      let chunk: Uint8Array[] = []
+      let bytes = 0
+      for (const entry of entries) {
+        const next = frame(entry)
+        chunk.push(next)
+        bytes += next.length
+        if (bytes < 2 ** 18) continue
+        await writeAll(file, Buffer.concat(chunk))
+        chunk = []
+        bytes = 0
+      }
+      await writeAll(file, Buffer.concat(chunk))
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    // The changes that the snapshot covers must be on the disk before it may replace them.
+    await this.durable()
+    await rename(temporary, snapshotFile(this.directory, generation))
+    await syncDirectory(this.directory)
+    await this.dropBefore(generation)
+  }
+
+  private async dropBefore(generation: number): Promise<void> {
+    const { snapshots, changes } = await generations(this.directory)
+    for (const number of snapshots) if (number < generation) await rm(snapshotFile(this.directory, number), { force: true })
+    let kept = 0
+    for (const number of changes.filter((number) => number < generation).reverse()) {
+      const path = changesFile(this.directory, number)
+      kept += (await stat(path)).size
+      if (kept > historySize) await rm(path, { force: true })
+    }
+  }
+}
+
+function snapshotFile(directory: string, generation: number): string {
+  return join(directory, `snapshot-${String(generation).padStart(6, '0')}.log`)
+}
+
+function changesFile(directory: string, generation: number): string {
+  return join(directory, `changes-${String(generation).padStart(6, '0')}.log`)
+}
+
+async function generations(directory: string): Promise<{ snapshots: number[]; changes: number[] }> {
+  const names = (await readdir(directory)).sort()
+  const numbers = (kind: string) =>
+    names.flatMap((name) => {
+      const match = new RegExp(`^${kind}-(\\d+)\\.log$`).exec(name)
+      return match ? [Number(match[1])] : []
+    })
+  return { snapshots: numbers('snapshot'), changes: numbers('changes') }
+}
+
+async function readEntries(path: string): Promise<LogEntry[]> {
+  return decode(await readFile(path)).entries
+}
+
+function frame(entry: LogEntry): Uint8Array {
+  const { revision, time, key, value } = entry
+  const payload = Buffer.from(JSON.stringify(value === undefined ? [revision, time, key] : [revision, time, key, value]))
+  const header = Buffer.alloc(headerSize)
+  header.writeUInt32LE(payload.length, 0)
+  header.writeUInt32LE(crc32(payload), 4)
+  return Buffer.concat([header, payload])
+}
+
+function decode(bytes: Buffer): { entries: LogEntry[]; end: number } {
+  const entries: LogEntry[] = []
+  let end = 0
+  while (end + headerSize <= bytes.length) {
+    const length = bytes.readUInt32LE(end)
+    const start = end + headerSize
+    if (length === 0 || start + length > bytes.length) break
+    const payload = bytes.subarray(start, start + length)
+    if (crc32(payload) !== bytes.readUInt32LE(end + 4)) break
+    const [revision, time, key, value] = JSON.parse(payload.toString()) as [number, number, string, unknown]
+    entries.push({ revision, time, key, ...(value === undefined ? {} : { value }) })
+    end = start + length
+  }
+  return { entries, end }
+}
+
+async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
+  for (let offset = 0; offset < bytes.length; ) {
+    const { bytesWritten } = await file.write(bytes, offset)
+    offset += bytesWritten
+  }
+}
+
+async function syncDirectory(directory: string): Promise<void> {
+  const handle = await open(directory, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
