@@ -3,7 +3,7 @@
  * resolves to. HTTP is carried as requests where both ends speak it in this process, as bytes otherwise.
  */
 export interface Network {
-  /** A network namespace with this address. Disposing it closes every listener and connection in it. */
+  /** A network namespace with this address; the same again for a pod that is attached already. Disposing it closes every listener and connection in it. */
   attach(pod: PodIdentity): PodNetwork
   /** The node's own namespace (kubelet probes, NodePorts, host network). */
   node(name: string): PodNetwork
@@ -17,6 +17,8 @@ export interface PodIdentity {
   ip: string
   dns: DnsConfig
   labels(): Record<string, string>
+  /** What /etc/hosts adds to DNS: the pod's own name, hostAliases. */
+  hosts?(): { ip: string; names: string[] }[]
 }
 
 export interface DnsConfig {

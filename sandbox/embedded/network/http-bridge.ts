@@ -1,0 +1,115 @@
+import { createServer, request as httpRequest, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import { Duplex } from 'node:stream'
+import { type Connection, type HttpRequest, type HttpResponse, type Listener, NetworkError } from './network.ts'
+
+type Handler = Extract<Listener, { http: unknown }>['http']
+
+/** HTTP/1.1 where one end of a connection speaks bytes and the other speaks requests (port-forward, nc, a raw server). */
+export class HttpBridge implements Disposable {
+  private readonly server: Server
+  private readonly handlers = new WeakMap<object, { handler: Handler; connection: Connection }>()
+
+  constructor() {
+    this.server = createServer((request, response) => {
+      void this.answer(request, response)
+    })
+    // Node's own limits count real time; the ends of an embedded cluster's connections set their own.
+    this.server.keepAliveTimeout = 0
+    this.server.requestTimeout = 0
+    this.server.headersTimeout = 0
+  }
+
+  /** Answers the requests that arrive on a raw connection. */
+  serve(connection: Connection, handler: Handler): void {
+    const duplex = duplexOf(connection)
+    this.handlers.set(duplex, { handler, connection })
+    this.server.emit('connection', duplex)
+  }
+
+  /** Sends one request over a raw connection and collects the whole answer. Rejects with NetworkError ECONNRESET. */
+  request(connection: Connection, request: HttpRequest, signal?: AbortSignal): Promise<HttpResponse> {
+    return new Promise((resolve, reject) => {
+      const outgoing = httpRequest({
+        createConnection: () => duplexOf(connection) as Socket,
+        method: request.method,
+        path: request.path,
+        headers: { ...(request.body.length > 0 ? { 'content-length': String(request.body.length) } : {}), ...request.headers },
+        setHost: false,
+        signal,
+      })
+      const fail = (error: Error) => {
+        connection[Symbol.dispose]()
+        reject(signal?.aborted ? signal.reason : new NetworkError('ECONNRESET', error.message))
+      }
+      outgoing.on('error', fail)
+      outgoing.on('response', (incoming) => {
+        readAll(incoming).then((body) => {
+          resolve({ status: incoming.statusCode ?? 0, headers: plainHeaders(incoming), body })
+          connection[Symbol.dispose]()
+        }, fail)
+      })
+      outgoing.end(request.body)
+    })
+  }
+
+  [Symbol.dispose](): void {
+    this.server.close()
+  }
+
+  private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const served = this.handlers.get(request.socket)
+    if (!served) return
+    try {
+      const body = await readAll(request)
+      const answer = await served.handler(
+        { method: request.method ?? 'GET', path: request.url ?? '/', headers: plainHeaders(request), body },
+        served.connection.remote,
+      )
+      response.sendDate = false
+      response.writeHead(answer.status, { ...answer.headers, 'content-length': String(answer.body.length) })
+      response.end(request.method === 'HEAD' ? undefined : answer.body)
+    } catch {
+      // The program died or gave up while it answered: its peer sees the connection go, as on a real network.
+      served.connection[Symbol.dispose]()
+    }
+  }
+}
+
+/** A connection as a Node stream, for Node's own HTTP and TLS. */
+export function duplexOf(connection: Connection): Duplex {
+  const duplex = new Duplex({
+    allowHalfOpen: true,
+    read() {},
+    write(chunk: Uint8Array, _encoding, done) {
+      connection.write(chunk)
+      done()
+    },
+    final(done) {
+      connection.end()
+      done()
+    },
+    destroy(error, done) {
+      connection[Symbol.dispose]()
+      done(error)
+    },
+  })
+  Object.assign(duplex, { remoteAddress: connection.remote.ip, remotePort: connection.remote.port })
+  connection.onData((data) => duplex.push(data))
+  connection.onEnd(() => duplex.push(null))
+  return duplex
+}
+
+async function readAll(stream: IncomingMessage): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = []
+  for await (const chunk of stream) chunks.push(chunk as Uint8Array)
+  return Buffer.concat(chunks)
+}
+
+function plainHeaders(message: IncomingMessage): Record<string, string> {
+  const headers: Record<string, string> = {}
+  for (const [name, value] of Object.entries(message.headers)) {
+    if (value !== undefined) headers[name] = Array.isArray(value) ? value.join(', ') : value
+  }
+  return headers
+}
