@@ -1,0 +1,44 @@
+import type { PodTemplateSpec } from '../schema/types/core.v1.ts'
+
+const letters = 'bcdfghjklmnpqrstvwxz2456789'
+
+/**
+ * The value of the pod-template-hash label: FNV-1a of the template (and of the collision count, where there has been a
+ * collision) in letters that spell no words, as kube-controller-manager writes it.
+ */
+export function podTemplateHash(template: PodTemplateSpec, collisionCount?: number): string {
+  return safeEncode(String(fnv1a(canonical(template), collisionCount)))
+}
+
+/** 32-bit FNV-1a of a text's UTF-8 and, if given, a number as eight little-endian bytes. */
+export function fnv1a(text: string, suffix?: number): number {
+  let hash = 0x811c9dc5
+  const mix = (byte: number) => {
+    hash = Math.imul(hash ^ byte, 0x01000193) >>> 0
+  }
+  for (const byte of new TextEncoder().encode(text)) mix(byte)
+  if (suffix !== undefined) for (let index = 0; index < 8; index++) mix(index < 4 ? (suffix >>> (8 * index)) & 0xff : 0)
+  return hash
+}
+
+/** Digits in the letters of generated names. */
+export function safeEncode(text: string): string {
+  return Array.from(text, (character) => letters[character.charCodeAt(0) % letters.length]).join('')
+}
+
+/** `length` letters by chance, as names from generateName end. */
+export function randomSuffix(random: () => number, length = 5): string {
+  return Array.from({ length }, () => letters[Math.floor(random() * letters.length)]).join('')
+}
+
+/** JSON with sorted keys and without what is empty, so that equal templates give equal texts. */
+function canonical(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value)
+  const fields = Object.entries(value)
+    .filter(([, field]) => field !== undefined && field !== null)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, field]) => [key, canonical(field)] as const)
+    .filter(([, text]) => text !== '{}' && text !== '[]')
+  return `{${fields.map(([key, text]) => `${JSON.stringify(key)}:${text}`).join(',')}}`
+}
