@@ -1,0 +1,149 @@
+import { isDeepStrictEqual } from 'node:util'
+import { PatchError } from './patch-error.ts'
+
+interface Operation {
+  op: string
+  path: string
+  from?: string
+  value?: unknown
+}
+
+type Container = Record<string, unknown> | unknown[]
+
+/** RFC 6902, with the API server's words where an operation does not apply. The object itself is not changed. */
+export function applyJsonPatch(object: unknown, patch: unknown): unknown {
+  if (!Array.isArray(patch)) {
+    throw new PatchError(400, 'json: cannot unmarshal object into Go value of type jsonpatch.Patch')
+  }
+  const holder: { document: unknown } = { document: structuredClone(object) }
+  for (const operation of patch as Operation[]) apply(holder, operation)
+  return holder.document
+}
+
+function apply(holder: { document: unknown }, operation: Operation): void {
+  const { op, path, from = '' } = operation
+  if (typeof path !== 'string') throw missing('operation missing path field')
+  switch (op) {
+    case 'add':
+      return add(holder, path, structuredClone(operation.value), 'add')
+    case 'remove':
+      return remove(holder, path)
+    case 'replace':
+      return replace(holder, path, structuredClone(operation.value))
+    case 'move': {
+      const value = read(holder, from, 'move')
+      remove(holder, from)
+      return add(holder, path, value, 'move')
+    }
+    case 'copy':
+      return add(holder, path, structuredClone(read(holder, from, 'copy')), 'copy')
+    case 'test':
+      return test(holder, path, operation.value)
+    default:
+      throw new PatchError(422, `Unexpected kind: ${op}`)
+  }
+}
+
+function add(holder: { document: unknown }, path: string, value: unknown, op: string): void {
+  if (path === '') {
+    holder.document = value
+    return
+  }
+  const place = parentOf(holder.document, path)
+  if (!place) {
+    throw missing(
+      op === 'add'
+        ? `add operation does not apply: doc is missing path: "${path}"`
+        : `${op} operation does not apply: doc is missing destination path: ${path}`,
+    )
+  }
+  const { parent, key } = place
+  if (!Array.isArray(parent)) {
+    parent[key] = value
+    return
+  }
+  if (key === '-') parent.push(value)
+  else parent.splice(position(key, parent.length, `error in ${op} for path: '${path}'`), 0, value)
+}
+
+function remove(holder: { document: unknown }, path: string): void {
+  const place = parentOf(holder.document, path)
+  if (!place) throw missing(`remove operation does not apply: doc is missing path: "${path}"`)
+  const { parent, key } = place
+  if (Array.isArray(parent)) {
+    parent.splice(position(key, parent.length - 1, `error in remove for path: '${path}'`), 1)
+    return
+  }
+  if (!Object.hasOwn(parent, key)) throw missing(`error in remove for path: '${path}': Unable to remove nonexistent key: ${key}`)
+  delete parent[key]
+}
+
+function replace(holder: { document: unknown }, path: string, value: unknown): void {
+  if (path === '') {
+    holder.document = value
+    return
+  }
+  const place = parentOf(holder.document, path)
+  if (!place) throw missing(`replace operation does not apply: doc is missing path: ${path}`)
+  const { parent, key } = place
+  if (Array.isArray(parent)) {
+    const index = Number(key)
+    if (!(index in parent)) throw missing(`replace operation does not apply: doc is missing key: ${path}`)
+    parent[index] = value
+    return
+  }
+  if (!Object.hasOwn(parent, key)) throw missing(`replace operation does not apply: doc is missing key: ${path}`)
+  parent[key] = value
+}
+
+function test(holder: { document: unknown }, path: string, value: unknown): void {
+  const place = path === '' ? { parent: { '': holder.document }, key: '' } : parentOf(holder.document, path)
+  if (!place) throw missing(`test operation does not apply: is missing path: ${path}`)
+  const actual = (place.parent as Record<string, unknown>)[place.key]
+  if (!isDeepStrictEqual(actual ?? null, value ?? null)) throw new PatchError(422, `testing value ${path} failed: test failed`)
+}
+
+function read(holder: { document: unknown }, path: string, op: string): unknown {
+  const place = parentOf(holder.document, path)
+  if (!place || !Object.hasOwn(place.parent, place.key)) {
+    throw missing(`${op} operation does not apply: doc is missing from path: ${path}`)
+  }
+  return (place.parent as Record<string, unknown>)[place.key]
+}
+
+function parentOf(document: unknown, path: string): { parent: Container; key: string } | undefined {
+  if (!path.startsWith('/')) return undefined
+  const parts = path
+    .slice(1)
+    .split('/')
+    .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'))
+  let parent = document
+  for (const part of parts.slice(0, -1)) {
+    if (!isContainer(parent) || !Object.hasOwn(parent, part)) return undefined
+    parent = (parent as Record<string, unknown>)[part]
+  }
+  return isContainer(parent) ? { parent, key: parts.at(-1) ?? '' } : undefined
+}
+
+/** Negative indices count from the end, as the server's library has it. */
+function position(key: string, last: number, where: string): number {
+  const index = Number(key)
+  if (!/^-?\d+$/.test(key)) {
+    throw new PatchError(
+      422,
+      `${where}: value was not a proper array index: '${key}': strconv.Atoi: parsing ${JSON.stringify(key)}: invalid syntax`,
+    )
+  }
+  if (index > last || index < -(last + 1)) {
+    throw new PatchError(422, `${where}: Unable to access invalid index: ${index}: invalid index referenced`)
+  }
+  return index < 0 ? last + 1 + index : index
+}
+
+function missing(text: string): PatchError {
+  return new PatchError(422, `${text}: missing value`)
+}
+
+function isContainer(value: unknown): value is Container {
+  return typeof value === 'object' && value !== null
+}
