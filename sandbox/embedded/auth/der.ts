@@ -76,6 +76,23 @@ export function objectIdentifier(content: Buffer): string {
   return numbers.join('.')
 }
 
+/** Common name and organisations of an X.501 name, or of the subject of a whole certificate. */
+export function subjectOf(node: DerNode): { commonName: string; organizations: string[] } {
+  const body = node.children[0]
+  const isCertificate = body?.children[0]?.tag === 0xa0
+  const name = isCertificate ? (body.children[5] as DerNode) : node
+  let commonName = ''
+  const organizations: string[] = []
+  for (const attribute of name.children.flatMap((set) => set.children)) {
+    const [type, value] = attribute.children
+    if (!type || !value) continue
+    const id = objectIdentifier(type.content)
+    if (id === '2.5.4.3') commonName = value.content.toString()
+    if (id === '2.5.4.10') organizations.push(value.content.toString())
+  }
+  return { commonName, organizations }
+}
+
 export function pemEncode(label: string, bytes: Uint8Array): string {
   const lines =
     Buffer.from(bytes)
