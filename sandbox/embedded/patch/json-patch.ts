@@ -25,20 +25,26 @@ function apply(holder: { document: unknown }, operation: Operation): void {
   if (typeof path !== 'string') throw missing('operation missing path field')
   switch (op) {
     case 'add':
-      return add(holder, path, structuredClone(operation.value), 'add')
+      add(holder, path, structuredClone(operation.value), 'add')
+      return
     case 'remove':
-      return remove(holder, path)
+      remove(holder, path)
+      return
     case 'replace':
-      return replace(holder, path, structuredClone(operation.value))
+      replace(holder, path, structuredClone(operation.value))
+      return
     case 'move': {
       const value = read(holder, from, 'move')
       remove(holder, from)
-      return add(holder, path, value, 'move')
+      add(holder, path, value, 'move')
+      return
     }
     case 'copy':
-      return add(holder, path, structuredClone(read(holder, from, 'copy')), 'copy')
+      add(holder, path, structuredClone(read(holder, from, 'copy')), 'copy')
+      return
     case 'test':
-      return test(holder, path, operation.value)
+      test(holder, path, operation.value)
+      return
     default:
       throw new PatchError(422, `Unexpected kind: ${op}`)
   }
