@@ -39,7 +39,8 @@ export async function buildContent(log: (line: string) => void): Promise<Content
   const lab = async (file: string): Promise<LabPage> => {
     const { hash, page: one } = await page(file, labMatter)
     const unmarked = one.tasks.find((task) => !(task in one.matter.tasks))
-    if (unmarked) throw new ContentError(path.relative(root, file), 1, `<Task id="${unmarked}" /> is not among the tasks of the front matter`)
+    if (unmarked)
+      throw new ContentError(path.relative(root, file), 1, `<Task id="${unmarked}" /> is not among the tasks of the front matter`)
     return { hash, ...one.matter, headings: one.headings, readingMinutes: one.readingMinutes }
   }
 
@@ -74,7 +75,8 @@ async function complete(folder: string): Promise<boolean> {
 /** The compiler's own sources: a change of them compiles everything anew. */
 async function compilerSalt(): Promise<Buffer> {
   const hash = createHash('sha256')
-  for (const name of ['compile.ts', 'highlight.ts', 'highlight-theme.ts', 'schema.ts']) hash.update(await readFile(path.join(import.meta.dirname, name)))
+  for (const name of ['compile.ts', 'highlight.ts', 'highlight-theme.ts', 'schema.ts'])
+    hash.update(await readFile(path.join(import.meta.dirname, name)))
   return hash.digest()
 }
 

@@ -60,7 +60,10 @@ export async function lessonPlace(
 }
 
 /** A lab's page with the lesson it belongs to (the first that names it). */
-export async function labPlace(locale: Locale, slug: string): Promise<{ page: LabPage; lesson: CourseLesson | null; module: CourseModule | null } | null> {
+export async function labPlace(
+  locale: Locale,
+  slug: string,
+): Promise<{ page: LabPage; lesson: CourseLesson | null; module: CourseModule | null } | null> {
   const index = await contentIndex()
   const page = index.labs[slug]?.[locale]
   if (!page) return null

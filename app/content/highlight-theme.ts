@@ -11,11 +11,21 @@ export const inkTheme = {
     { scope: ['string', 'punctuation.definition.string'], settings: { foreground: 'var(--code-string)' } },
     { scope: ['constant.numeric', 'constant.language', 'constant.other'], settings: { foreground: 'var(--code-number)' } },
     {
-      scope: ['entity.name.tag', 'support.type.property-name', 'keyword', 'storage', 'entity.name.function.shell', 'support.function.builtin.shell'],
+      scope: [
+        'entity.name.tag',
+        'support.type.property-name',
+        'keyword',
+        'storage',
+        'entity.name.function.shell',
+        'support.function.builtin.shell',
+      ],
       settings: { foreground: 'var(--code-key)' },
     },
     { scope: ['entity.name.command.shell', 'entity.name.function'], settings: { foreground: 'var(--code-key)', fontStyle: 'bold' } },
     { scope: ['variable', 'punctuation', 'meta.brace', 'keyword.operator'], settings: { foreground: 'var(--code-ink)' } },
-    { scope: ['constant.other.option', 'string.unquoted.argument.shell constant.other.option'], settings: { foreground: 'var(--code-number)' } },
+    {
+      scope: ['constant.other.option', 'string.unquoted.argument.shell constant.other.option'],
+      settings: { foreground: 'var(--code-number)' },
+    },
   ],
 } satisfies ThemeRegistration

@@ -15,7 +15,8 @@ let index: { changed: number; value: Promise<ContentIndex> } | undefined
 export async function contentIndex(): Promise<ContentIndex> {
   const file = path.join(folder, 'index.json')
   const { mtimeMs } = await stat(file)
-  if (index?.changed !== mtimeMs) index = { changed: mtimeMs, value: readFile(file, 'utf8').then((text) => JSON.parse(text) as ContentIndex) }
+  if (index?.changed !== mtimeMs)
+    index = { changed: mtimeMs, value: readFile(file, 'utf8').then((text) => JSON.parse(text) as ContentIndex) }
   return index.value
 }
 

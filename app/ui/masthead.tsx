@@ -28,11 +28,7 @@ export async function Masthead({ locale, theme }: { locale: string; theme: Theme
       </nav>
       <div className="masthead-tools">
         <LocaleSwitch locale={locale} />
-        <ThemeToggle
-          start={theme}
-          label={t('theme')}
-          names={{ system: t('themeSystem'), light: t('themeLight'), dark: t('themeDark') }}
-        />
+        <ThemeToggle start={theme} label={t('theme')} names={{ system: t('themeSystem'), light: t('themeLight'), dark: t('themeDark') }} />
         {person ? (
           <Link href={to('/account')} className="masthead-tool masthead-person">
             {person.guest ? t('guest') : person.name}

@@ -18,7 +18,13 @@ export function ThemeToggle({ start, label, names }: { start: Choice; label: str
     window.dispatchEvent(new Event('themechange'))
   }
   return (
-    <button type="button" className="masthead-tool" onClick={step} aria-label={`${label}: ${names[choice]}`} title={`${label}: ${names[choice]}`}>
+    <button
+      type="button"
+      className="masthead-tool"
+      onClick={step}
+      aria-label={`${label}: ${names[choice]}`}
+      title={`${label}: ${names[choice]}`}
+    >
       <svg viewBox="0 0 20 20" width="18" height="18" aria-hidden="true">
         <circle cx="10" cy="10" r="7" fill="none" stroke="currentColor" strokeWidth="1.5" />
         {choice === 'dark' ? <circle cx="10" cy="10" r="7" fill="currentColor" /> : null}

@@ -1,8 +1,8 @@
 import Link from 'next/link'
 import { getTranslations } from 'next-intl/server'
+import type { ProgressService } from '../../../platform/services.ts'
 import type { CourseModule } from '../../content/course.ts'
 import { localised } from '../../i18n/routing.ts'
-import type { ProgressService } from '../../../platform/services.ts'
 import { LabSign, LessonSign } from '../../ui/signs.tsx'
 
 type Lessons = Awaited<ReturnType<ProgressService['lessons']>>
@@ -39,7 +39,13 @@ export async function CoursePlan({
       </div>
       <ol className="plan">
         {modules.map((module) => (
-          <li key={module.slug} id={module.slug} className="room" data-room={module.number} data-built={module.lessons.length > 0 || undefined}>
+          <li
+            key={module.slug}
+            id={module.slug}
+            className="room"
+            data-room={module.number}
+            data-built={module.lessons.length > 0 || undefined}
+          >
             <span className="room-door" aria-hidden="true" />
             <p className="room-number" aria-hidden="true">
               {module.number}

@@ -1,8 +1,8 @@
 import Link from 'next/link'
 import { getTranslations } from 'next-intl/server'
+import type { ProgressService } from '../../../platform/services.ts'
 import type { CourseModule } from '../../content/course.ts'
 import { localised } from '../../i18n/routing.ts'
-import type { ProgressService } from '../../../platform/services.ts'
 import { ClusterDrawing } from '../../ui/drawing/cluster-drawing.tsx'
 import { clusterOf } from '../../ui/drawing/cluster-of.ts'
 

@@ -40,7 +40,15 @@ export function ClusterDrawing(props: DrawingProps) {
   )
 }
 
-function SheetDrawing({ sheet, place, label, packets = [], words = english, onPick, describe }: DrawingProps & { sheet: Sheet; place: string }) {
+function SheetDrawing({
+  sheet,
+  place,
+  label,
+  packets = [],
+  words = english,
+  onPick,
+  describe,
+}: DrawingProps & { sheet: Sheet; place: string }) {
   return (
     <svg
       viewBox={`-2 -2 ${sheet.width + 4} ${sheet.height + 4}`}
@@ -70,7 +78,10 @@ function SheetDrawing({ sheet, place, label, packets = [], words = english, onPi
 
 function Room({ room, words }: { room: PlacedRoom; words: DrawingWords }) {
   const door = 34
-  const state = room.kind === 'nowhere' ? words.nowhere : [room.ready ? '' : words.notReady, room.unschedulable ? words.cordoned : ''].filter(Boolean).join(', ')
+  const state =
+    room.kind === 'nowhere'
+      ? words.nowhere
+      : [room.ready ? '' : words.notReady, room.unschedulable ? words.cordoned : ''].filter(Boolean).join(', ')
   const right = room.x + room.w
   return (
     <g className="d-room" data-kind={room.kind} data-ready={room.ready}>
@@ -88,12 +99,19 @@ function Room({ room, words }: { room: PlacedRoom; words: DrawingWords }) {
           d={`M${right - 18} ${room.y}v${-door * 0.72}M${right - 18} ${room.y - door * 0.72}A${door} ${door} 0 0 0 ${right - 18 - door} ${room.y}`}
         />
       ) : null}
-      {room.unschedulable ? <path className="d-bar" d={`M${right - 18 - door} ${room.y - 4}h${door}M${right - 18 - door} ${room.y + 4}h${door}`} /> : null}
+      {room.unschedulable ? (
+        <path className="d-bar" d={`M${right - 18 - door} ${room.y - 4}h${door}M${right - 18 - door} ${room.y + 4}h${door}`} />
+      ) : null}
       <text x={room.x + 14} y={room.y + room.h - 11} className="d-name">
         {room.name}
       </text>
       {state ? (
-        <text x={room.kind === 'nowhere' ? room.x + 14 : right - 14} y={room.y + room.h - 11} textAnchor={room.kind === 'nowhere' ? 'start' : 'end'} className="d-state">
+        <text
+          x={room.kind === 'nowhere' ? room.x + 14 : right - 14}
+          y={room.y + room.h - 11}
+          textAnchor={room.kind === 'nowhere' ? 'start' : 'end'}
+          className="d-state"
+        >
           {state}
         </text>
       ) : null}
@@ -138,7 +156,13 @@ function Pod({ placed, onPick, describe }: { placed: PlacedPod; onPick?: Drawing
       }
     : {}
   return (
-    <g className="d-pod" data-tone={tone} data-leaving={pod.terminating || undefined} style={{ transform: `translate(${placed.x}px, ${placed.y}px)` }} {...reach}>
+    <g
+      className="d-pod"
+      data-tone={tone}
+      data-leaving={pod.terminating || undefined}
+      style={{ transform: `translate(${placed.x}px, ${placed.y}px)` }}
+      {...reach}
+    >
       <path d={`M0 0h${w - 12}l12 12v${h - 12}H0z`} className="d-body" />
       <Tone tone={tone} x={w - 17} y={h - 15} />
       <text x="8" y="16" className="d-podname">
@@ -154,7 +178,9 @@ function Pod({ placed, onPick, describe }: { placed: PlacedPod; onPick?: Drawing
         >
           <rect width={cell} height={24} />
           {container.state === 'terminated' ? <path d={`M4 4L${cell - 4} 20M${cell - 4} 4L4 20`} /> : null}
-          {container.state === 'running' && !container.ready ? <path d={`M0 24L${cell} 0M0 12L${cell / 2} 0M${cell / 2} 24L${cell} 12`} /> : null}
+          {container.state === 'running' && !container.ready ? (
+            <path d={`M0 24L${cell} 0M0 12L${cell / 2} 0M${cell / 2} 24L${cell} 12`} />
+          ) : null}
         </g>
       ))}
       <text x="8" y={h - 10} className="d-status">
