@@ -1,0 +1,118 @@
+import { createHash } from 'node:crypto'
+import { builtInResources, type ResourceInfo } from '../registry/index.ts'
+import { builtInSchemas, customResourceSchema, type Schema, schemaName } from '../schema/index.ts'
+import { definitionsOf, withDefinitions } from './components.ts'
+import { pathsOf } from './paths.ts'
+import { toVersion2 } from './version2.ts'
+
+/** A served version of a CustomResourceDefinition with its structural schema (undefined: any object). */
+export interface CustomKind {
+  readonly info: Pick<ResourceInfo, 'group' | 'version' | 'kind' | 'listKind' | 'resource' | 'namespaced' | 'verbs' | 'subresources'>
+  readonly schema: Schema | undefined
+}
+
+interface Rendered {
+  readonly bytes: Buffer
+  readonly hash: string
+}
+
+const builtIn = new Map<string, Rendered>()
+
+/** What /openapi/v3 answers: for each document its path with a hash of its content, by which clients cache it. */
+export function openApiIndex(custom: readonly CustomKind[] = []): { paths: Record<string, { serverRelativeURL: string }> } {
+  const paths = [...new Set([...builtInResources, ...custom.map(({ info }) => info)].map(documentPath))].sort()
+  return {
+    paths: Object.fromEntries(
+      paths.map((path) => [path, { serverRelativeURL: `/openapi/v3/${path}?hash=${document(path, custom)?.hash ?? ''}` }]),
+    ),
+  }
+}
+
+/** The JSON of /openapi/v3/<path> ('api/v1', 'apis/apps/v1') and its hash; undefined when no kind is served there. */
+export function openApiDocument(path: string, custom: readonly CustomKind[] = []): Rendered | undefined {
+  return document(path, custom)
+}
+
+/** The OpenAPI v2 document of /openapi/v2: every definition of built-in and custom kinds, and their paths. */
+export function openApiVersion2(custom: readonly CustomKind[] = []): Record<string, unknown> {
+  const schemas = { ...builtInSchemas(), ...Object.assign({}, ...custom.map(customSchemas)) }
+  const paths = Object.assign(
+    {},
+    ...builtInResources.map((info) => pathsOf(info, nameOf)),
+    ...custom.map(({ info }) => pathsOf(info, customName)),
+  )
+  return toVersion2(schemas, paths)
+}
+
+function document(path: string, custom: readonly CustomKind[]): Rendered | undefined {
+  const own = custom.filter(({ info }) => documentPath(info) === path)
+  if (own.length > 0) return render(own)
+  const known = builtIn.get(path)
+  if (known) return known
+  const infos = builtInResources.filter((info) => documentPath(info) === path)
+  if (infos.length === 0) return undefined
+  const paths = Object.assign({}, ...infos.map((info) => pathsOf(info, nameOf)))
+  const made = rendered({
+    openapi: '3.0.0',
+    info,
+    paths,
+    components: { schemas: definitionsOf(paths, builtInSchemas()), securitySchemes },
+  })
+  builtIn.set(path, made)
+  return made
+}
+
+const info = { title: 'Kubernetes', version: 'v1.34.4' }
+const securitySchemes = {
+  BearerToken: { type: 'apiKey', description: 'Bearer Token authentication', name: 'authorization', in: 'header' },
+}
+
+function render(custom: readonly CustomKind[]): Rendered {
+  const schemas = Object.assign({}, ...custom.map(customSchemas))
+  const paths = Object.assign({}, ...custom.map((kind) => pathsOf(kind.info, customName)))
+  return rendered({
+    openapi: '3.0.0',
+    info: { title: 'Kubernetes CRD Swagger', version: 'v0.1.0' },
+    paths,
+    components: { schemas: withDefinitions(schemas, builtInSchemas()) },
+  })
+}
+
+function rendered(value: unknown): Rendered {
+  const bytes = Buffer.from(JSON.stringify(value))
+  return { bytes, hash: createHash('sha512').update(bytes).digest('hex').toUpperCase() }
+}
+
+function customSchemas({ info: { group, version, kind, listKind }, schema }: CustomKind): Record<string, Schema> {
+  const name = customName(group, version, kind)
+  const whole = customResourceSchema(group, version, kind, schema)
+  const meta = '#/components/schemas/io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta'
+  return {
+    [name]: whole,
+    [customName(group, version, listKind)]: {
+      description: `${listKind} is a list of ${kind}`,
+      type: 'object',
+      required: ['items'],
+      properties: {
+        apiVersion: whole.properties?.['apiVersion'] ?? {},
+        kind: whole.properties?.['kind'] ?? {},
+        metadata: { allOf: [{ $ref: meta }] },
+        items: { type: 'array', items: { $ref: `#/components/schemas/${name}` } },
+      },
+      'x-kubernetes-group-version-kind': [{ group, version, kind: listKind }],
+    },
+  }
+}
+
+/** com.example.stable.v1.CronTab for stable.example.com. */
+function customName(group: string, version: string, kind: string): string {
+  return schemaName(group, version, kind) ?? `${group.split('.').reverse().join('.')}.${version}.${kind}`
+}
+
+function nameOf(group: string, version: string, kind: string): string | undefined {
+  return schemaName(group, version, kind)
+}
+
+function documentPath({ group, version }: { group: string; version: string }): string {
+  return group === '' ? `api/${version}` : `apis/${group}/${version}`
+}
