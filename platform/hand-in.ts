@@ -4,7 +4,7 @@ import { PlatformError } from './errors.ts'
 import { hintsOf } from './hints.ts'
 import { newId } from './id.ts'
 import type { Lease, Leases } from './leases.ts'
-import { type attempt, evidenceFile, submission } from './schema.ts'
+import { attempt, evidenceFile, submission, verdictHistory } from './schema.ts'
 
 /**
  * Turns an attempt into a submission: evidence goes to its store first, then submission, evidence rows and the end of the
