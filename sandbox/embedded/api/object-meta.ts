@@ -1,0 +1,105 @@
+import type { Clock } from '../clock.ts'
+import { ApiError } from '../machinery/errors.ts'
+import { deepEqual } from '../machinery/freeze.ts'
+import type { KubeObject } from '../machinery/object.ts'
+import type { ResourceInfo } from '../registry/index.ts'
+
+const suffixAlphabet = 'bcdfghjklmnpqrstvwxz2456789'
+const suffixLength = 5
+const longestPrefix = 63 - suffixLength
+
+/** RFC 3339 with whole seconds, as metav1.Time. */
+export function timestamp(ms: number): string {
+  return `${new Date(ms).toISOString().slice(0, 19)}Z`
+}
+
+/** The fields that the system gives a new object, and the generated name. Changes the object. */
+export function fillSystemFields(object: KubeObject, clock: Clock, random: () => number): void {
+  const { metadata } = object
+  for (const field of ['deletionTimestamp', 'deletionGracePeriodSeconds', 'selfLink'] as const) delete metadata[field]
+  metadata.uid = uuid(random)
+  metadata.creationTimestamp = timestamp(clock.now())
+  if (metadata.generateName && !metadata.name) metadata.name = generatedName(metadata.generateName, random)
+}
+
+export function generatedName(prefix: string, random: () => number): string {
+  const letters = Array.from({ length: suffixLength }, () => suffixAlphabet[Math.floor(random() * suffixAlphabet.length)])
+  return prefix.slice(0, longestPrefix) + letters.join('')
+}
+
+/** A random UUID (version 4) from the cluster's chance. */
+export function uuid(random: () => number): string {
+  const bytes = Array.from({ length: 16 }, () => Math.floor(random() * 256))
+  bytes[6] = ((bytes[6] as number) & 0x0f) | 0x40
+  bytes[8] = ((bytes[8] as number) & 0x3f) | 0x80
+  const hex = bytes.map((byte) => byte.toString(16).padStart(2, '0')).join('')
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
+}
+
+/** Sets the namespace of the URL where the object has none. Throws ApiError BadRequest when they differ. */
+export function matchNamespace(info: ResourceInfo, object: KubeObject, namespace: string): void {
+  const expected = info.namespaced ? namespace : ''
+  const { metadata } = object
+  if (!metadata.namespace) {
+    if (expected) metadata.namespace = expected
+    return
+  }
+  if (metadata.namespace === expected) return
+  if (!expected) {
+    // A cluster-scoped object with a namespace is refused by its validation unless it is left out here.
+    delete metadata.namespace
+    return
+  }
+  throw ApiError.badRequest('the namespace of the provided object does not match the namespace sent on the request')
+}
+
+/** Throws ApiError BadRequest when an object's name isn't that of the URL. */
+export function matchName(object: KubeObject, name: string): void {
+  const given = object.metadata.name
+  if (!given) {
+    object.metadata.name = name
+    return
+  }
+  if (given !== name) throw ApiError.badRequest(`the name of the object (${given}) does not match the name on the URL (${name})`)
+}
+
+/** What an update may not change: taken over from the stored object. Changes the new one. */
+export function keepSystemFields(object: KubeObject, old: KubeObject): void {
+  const { metadata } = object
+  metadata.uid ||= old.metadata.uid as string
+  if (old.metadata.creationTimestamp) metadata.creationTimestamp = old.metadata.creationTimestamp
+  if (old.metadata.deletionTimestamp) metadata.deletionTimestamp = old.metadata.deletionTimestamp
+  if (old.metadata.deletionGracePeriodSeconds !== undefined) {
+    metadata.deletionGracePeriodSeconds ??= old.metadata.deletionGracePeriodSeconds
+  }
+  if (old.metadata.generation === undefined) delete metadata.generation
+  else metadata.generation = old.metadata.generation
+}
+
+/** Raises the generation when an update has changed what the object asks for. Changes the new object. */
+export function countGeneration(info: ResourceInfo, object: KubeObject, old: KubeObject): void {
+  if (!info.strategy.tracksGeneration) return
+  const before = old.metadata.generation ?? 0
+  if ((object.metadata.generation ?? 0) > before) return
+  const deploymentAnnotations =
+    info.group === 'apps' &&
+    info.resource === 'deployments' &&
+    !deepEqual(object.metadata.annotations ?? {}, old.metadata.annotations ?? {})
+  object.metadata.generation = deploymentAnnotations || !deepEqual(desired(object), desired(old)) ? before + 1 : before
+}
+
+/** Whether two versions differ in nothing but when a manager last wrote the same. */
+export function sameButManagedTimes(object: KubeObject, old: KubeObject): boolean {
+  return deepEqual(withoutTimes(object), withoutTimes(old))
+}
+
+function desired(object: KubeObject): Record<string, unknown> {
+  const { metadata: _, status: __, ...rest } = object as KubeObject & { status?: unknown }
+  return rest
+}
+
+function withoutTimes(object: KubeObject): KubeObject {
+  const { managedFields, resourceVersion: _, ...metadata } = object.metadata
+  const entries = managedFields?.map(({ time: _, ...entry }) => entry)
+  return { ...object, metadata: { ...metadata, ...(entries ? { managedFields: entries } : {}) } }
+}

@@ -1,0 +1,281 @@
+import type { AdmissionChain, AdmissionRequest, Operation } from '../admission/admission.ts'
+import type { Clock } from '../clock.ts'
+import { ApiError, objectModified } from '../machinery/errors.ts'
+import type { KubeObject, UserInfo } from '../machinery/object.ts'
+import type { Store } from '../machinery/store.ts'
+import { invalid, metadataPath } from '../registry/field.ts'
+import type { CreateContext, ResourceInfo } from '../registry/index.ts'
+import type { ServiceAllocator } from './allocator.ts'
+import {
+  countGeneration,
+  fillSystemFields,
+  generatedName,
+  keepSystemFields,
+  matchName,
+  matchNamespace,
+  sameButManagedTimes,
+  timestamp,
+} from './object-meta.ts'
+import { apiVersionOf, keyOf, tableOf } from './resources.ts'
+
+/** One write on its way to the store. */
+export interface WriteRequest {
+  info: ResourceInfo
+  namespace: string
+  /** '' on a create. */
+  name: string
+  subresource: string
+  user: UserInfo
+  dryRun: boolean
+  /** CreateOptions, UpdateOptions, PatchOptions or DeleteOptions, for admission. */
+  options: Record<string, unknown>
+  warn(text: string): void
+}
+
+/** How a subresource differs from the resource in an update: what it may change, and what is wrong with it. */
+export interface UpdateRules {
+  prepare(object: KubeObject, old: KubeObject, context: CreateContext): void
+  validate(object: KubeObject, old: KubeObject): ReturnType<ResourceInfo['strategy']['validateUpdate']>
+}
+
+export interface RestParts {
+  store: Store
+  clock: Clock
+  random: () => number
+  admission: AdmissionChain
+  allocator: ServiceAllocator
+}
+
+/** Writes that find their object changed begin again so often. */
+const updateAttempts = 8
+const generateNameAttempts = 8
+
+/**
+ * What apiserver's generic registry does for every kind: reading, creating and updating by the kind's strategy, with
+ * admission around it. Objects come in and go out in the version of the request; what is read is frozen.
+ */
+export class Rest {
+  readonly store: Store
+  readonly clock: Clock
+  readonly random: () => number
+  private readonly admission: AdmissionChain
+  private readonly allocator: ServiceAllocator
+
+  constructor({ store, clock, random, admission, allocator }: RestParts) {
+    this.store = store
+    this.clock = clock
+    this.random = random
+    this.admission = admission
+    this.allocator = allocator
+  }
+
+  find(info: ResourceInfo, namespace: string, name: string): KubeObject | undefined {
+    const stored = this.store.get(tableOf(info), keyOf(info, namespace, name))
+    return stored && served(info, stored)
+  }
+
+  /** Throws ApiError NotFound. */
+  get(info: ResourceInfo, namespace: string, name: string): KubeObject {
+    const object = this.find(info, namespace, name)
+    if (!object) throw ApiError.notFound(info, name)
+    return object
+  }
+
+  /** Stores a new object; the draft is changed. Rejects with ApiError. */
+  async create(request: WriteRequest, draft: KubeObject): Promise<KubeObject> {
+    for (let attempt = 1; ; attempt++) {
+      const object = attempt === 1 ? draft : structuredClone(draft)
+      try {
+        return await this.createOnce(request, object, attempt > 1)
+      } catch (error) {
+        const generated = error instanceof ApiError && error.reason === 'AlreadyExists' && !request.name && draft.metadata.generateName
+        if (!generated) throw error
+        if (attempt === generateNameAttempts) throw ApiError.generateNameConflict(request.info, draft.metadata.name ?? '')
+        draft.metadata.name = generatedName(draft.metadata.generateName as string, this.random)
+      }
+    }
+  }
+
+  /**
+   * Changes an object to what `produce` makes of the stored one; begins again when it changes meanwhile. Gives `produce`
+   * undefined to create where the kind (or `mayCreate`) allows that. Rejects with ApiError.
+   */
+  async update(
+    request: WriteRequest,
+    produce: (existing: KubeObject | undefined) => KubeObject | Promise<KubeObject>,
+    { rules, mayCreate = false }: { rules?: UpdateRules; mayCreate?: boolean } = {},
+  ): Promise<{ object: KubeObject; created: boolean }> {
+    const { info, namespace, name } = request
+    for (let attempt = 1; ; attempt++) {
+      const stored = this.store.get(tableOf(info), keyOf(info, namespace, name))
+      if (!stored) {
+        if (!mayCreate && !(info.strategy.allowCreateOnUpdate && !request.subresource)) throw ApiError.notFound(info, name)
+        const draft = await produce(undefined)
+        matchName(draft, name)
+        return { object: await this.create(request, draft), created: true }
+      }
+      const old = served(info, stored)
+      const draft = await produce(old)
+      const next = await this.prepareUpdate(request, draft, old, rules)
+      if (this.store.get(tableOf(info), keyOf(info, namespace, name)) !== stored) {
+        if (attempt === updateAttempts) throw ApiError.conflict(info, name)
+        continue
+      }
+      return { object: this.commitUpdate(request, next, stored), created: false }
+    }
+  }
+
+  /** Runs a deletion's admission; see deletion.ts. */
+  async admitDelete(request: WriteRequest, old: KubeObject): Promise<void> {
+    const asked = this.admissionRequest(request, 'DELETE', undefined, old)
+    await this.admission.admit('mutate', asked)
+    await this.admission.admit('validate', asked)
+  }
+
+  /** Admission of what is not stored: a subresource's body, a connection. Resolves with the body as admission left it. */
+  async admitBody(request: WriteRequest, operation: Operation, body: KubeObject, kind = kindOf(body)): Promise<KubeObject> {
+    const asked = { ...this.admissionRequest(request, operation, body, undefined), kind }
+    await this.admission.admit('mutate', asked)
+    await this.admission.admit('validate', asked)
+    return asked.object ?? body
+  }
+
+  private async createOnce(request: WriteRequest, object: KubeObject, again: boolean): Promise<KubeObject> {
+    const { info, namespace } = request
+    const { strategy } = info
+    matchNamespace(info, object, namespace)
+    const asked = this.admissionRequest(request, 'CREATE', object, undefined)
+    await this.admission.admit('mutate', asked)
+    const draft = asked.object as KubeObject
+    if (draft.metadata.resourceVersion) throw new ApiError(500, undefined, 'resourceVersion should not be set on objects to be created')
+    fillSystemFields(draft, this.clock, this.random)
+    // A later attempt's name is the one that was generated for it.
+    if (!again) object.metadata.name = draft.metadata.name as string
+    if (strategy.tracksGeneration) draft.metadata.generation = 1
+    using allocator = this.allocator.begin()
+    strategy.prepareForCreate(draft, { allocator, now: timestamp(this.clock.now()), user: request.user })
+    const errors = strategy.validateCreate(draft)
+    if (errors.length > 0) throw ApiError.invalid(info, draft.metadata.name ?? '', errors)
+    for (const warning of strategy.warnings(draft)) request.warn(warning)
+    const name = draft.metadata.name as string
+    await this.admission.admit('validate', { ...asked, name, object: draft })
+    const existing = this.store.get(tableOf(info), keyOf(info, namespace, name))
+    if (existing) {
+      const error = ApiError.alreadyExists(info, name)
+      if (!existing.metadata.deletionTimestamp) throw error
+      throw ApiError.from({ ...error.body, message: `object is being deleted: ${error.message}` })
+    }
+    const stored = info.conversion ? info.conversion.toStorage(draft) : draft
+    return request.dryRun ? draft : served(info, this.store.put(tableOf(info), keyOf(info, namespace, name), stored))
+  }
+
+  private async prepareUpdate(
+    request: WriteRequest,
+    object: KubeObject,
+    old: KubeObject,
+    rules: UpdateRules | undefined,
+  ): Promise<KubeObject> {
+    const { info, namespace, name, subresource } = request
+    const { strategy } = info
+    matchName(object, name)
+    matchNamespace(info, object, namespace)
+    const { resourceVersion, uid } = object.metadata
+    if (uid && uid !== old.metadata.uid) {
+      const why = `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${old.metadata.uid}`
+      throw ApiError.conflict(info, name, why)
+    }
+    if (!resourceVersion) {
+      if (!strategy.allowUnconditionalUpdate) {
+        const error = invalid(metadataPath.child('resourceVersion'), 0, 'must be specified for an update')
+        throw ApiError.invalid({ group: info.group, kind: info.resource }, name, [error])
+      }
+      object.metadata.resourceVersion = old.metadata.resourceVersion as string
+    } else if (resourceVersion !== old.metadata.resourceVersion) {
+      throw ApiError.conflict(info, name, objectModified)
+    }
+    const asked = this.admissionRequest(request, 'UPDATE', object, old)
+    await this.admission.admit('mutate', asked)
+    const draft = asked.object as KubeObject
+    keepSystemFields(draft, old)
+    using allocator = this.allocator.begin()
+    const context: CreateContext = { allocator, now: timestamp(this.clock.now()), user: request.user }
+    if (rules) rules.prepare(draft, old, context)
+    else if (subresource === 'status') strategy.prepareForStatusUpdate(draft, old)
+    else strategy.prepareForUpdate(draft, old, context)
+    if (subresource !== 'status') countGeneration(info, draft, old)
+    const errors = rules
+      ? rules.validate(draft, old)
+      : subresource === 'status'
+        ? strategy.validateStatusUpdate(draft, old)
+        : strategy.validateUpdate(draft, old)
+    if (errors.length > 0) throw ApiError.invalid(info, name, errors)
+    if (!subresource) for (const warning of strategy.warnings(draft, old)) request.warn(warning)
+    if (sameButManagedTimes(draft, old)) draft.metadata.managedFields = old.metadata.managedFields as typeof draft.metadata.managedFields
+    if (draft.metadata.managedFields === undefined) delete draft.metadata.managedFields
+    await this.admission.admit('validate', { ...asked, object: draft })
+    return draft
+  }
+
+  private commitUpdate(request: WriteRequest, next: KubeObject, stored: KubeObject): KubeObject {
+    const { info, namespace, name } = request
+    const table = tableOf(info)
+    const key = keyOf(info, namespace, name)
+    const toStore = info.conversion ? info.conversion.toStorage(next) : next
+    if (deletedByUpdate(toStore, stored)) {
+      if (!request.dryRun) this.store.remove(table, key, toStore)
+      return next
+    }
+    if (sameButManagedTimes(toStore, stored)) return served(info, stored)
+    return request.dryRun ? next : served(info, this.store.put(table, key, toStore))
+  }
+
+  private admissionRequest(
+    request: WriteRequest,
+    operation: Operation,
+    object: KubeObject | undefined,
+    oldObject: KubeObject | undefined,
+  ): AdmissionRequest {
+    const { info, namespace, name, subresource, user, dryRun, options, warn } = request
+    return {
+      operation,
+      resource: { group: info.group, version: info.version, resource: info.resource },
+      kind: { group: info.group, version: info.version, kind: info.kind },
+      subresource,
+      // The server puts a namespace's own name where others have their namespace.
+      namespace: info.group === '' && info.resource === 'namespaces' ? name || (object?.metadata.name ?? '') : namespace,
+      name: name || (object?.metadata.name ?? ''),
+      object,
+      oldObject,
+      user,
+      dryRun,
+      options,
+      warn,
+    }
+  }
+}
+
+/** A stored object in the version of a ResourceInfo. */
+export function served(info: ResourceInfo, stored: KubeObject): KubeObject {
+  return info.conversion ? info.conversion.fromStorage(stored) : stored
+}
+
+/** An object that waited only for its finalizers goes when an update takes the last of them. */
+function deletedByUpdate(object: KubeObject, existing: KubeObject): boolean {
+  const { deletionTimestamp, deletionGracePeriodSeconds } = existing.metadata
+  return !object.metadata.finalizers?.length && deletionTimestamp !== undefined && !deletionGracePeriodSeconds && !holdsNamespace(object)
+}
+
+/** A namespace has a second kind of finalizers, in its spec. */
+function holdsNamespace(object: KubeObject): boolean {
+  return object.kind === 'Namespace' && !!(object as KubeObject & { spec?: { finalizers?: string[] } }).spec?.finalizers?.length
+}
+
+function kindOf(object: KubeObject): AdmissionRequest['kind'] {
+  const slash = object.apiVersion.indexOf('/')
+  return { group: slash < 0 ? '' : object.apiVersion.slice(0, slash), version: object.apiVersion.slice(slash + 1), kind: object.kind }
+}
+
+/** The type of an object of this ResourceInfo. */
+export function typeMeta(info: ResourceInfo): { apiVersion: string; kind: string } {
+  return { apiVersion: apiVersionOf(info), kind: info.kind }
+}
