@@ -1,3 +1,4 @@
+import { ApiError } from '../machinery/errors.ts'
 import type { KubeObject, UserInfo } from '../machinery/object.ts'
 
 export type Operation = 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT'
@@ -59,4 +60,10 @@ export class AdmissionChain {
 /** Whether a request is about this resource itself (or the named subresource of it). */
 export function isAbout(request: AdmissionRequest, group: string, resource: string, subresource = ''): boolean {
   return request.resource.group === group && request.resource.resource === resource && request.subresource === subresource
+}
+
+/** The 403 of a plugin: `pods "web" is forbidden: WHY`; an object that has no name yet goes by what its name will begin with. */
+export function refuse(request: AdmissionRequest, why: string): ApiError {
+  const { name, generateName } = request.object?.metadata ?? {}
+  return ApiError.forbidden(request.resource, request.name || name || generateName || 'Unknown', why)
 }

@@ -65,7 +65,7 @@ export const zeroQuantity: Quantity = { nano: 0n, format: 'DecimalSI' }
 /** A list of resources ("cpu": "100m") by name. */
 export type Quantities = Record<string, Quantity>
 
-export function parseQuantities(list: Readonly<Record<string, string>> | undefined): Quantities {
+export function parseQuantities(list: Readonly<Record<string, string | number>> | undefined): Quantities {
   return Object.fromEntries(Object.entries(list ?? {}).map(([name, text]) => [name, parseQuantity(text)]))
 }
 
