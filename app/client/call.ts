@@ -1,0 +1,37 @@
+/** The one way islands call the API. */
+import type { Text } from '../../platform/model.ts'
+
+/** An answer that is not 2xx, with its sentence in the reader's language. */
+export class CallError extends Error {
+  readonly code: string
+  readonly status: number
+
+  constructor(status: number, code: string, message: string) {
+    super(message)
+    this.name = 'CallError'
+    this.status = status
+    this.code = code
+  }
+}
+
+export async function call<T = void>(method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, body?: unknown): Promise<T> {
+  const response = await fetch(path, {
+    method,
+    headers: body === undefined ? {} : { 'content-type': 'application/json' },
+    body: body === undefined ? null : JSON.stringify(body),
+  })
+  if (!response.ok) throw await errorOf(response)
+  const text = await response.text()
+  return (text === '' ? undefined : JSON.parse(text)) as T
+}
+
+async function errorOf(response: Response): Promise<CallError> {
+  const answer = (await response.json().catch(() => ({}))) as {
+    error?: { code?: string; message?: string; sentence?: Text }
+    code?: string
+    message?: string
+  }
+  const language = document.documentElement.lang.startsWith('zh') ? 'zh' : 'en'
+  const sentence = answer.error?.sentence?.[language] ?? answer.error?.message ?? answer.message ?? response.statusText
+  return new CallError(response.status, answer.error?.code ?? answer.code ?? 'unknown', sentence)
+}
