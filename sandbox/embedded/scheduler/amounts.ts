@@ -1,0 +1,65 @@
+import { parseQuantity } from '../schema/quantity.ts'
+import type { Container, Pod } from '../schema/types/core.v1.ts'
+
+/** Amounts by resource name: CPU in thousandths of a core, everything else in whole units. */
+export type Amounts = Record<string, number>
+
+type ResourceList = Readonly<Record<string, string | number>> | undefined
+
+export function amountsOf(list: ResourceList): Amounts {
+  const amounts: Amounts = {}
+  for (const name in list) amounts[name] = amountOf(name, list[name] ?? 0)
+  return amounts
+}
+
+/** One quantity, rounded up. */
+export function amountOf(name: string, quantity: string | number): number {
+  const { nano } = parseQuantity(quantity)
+  const unit = name === 'cpu' ? 1_000_000n : 1_000_000_000n
+  return Number((nano + unit - 1n) / unit)
+}
+
+/**
+ * What a Pod asks of its node: its containers and sidecars together, or the init container that asks most with the
+ * sidecars started before it; its own resources where it has any; and its overhead.
+ *
+ * @param missing what a container that asks for no CPU or memory is taken to use
+ */
+export function podRequests(pod: Pod, missing: Amounts = {}): Amounts {
+  const total: Amounts = {}
+  for (const container of pod.spec?.containers ?? []) add(total, containerRequests(container, missing))
+  const sidecars: Amounts = {}
+  const peak: Amounts = {}
+  for (const container of pod.spec?.initContainers ?? []) {
+    const requests = containerRequests(container, missing)
+    if (container.restartPolicy === 'Always') {
+      add(total, requests)
+      add(sidecars, requests)
+      raise(peak, sidecars)
+    } else {
+      raise(peak, sum(requests, sidecars))
+    }
+  }
+  raise(total, peak)
+  Object.assign(total, amountsOf(pod.spec?.resources?.requests))
+  add(total, amountsOf(pod.spec?.overhead))
+  return total
+}
+
+function containerRequests(container: Container, missing: Amounts): Amounts {
+  return { ...missing, ...amountsOf(container.resources?.requests) }
+}
+
+export function add(target: Amounts, amounts: Amounts): void {
+  for (const name in amounts) target[name] = (target[name] ?? 0) + (amounts[name] ?? 0)
+}
+
+function raise(target: Amounts, amounts: Amounts): void {
+  for (const name in amounts) target[name] = Math.max(target[name] ?? 0, amounts[name] ?? 0)
+}
+
+function sum(a: Amounts, b: Amounts): Amounts {
+  const total = { ...a }
+  add(total, b)
+  return total
+}

@@ -1,0 +1,99 @@
+import type { Container, ContainerPort, Pod } from '../schema/types/core.v1.ts'
+import { podRequests } from './amounts.ts'
+import type { FilterPlugin, Rejection } from './filter.ts'
+import { matchesNode, noScheduleEffects, tolerates, untoleratedTaint } from './node-selection.ts'
+import type { NodeInfo } from './snapshot.ts'
+
+/** Rules that look at one node and its own Pods only. */
+
+export const nodeUnschedulable: FilterPlugin = {
+  name: 'NodeUnschedulable',
+  prepare({ pod }) {
+    const taint = { key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' }
+    if (pod.spec?.tolerations?.some((toleration) => tolerates(toleration, taint))) return undefined
+    return ({ node }) => (node.spec?.unschedulable ? reject('NodeUnschedulable', 'node(s) were unschedulable') : undefined)
+  },
+}
+
+export const nodeName: FilterPlugin = {
+  name: 'NodeName',
+  prepare({ pod }) {
+    const wanted = pod.spec?.nodeName
+    if (!wanted) return undefined
+    return ({ name }) => (name === wanted ? undefined : reject('NodeName', "node(s) didn't match the requested node name"))
+  },
+}
+
+export const taintToleration: FilterPlugin = {
+  name: 'TaintToleration',
+  prepare({ pod }) {
+    const tolerations = pod.spec?.tolerations ?? []
+    return ({ node }) => {
+      const taint = untoleratedTaint(node.spec?.taints ?? [], tolerations, noScheduleEffects)
+      return taint && reject('TaintToleration', 'node(s) had untolerated taint(s)')
+    }
+  },
+}
+
+export const nodeAffinity: FilterPlugin = {
+  name: 'NodeAffinity',
+  prepare({ pod }) {
+    const required = pod.spec?.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution
+    if (!required && Object.keys(pod.spec?.nodeSelector ?? {}).length === 0) return undefined
+    return ({ node }) => (matchesNode(pod, node) ? undefined : reject('NodeAffinity', "node(s) didn't match Pod's node affinity/selector"))
+  },
+}
+
+export const nodePorts: FilterPlugin = {
+  name: 'NodePorts',
+  prepare({ pod }) {
+    const wanted = hostPorts(pod)
+    if (wanted.length === 0) return undefined
+    return ({ pods }) => {
+      const used = pods.flatMap(hostPorts)
+      if (!wanted.some((port) => used.some((other) => portsConflict(port, other)))) return undefined
+      return { plugin: 'NodePorts', reasons: ["node(s) didn't have free ports for the requested pod ports"], resolvable: true }
+    }
+  },
+}
+
+function hostPorts(pod: Pod): ContainerPort[] {
+  const sidecars = pod.spec?.initContainers?.filter((container: Container) => container.restartPolicy === 'Always') ?? []
+  return [...(pod.spec?.containers ?? []), ...sidecars].flatMap(({ ports }) => ports ?? []).filter(({ hostPort }) => hostPort)
+}
+
+function portsConflict(a: ContainerPort, b: ContainerPort): boolean {
+  const any = (port: ContainerPort) => !port.hostIP || port.hostIP === '0.0.0.0'
+  const sameAddress = any(a) || any(b) || a.hostIP === b.hostIP
+  return sameAddress && a.hostPort === b.hostPort && (a.protocol ?? 'TCP') === (b.protocol ?? 'TCP')
+}
+
+export const nodeResourcesFit: FilterPlugin = {
+  name: 'NodeResourcesFit',
+  prepare({ pod }) {
+    const requests = podRequests(pod)
+    return (info) => {
+      const reasons: string[] = []
+      let resolvable = true
+      if (info.pods.length + 1 > (info.allocatable['pods'] ?? 0)) reasons.push('Too many pods')
+      for (const [name, request] of Object.entries(requests).sort(byName)) {
+        if (request <= 0 || request <= available(info, name)) continue
+        reasons.push(`Insufficient ${name}`)
+        if (request > (info.allocatable[name] ?? 0)) resolvable = false
+      }
+      return reasons.length > 0 ? { plugin: 'NodeResourcesFit', reasons, resolvable } : undefined
+    }
+  },
+}
+
+function available(info: NodeInfo, name: string): number {
+  return (info.allocatable[name] ?? 0) - (info.requested[name] ?? 0)
+}
+
+function byName([a]: [string, number], [b]: [string, number]): number {
+  return a < b ? -1 : 1
+}
+
+function reject(plugin: string, reason: string): Rejection {
+  return { plugin, reasons: [reason], resolvable: false }
+}
