@@ -8,6 +8,7 @@ import { drizzle as drizzlePglite } from 'drizzle-orm/pglite'
 import { migrate as migratePglite } from 'drizzle-orm/pglite/migrator'
 import pg from 'pg'
 import { lockFolder } from './folder-lock.ts'
+import type { Log } from './log.ts'
 import * as schema from './schema.ts'
 
 /** What queries are written against, whichever of the two runs them. A transaction is one too. */
@@ -22,6 +23,7 @@ export interface DatabaseOptions {
   url?: string | undefined
   /** Where PGlite keeps its files. */
   folder: string
+  log: Log
 }
 
 const migrationsFolder = path.join(import.meta.dirname, 'migrations')
@@ -32,8 +34,8 @@ const migrationLock = 7_205_759_403
  * Opens the database and brings its tables up to date. Several processes may start on one Postgres at the same time: one
  * migrates, the others wait. A PGlite folder belongs to one process; a second one is refused with a sentence that says so.
  */
-export async function openDatabase({ url, folder }: DatabaseOptions): Promise<Database> {
-  return url ? openPostgres(url) : openPglite(folder)
+export async function openDatabase({ url, folder, log }: DatabaseOptions): Promise<Database> {
+  return url ? openPostgres(url, log) : openPglite(folder)
 }
 
 async function openPglite(folder: string): Promise<Database> {
@@ -48,12 +50,12 @@ async function openPglite(folder: string): Promise<Database> {
   return { queries, [Symbol.asyncDispose]: () => owned.disposeAsync() }
 }
 
-async function openPostgres(url: string): Promise<Database> {
+async function openPostgres(url: string, log: Log): Promise<Database> {
   await using cleanup = new AsyncDisposableStack()
   const pool = new pg.Pool({ connectionString: url, max: 10 })
   cleanup.defer(() => pool.end())
   // A connection that breaks while it is idle is replaced by the pool; without a listener it would end the process.
-  pool.on('error', () => {})
+  pool.on('error', (error) => log.warn({ err: error }, 'a connection to the database broke'))
   const client = await pool.connect()
   try {
     await client.query('select pg_advisory_lock($1)', [migrationLock])

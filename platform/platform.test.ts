@@ -7,6 +7,8 @@ import type { AttemptView, Person } from './services.ts'
 import { type Ground, minute, openGround, verdictOf } from './testing/ground.ts'
 import { type PostgresServer, startPostgres } from './testing/postgres.ts'
 
+const quiet = () => {}
+const silent = { debug: quiet, info: quiet, warn: quiet, error: quiet }
 const postgres = await startPostgres()
 if (!postgres && process.env['CI']) throw new Error('PostgreSQL is missing: apt-get install postgresql')
 
@@ -453,6 +455,6 @@ describe.each(databases)('the platform on %s', (_name, newDatabase) => {
 
 it.runIf(postgres)('two processes that start on one PostgreSQL migrate it once', async () => {
   const url = await postgres!.newDatabase()
-  const opened = await Promise.all([1, 2, 3].map(() => openDatabase({ url, folder: '' })))
+  const opened = await Promise.all([1, 2, 3].map(() => openDatabase({ url, folder: '', log: silent })))
   for (const database of opened) await database[Symbol.asyncDispose]()
 })

@@ -53,9 +53,10 @@ export async function openGround(url: string | undefined): Promise<Ground> {
   await using cleanup = new AsyncDisposableStack()
   const folder = await mkdtemp(path.join(tmpdir(), 'labernetes-platform-'))
   cleanup.defer(() => rm(folder, { recursive: true, force: true }))
-  const database = cleanup.use(await openDatabase({ url, folder: path.join(folder, 'db') }))
   const logged: Ground['logged'] = []
   const write = (level: string) => (fields: object, message: string) => void logged.push({ level, fields, message })
+  const log = { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') }
+  const database = cleanup.use(await openDatabase({ url, folder: path.join(folder, 'db'), log }))
   const host = new ScriptedHost()
   let time = Date.UTC(2030, 0, 1)
   const context: PlatformContext = {
@@ -65,7 +66,7 @@ export async function openGround(url: string | undefined): Promise<Ground> {
     hostName: 'here',
     labs,
     limits,
-    log: { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') },
+    log,
     now: () => new Date(time),
   }
   const open = () => openPlatform({ ...context, secret: 's'.repeat(32), publicUrl: 'http://127.0.0.1:3000' })

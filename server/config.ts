@@ -1,0 +1,70 @@
+import { hostname } from 'node:os'
+import path from 'node:path'
+import { z } from 'zod'
+
+const whole = (min: number, max: number) => z.coerce.number().int().min(min).max(max)
+
+/**
+ * Every setting there is, read from the environment: its shape with the value it has unless set, and what it means.
+ * README shows this table; a test compares the two.
+ */
+export const settings = {
+  PORT: { shape: whole(0, 65_535).default(3000), meaning: 'Port to listen on; 0 takes a free one' },
+  HOST: { shape: z.string().min(1).default('127.0.0.1'), meaning: 'Address to listen on; 0.0.0.0 for every interface' },
+  PUBLIC_URL: {
+    shape: z.url({ protocol: /^https?$/ }).optional(),
+    meaning: 'Where people reach the site when that is not http://HOST:PORT, as behind a proxy',
+  },
+  DATA_DIR: { shape: z.string().min(1).default('.data'), meaning: 'Folder for database, clusters, evidence and secrets' },
+  DATABASE_URL: {
+    shape: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
+    meaning: 'A PostgreSQL database to use instead of the embedded one in DATA_DIR',
+  },
+  SECRET: { shape: z.string().min(32).optional(), meaning: 'Signs cookies; made and kept in DATA_DIR unless set' },
+  GUESTS: {
+    shape: z.enum(['loopback', 'never']).default('loopback'),
+    meaning: 'Who may learn without an account: whoever sits at this machine, or nobody',
+  },
+  LOG_LEVEL: { shape: z.enum(['debug', 'info', 'warn', 'error']).default('info'), meaning: 'The least important messages to log' },
+  SANDBOX_LIMIT: { shape: whole(1, 10_000).default(50), meaning: 'Clusters at once on this machine' },
+  SANDBOXES_PER_PERSON: { shape: whole(1, 100).default(4), meaning: 'Clusters at once for one person' },
+  SANDBOX_MINUTES: { shape: whole(1, 10_080).default(120), meaning: 'Minutes from a cluster being ready to its end' },
+  SANDBOX_EXTENSIONS: { shape: whole(0, 100).default(3), meaning: 'How often a learner may extend that, by half of it each time' },
+  SANDBOX_IDLE_MINUTES: { shape: whole(1, 10_080).default(30), meaning: 'Minutes without a key pressed after which a cluster is paused' },
+} as const satisfies Record<string, { shape: z.ZodType; meaning: string }>
+
+type Values = { [Name in keyof typeof settings]: z.infer<(typeof settings)[Name]['shape']> }
+
+export interface Config extends Readonly<Values> {
+  /** DATA_DIR as an absolute path. */
+  readonly dataDir: string
+}
+
+/** A setting that cannot be: its message is for the operator, one line a setting. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+}
+
+/** Reads the settings. An empty value counts as not set. Throws ConfigError. */
+export function readConfig(environment: Record<string, string | undefined>): Config {
+  const values: Record<string, unknown> = {}
+  const faults: string[] = []
+  for (const [name, { shape }] of Object.entries(settings)) {
+    const given = environment[name] === '' ? undefined : environment[name]
+    const result = shape.safeParse(given)
+    if (result.success) values[name] = result.data
+    // The value itself is not repeated: it may be a secret.
+    else faults.push(`${name} cannot be used: ${result.error.issues.map((issue) => issue.message).join('; ')}`)
+  }
+  if (faults.length) throw new ConfigError(faults.join('\n'))
+  const config = values as Values
+  return { ...config, dataDir: path.resolve(config.DATA_DIR) }
+}
+
+/** Where people reach the site once it listens on `port`: http://127.0.0.1:3000, without a slash at the end. */
+export function publicUrlOf(config: Config, port: number): string {
+  if (config.PUBLIC_URL) return config.PUBLIC_URL.replace(/\/+$/, '')
+  const everywhere = config.HOST === '0.0.0.0' || config.HOST === '::'
+  const name = everywhere ? hostname() : config.HOST
+  return `http://${name.includes(':') ? `[${name}]` : name}:${port}`
+}
