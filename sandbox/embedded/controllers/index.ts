@@ -1,0 +1,14 @@
+import type { ClusterContext } from '../machinery/context.ts'
+import { startDeployment } from './deployment.ts'
+import { startEndpoints } from './endpoints.ts'
+import { startEndpointSlice } from './endpointslice.ts'
+import { startReplicaSet } from './replicaset.ts'
+
+const controllers = [startReplicaSet, startDeployment, startEndpoints, startEndpointSlice]
+
+/** Starts the controllers of kube-controller-manager. Disposing ends them all. */
+export function startControllers(context: ClusterContext): Disposable {
+  const stack = new DisposableStack()
+  for (const start of controllers) stack.use(start(context))
+  return stack
+}
