@@ -1,0 +1,230 @@
+import { stat } from 'node:fs/promises'
+import { SerializeAddon } from '@xterm/addon-serialize'
+import headless from '@xterm/headless'
+import type { TerminalProcess } from '../engine.ts'
+import { window } from './protocol.ts'
+import { Recorder, readRecording } from './recording.ts'
+
+export interface Viewer {
+  /** May type and set the size. One at a time, the last who asked. */
+  wantsToWrite: boolean
+  screen(screen: { seq: number; cols: number; rows: number; bytes: Uint8Array }): void
+  output(seq: number, bytes: Uint8Array): void
+  exit(code: number): void
+  writer(writer: boolean): void
+}
+
+/** What a viewer can do with the session it watches. */
+export interface Seat extends Disposable {
+  readonly writer: boolean
+  input(data: string): void
+  resize(cols: number, rows: number): void
+  ack(seq: number): void
+}
+
+interface Seated {
+  viewer: Viewer
+  sent: number
+  acked: number
+  /** Fell too far behind: gets the screen anew once it has caught up. */
+  behind: boolean
+}
+
+const scrollback = 5_000
+/** Output per second above which a shell has to wait, so that `yes` costs little. */
+const bytesPerSecond = 4 * 2 ** 20
+const breathMs = 50
+
+/**
+ * One terminal of a sandbox while the platform runs: the shell's pty, a screen kept without a browser (so that a reload
+ * finds it as it was), its recording, and whoever watches. Output waits in the kernel while the writer's browser or this
+ * process is behind.
+ */
+export class TerminalSession implements AsyncDisposable {
+  readonly id: string
+  private readonly process: TerminalProcess
+  private readonly recorder: Recorder
+  private readonly screen: InstanceType<typeof headless.Terminal>
+  private readonly serializer = new SerializeAddon()
+  private readonly seats = new Set<Seated>()
+  private readonly exitListeners = new Set<() => void>()
+  private writer: Seated | null = null
+  private seq = 0
+  /** Output that the kept screen has not taken in yet, oldest first. */
+  private readonly unparsed: { from: number; bytes: Uint8Array }[] = []
+  private paused = false
+  private spent = 0
+  private breath: NodeJS.Timeout | undefined
+  /** Set once the shell has ended. */
+  exitCode: number | null = null
+  lastInputAt = Date.now()
+
+  private constructor(id: string, process: TerminalProcess, recorder: Recorder, cols: number, rows: number) {
+    this.id = id
+    this.process = process
+    this.recorder = recorder
+    this.screen = new headless.Terminal({ cols, rows, scrollback, allowProposedApi: true })
+    this.screen.loadAddon(this.serializer as unknown as Parameters<typeof this.screen.loadAddon>[0])
+    // programs that ask the terminal (cursor position, device attributes) are answered here when nobody watches
+    this.screen.onData((data) => {
+      if (this.seats.size === 0) this.process.write(data)
+    })
+  }
+
+  /**
+   * Opens a terminal. When `recording` is there already (the platform was restarted), the screen is first brought back from
+   * it and a line says that the shell is new.
+   */
+  static async open(options: {
+    id: string
+    recording: string
+    cols: number
+    rows: number
+    start: (cols: number, rows: number) => Promise<TerminalProcess>
+  }): Promise<TerminalSession> {
+    const { cols, rows } = options
+    const before = await stat(options.recording).catch(() => null)
+    const recorder = await Recorder.open(options.recording, cols, rows)
+    try {
+      const process = await options.start(cols, rows)
+      const session = new TerminalSession(options.id, process, recorder, cols, rows)
+      if (before && before.size > 0) await session.restore(options.recording)
+      process.onData((bytes) => session.receive(bytes))
+      process.onExit(({ exitCode }) => session.ended(exitCode))
+      return session
+    } catch (error) {
+      await recorder[Symbol.asyncDispose]()
+      throw error
+    }
+  }
+
+  /** Seats a viewer: it gets the screen at once and the output from there on. */
+  attach(viewer: Viewer): Seat {
+    const seated: Seated = { viewer, sent: this.seq, acked: this.seq, behind: false }
+    this.seats.add(seated)
+    if (viewer.wantsToWrite) this.giveWriter(seated)
+    this.sendScreen(seated)
+    if (this.exitCode !== null) viewer.exit(this.exitCode)
+    const session = this
+    return {
+      get writer() {
+        return session.writer === seated
+      },
+      input: (data) => {
+        if (this.writer !== seated) return
+        this.lastInputAt = Date.now()
+        this.process.write(data)
+      },
+      resize: (cols, rows) => {
+        if (this.writer === seated) this.resize(cols, rows)
+      },
+      ack: (seq) => {
+        seated.acked = Math.max(seated.acked, Math.min(seq, this.seq))
+        if (seated.behind && seated.sent - seated.acked < window / 2) this.sendScreen(seated)
+        this.flow()
+      },
+      [Symbol.dispose]: () => {
+        this.seats.delete(seated)
+        if (this.writer === seated) this.writer = null
+        this.flow()
+      },
+    }
+  }
+
+  onExit(listener: () => void): Disposable {
+    this.exitListeners.add(listener)
+    return { [Symbol.dispose]: () => void this.exitListeners.delete(listener) }
+  }
+
+  /** Shows a line that the platform, not the shell, has to say. */
+  announce(text: string): void {
+    this.receive(Buffer.from(`\r\n\x1b[2m— ${text} —\x1b[0m\r\n`))
+  }
+
+  /** Resolves when the recording's file holds everything so far. */
+  flush(): Promise<void> {
+    return this.recorder.flush()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearTimeout(this.breath)
+    await this.process[Symbol.asyncDispose]()
+    await this.recorder[Symbol.asyncDispose]()
+    this.screen.dispose()
+    this.seats.clear()
+  }
+
+  private resize(cols: number, rows: number): void {
+    if (cols === this.screen.cols && rows === this.screen.rows) return
+    this.screen.resize(cols, rows)
+    this.process.resize(cols, rows)
+    this.recorder.resize(cols, rows)
+  }
+
+  private receive(bytes: Uint8Array): void {
+    const from = this.seq
+    this.seq += bytes.length
+    this.spent += bytes.length
+    this.recorder.output(bytes)
+    this.unparsed.push({ from, bytes })
+    this.screen.write(bytes, () => {
+      this.unparsed.shift()
+      this.flow()
+    })
+    for (const seated of this.seats) {
+      if (seated.behind) continue
+      if (seated !== this.writer && from - seated.acked > 2 * window) {
+        seated.behind = true
+        continue
+      }
+      seated.sent = this.seq
+      seated.viewer.output(from, bytes)
+    }
+    this.flow()
+  }
+
+  private flow(): void {
+    const writerBehind = this.writer !== null && this.seq - this.writer.acked > window
+    const tooFast = this.spent > (bytesPerSecond * breathMs) / 1000
+    if (tooFast && !this.breath)
+      this.breath = setTimeout(() => {
+        this.breath = undefined
+        this.spent = 0
+        this.flow()
+      }, breathMs)
+    const unparsed = this.seq - (this.unparsed[0]?.from ?? this.seq)
+    const pause = unparsed > window || writerBehind || this.breath !== undefined
+    if (pause === this.paused || this.exitCode !== null) return
+    this.paused = pause
+    if (pause) this.process.pause()
+    else this.process.resume()
+  }
+
+  private sendScreen(seated: Seated): void {
+    seated.behind = false
+    seated.sent = this.seq
+    seated.acked = this.seq
+    const bytes = Buffer.from(this.serializer.serialize({ scrollback }))
+    seated.viewer.screen({ seq: this.unparsed[0]?.from ?? this.seq, cols: this.screen.cols, rows: this.screen.rows, bytes })
+    for (const { from, bytes: late } of this.unparsed) seated.viewer.output(from, late)
+  }
+
+  private giveWriter(seated: Seated): void {
+    const before = this.writer
+    this.writer = seated
+    if (before) before.viewer.writer(false)
+    seated.viewer.writer(true)
+  }
+
+  private async restore(path: string): Promise<void> {
+    await readRecording(path, (text) => this.screen.write(text))
+    await new Promise<void>((resolve) => this.screen.write('', () => resolve()))
+    this.announce('Labernetes was restarted: this is a new shell, your files are as they were')
+  }
+
+  private ended(code: number): void {
+    this.exitCode = code
+    for (const seated of this.seats) seated.viewer.exit(code)
+    for (const listener of this.exitListeners) listener()
+  }
+}

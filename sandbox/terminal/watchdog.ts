@@ -1,0 +1,103 @@
+import { readdir, readFile, readlink, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { limits } from './jail.ts'
+
+interface Watched {
+  pid: number
+  home: string
+  namespace: string | null
+  notice: (text: string) => void
+}
+
+const watched = new Set<Watched>()
+let timer: NodeJS.Timeout | undefined
+const intervalMs = 2_000
+const pageBytes = 4096
+
+/**
+ * Keeps all processes of a toolbox together within limits.memoryBytes and its home within limits.homeBytes: the largest
+ * process (or, for the home, every process) is killed, and the notice says so. One look at /proc serves all toolboxes.
+ */
+export function watchToolbox(toolbox: { pid: number; home: string }, notice: (text: string) => void): Disposable {
+  const entry: Watched = { ...toolbox, namespace: null, notice }
+  watched.add(entry)
+  schedule()
+  return {
+    [Symbol.dispose]() {
+      watched.delete(entry)
+      if (watched.size === 0) {
+        clearTimeout(timer)
+        timer = undefined
+      }
+    },
+  }
+}
+
+function schedule(): void {
+  if (timer || watched.size === 0) return
+  timer = setTimeout(() => {
+    look()
+      .catch(() => undefined) // a process that ended while we looked: the next look sees the rest
+      .finally(() => {
+        timer = undefined
+        schedule()
+      })
+  }, intervalMs)
+  timer.unref()
+}
+
+interface Seen {
+  pid: number
+  bytes: number
+}
+
+async function look(): Promise<void> {
+  const byNamespace = await processes()
+  for (const toolbox of watched) {
+    toolbox.namespace ??= await readlink(`/proc/${toolbox.pid}/ns/pid`).catch(() => null)
+    const inside = toolbox.namespace === null ? [] : (byNamespace.get(toolbox.namespace) ?? [])
+    const others = inside.filter((one) => one.pid !== toolbox.pid)
+    const total = others.reduce((sum, one) => sum + one.bytes, 0)
+    if (total > limits.memoryBytes) {
+      const largest = others.reduce((most, one) => (one.bytes > most.bytes ? one : most))
+      end(largest.pid)
+      toolbox.notice(`a process was killed: the terminals may use ${limits.memoryBytes / 2 ** 20} MiB of memory together`)
+    }
+    if (others.length > 0 && (await sizeOf(toolbox.home, limits.homeBytes)) > limits.homeBytes) {
+      for (const one of others) end(one.pid)
+      toolbox.notice(`all processes were killed: the home folder may hold ${limits.homeBytes / 2 ** 20} MiB; remove some files`)
+    }
+  }
+}
+
+async function processes(): Promise<Map<string, Seen[]>> {
+  const found = new Map<string, Seen[]>()
+  for (const name of await readdir('/proc')) {
+    const pid = Number(name)
+    if (!Number.isInteger(pid)) continue
+    const namespace = await readlink(`/proc/${pid}/ns/pid`).catch(() => null)
+    if (namespace === null) continue
+    const resident = Number((await readFile(`/proc/${pid}/statm`, 'utf8').catch(() => '')).split(' ')[1] ?? 0)
+    found.set(namespace, [...(found.get(namespace) ?? []), { pid, bytes: resident * pageBytes }])
+  }
+  return found
+}
+
+async function sizeOf(folder: string, enough: number): Promise<number> {
+  let total = 0
+  for (const entry of await readdir(folder, { withFileTypes: true }).catch(() => [])) {
+    if (total > enough) return total
+    const path = join(folder, entry.name)
+    if (entry.isDirectory()) total += await sizeOf(path, enough - total)
+    else if (entry.isFile()) total += (await stat(path).catch(() => null))?.size ?? 0
+  }
+  return total
+}
+
+function end(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+  }
+}
