@@ -2,9 +2,20 @@ import type { ClusterContext } from '../machinery/context.ts'
 import { startDeployment } from './deployment.ts'
 import { startEndpoints } from './endpoints.ts'
 import { startEndpointSlice } from './endpointslice.ts'
+import { startGarbageCollector } from './garbage-collector.ts'
+import { startNamespace } from './namespace.ts'
+import { startPodGarbageCollector } from './pod-garbage-collector.ts'
 import { startReplicaSet } from './replicaset.ts'
 
-const controllers = [startReplicaSet, startDeployment, startEndpoints, startEndpointSlice]
+const controllers = [
+  startReplicaSet,
+  startDeployment,
+  startEndpoints,
+  startEndpointSlice,
+  startNamespace,
+  startGarbageCollector,
+  startPodGarbageCollector,
+]
 
 /** Starts the controllers of kube-controller-manager. Disposing ends them all. */
 export function startControllers(context: ClusterContext): Disposable {
