@@ -163,7 +163,8 @@ const etcFiles = [
   '/etc/protocols',
 ]
 
-const holdScript = 'while read -r _; do :; done'
+/** Says that the jail stands, then lasts until its standard input ends. */
+const holdScript = 'echo; while read -r _; do :; done'
 
 const stageScript = `
 set -e

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { chmod, lchown, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -212,7 +213,7 @@ function collect(stream: Readable, tooMuch: () => void): () => string {
 /** Starts the holder and resolves with the pid, as this machine sees it, of the first process in its pid namespace. */
 async function startHolder(kind: JailKind, argv: string[]): Promise<{ pid: number; end: () => Promise<void> }> {
   const child = spawn(argv[0] as string, argv.slice(1), {
-    stdio: ['pipe', 'ignore', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
     env: asProcessEnv(outsideEnvironment()),
     cwd: '/',
   })
@@ -234,8 +235,12 @@ async function startHolder(kind: JailKind, argv: string[]): Promise<{ pid: numbe
     clearTimeout(impatient)
   }
   try {
-    const pid = await Promise.race([kind === 'bubblewrap' ? pidFromInfo(child.stdio[3] as Readable) : pidOfInit(child), gone])
-    return { pid, end }
+    const [pid] = await Promise.race([
+      Promise.all([kind === 'bubblewrap' ? pidFromInfo(child.stdio[3] as Readable) : null, once(child.stdout as Readable, 'data')]),
+      gone,
+    ])
+    const inside = pid ?? (await firstChild(child.pid as number))
+    return { pid: inside, end }
   } catch (error) {
     await end()
     throw error
@@ -252,23 +257,10 @@ async function pidFromInfo(info: Readable): Promise<number> {
   throw new Error('bubblewrap said nothing about its child')
 }
 
-/** unshare's child becomes `bash -c "while read ..."` once the root is in place: that is when it can be entered. */
-async function pidOfInit(child: ChildProcess): Promise<number> {
-  for (let tries = 0; tries < 400; tries++) {
-    const pid = await firstChild(child.pid as number)
-    if (pid !== null) {
-      const line = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')
-      if (line.startsWith('bash\0--norc\0-c\0while read')) return pid
-    }
-    await new Promise((resolve) => setTimeout(resolve, 5))
-  }
-  throw new Error('The toolbox took too long to open')
-}
-
-async function firstChild(pid: number): Promise<number | null> {
-  const text = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '')
-  const first = Number.parseInt(text, 10)
-  return Number.isNaN(first) ? null : first
+async function firstChild(pid: number): Promise<number> {
+  const first = Number.parseInt(await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8'), 10)
+  if (Number.isNaN(first)) throw new Error('The toolbox ended while it was opened')
+  return first
 }
 
 /**
