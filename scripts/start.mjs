@@ -1,0 +1,17 @@
+/** `npm start`: prepares what is missing, then runs the server until Ctrl-C. */
+import { spawn } from 'node:child_process'
+import { buildSite, checkNode, installPackages, node, prepareTools, root } from './prepare.mjs'
+import { run } from './say.mjs'
+
+await run(async () => {
+  checkNode()
+  await installPackages()
+  await prepareTools()
+  await buildSite()
+  const server = spawn(node, ['server/main.ts'], { cwd: root, stdio: 'inherit' })
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => server.kill(signal === 'SIGHUP' ? 'SIGTERM' : signal))
+  process.exitCode = await new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.once('exit', (code, signal) => resolve(code ?? (signal === 'SIGINT' ? 130 : 143)))
+  })
+})
