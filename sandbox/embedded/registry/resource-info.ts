@@ -36,6 +36,8 @@ export interface ResourceInfo {
   /** Between this version and the stored one; absent when they are the same. Neither changes its argument. */
   readonly conversion?: { toStorage(object: KubeObject): KubeObject; fromStorage(object: KubeObject): KubeObject }
   readonly strategy: Strategy
+  /** Of a custom resource: reads plain data by its schema (pruned, with the names of what was dropped). Built-in kinds go by their Go type. */
+  readonly decode?: (value: Record<string, unknown>) => { object: Record<string, unknown>; unknown: string[] }
 }
 
 /** Service addresses and node ports that the API server gives out. */

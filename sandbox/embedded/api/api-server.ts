@@ -1,0 +1,101 @@
+import type { Authorizer } from '../auth/rbac.ts'
+import { forbidden } from '../auth/rbac.ts'
+import { ApiError } from '../machinery/errors.ts'
+import type { ApiCall, Outcome, ResourceCall } from './call.ts'
+import type { NonResourceHandler } from './non-resource.ts'
+import { type RequestInfo, requestInfo } from './request-info.ts'
+import type { ResourceHandler } from './resource-handler.ts'
+import type { ServedResources } from './resources.ts'
+
+/** A handler of one subresource or of a kind that is not stored. */
+export type SpecialHandler = (call: ResourceCall) => Promise<Outcome> | Outcome
+
+export interface Handled {
+  outcome: Outcome
+  warnings: string[]
+}
+
+export interface ApiServerParts {
+  resources: ServedResources
+  authorizer: Authorizer
+  generic: ResourceHandler
+  /** By `resource.group/subresource`, `*​/subresource`, or `resource.group` for a whole kind. */
+  special: ReadonlyMap<string, SpecialHandler>
+  nonResource: NonResourceHandler
+}
+
+/** Every request's way, past authentication: what does it ask, may they, who answers. */
+export class ApiServer {
+  private readonly parts: ApiServerParts
+
+  constructor(parts: ApiServerParts) {
+    this.parts = parts
+  }
+
+  /** Rejects with ApiError. */
+  async handle(call: ApiCall): Promise<Handled> {
+    const request = requestInfo(call.method, call.url)
+    this.authorize(call, request)
+    const warnings: string[] = []
+    const warn = (text: string) => {
+      if (!warnings.includes(text)) warnings.push(text)
+    }
+    if (!request.resource) return { outcome: await this.parts.nonResource.handle(call, request), warnings }
+    const resolved = this.resolve(call, request, warn)
+    if (!resolved) return { outcome: this.parts.nonResource.missing(request), warnings }
+    return { outcome: await this.dispatch(resolved), warnings }
+  }
+
+  /** The resource that a call is about, when it is served; authorized. For connections, which have no outcome. */
+  connect(call: ApiCall): ResourceCall {
+    const request = requestInfo(call.method, call.url)
+    this.authorize(call, request)
+    const resolved = request.resource && this.resolve(call, request, () => {})
+    if (!resolved) throw ApiError.unknownPath()
+    return resolved
+  }
+
+  private resolve(call: ApiCall, request: RequestInfo, warn: (text: string) => void): ResourceCall | undefined {
+    const path = request.resource
+    if (!path) return undefined
+    const info = this.parts.resources.find(path.group, path.version, path.resource)
+    if (!info || (!info.namespaced && path.namespace && path.resource !== 'namespaces')) return undefined
+    // Only in lists and watches does a namespaced path mean all namespaces.
+    if (info.namespaced && !path.namespace && !['list', 'watch', 'create'].includes(request.verb)) return undefined
+    return { ...call, request, path: info.namespaced ? path : { ...path, namespace: '' }, info, warn }
+  }
+
+  private dispatch(call: ResourceCall): Promise<Outcome> | Outcome {
+    const { special, generic } = this.parts
+    const { info, path } = call
+    const table = info.group ? `${info.resource}.${info.group}` : info.resource
+    const handler = path.subresource
+      ? (special.get(`${table}/${path.subresource}`) ?? special.get(`*/${path.subresource}`))
+      : special.get(table)
+    if (info.namespaced && !path.namespace && call.request.verb === 'create') {
+      throw ApiError.badRequest('the namespace of the request is required')
+    }
+    return handler ? handler(call) : generic.handle(call)
+  }
+
+  private authorize(call: ApiCall, request: RequestInfo): void {
+    const { user } = call
+    const { verb, path, query, resource } = request
+    const fieldSelector = query.get('fieldSelector')
+    const attributes = resource
+      ? {
+          user,
+          verb,
+          group: resource.group,
+          version: resource.version,
+          resource: resource.resource,
+          subresource: resource.subresource,
+          namespace: resource.namespace,
+          name: resource.name,
+          ...(fieldSelector ? { fieldSelector } : {}),
+        }
+      : { user, verb, path }
+    const { allowed, reason } = this.parts.authorizer.authorize(attributes)
+    if (!allowed) throw forbidden(attributes, reason)
+  }
+}

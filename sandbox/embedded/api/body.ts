@@ -1,0 +1,114 @@
+import { parseDocument } from 'yaml'
+import { ApiError } from '../machinery/errors.ts'
+import type { KubeObject } from '../machinery/object.ts'
+import { decodeProtobuf, ProtobufError, protobufContentType } from '../protobuf/index.ts'
+import type { GroupVersionKind } from '../registry/index.ts'
+import { decodeObject, TypeMismatch } from '../schema/decode.ts'
+import { wireTypeOf } from '../schema/wire.ts'
+import type { FieldValidation } from './options.ts'
+import { apiVersionOf } from './resources.ts'
+
+type Fields = Record<string, unknown>
+
+/** Reads an object as its kind has it; unlike the wire form of built-in kinds this is known to custom resources themselves. */
+export type Decoder = (value: Fields) => { object: Fields; unknown: string[] }
+
+const jsonType = 'application/json'
+const yamlType = 'application/yaml'
+const accepted = [jsonType, yamlType, protobufContentType]
+
+/** A request's body as plain data, with the fields that stand in it twice. Throws ApiError 400 or 415. */
+export function parseBody(bytes: Uint8Array, contentType: string | undefined): { value: Fields; duplicates: string[] } {
+  const type = mediaType(contentType) || jsonType
+  if (!accepted.includes(type)) throw ApiError.unsupportedMediaType(accepted)
+  if (type === protobufContentType) return { value: fromProtobuf(bytes), duplicates: [] }
+  const text = Buffer.from(bytes).toString()
+  return type === jsonType ? fromJson(text) : fromYaml(text)
+}
+
+export function mediaType(contentType: string | undefined): string {
+  return (contentType ?? '').split(';')[0]?.trim().toLowerCase() ?? ''
+}
+
+/**
+ * A body as an object of the expected kind: the shape of its Go type. Fields that the kind doesn't have are dropped,
+ * warned about or refused as `validation` says. Throws ApiError BadRequest.
+ */
+export function decodeAs(
+  expected: GroupVersionKind,
+  { value, duplicates }: { value: Fields; duplicates: string[] },
+  validation: FieldValidation,
+  warn: (text: string) => void,
+  decoder?: Decoder,
+): KubeObject {
+  const apiVersion = apiVersionOf(expected)
+  const given = { apiVersion, kind: expected.kind, ...withoutEmptyType(value) }
+  if (given.apiVersion !== apiVersion) {
+    throw ApiError.badRequest(`the API version in the data (${given.apiVersion}) does not match the expected API version (${apiVersion})`)
+  }
+  const cannot = (why: string) =>
+    ApiError.badRequest(`${given.kind} in version ${JSON.stringify(expected.version)} cannot be handled as a ${expected.kind}: ${why}`)
+  if (given.kind !== expected.kind) throw cannot(`converting (${expected.version}.${given.kind}) to (${expected.kind}): unknown conversion`)
+  const { object, unknown } = decodeFields(given, apiVersion, expected.kind, decoder, cannot)
+  const problems = [...unknown, ...duplicates]
+  if (problems.length > 0 && validation === 'Strict') throw cannot(`strict decoding error: ${problems.join(', ')}`)
+  if (validation === 'Warn') for (const problem of problems) warn(problem)
+  return object as unknown as KubeObject
+}
+
+/** Whether a kind has a form in protobuf and as a Go type; custom resources have not. */
+export function isTyped({ group, version, kind }: GroupVersionKind): boolean {
+  return wireTypeOf(apiVersionOf({ group, version }), kind) !== undefined
+}
+
+function decodeFields(
+  value: Fields,
+  apiVersion: string,
+  kind: string,
+  decoder: Decoder | undefined,
+  cannot: (why: string) => ApiError,
+): { object: Fields; unknown: string[] } {
+  const type = wireTypeOf(apiVersion, kind)
+  try {
+    if (decoder) return decoder(value)
+    return type ? decodeObject(value, type) : { object: structuredClone(value), unknown: [] }
+  } catch (error) {
+    if (error instanceof TypeMismatch) throw cannot(error.message)
+    throw error
+  }
+}
+
+function withoutEmptyType(value: Fields): Fields {
+  return Object.fromEntries(Object.entries(value).filter(([key, field]) => field || (key !== 'apiVersion' && key !== 'kind')))
+}
+
+function fromProtobuf(bytes: Uint8Array): Fields {
+  try {
+    return decodeProtobuf(bytes)
+  } catch (error) {
+    if (error instanceof ProtobufError) throw ApiError.badRequest(error.message)
+    throw error
+  }
+}
+
+function fromJson(text: string): { value: Fields; duplicates: string[] } {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (error) {
+    throw new ApiError(400, 'BadRequest', `couldn't get version/kind; json parse error: ${(error as Error).message}`, undefined, error)
+  }
+  return { value: asObject(value), duplicates: [] }
+}
+
+function fromYaml(text: string): { value: Fields; duplicates: string[] } {
+  const document = parseDocument(text, { uniqueKeys: false, schema: 'core' })
+  const problem = document.errors[0]
+  if (problem) throw ApiError.badRequest(`error converting YAML to JSON: yaml: ${problem.message}`)
+  return { value: asObject(document.toJS()), duplicates: [] }
+}
+
+function asObject(value: unknown): Fields {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Fields
+  throw ApiError.badRequest("couldn't get version/kind; json parse error: json: cannot unmarshal into Go value of type struct")
+}

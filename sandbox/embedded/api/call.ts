@@ -1,0 +1,42 @@
+import type { Status } from '../machinery/errors.ts'
+import type { KubeObject, UserInfo } from '../machinery/object.ts'
+import type { ResourceInfo } from '../registry/index.ts'
+import type { Listing } from './listing.ts'
+import type { RequestInfo, ResourcePath } from './request-info.ts'
+import type { WatchEvent } from './watch.ts'
+
+/** One request, whatever brought it. The user is known; what they may do isn't yet decided. */
+export interface ApiCall {
+  method: string
+  /** Path and query. */
+  url: string
+  /** Lower-case names. */
+  headers: Readonly<Record<string, string | undefined>>
+  user: UserInfo
+  /** As it came in. */
+  body?: Uint8Array
+  /** Instead of bytes, from within the process: plain data of the content type's model. */
+  value?: unknown
+  signal: AbortSignal
+}
+
+/** A call to a resource that is served, past authorization. */
+export interface ResourceCall extends ApiCall {
+  request: RequestInfo
+  path: ResourcePath
+  info: ResourceInfo
+  warn(text: string): void
+}
+
+/** What a call comes to, before it is put into the form that the client asked for. */
+export type Outcome =
+  | { type: 'object'; status: number; object: KubeObject | Status; info?: ResourceInfo }
+  | { type: 'list'; listing: Listing }
+  | { type: 'watch'; info: ResourceInfo; events: AsyncIterable<WatchEvent> }
+  | { type: 'document'; status?: number; document: unknown; contentType?: string; headers?: Record<string, string> }
+  | { type: 'text'; status: number; text: string; headers?: Record<string, string> }
+  | { type: 'stream'; contentType: string; chunks: AsyncIterable<Uint8Array> }
+
+export function objectOutcome(object: KubeObject | Status, info?: ResourceInfo, status = 200): Outcome {
+  return { type: 'object', status, object, ...(info ? { info } : {}) }
+}

@@ -1,0 +1,184 @@
+import { gzipSync } from 'node:zlib'
+import { stringify } from 'yaml'
+import { ApiError } from '../machinery/errors.ts'
+import type { KubeObject } from '../machinery/object.ts'
+import { encodeProtobuf, encodeWatchFrame, protobufContentType } from '../protobuf/index.ts'
+import type { ResourceInfo } from '../registry/index.ts'
+import type { Outcome } from './call.ts'
+import type { Listing } from './listing.ts'
+import { apiVersionOf } from './resources.ts'
+import type { WatchEvent } from './watch.ts'
+
+/** How a client wants an answer. */
+export interface Accepted {
+  mediaType: string
+  as: 'object' | 'Table' | 'PartialObjectMetadata'
+  /** Of the Table or PartialObjectMetadata: v1 or v1beta1. */
+  version: string
+  pretty: boolean
+}
+
+/** An answer as it goes out. The body is whole, or comes bit by bit. */
+export interface Encoded {
+  status: number
+  headers: Record<string, string>
+  body: Uint8Array | AsyncIterable<Uint8Array>
+}
+
+const json = 'application/json'
+const yaml = 'application/yaml'
+const supported = [json, yaml, protobufContentType]
+const compressFrom = 128 * 1024
+
+/** Chooses among what the Accept header names, in its order; JSON before protobuf where both would do. Throws ApiError 406. */
+export function negotiate(headers: Readonly<Record<string, string | undefined>>, query: URLSearchParams): Accepted {
+  const clauses = (headers['accept'] || '*/*').split(',').map(clause)
+  const pretty = query.has('pretty')
+    ? !['false', '0'].includes(query.get('pretty') ?? '')
+    : /^(curl|Wget|Mozilla\/5\.0)/.test(headers['user-agent'] ?? '')
+  const usable = clauses.flatMap(({ type, parameters }): Accepted[] => {
+    const mediaType = type === '*/*' || type === 'application/*' ? json : type
+    if (!supported.includes(mediaType)) return []
+    const as = parameters['as']
+    if (as === undefined) return [{ mediaType, as: 'object', version: 'v1', pretty }]
+    const version = parameters['v'] ?? ''
+    if (parameters['g'] !== 'meta.k8s.io' || (version !== 'v1' && version !== 'v1beta1')) return []
+    if (as === 'PartialObjectMetadata' || as === 'PartialObjectMetadataList') {
+      return [{ mediaType, as: 'PartialObjectMetadata', version, pretty }]
+    }
+    return []
+  })
+  const [first] = usable
+  if (!first) throw ApiError.notAcceptable(supported)
+  if (first.mediaType !== protobufContentType) return first
+  return usable.find((other) => other.as === first.as && other.mediaType === json) ?? first
+}
+
+/** Throws ApiError for what cannot be put into the accepted form. */
+export function encode(outcome: Outcome, accepted: Accepted, query: URLSearchParams): Encoded {
+  switch (outcome.type) {
+    case 'object':
+      return whole(outcome.status, objectForm(outcome.object, outcome.info, accepted, query), accepted)
+    case 'list':
+      return whole(200, listForm(outcome.listing, accepted, query), accepted)
+    case 'watch':
+      return {
+        status: 200,
+        headers: {
+          'content-type': accepted.mediaType === protobufContentType ? `${protobufContentType};stream=watch` : accepted.mediaType,
+        },
+        body: watchFrames(outcome.info, outcome.events, accepted, query),
+      }
+    case 'document': {
+      const { status = 200, contentType = json, headers = {} } = outcome
+      return { status, headers: { 'content-type': contentType, ...headers }, body: text(outcome.document, accepted) }
+    }
+    case 'text': {
+      const headers = { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff', ...outcome.headers }
+      return { status: outcome.status, headers, body: Buffer.from(outcome.text) }
+    }
+    case 'stream':
+      return { status: 200, headers: { 'content-type': outcome.contentType }, body: outcome.chunks }
+  }
+}
+
+/** The plain data that an outcome is in JSON. Not for streams. */
+export function plain(outcome: Outcome): unknown {
+  const accepted: Accepted = { mediaType: json, as: 'object', version: 'v1', pretty: false }
+  const query = new URLSearchParams()
+  if (outcome.type === 'object') return objectForm(outcome.object, outcome.info, accepted, query)
+  if (outcome.type === 'list') return listForm(outcome.listing, accepted, query)
+  if (outcome.type === 'document') {
+    return outcome.document instanceof Uint8Array ? JSON.parse(Buffer.from(outcome.document).toString()) : outcome.document
+  }
+  return outcome.type === 'text' ? outcome.text : undefined
+}
+
+/** Compresses a large whole body for those who can read it. */
+export function compress(encoded: Encoded, acceptEncoding: string | undefined): Encoded {
+  const { body } = encoded
+  if (!(body instanceof Uint8Array) || body.length < compressFrom || !/\bgzip\b/.test(acceptEncoding ?? '')) return encoded
+  return {
+    ...encoded,
+    headers: { ...encoded.headers, 'content-encoding': 'gzip', vary: 'Accept-Encoding' },
+    body: gzipSync(body, { level: 1 }),
+  }
+}
+
+type Form = { apiVersion: string; kind: string }
+
+function objectForm(object: Form, info: ResourceInfo | undefined, { as, version }: Accepted, query: URLSearchParams): Form {
+  if (as === 'object' || !info || object.kind !== info.kind) return object
+  return partial(object as KubeObject, version)
+}
+
+function listForm({ info, items, metadata }: Listing, { as, version }: Accepted, query: URLSearchParams): Form {
+  if (as === 'PartialObjectMetadata') {
+    const list = {
+      kind: 'PartialObjectMetadataList',
+      apiVersion: `meta.k8s.io/${version}`,
+      metadata,
+      items: items.map((item) => partial(item, version)),
+    }
+    return list
+  }
+  // In a list of a built-in kind the items don't repeat their type.
+  const bare = info.decode ? items : items.map(({ apiVersion: _, kind: __, ...item }) => item)
+  const list = { kind: info.listKind, apiVersion: apiVersionOf(info), metadata, items: bare }
+  return list
+}
+
+function tableOptions(query: URLSearchParams, version: string, metadata: KubeObject['metadata']) {
+  const { resourceVersion, continue: token, remainingItemCount } = metadata as Record<string, unknown>
+  return {
+    includeObject: (query.get('includeObject') ?? 'Metadata') as 'None' | 'Metadata' | 'Object',
+    version,
+    metadata: JSON.parse(JSON.stringify({ resourceVersion, continue: token, remainingItemCount })) as Record<string, unknown>,
+  }
+}
+
+function partial({ metadata }: KubeObject, version: string): Form {
+  const form = { kind: 'PartialObjectMetadata', apiVersion: `meta.k8s.io/${version}`, metadata }
+  return form
+}
+
+function whole(status: number, form: Form, accepted: Accepted): Encoded {
+  if (accepted.mediaType === protobufContentType) {
+    return { status, headers: { 'content-type': protobufContentType }, body: encodeProtobuf(form) }
+  }
+  return { status, headers: { 'content-type': accepted.mediaType }, body: text(form, accepted) }
+}
+
+function text(form: unknown, { mediaType, pretty }: Accepted): Uint8Array {
+  if (form instanceof Uint8Array) return form
+  if (mediaType === yaml) return Buffer.from(stringify(form))
+  return Buffer.from(pretty ? JSON.stringify(form, null, 2) : `${JSON.stringify(form)}\n`)
+}
+
+async function* watchFrames(
+  info: ResourceInfo,
+  events: AsyncIterable<WatchEvent>,
+  accepted: Accepted,
+  query: URLSearchParams,
+): AsyncGenerator<Uint8Array> {
+  let columnsSent = false
+  for await (const { type, object } of events) {
+    let form = object as Form
+    if (type !== 'ERROR') {
+      form = objectForm(form, info, accepted, query)
+      // Clients keep the columns of the first table.
+      if (accepted.as === 'Table' && columnsSent) form = { ...form, columnDefinitions: null } as Form
+      columnsSent = true
+    }
+    if (accepted.mediaType === protobufContentType) yield encodeWatchFrame(type, form)
+    else yield Buffer.from(`${JSON.stringify({ type, object: form })}\n`)
+  }
+}
+
+function clause(text: string): { type: string; parameters: Record<string, string> } {
+  const [type = '', ...parameters] = text.split(';').map((part) => part.trim())
+  return {
+    type: type.toLowerCase(),
+    parameters: Object.fromEntries(parameters.map((parameter) => parameter.split('=', 2) as [string, string])),
+  }
+}

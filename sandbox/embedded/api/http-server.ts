@@ -1,0 +1,187 @@
+import { once } from 'node:events'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { createServer, type Server } from 'node:https'
+import type { AddressInfo, Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import type { TLSSocket } from 'node:tls'
+import type { Authenticator } from '../auth/authenticate.ts'
+import type { KeyPair } from '../auth/certificates.ts'
+import { ApiError } from '../machinery/errors.ts'
+import type { ApiServer } from './api-server.ts'
+import type { ApiCall } from './call.ts'
+import { type Accepted, compress, type Encoded, encode, negotiate } from './encode.ts'
+import { uuid } from './object-meta.ts'
+
+export interface HttpServerParts {
+  api: ApiServer
+  authenticator: Authenticator
+  keys: KeyPair
+  /** PEM. */
+  ca: string
+  random: () => number
+  /** Resolves when what was written before may be told. */
+  durable(): Promise<void>
+  /** Takes a connection that wants to speak another protocol (exec, attach, port-forward). */
+  upgrade(call: ApiCall, request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void>
+  /** An error that is no answer. */
+  report(where: string, error: unknown): void
+}
+
+export type ListenAddress = { path: string } | { host: string; port: number }
+
+const bodyLimit = 3 * 2 ** 20
+
+/** The API over TLS at one address, until it is disposed. */
+export class HttpServer implements AsyncDisposable {
+  readonly address: ListenAddress
+  private readonly server: Server
+  private readonly sockets = new Set<Socket>()
+
+  private constructor(server: Server, address: ListenAddress, sockets: Set<Socket>) {
+    this.server = server
+    this.address = address
+    this.sockets = sockets
+  }
+
+  static async listen(parts: HttpServerParts, address: ListenAddress): Promise<HttpServer> {
+    const { keys, ca } = parts
+    const options = { key: keys.key, cert: keys.certificate, ca, requestCert: true, rejectUnauthorized: false, keepAliveTimeout: 90_000 }
+    const server = createServer(options, (request, response) => {
+      serve(parts, request, response).catch((error) => {
+        parts.report(`${request.method} ${request.url}`, error)
+        response.destroy()
+      })
+    })
+    // Watches and logs last as long as they like.
+    server.requestTimeout = 0
+    server.timeout = 0
+    const sockets = new Set<Socket>()
+    server.on('connection', (socket: Socket) => {
+      sockets.add(socket)
+      socket.on('close', () => sockets.delete(socket))
+    })
+    server.on('upgrade', (request, socket, head) => {
+      socket.on('error', () => socket.destroy())
+      upgrade(parts, request, socket, head).catch((error) => refuseUpgrade(socket, error))
+    })
+    server.on('tlsClientError', (_error, socket) => socket.destroy())
+    if ('path' in address) server.listen(address.path)
+    else server.listen(address.port, address.host)
+    await once(server, 'listening')
+    const bound = 'path' in address ? address : { host: address.host, port: (server.address() as AddressInfo).port }
+    return new HttpServer(server, bound, sockets)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const closed = once(this.server, 'close')
+    this.server.close()
+    for (const socket of this.sockets) socket.destroy()
+    await closed
+  }
+}
+
+async function serve(parts: HttpServerParts, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { api } = parts
+  const headers = singleHeaders(request)
+  const url = request.url ?? '/'
+  const query = new URL(url, 'https://cluster').searchParams
+  response.setHeader('audit-id', uuid(parts.random))
+  response.setHeader('cache-control', 'no-cache, private')
+  const ended = new AbortController()
+  response.on('close', () => ended.abort())
+  let accepted: Accepted = { mediaType: 'application/json', as: 'object', version: 'v1', pretty: false }
+  try {
+    const user = parts.authenticator.authenticate(credentials(request), url)
+    const body = await readBody(request)
+    const method = request.method ?? 'GET'
+    const call: ApiCall = { method, url, headers, user, signal: ended.signal, ...(body.length ? { body } : {}) }
+    const { outcome, warnings } = await api.handle(call)
+    if (outcome.type === 'object' || outcome.type === 'list' || outcome.type === 'watch') accepted = negotiate(headers, query)
+    else accepted.pretty = /^(curl|Wget|Mozilla\/5\.0)/.test(headers['user-agent'] ?? '')
+    const encoded = compress(encode(outcome, accepted, query), headers['accept-encoding'])
+    if (method !== 'GET') await parts.durable()
+    if (warnings.length > 0) {
+      response.setHeader(
+        'warning',
+        warnings.map((text) => `299 - ${JSON.stringify(text.replaceAll('\n', ' '))}`),
+      )
+    }
+    await send(response, encoded, method === 'HEAD')
+  } catch (error) {
+    if (ended.signal.aborted) return
+    await sendError(parts, request, response, error, accepted)
+  }
+}
+
+async function sendError(
+  parts: HttpServerParts,
+  request: IncomingMessage,
+  response: ServerResponse,
+  error: unknown,
+  accepted: Accepted,
+): Promise<void> {
+  if (response.headersSent) {
+    parts.report(`${request.method} ${request.url}`, error)
+    response.destroy()
+    return
+  }
+  if (!(error instanceof ApiError)) parts.report(`${request.method} ${request.url}`, error)
+  const answer = error instanceof ApiError ? error : ApiError.internal(error)
+  if (answer.body.details?.retryAfterSeconds) response.setHeader('retry-after', String(answer.body.details.retryAfterSeconds))
+  const form: Accepted = { ...accepted, mediaType: 'application/json', as: 'object' }
+  await send(response, encode({ type: 'object', status: answer.code, object: answer.body }, form, new URLSearchParams()), false)
+}
+
+async function send(response: ServerResponse, { status, headers, body }: Encoded, headOnly: boolean): Promise<void> {
+  response.statusCode = status
+  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
+  if (body instanceof Uint8Array) {
+    response.setHeader('content-length', body.length)
+    response.end(headOnly || status === 304 ? undefined : body)
+    return
+  }
+  response.flushHeaders()
+  for await (const chunk of body) {
+    if (response.destroyed) return
+    if (!response.write(chunk)) await Promise.race([once(response, 'drain'), once(response, 'close')])
+  }
+  response.end()
+}
+
+async function upgrade(parts: HttpServerParts, request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+  const url = request.url ?? '/'
+  const user = parts.authenticator.authenticate(credentials(request), url)
+  const ended = new AbortController()
+  socket.on('close', () => ended.abort())
+  const call: ApiCall = { method: request.method ?? 'GET', url, headers: singleHeaders(request), user, signal: ended.signal }
+  await parts.upgrade(call, request, socket, head)
+}
+
+function refuseUpgrade(socket: Duplex, error: unknown): void {
+  const { code, body } = error instanceof ApiError ? error : ApiError.internal(error)
+  const text = JSON.stringify(body)
+  socket.end(
+    `HTTP/1.1 ${code} ${body.reason ?? 'Error'}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(text)}\r\nconnection: close\r\n\r\n${text}`,
+  )
+}
+
+function credentials(request: IncomingMessage) {
+  const certificate = (request.socket as TLSSocket).getPeerX509Certificate()
+  return { certificate, rawHeaders: request.rawHeaders }
+}
+
+function singleHeaders(request: IncomingMessage): Record<string, string | undefined> {
+  return Object.fromEntries(Object.entries(request.headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(',') : value]))
+}
+
+async function readBody(request: IncomingMessage): Promise<Buffer> {
+  if (request.method === 'GET' || request.method === 'HEAD') return Buffer.alloc(0)
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    size += chunk.length
+    if (size > bodyLimit) throw ApiError.entityTooLarge(`limit is ${bodyLimit}`)
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks)
+}

@@ -1,0 +1,95 @@
+import { ApiError } from '../machinery/errors.ts'
+import type { KubeObject } from '../machinery/object.ts'
+import type { Store } from '../machinery/store.ts'
+import type { ResourceInfo } from '../registry/index.ts'
+import type { ListMeta } from '../schema/types/meta.v1.ts'
+import type { ListOptions } from './options.ts'
+import { keyOf, tableOf } from './resources.ts'
+import { served } from './rest.ts'
+import type { Selection } from './selection.ts'
+
+export interface Listing {
+  info: ResourceInfo
+  items: readonly KubeObject[]
+  metadata: ListMeta
+}
+
+interface ContinueToken {
+  v: string
+  rv: number
+  start: string
+}
+
+const tokenVersion = 'meta.k8s.io/v1'
+
+/** A page of a collection at one revision, which its continue token keeps. Throws ApiError. */
+export function listObjects(store: Store, info: ResourceInfo, namespace: string, options: ListOptions, selection: Selection): Listing {
+  const token = options.continue ? decodeToken(options.continue) : undefined
+  const table = tableOf(info)
+  const scope = info.namespaced && namespace ? namespace : undefined
+  const at = token ? (token.rv > 0 ? token.rv : store.revision) : revisionOf(store, options)
+  const all = read()
+  const after = token ? all.filter((object) => key(object) >= token.start) : all
+  const matching = selection.empty ? after : after.filter((object) => selection.matches(object))
+  const items = options.limit > 0 ? matching.slice(0, options.limit) : matching
+  const last = items.at(-1)
+  const metadata: ListMeta = { resourceVersion: String(at) }
+  if (last && items.length < matching.length) {
+    metadata.continue = encodeToken(at, `${key(last)}\0`)
+    if (selection.empty) metadata.remainingItemCount = matching.length - items.length
+  }
+  return { info, items, metadata }
+
+  function key(object: KubeObject): string {
+    return keyOf(info, object.metadata.namespace ?? '', object.metadata.name ?? '')
+  }
+
+  function read(): KubeObject[] {
+    try {
+      return store.listAt(table, at, scope).map((object) => served(info, object))
+    } catch (error) {
+      if (!token || !(error instanceof ApiError)) throw error
+      throw tooOldToken(token.start)
+    }
+  }
+}
+
+function revisionOf(store: Store, { resourceVersion, resourceVersionMatch }: ListOptions): number {
+  const wanted = Number(resourceVersion || 0)
+  if (wanted > store.revision) throw tooLarge(wanted, store.revision)
+  return resourceVersionMatch === 'Exact' ? wanted : store.revision
+}
+
+/** The answer to a resource version from the future: try again in a second. */
+export function tooLarge(wanted: number, current: number): ApiError {
+  const message = `Timeout: Too large resource version: ${wanted}, current: ${current}`
+  const causes = [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }]
+  return new ApiError(504, 'Timeout', message, { causes, retryAfterSeconds: 1 })
+}
+
+function encodeToken(rv: number, start: string): string {
+  return Buffer.from(JSON.stringify({ v: tokenVersion, rv, start } satisfies ContinueToken)).toString('base64url')
+}
+
+function decodeToken(text: string): ContinueToken {
+  const invalid = (why: string) => ApiError.badRequest(`continue key is not valid: ${why}`)
+  let token: Partial<ContinueToken>
+  try {
+    token = JSON.parse(Buffer.from(text, 'base64url').toString()) as Partial<ContinueToken>
+  } catch (error) {
+    throw invalid((error as Error).message)
+  }
+  if (token.v !== tokenVersion) throw invalid(`server does not recognize this encoded version ${token.v}`)
+  if (!token.rv) throw invalid('incorrect encoded start resourceVersion (version meta.k8s.io/v1)')
+  if (!token.start) throw invalid('encoded start key empty (version meta.k8s.io/v1)')
+  return { v: token.v, rv: token.rv, start: token.start }
+}
+
+/** Tells the client how it may go on all the same, without consistency. */
+function tooOldToken(start: string): ApiError {
+  const error = ApiError.expired(
+    'The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list - objects that were created, modified, or deleted between the time the first chunk was returned and now may show up in the list.',
+  )
+  Object.assign(error.body, { metadata: { continue: encodeToken(-1, start) } })
+  return error
+}

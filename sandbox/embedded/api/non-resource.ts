@@ -1,0 +1,193 @@
+import { openIdConfiguration, type ServiceAccountTokens } from '../auth/tokens.ts'
+import { ApiError } from '../machinery/errors.ts'
+import type { Store } from '../machinery/store.ts'
+import { type CustomKind, openApiDocument, openApiIndex, openApiVersion2 } from '../openapi/index.ts'
+import type { ApiCall, Outcome } from './call.ts'
+import type { Discovery } from './discovery.ts'
+import type { RequestInfo } from './request-info.ts'
+import type { ServedResources } from './resources.ts'
+
+export const version = {
+  major: '1',
+  minor: '34',
+  emulationMajor: '1',
+  emulationMinor: '34',
+  minCompatibilityMajor: '1',
+  minCompatibilityMinor: '33',
+  gitVersion: 'v1.34.4',
+  gitCommit: 'labernetes',
+  gitTreeState: 'clean',
+  buildDate: '2026-01-01T00:00:00Z',
+  goVersion: 'go1.24.12',
+  compiler: 'gc',
+  platform: 'linux/amd64',
+}
+
+const healthChecks = [
+  'ping',
+  'log',
+  'etcd',
+  'poststarthook/start-apiserver-admission-initializer',
+  'poststarthook/generic-apiserver-start-informers',
+  'poststarthook/start-apiextensions-informers',
+  'poststarthook/start-apiextensions-controllers',
+  'poststarthook/crd-informer-synced',
+  'poststarthook/start-system-namespaces-controller',
+  'poststarthook/rbac/bootstrap-roles',
+  'poststarthook/scheduling/bootstrap-system-priority-classes',
+  'poststarthook/bootstrap-controller',
+  'poststarthook/start-kube-aggregator-informers',
+  'poststarthook/kube-apiserver-autoregistration',
+  'autoregister-completion',
+  'poststarthook/apiservice-openapi-controller',
+  'poststarthook/apiservice-openapiv3-controller',
+]
+
+export interface NonResourceParts {
+  discovery: Discovery
+  resources: ServedResources
+  tokens: ServiceAccountTokens
+  store: Store
+  customKinds(): readonly CustomKind[]
+}
+
+/** The paths that are no resources: discovery, OpenAPI, health, version, keys. */
+export class NonResourceHandler {
+  private readonly parts: NonResourceParts
+
+  constructor(parts: NonResourceParts) {
+    this.parts = parts
+  }
+
+  /** Throws ApiError. */
+  handle(call: ApiCall, request: RequestInfo): Outcome {
+    if (call.method !== 'GET' && call.method !== 'HEAD') return this.missing(request)
+    const path = request.path.replace(/\/+$/, '') || '/'
+    const [first = '', ...rest] = path.slice(1).split('/')
+    switch (first) {
+      case '':
+        return document({ paths: this.paths() })
+      case 'api':
+      case 'apis':
+        return this.discovery(call, first, rest, request)
+      case 'version':
+        return document(version)
+      case 'healthz':
+      case 'livez':
+      case 'readyz':
+        return this.health(first, rest, request)
+      case 'openapi':
+        return this.openApi(call, rest, request)
+      case 'metrics':
+        return { type: 'text', status: 200, text: this.metrics(), headers: { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' } }
+      case '.well-known':
+        if (rest.join('/') === 'openid-configuration')
+          return document(openIdConfiguration(call.headers['host'] ?? 'kubernetes.default.svc'))
+        return this.missing(request)
+      case 'openid':
+        if (rest.join('/') !== 'v1/jwks') return this.missing(request)
+        return { type: 'document', document: this.parts.tokens.keySet(), contentType: 'application/jwk-set+json' }
+      default:
+        return this.missing(request)
+    }
+  }
+
+  /** For a path that nothing serves: a Status where the group and version are known, plain text elsewhere. */
+  missing({ resource }: RequestInfo): Outcome {
+    if (resource && this.parts.discovery.resourceList(resource.group, resource.version)) throw ApiError.unknownPath()
+    return { type: 'text', status: 404, text: '404 page not found\n' }
+  }
+
+  private discovery(call: ApiCall, root: 'api' | 'apis', rest: readonly string[], request: RequestInfo): Outcome {
+    const { discovery } = this.parts
+    const [group = '', version] = root === 'api' ? ['', ...rest] : rest
+    if (rest.length === 0) {
+      const aggregated = aggregatedVersion(call.headers['accept'])
+      if (aggregated) return aggregatedOutcome(discovery.aggregated(root === 'api', aggregated), aggregated, call)
+      if (root === 'apis') return document(discovery.groupList())
+      const addresses = [{ clientCIDR: '0.0.0.0/0', serverAddress: call.headers['host'] ?? '' }]
+      return document({ kind: 'APIVersions', versions: ['v1'], serverAddressByClientCIDRs: addresses })
+    }
+    const found = version === undefined ? discovery.group(group) : discovery.resourceList(group, version)
+    return found ? document(found) : this.missing(request)
+  }
+
+  private health(endpoint: string, rest: readonly string[], { query }: RequestInfo): Outcome {
+    const excluded = query.getAll('exclude')
+    const checks = healthChecks.filter((name) => !excluded.includes(name))
+    if (rest.length > 0) {
+      const known = healthChecks.includes(rest.join('/'))
+      return { type: 'text', status: known ? 200 : 404, text: known ? 'ok' : '404 page not found\n' }
+    }
+    if (!query.has('verbose')) return { type: 'text', status: 200, text: 'ok' }
+    const lines = [...checks.map((name) => `[+]${name} ok`), `${endpoint} check passed`]
+    return { type: 'text', status: 200, text: `${lines.join('\n')}\n` }
+  }
+
+  private openApi(call: ApiCall, [version, ...rest]: readonly string[], request: RequestInfo): Outcome {
+    const custom = this.parts.customKinds()
+    if (version === 'v2' && rest.length === 0) return document(openApiVersion2(custom))
+    if (version !== 'v3') return this.missing(request)
+    if (rest.length === 0) return document(openApiIndex(custom))
+    const found = openApiDocument(rest.join('/'), custom)
+    if (!found) return this.missing(request)
+    const etag = `"${found.hash}"`
+    if (call.headers['if-none-match'] === etag) return { type: 'text', status: 304, text: '' }
+    const fixed = request.query.get('hash') === found.hash
+    const headers: Record<string, string> = { etag, vary: 'Accept', 'cache-control': fixed ? 'public, immutable' : 'no-cache, private' }
+    return { type: 'document', document: found.bytes, headers }
+  }
+
+  private metrics(): string {
+    const { store } = this.parts
+    const lines = ['# HELP apiserver_storage_objects Number of stored objects by kind.', '# TYPE apiserver_storage_objects gauge']
+    for (const table of store.tableNames()) lines.push(`apiserver_storage_objects{resource=${JSON.stringify(table)}} ${store.count(table)}`)
+    return `${lines.join('\n')}\n`
+  }
+
+  private paths(): string[] {
+    const { discovery } = this.parts
+    const groups = discovery
+      .groupNames()
+      .flatMap((name) => [`/apis/${name}`, ...discovery.versionsOf(name).map((v) => `/apis/${name}/${v}`)])
+    const health = ['healthz', 'livez', 'readyz'].flatMap((name) => [`/${name}`, ...healthChecks.map((check) => `/${name}/${check}`)])
+    const rest = [
+      '/api',
+      '/api/v1',
+      '/apis',
+      '/apis/',
+      '/metrics',
+      '/openapi/v2',
+      '/openapi/v3',
+      '/openapi/v3/',
+      '/openid/v1/jwks',
+      '/version',
+    ]
+    return ['/.well-known/openid-configuration', ...groups, ...health, ...rest].sort()
+  }
+}
+
+function document(document: unknown): Outcome {
+  return { type: 'document', document }
+}
+
+/** The version of aggregated discovery that the first fitting clause of Accept names. */
+function aggregatedVersion(accept = ''): string | undefined {
+  for (const clause of accept.split(',')) {
+    const match = /;\s*g=apidiscovery\.k8s\.io;\s*v=(v2(?:beta1)?);\s*as=APIGroupDiscoveryList/.exec(clause)
+    if (match) return match[1]
+    if (/^\s*application\/json\s*$/.test(clause)) return undefined
+  }
+  return undefined
+}
+
+function aggregatedOutcome({ document, etag }: { document: unknown; etag: string }, version: string, call: ApiCall): Outcome {
+  const quoted = `"${etag}"`
+  if (call.headers['if-none-match'] === quoted) return { type: 'text', status: 304, text: '' }
+  return {
+    type: 'document',
+    document,
+    contentType: `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`,
+    headers: { etag: quoted, vary: 'Accept', 'cache-control': 'public' },
+  }
+}

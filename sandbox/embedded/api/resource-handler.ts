@@ -1,0 +1,254 @@
+import { ApiError } from '../machinery/errors.ts'
+import type { KubeObject } from '../machinery/object.ts'
+import { applyPatch, PatchError, patchContentTypes } from '../patch/index.ts'
+import { invalid, Path } from '../registry/field.ts'
+import type { GroupVersionKind, Verb } from '../registry/index.ts'
+import { schemaOf } from '../schema/index.ts'
+import { decodeAs, mediaType, parseBody } from './body.ts'
+import { type Outcome, objectOutcome, type ResourceCall } from './call.ts'
+import { type Deletion, deleteCollection, deleteObject, deletionAnswer } from './deletion.ts'
+import type { FieldManager } from './field-manager.ts'
+import { listObjects, tooLarge } from './listing.ts'
+import { timestamp } from './object-meta.ts'
+import { deletionOptions, listOptions, type WriteOptions, writeOptions } from './options.ts'
+import type { Rest, UpdateRules, WriteRequest } from './rest.ts'
+import { selection } from './selection.ts'
+import { watchObjects } from './watch.ts'
+
+/** The generic verbs over a resource, and over its subresources that are views of the same object. */
+export class ResourceHandler {
+  readonly rest: Rest
+  private readonly fields: FieldManager
+
+  constructor(rest: Rest, fields: FieldManager) {
+    this.rest = rest
+    this.fields = fields
+  }
+
+  /** Rejects with ApiError. */
+  async handle(call: ResourceCall): Promise<Outcome> {
+    const { verb } = call.request
+    const { name, subresource } = call.path
+    const verbs = subresource ? call.info.subresources.find((known) => known.name === subresource)?.verbs : call.info.verbs
+    if (!verbs) throw ApiError.unknownPath()
+    if (!verbs.includes(verb as Verb)) throw ApiError.methodNotSupported()
+    switch (verb) {
+      case 'get':
+        return this.get(call)
+      case 'list':
+        return this.list(call)
+      case 'watch':
+        return this.watch(call)
+      case 'create':
+        if (name) throw ApiError.methodNotSupported()
+        return this.create(call)
+      case 'update':
+        return this.update(call)
+      case 'patch':
+        return this.patch(call)
+      case 'delete':
+        return this.delete(call)
+      case 'deletecollection':
+        return this.deleteCollection(call)
+      default:
+        throw ApiError.methodNotSupported()
+    }
+  }
+
+  /** PUT and PATCH of a subresource with rules of its own. */
+  async writeSubresource(call: ResourceCall, rules: UpdateRules): Promise<Outcome> {
+    return call.request.verb === 'patch' ? this.patch(call, rules) : this.update(call, rules)
+  }
+
+  writeRequest(call: ResourceCall, options: WriteOptions, kind: string): WriteRequest {
+    const { info, path, user, warn } = call
+    return {
+      info,
+      namespace: info.namespaced ? path.namespace : '',
+      name: path.name,
+      subresource: path.subresource,
+      user,
+      dryRun: options.dryRun,
+      options: {
+        kind,
+        apiVersion: 'meta.k8s.io/v1',
+        ...(options.dryRun ? { dryRun: ['All'] } : {}),
+        ...(options.fieldManager ? { fieldManager: options.fieldManager } : {}),
+        fieldValidation: options.fieldValidation,
+        ...(options.force === undefined ? {} : { force: options.force }),
+      },
+      warn,
+    }
+  }
+
+  /** The call's body as an object of a kind. */
+  body(call: ResourceCall, expected: GroupVersionKind, options: Pick<WriteOptions, 'fieldValidation'>): KubeObject {
+    const parsed = call.value === undefined ? this.parse(call) : { value: call.value as Record<string, unknown>, duplicates: [] }
+    return decodeAs(expected, parsed, options.fieldValidation, call.warn, call.info === expected ? call.info.decode : undefined)
+  }
+
+  private parse(call: ResourceCall) {
+    if (!call.body?.length) throw ApiError.badRequest('EOF')
+    return parseBody(call.body, call.headers['content-type'])
+  }
+
+  private get(call: ResourceCall): Outcome {
+    const { info, path, request } = call
+    const wanted = Number(request.query.get('resourceVersion') ?? 0)
+    const { revision } = this.rest.store
+    if (wanted > revision) throw tooLarge(wanted, revision)
+    return objectOutcome(this.rest.get(info, path.namespace, path.name), info)
+  }
+
+  private list(call: ResourceCall): Outcome {
+    const { info, path, request } = call
+    const options = listOptions(request.query)
+    const selected = selection(info, options.labelSelector, options.fieldSelector)
+    return { type: 'list', listing: listObjects(this.rest.store, info, path.namespace, options, selected) }
+  }
+
+  private watch(call: ResourceCall): Outcome {
+    const { info, path, request, signal } = call
+    const { store, clock, random } = this.rest
+    const options = { ...listOptions(request.query), watch: true }
+    const selected = selection(info, options.labelSelector, options.fieldSelector, path.name)
+    const events = watchObjects({ store, clock, random, info, namespace: path.namespace, options, selection: selected, signal })
+    return { type: 'watch', info, events }
+  }
+
+  private async create(call: ResourceCall): Promise<Outcome> {
+    const { info } = call
+    const options = writeOptions(call.request.query, 'CreateOptions')
+    const object = this.body(call, info, options)
+    info.strategy.default(object)
+    this.track(call, options, undefined, object)
+    return objectOutcome(await this.rest.create(this.writeRequest(call, options, 'CreateOptions'), object), info, 201)
+  }
+
+  private async update(call: ResourceCall, rules?: UpdateRules): Promise<Outcome> {
+    const { info } = call
+    const options = writeOptions(call.request.query, 'UpdateOptions')
+    const body = this.body(call, info, options)
+    const produce = (existing: KubeObject | undefined) => {
+      const object = structuredClone(body)
+      info.strategy.default(object)
+      this.track(call, options, existing, object)
+      return object
+    }
+    const { object, created } = await this.rest.update(this.writeRequest(call, options, 'UpdateOptions'), produce, rules ? { rules } : {})
+    return objectOutcome(object, info, created ? 201 : 200)
+  }
+
+  private async patch(call: ResourceCall, rules?: UpdateRules): Promise<Outcome> {
+    const { info } = call
+    const type = patchContentTypes[mediaType(call.headers['content-type'])]
+    if (!type) throw ApiError.unsupportedMediaType(Object.keys(patchContentTypes))
+    const options = writeOptions(call.request.query, 'PatchOptions')
+    const request = this.writeRequest(call, options, 'PatchOptions')
+    if (type !== 'apply') {
+      if (options.force !== undefined) {
+        const error = {
+          ...invalid(new Path('force'), true, ''),
+          reason: 'FieldValueForbidden' as const,
+          message: 'Forbidden: may not be specified for non-apply patch',
+        }
+        throw ApiError.invalid({ group: 'meta.k8s.io', kind: 'PatchOptions' }, '', [error])
+      }
+      const patch = this.patchBody(call)
+      const produce = (existing: KubeObject | undefined) => this.patched(call, type, patch, existing as KubeObject, options)
+      const noCreate = { ...request, subresource: request.subresource }
+      if (!this.rest.find(info, request.namespace, request.name)) throw ApiError.notFound(info, request.name)
+      const { object } = await this.rest.update(noCreate, produce, rules ? { rules } : {})
+      return objectOutcome(object, info)
+    }
+    if (!options.fieldManager) {
+      const error = { reason: 'FieldValueRequired' as const, field: 'fieldManager', message: 'Required value: is required for apply patch' }
+      throw ApiError.invalid({ group: 'meta.k8s.io', kind: 'PatchOptions' }, '', [error])
+    }
+    const applied = this.body({ ...call, headers: { ...call.headers, 'content-type': 'application/yaml' } }, info, options)
+    const produce = (existing: KubeObject | undefined) => {
+      const time = timestamp(this.rest.clock.now())
+      const by = { manager: options.fieldManager, subresource: call.path.subresource, time }
+      const object = this.fields.apply(info, existing, applied, by, options.force ?? false)
+      info.strategy.default(object)
+      return object
+    }
+    const mayCreate = !call.path.subresource
+    const { object, created } = await this.rest.update(request, produce, { ...(rules ? { rules } : {}), mayCreate })
+    return objectOutcome(object, info, created ? 201 : 200)
+  }
+
+  private patchBody(call: ResourceCall): unknown {
+    if (call.value !== undefined) return call.value
+    try {
+      return JSON.parse(Buffer.from(call.body ?? []).toString())
+    } catch (error) {
+      throw new ApiError(400, 'BadRequest', `error decoding patch: ${(error as Error).message}`, undefined, error)
+    }
+  }
+
+  private patched(
+    call: ResourceCall,
+    type: 'json' | 'merge' | 'strategic',
+    patch: unknown,
+    existing: KubeObject,
+    options: WriteOptions,
+  ): KubeObject {
+    const { info } = call
+    let value: unknown
+    try {
+      const schema = info.decode ? undefined : schemaOf(info.group, info.version, info.kind)
+      value = applyPatch(type, existing, patch, schema)
+    } catch (error) {
+      if (!(error instanceof PatchError)) throw error
+      if (error.status === 415) throw new ApiError(415, 'UnsupportedMediaType', error.message, undefined, error)
+      if (error.status === 422) throw new ApiError(422, 'Invalid', error.message, {}, error)
+      throw new ApiError(400, 'BadRequest', error.message, undefined, error)
+    }
+    const parsed = { value: value as Record<string, unknown>, duplicates: [] }
+    const warn = options.fieldValidation === 'Warn' ? call.warn : () => {}
+    let object: KubeObject
+    try {
+      object = decodeAs(info, parsed, options.fieldValidation, warn, info.decode)
+    } catch (error) {
+      const strict = error instanceof ApiError ? /strict decoding error: .*$/s.exec(error.message)?.[0] : undefined
+      if (!strict) throw error
+      throw ApiError.invalid({ group: '', kind: '' }, '', [invalid(new Path('patch'), JSON.stringify(value), strict)])
+    }
+    info.strategy.default(object)
+    this.track(call, options, existing, object)
+    return object
+  }
+
+  private async delete(call: ResourceCall): Promise<Outcome> {
+    const { request, body } = this.deletion(call)
+    const deletion: Deletion = await deleteObject(this.rest, request, body)
+    return objectOutcome(deletionAnswer(call.info, deletion), call.info)
+  }
+
+  private async deleteCollection(call: ResourceCall): Promise<Outcome> {
+    const { request, body } = this.deletion(call)
+    const options = listOptions(call.request.query)
+    const selected = selection(call.info, options.labelSelector, options.fieldSelector)
+    const items = await deleteCollection(this.rest, { ...request, namespace: call.path.namespace }, body, selected)
+    return { type: 'list', listing: { info: call.info, items, metadata: { resourceVersion: String(this.rest.store.revision) } } }
+  }
+
+  private deletion(call: ResourceCall) {
+    const given = call.value ?? (call.body?.length ? parseBody(call.body, call.headers['content-type']).value : undefined)
+    const body = deletionOptions(call.request.query, given as Record<string, unknown> | undefined)
+    const options: WriteOptions = { dryRun: body.dryRun, fieldManager: '', fieldValidation: 'Ignore' }
+    return { body, request: { ...this.writeRequest(call, options, 'DeleteOptions'), options: { kind: 'DeleteOptions', ...body } } }
+  }
+
+  private track(call: ResourceCall, options: WriteOptions, existing: KubeObject | undefined, object: KubeObject): void {
+    const manager = options.fieldManager || managerOf(call.headers['user-agent'])
+    const by = { manager, subresource: call.path.subresource, time: timestamp(this.rest.clock.now()) }
+    this.fields.track(call.info, existing, object, by)
+  }
+}
+
+/** Without a name of its own a manager is called after its program. */
+function managerOf(userAgent = ''): string {
+  return (userAgent.split('/')[0] ?? '').slice(0, 128) || 'unknown'
+}

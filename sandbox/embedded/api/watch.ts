@@ -1,0 +1,177 @@
+import type { Clock } from '../clock.ts'
+import { ApiError } from '../machinery/errors.ts'
+import type { KubeObject } from '../machinery/object.ts'
+import type { Store, StoredChange } from '../machinery/store.ts'
+import type { ResourceInfo } from '../registry/index.ts'
+import type { ListOptions } from './options.ts'
+import { tableOf } from './resources.ts'
+import { served, typeMeta } from './rest.ts'
+import type { Selection } from './selection.ts'
+
+export interface WatchEvent {
+  type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR'
+  object: unknown
+}
+
+export interface WatchRequest {
+  store: Store
+  clock: Clock
+  random: () => number
+  info: ResourceInfo
+  namespace: string
+  options: ListOptions
+  selection: Selection
+  signal: AbortSignal
+}
+
+/** ms between bookmarks. */
+const bookmarkInterval = 60_000
+/** A watcher that is so far behind is ended; it comes back with its last resource version. */
+const longestQueue = 20_000
+const shortestTimeout = 1_800_000
+const initialEventsEnd = 'k8s.io/initial-events-end'
+
+/**
+ * The events of a watch as the server sends them: what exists first where that is asked for, then every change that
+ * matters to the selection, bookmarks in between. Ends at its timeout or with the signal. A change is given out only
+ * once it is safe on the disk.
+ */
+export async function* watchObjects(request: WatchRequest): AsyncGenerator<WatchEvent> {
+  const { store, clock, info, namespace, options, selection, signal } = request
+  const queue = new EventQueue(signal)
+  const table = tableOf(info)
+  const start = Number(options.resourceVersion || 0)
+  const initial = options.sendInitialEvents ?? start === 0
+  let sent = 0
+  const offer = (change: StoredChange) => {
+    if (change.revision <= sent) return
+    const event = eventOf(change, info, namespace, selection)
+    if (event) queue.push(event)
+  }
+  let replay: StoredChange[] = []
+  if (initial) {
+    for (const stored of store.list(table, info.namespaced && namespace ? namespace : undefined)) {
+      const object = served(info, stored)
+      if (selection.matches(object)) queue.push({ type: 'ADDED', object })
+    }
+    sent = store.revision
+    if (options.sendInitialEvents && options.allowWatchBookmarks) queue.push(bookmark(info, sent, true))
+  } else {
+    try {
+      replay = store.changesSince(table, start)
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error
+      yield { type: 'ERROR', object: error.body }
+      return
+    }
+    sent = start
+  }
+  for (const change of replay) offer(change)
+  sent = Math.max(sent, store.revision)
+  using _subscription = store.subscribe(table, offer)
+  const timeout = options.timeoutSeconds > 0 ? options.timeoutSeconds * 1000 : shortestTimeout * (1 + request.random())
+  using _timeout = clock.setTimeout(() => queue.end(), timeout)
+  using bookmarks = options.allowWatchBookmarks ? new Bookmarks(clock, () => queue.push(bookmark(info, store.revision))) : undefined
+  bookmarks?.start()
+  for await (const event of queue) {
+    await store.durable()
+    yield event
+  }
+}
+
+class Bookmarks implements Disposable {
+  private readonly clock: Clock
+  private readonly send: () => void
+  private timer: Disposable | undefined
+
+  constructor(clock: Clock, send: () => void) {
+    this.clock = clock
+    this.send = send
+  }
+
+  start(): void {
+    this.timer = this.clock.setTimeout(() => {
+      this.send()
+      this.start()
+    }, bookmarkInterval)
+  }
+
+  [Symbol.dispose](): void {
+    this.timer?.[Symbol.dispose]()
+  }
+}
+
+/** What a change is to a watcher: entering and leaving a selection are an addition and a deletion. */
+function eventOf(change: StoredChange, info: ResourceInfo, namespace: string, selection: Selection): WatchEvent | undefined {
+  if (info.namespaced && namespace && change.object.metadata.namespace !== namespace) return undefined
+  const object = served(info, change.object)
+  const previous = change.previous && served(info, change.previous)
+  const matchedBefore = previous !== undefined && selection.matches(previous)
+  if (change.type === 'DELETED') return matchedBefore ? { type: 'DELETED', object } : undefined
+  const matches = selection.matches(object)
+  if (matches) return { type: matchedBefore ? 'MODIFIED' : 'ADDED', object }
+  return matchedBefore ? { type: 'DELETED', object: lastMatch(previous, object) } : undefined
+}
+
+/** An object that left the selection is shown as it last matched, at the revision at which it left. */
+function lastMatch(previous: KubeObject, object: KubeObject): KubeObject {
+  const { resourceVersion } = object.metadata
+  return { ...previous, metadata: { ...previous.metadata, ...(resourceVersion ? { resourceVersion } : {}) } }
+}
+
+function bookmark(info: ResourceInfo, revision: number, endsInitial = false): WatchEvent {
+  const annotations = endsInitial ? { annotations: { [initialEventsEnd]: 'true' } } : {}
+  return {
+    type: 'BOOKMARK',
+    object: { ...typeMeta(info), metadata: { resourceVersion: String(revision), creationTimestamp: null, ...annotations } },
+  }
+}
+
+/** Events from synchronous writers to one asynchronous reader. */
+class EventQueue implements AsyncIterable<WatchEvent> {
+  private events: WatchEvent[] = []
+  private wake: (() => void) | undefined
+  private ended = false
+  private readonly signal: AbortSignal
+
+  constructor(signal: AbortSignal) {
+    this.signal = signal
+  }
+
+  push(event: WatchEvent): void {
+    if (this.ended) return
+    this.events.push(event)
+    if (this.events.length > longestQueue) this.end()
+    this.wake?.()
+  }
+
+  end(): void {
+    this.ended = true
+    this.wake?.()
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<WatchEvent> {
+    const abort = () => this.end()
+    if (this.signal.aborted) return
+    this.signal.addEventListener('abort', abort, { once: true })
+    try {
+      for (;;) {
+        const batch = this.events
+        this.events = []
+        for (const event of batch) {
+          if (this.signal.aborted) return
+          yield event
+        }
+        if (this.events.length > 0) continue
+        if (this.ended) return
+        await new Promise<void>((resolve) => {
+          this.wake = resolve
+        })
+        this.wake = undefined
+      }
+    } finally {
+      this.ended = true
+      this.signal.removeEventListener('abort', abort)
+    }
+  }
+}
