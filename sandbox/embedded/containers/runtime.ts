@@ -24,6 +24,8 @@ export interface Image {
   /** docker.io/library/nginx@sha256:... , made from the name and always the same. */
   id: string
   sizeBytes: number
+  /** The user id its processes run as; root unless given. */
+  user?: number
 }
 
 export interface ContainerSpec {
@@ -45,7 +47,9 @@ export interface ContainerSpec {
   tty: boolean
   stdin: boolean
   mounts: Mount[]
+  /** Bytes. */
   memoryLimit?: number
+  /** Cores: 0.5 is 500m. */
   cpuLimit?: number
   network: PodNetwork
   hostname: string

@@ -63,7 +63,10 @@ function computeInit(pod: Pod, record: PodRecord, actions: PodActions): boolean 
     if (state === 'created') {
       actions.startInit.push(container)
     } else if (state === 'running') {
-      if (!sidecar) return initialized
+      if (!sidecar) {
+        restoreSidecars(init.slice(0, index), record, actions)
+        return initialized
+      }
       const reason = reasonToKill(container, run)
       if (reason) {
         actions.kill.push({ run, container, probe: reason.probe, message: `Init container ${reason.text}` })

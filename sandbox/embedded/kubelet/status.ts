@@ -72,7 +72,7 @@ export function podStatusOf(input: StatusInput): PodStatus {
   if (ephemeral.length > 0) status.ephemeralContainerStatuses = ephemeral
   const kept = (old.conditions ?? []).filter(({ type }) => !kubeletConditions.includes(type))
   const made = conditionsOf(input, phase, initStatuses, statuses, kept)
-  status.conditions = [...made, ...kept]
+  status.conditions = [...kept, ...made]
   for (const condition of made) {
     const before = old.conditions?.find(({ type }) => type === condition.type)
     condition.lastTransitionTime = before?.status === condition.status ? before.lastTransitionTime : formatTime(now)

@@ -1,0 +1,49 @@
+import type { Cache } from '../machinery/context.ts'
+import { resources } from '../machinery/object.ts'
+import { parseQuantity } from '../schema/quantity.ts'
+import type { Container, Node, Pod } from '../schema/types/core.v1.ts'
+import type { NodeFacts } from './environment.ts'
+
+/** Why a node's kubelet turns a pod away that was bound to it; undefined when it takes it. */
+export function admissionFailure(pod: Pod, node: NodeFacts, others: Pod[], cache: Cache): { reason: string; message: string } | undefined {
+  if (others.length + 1 > Number(node.allocatable['pods'])) {
+    return tooMuch('pods', 1n, BigInt(others.length), BigInt(node.allocatable['pods'] ?? 0))
+  }
+  for (const [name, unit] of [
+    ['cpu', 1_000_000n],
+    ['memory', 1_000_000_000n],
+    ['ephemeral-storage', 1_000_000_000n],
+  ] as const) {
+    const requested = requestOf(pod, name) / unit
+    if (requested === 0n) continue
+    const used = others.reduce((sum, other) => sum + requestOf(other, name), 0n) / unit
+    const capacity = parseQuantity(node.allocatable[name] ?? 0).nano / unit
+    if (requested + used > capacity) return tooMuch(name, requested, used, capacity)
+  }
+  const labels = cache.get<Node>(resources.nodes, node.name)?.metadata.labels ?? {}
+  const selected = Object.entries(pod.spec?.nodeSelector ?? {}).every(([key, value]) => labels[key] === value)
+  if (!selected) {
+    return { reason: 'NodeAffinity', message: "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector" }
+  }
+  return undefined
+}
+
+/** What a pod takes of a node, nano units: the sum of its containers, or its largest init container if that is more. */
+export function requestOf(pod: Pod, resource: string): bigint {
+  const of = (container: Container) => parseQuantity(container.resources?.requests?.[resource] ?? 0).nano
+  let sum = (pod.spec?.containers ?? []).reduce((total, container) => total + of(container), 0n)
+  let sidecars = 0n
+  let peak = 0n
+  for (const container of pod.spec?.initContainers ?? []) {
+    if (container.restartPolicy === 'Always') sidecars += of(container)
+    else if (sidecars + of(container) > peak) peak = sidecars + of(container)
+  }
+  sum += sidecars
+  const overhead = parseQuantity(pod.spec?.overhead?.[resource] ?? 0).nano
+  return (sum > peak ? sum : peak) + overhead
+}
+
+function tooMuch(resource: string, requested: bigint, used: bigint, capacity: bigint): { reason: string; message: string } {
+  const message = `Node didn't have enough resource: ${resource}, requested: ${requested}, used: ${used}, capacity: ${capacity}`
+  return { reason: `OutOf${resource}`, message }
+}

@@ -1,0 +1,79 @@
+import type { ContainerRuntime, ContainerSpec, Image } from '../containers/runtime.ts'
+import type { ClusterContext } from '../machinery/context.ts'
+import type { PodNetwork } from '../network/network.ts'
+import { parseQuantity } from '../schema/quantity.ts'
+import type { Container, Pod } from '../schema/types/core.v1.ts'
+import { ConfigError, environmentOf, expand, type NodeFacts } from './environment.ts'
+import { hostnameOf } from './pod-files.ts'
+import type { PodVolumes } from './volumes.ts'
+
+export interface ContainerSetting {
+  ctx: ClusterContext
+  runtime: ContainerRuntime
+  pod: Pod
+  container: Container
+  image: Image
+  network: PodNetwork
+  node: NodeFacts
+  volumes: PodVolumes
+  id: string
+}
+
+/** What the runtime is asked to create for a container. Throws ConfigError. */
+export function containerSpecOf({ ctx, runtime, pod, container, image, network, node, volumes, id }: ContainerSetting): ContainerSpec {
+  const { uid: podUID = '', namespace: podNamespace = '', name: podName = '' } = pod.metadata
+  const user = userOf(pod, container)
+  const nonRoot = container.securityContext?.runAsNonRoot ?? pod.spec?.securityContext?.runAsNonRoot
+  if (nonRoot && user === 0) {
+    throw new ConfigError(`container's runAsUser breaks non-root policy (pod: "${podLabel(pod)}", container: ${container.name})`)
+  }
+  if (nonRoot && user === undefined && (image.user ?? 0) === 0) {
+    throw new ConfigError(`container has runAsNonRoot and image will run as root (pod: "${podLabel(pod)}", container: ${container.name})`)
+  }
+  const env = environmentOf(ctx.cache, pod, container, network.ip, node)
+  const values = new Map(env.map(({ name, value }) => [name, value]))
+  const expanded = (texts: string[] | undefined) => texts?.map((text) => expand(text, (name) => values.get(name)))
+  const mounts = volumes.mountsOf(container, env, id)
+  const files = runtime.volume(podFilesKey(podUID))
+  for (const name of ['hosts', 'hostname', 'resolv.conf']) {
+    const mountPath = `/etc/${name}`
+    if (!mounts.some((mount) => mount.mountPath === mountPath)) mounts.push({ mountPath, subPath: name, readOnly: false, volume: files })
+  }
+  const hostname = hostnameOf(pod, node.name)
+  const { memory, cpu } = container.resources?.limits ?? {}
+  return {
+    id,
+    podUID,
+    podNamespace,
+    podName,
+    name: container.name,
+    image: container.image ?? '',
+    command: expanded(container.command),
+    args: expanded(container.args),
+    env: [{ name: 'HOSTNAME', value: values.get('HOSTNAME') ?? hostname }, ...env.filter(({ name }) => name !== 'HOSTNAME')],
+    workingDir: container.workingDir,
+    user,
+    readOnlyRootFilesystem: container.securityContext?.readOnlyRootFilesystem,
+    tty: container.tty ?? false,
+    stdin: container.stdin ?? false,
+    mounts,
+    memoryLimit: memory === undefined ? undefined : Number(parseQuantity(memory).nano / 1_000_000_000n),
+    cpuLimit: cpu === undefined ? undefined : Number(parseQuantity(cpu).nano) / 1e9,
+    network,
+    hostname,
+  }
+}
+
+/** `name_namespace(uid)`, as the kubelet's messages call a pod. */
+export function podLabel(pod: Pod): string {
+  return `${pod.metadata.name}_${pod.metadata.namespace}(${pod.metadata.uid})`
+}
+
+export function podFilesKey(uid: string): string {
+  return `pod/${uid}/etc-files`
+}
+
+/** The user id that the spec asks for; undefined leaves it to the image. */
+export function userOf(pod: Pod, container: Container): number | undefined {
+  return container.securityContext?.runAsUser ?? pod.spec?.securityContext?.runAsUser
+}

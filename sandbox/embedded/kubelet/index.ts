@@ -1,0 +1,118 @@
+import type { ContainerRuntime } from '../containers/runtime.ts'
+import type { Change, ClusterContext } from '../machinery/context.ts'
+import type { NodeApi } from '../machinery/node-api.ts'
+import { resources } from '../machinery/object.ts'
+import { addressIn, sizeOf } from '../network/addresses.ts'
+import type { Network } from '../network/network.ts'
+import type { ConfigMap, Pod, Secret } from '../schema/types/core.v1.ts'
+import { Heartbeat, nodeNames, type RegisteredNode, registerNode } from './node.ts'
+import { createNodeApi } from './node-api.ts'
+import { PodRecords } from './pod-record.ts'
+import { PodWorker, type WorkerHost } from './pod-worker.ts'
+
+export interface KubeletOptions {
+  /** How many nodes; the first is the control plane. */
+  nodes: number
+  network: Network
+  runtime: ContainerRuntime
+  /** What the nodes' names begin with. */
+  cluster?: string
+}
+
+/**
+ * The kubelets of all nodes: registers the nodes, takes up the containers that run already (after a restart, in a fork)
+ * and runs the pods bound to the nodes until it is disposed. Rejects when a node cannot be registered.
+ */
+export async function startKubelets(ctx: ClusterContext, options: KubeletOptions): Promise<NodeApi & AsyncDisposable> {
+  const { nodes: count, network, runtime, cluster = 'labernetes' } = options
+  const nodes = new Map<string, RegisteredNode>()
+  for (const [index, name] of nodeNames(cluster, count).entries()) nodes.set(name, await registerNode(ctx, name, index, count))
+
+  const heartbeat = new Heartbeat(ctx, [...nodes.keys()])
+  await heartbeat.renew()
+  const workers = new Map<string, PodWorker>()
+  const records = new PodRecords(ctx.records)
+  const startedAt = ctx.clock.now()
+  const hosts = new Map([...nodes].map(([name, node]) => [name, hostOf(node)]))
+
+  function hostOf(node: RegisteredNode): WorkerHost {
+    return {
+      ctx,
+      runtime,
+      network,
+      records,
+      node,
+      startedAt,
+      nextIP: () => nextIP(ctx, node, new Set([...workers.values()].flatMap(({ record, active }) => (active ? (record.ip ?? []) : [])))),
+      podsBesides: (uid) =>
+        [...workers.values()]
+          .filter(({ record, active }) => active && record.node === node.name && record.uid !== uid)
+          .map(({ pod }) => pod),
+      forget: (uid) => workers.delete(uid),
+    }
+  }
+
+  const restored = runtime.restored()
+  for (const record of records.all()) {
+    const host = hosts.get(record.node)
+    const containers = restored.filter(({ spec }) => spec.podUID === record.uid)
+    const pod = ctx.cache.get<Pod>(resources.pods, record.name, record.namespace)
+    if (host && pod?.metadata.uid === record.uid) {
+      workers.set(record.uid, new PodWorker(host, pod, record, containers))
+    } else {
+      for (const container of containers) container.remove()
+      records.delete(record.uid)
+    }
+  }
+
+  const watches = [
+    ctx.cache.watch<Pod>(resources.pods, (change) => podChanged(change)),
+    ctx.cache.watch<ConfigMap>(resources.configMaps, (change) => contentChanged('ConfigMap', change)),
+    ctx.cache.watch<Secret>(resources.secrets, (change) => contentChanged('Secret', change)),
+  ]
+
+  function podChanged({ type, object: pod }: Change<Pod>): void {
+    const uid = pod.metadata.uid ?? ''
+    const worker = workers.get(uid)
+    if (type === 'DELETED') worker?.remove()
+    else if (worker) worker.update(pod)
+    else {
+      const host = hosts.get(pod.spec?.nodeName ?? '')
+      if (host) workers.set(uid, new PodWorker(host, pod))
+    }
+  }
+
+  function contentChanged(kind: 'ConfigMap' | 'Secret', { type, object, previous }: Change<ConfigMap | Secret>): void {
+    if (type === 'ADDED' && !previous && workers.size === 0) return
+    for (const worker of workers.values()) {
+      if (worker.record.namespace === object.metadata.namespace) worker.contentChanged(kind, object.metadata.name ?? '')
+    }
+  }
+
+  return Object.assign(
+    createNodeApi(ctx, (uid) => workers.get(uid)),
+    {
+      async [Symbol.asyncDispose](): Promise<void> {
+        for (const watch of watches) watch[Symbol.dispose]()
+        heartbeat[Symbol.dispose]()
+        for (const worker of workers.values()) worker[Symbol.dispose]()
+        workers.clear()
+      },
+    },
+  )
+}
+
+/** The address after the one given out last, as the host-local plugin chooses; the first is the gateway's. */
+function nextIP(ctx: ClusterContext, node: RegisteredNode, used: ReadonlySet<string>): string {
+  const key = `kubelet/ipam/${node.name}`
+  const usable = sizeOf(node.podCIDR) - 3
+  const last = ctx.records.get<number>(key) ?? 1
+  for (let step = 1; step <= usable; step++) {
+    const offset = ((last - 2 + step) % usable) + 2
+    const ip = addressIn(node.podCIDR, offset)
+    if (used.has(ip)) continue
+    ctx.records.put(key, offset)
+    return ip
+  }
+  throw new Error(`no IP addresses available in range set: ${addressIn(node.podCIDR, 1)}-${addressIn(node.podCIDR, usable + 2)}`)
+}

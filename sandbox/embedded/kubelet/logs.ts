@@ -1,0 +1,58 @@
+import type { Clock } from '../clock.ts'
+import type { LogLine, Container as RuntimeContainer } from '../containers/runtime.ts'
+import type { LogOptions } from '../machinery/node-api.ts'
+
+/** A container's log as the options ask for it; with `follow` until the container ends or the signal aborts. */
+export async function* logStream(
+  clock: Clock,
+  container: RuntimeContainer,
+  options: LogOptions,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  const queue: LogLine[] = selected(clock, container, options)
+  let left = options.limitBytes ?? Infinity
+  let wake = () => {}
+  using _lines = container.log.onLine((line) => {
+    if (!options.follow) return
+    queue.push(line)
+    wake()
+  })
+  using _exit = container.onExit(() => wake())
+  const abort = () => wake()
+  signal.addEventListener('abort', abort, { once: true })
+  try {
+    while (!signal.aborted && left > 0) {
+      const line = queue.shift()
+      if (line) {
+        const bytes = Buffer.from(options.timestamps ? `${timestamp(line.time)} ${line.text}` : line.text)
+        const part = bytes.subarray(0, Math.min(bytes.length, left))
+        left -= part.length
+        if (part.length > 0) yield part
+      } else if (!options.follow || container.state === 'exited') {
+        return
+      } else {
+        await new Promise<void>((resolve) => {
+          wake = resolve
+        })
+      }
+    }
+  } finally {
+    signal.removeEventListener('abort', abort)
+  }
+}
+
+function selected(clock: Clock, container: RuntimeContainer, { sinceSeconds, sinceTime, tailLines }: LogOptions): LogLine[] {
+  const since = sinceTime ? Date.parse(sinceTime) : sinceSeconds === undefined ? undefined : clock.now() - sinceSeconds * 1000
+  const lines = container.log.lines().filter(({ time }) => since === undefined || time >= since)
+  if (tailLines === undefined) return [...lines]
+  return tailLines === 0 ? [] : lines.slice(-tailLines)
+}
+
+/** RFC 3339 with nanoseconds, as the runtime writes them into the log. */
+function timestamp(ms: number): string {
+  const [whole, fraction = ''] = new Date(ms).toISOString().slice(0, -1).split('.')
+  const nanos = `${fraction}${Math.floor((ms % 1) * 1e6)
+    .toString()
+    .padStart(6, '0')}`
+  return `${whole}.${nanos}Z`
+}

@@ -1,0 +1,149 @@
+import { ContainerError, type Process, type Container as RuntimeContainer } from '../containers/runtime.ts'
+import type { ClusterContext } from '../machinery/context.ts'
+import { ApiError } from '../machinery/errors.ts'
+import type { LogOptions, NodeApi, StreamOptions } from '../machinery/node-api.ts'
+import { resources } from '../machinery/object.ts'
+import { type Connection, NetworkError } from '../network/network.ts'
+import type { Container, ContainerStatus, Pod } from '../schema/types/core.v1.ts'
+import { logStream } from './logs.ts'
+import { latestRun, stateOf } from './pod-record.ts'
+import type { PodWorker } from './pod-worker.ts'
+
+/** The kubelets' streaming server: what the API server's pod subresources lead to. */
+export function createNodeApi(ctx: ClusterContext, workerOf: (uid: string) => PodWorker | undefined): NodeApi {
+  function find(namespace: string, name: string): { pod: Pod; worker: PodWorker } {
+    const pod = ctx.cache.get<Pod>(resources.pods, name, namespace)
+    if (!pod) throw ApiError.notFound(resources.pods, name)
+    if (!pod.spec?.nodeName) throw ApiError.badRequest(`pod ${name} does not have a host assigned`)
+    const worker = workerOf(pod.metadata.uid ?? '')
+    if (!worker) throw new ApiError(404, 'NotFound', `pod "${name}" cannot be found - no logs available`)
+    return { pod, worker }
+  }
+
+  function running(namespace: string, name: string, wanted: string | undefined): RuntimeContainer {
+    const { pod, worker } = find(namespace, name)
+    const container = chooseContainer(pod, wanted)
+    const run = latestRun(worker.record, container)
+    const live = run && stateOf(run) === 'running' ? worker.containers.get(run.id) : undefined
+    if (!live) throw ApiError.internal(new Error(`unable to upgrade connection: container not found ("${container}")`))
+    return live
+  }
+
+  return {
+    async logs(namespace, name, options, signal) {
+      const { pod, worker } = find(namespace, name)
+      const container = chooseContainer(pod, options.container)
+      const id = loggedContainer(name, statusOf(pod, container), container, options)
+      const live = worker.containers.get(id)
+      if (!live) throw ApiError.badRequest(`unable to retrieve container logs for containerd://${id}`)
+      return logStream(ctx.clock, live, options, signal)
+    },
+
+    async exec(namespace, name, options) {
+      const live = running(namespace, name, options.container)
+      try {
+        return await live.exec(options.command, { tty: options.tty, stdin: options.stdin })
+      } catch (error) {
+        if (!(error instanceof ContainerError)) throw error
+        throw ApiError.internal(new Error(`error executing command in container: ${error.message}`))
+      }
+    },
+
+    async attach(namespace: string, name: string, options: StreamOptions): Promise<Process> {
+      return running(namespace, name, options.container).attach()
+    },
+
+    async portForward(namespace, name, port): Promise<Connection> {
+      const { pod, worker } = find(namespace, name)
+      if (!worker.network) {
+        throw ApiError.internal(new Error(`unable to forward port because pod is not running. Current status=${pod.status?.phase}`))
+      }
+      try {
+        return await worker.network.connect('127.0.0.1', port)
+      } catch (error) {
+        if (!(error instanceof NetworkError)) throw error
+        const where = `network namespace "/var/run/netns/cni-${pod.metadata.uid}"`
+        const why = `IPv4: dial tcp4 127.0.0.1:${port}: connect: connection refused IPv6 dial tcp6 [::1]:${port}: connect: connection refused `
+        const inside = `failed to connect to localhost:${port} inside namespace "${pod.metadata.uid}", ${why}`
+        throw ApiError.internal(new Error(`failed to execute portforward in ${where}: ${inside}`))
+      }
+    },
+
+    podUsage(namespace, name) {
+      const pod = ctx.cache.get<Pod>(resources.pods, name, namespace)
+      const worker = pod && workerOf(pod.metadata.uid ?? '')
+      return worker && usageOf(worker)
+    },
+
+    nodeUsage(node) {
+      const pods = ctx.cache.list<Pod>(resources.pods).filter(({ spec }) => spec?.nodeName === node)
+      const usages = pods.flatMap(({ metadata }) => {
+        const worker = workerOf(metadata.uid ?? '')
+        return worker ? usageOf(worker) : []
+      })
+      // What a node itself takes: the kubelet, the runtime and the system's own programs.
+      const base = { memoryBytes: 600 * 1024 * 1024, cpuNanoCores: 80_000_000 }
+      return usages.reduce(
+        (sum, { memoryBytes, cpuNanoCores }) => ({
+          memoryBytes: sum.memoryBytes + memoryBytes,
+          cpuNanoCores: sum.cpuNanoCores + cpuNanoCores,
+        }),
+        base,
+      )
+    },
+  }
+}
+
+function usageOf(worker: PodWorker): { name: string; memoryBytes: number; cpuNanoCores: number }[] {
+  return worker.record.runs.flatMap((run) => {
+    const live = stateOf(run) === 'running' ? worker.containers.get(run.id) : undefined
+    return live ? [{ name: run.name, ...live.usage() }] : []
+  })
+}
+
+/** The container that a request means, as the API server chooses it. */
+function chooseContainer(pod: Pod, wanted: string | undefined): string {
+  const { containers = [], initContainers = [], ephemeralContainers = [] } = pod.spec ?? {}
+  const name = pod.metadata.name ?? ''
+  if (wanted) {
+    const all = [...containers, ...initContainers, ...(ephemeralContainers as Container[])]
+    if (all.some((container) => container.name === wanted)) return wanted
+    throw ApiError.badRequest(`container ${wanted} is not valid for pod ${name}`)
+  }
+  const [only, ...others] = containers
+  if (only && others.length === 0) return only.name
+  const names = (list: { name: string }[]) => `[${list.map((container) => container.name).join(' ')}]`
+  const init = initContainers.length > 0 ? ` or one of the init containers: ${names(initContainers)}` : ''
+  throw ApiError.badRequest(`a container name must be specified for pod ${name}, choose one of: ${names(containers)}${init}`)
+}
+
+function statusOf(pod: Pod, name: string): ContainerStatus | undefined {
+  const { containerStatuses = [], initContainerStatuses = [], ephemeralContainerStatuses = [] } = pod.status ?? {}
+  return [...containerStatuses, ...initContainerStatuses, ...ephemeralContainerStatuses].find((status) => status.name === name)
+}
+
+/** The id of the container whose log is meant; the kubelet's validateContainerLogStatus. */
+function loggedContainer(pod: string, status: ContainerStatus | undefined, name: string, { previous }: LogOptions): string {
+  const which = `container "${name}" in pod "${pod}"`
+  if (!status) throw ApiError.badRequest(`${which} is not available`)
+  const { waiting, running, terminated } = status.state ?? {}
+  const last = status.lastState?.terminated
+  const bare = (id: string | undefined) => id?.replace(/^containerd:\/\//, '') ?? ''
+  if (previous) {
+    if (!last?.containerID) throw ApiError.badRequest(`previous terminated ${which} not found`)
+    return bare(last.containerID)
+  }
+  if (running) return bare(status.containerID)
+  const ended = terminated?.containerID ? terminated : last
+  if (terminated || last) {
+    if (!ended?.containerID) throw ApiError.badRequest(`${which} is terminated`)
+    return bare(ended.containerID)
+  }
+  const why =
+    waiting?.reason === 'ErrImagePull'
+      ? "image can't be pulled"
+      : waiting?.reason === 'ImagePullBackOff'
+        ? 'trying and failing to pull image'
+        : (waiting?.reason ?? '')
+  throw ApiError.badRequest(`${which} is waiting to start: ${why}`)
+}

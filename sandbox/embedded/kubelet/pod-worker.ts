@@ -1,0 +1,655 @@
+import type { Timer } from '../clock.ts'
+import { ContainerError, type ContainerRuntime, type Container as RuntimeContainer } from '../containers/runtime.ts'
+import type { ClusterContext } from '../machinery/context.ts'
+import { isNotFound } from '../machinery/errors.ts'
+import { resources } from '../machinery/object.ts'
+import type { Network, PodNetwork } from '../network/network.ts'
+import type { Container, Pod } from '../schema/types/core.v1.ts'
+import { computeActions } from './actions.ts'
+import { admissionFailure } from './admission.ts'
+import { backOffLeft, backOffLeftSinceUpdate, nextBackOff } from './back-off.ts'
+import { containerSpecOf, podFilesKey, podLabel, userOf } from './container-spec.ts'
+import { goDuration } from './duration.ts'
+import { ConfigError, type NodeFacts } from './environment.ts'
+import { HookError, runHook } from './hooks.ts'
+import { ensureImage, StartError } from './images.ts'
+import { stopContainer } from './killing.ts'
+import { dnsOf, hostsOf, podFiles } from './pod-files.ts'
+import { type ContainerRun, isSidecar, latestRun, type PodRecord, type PodRecords, stateOf } from './pod-record.ts'
+import { runProbe } from './probe-handlers.ts'
+import { type ProbeType, ProbeWorker } from './prober.ts'
+import { isReady, isStarted, podStatusOf, type StartFailure } from './status.ts'
+import { statusPatch } from './status-patch.ts'
+import { terminationMessage } from './termination-message.ts'
+import { MountError, PodVolumes } from './volumes.ts'
+
+/** What a pod's worker needs of its node's kubelet. */
+export interface WorkerHost {
+  ctx: ClusterContext
+  runtime: ContainerRuntime
+  network: Network
+  records: PodRecords
+  node: NodeFacts
+  /** Cluster ms. */
+  startedAt: number
+  nextIP(): string
+  /** Pods of the node that hold resources, but for the one named by uid. */
+  podsBesides(uid: string): Pod[]
+  /** The worker's pod is gone and nothing of it is left. */
+  forget(uid: string): void
+}
+
+/** A failed sync is tried again after 10 to 15 s; a failed mount after half a second, then twice as long, 122 s at most. */
+const retryAfter = 10_000
+const retryJitter = 0.5
+const mountRetry = { first: 500, longest: 122_000 }
+
+/**
+ * One pod on its node. Level-triggered: each sync compares what the pod's spec wants with the lives of its containers
+ * and does what is missing, as the kubelet's syncPod and syncTerminatingPod do.
+ */
+export class PodWorker implements Disposable {
+  pod: Pod
+  readonly record: PodRecord
+  readonly containers = new Map<string, RuntimeContainer>()
+  private readonly host: WorkerHost
+  private readonly volumes: PodVolumes
+  private readonly failures = new Map<string, StartFailure>()
+  private readonly pullErrors = new Map<string, string>()
+  private readonly probes: ProbeWorker[] = []
+  private readonly triggered = new Set<string>()
+  private readonly syncing = new AbortController()
+  private haste = new AbortController()
+  private net: PodNetwork | undefined
+  private timer: Timer | undefined
+  private again = false
+  private working = false
+  private ended = false
+  private gone = false
+  private admitted: boolean
+  private mountDelay = mountRetry.first
+  private reported = ''
+
+  constructor(host: WorkerHost, pod: Pod, known?: PodRecord, restored: readonly RuntimeContainer[] = []) {
+    this.host = host
+    this.pod = pod
+    const { uid = '', namespace = '', name = '' } = pod.metadata
+    const fresh = { uid, namespace, name, node: host.node.name, startedAt: host.ctx.clock.now(), runs: [], backOff: {} }
+    this.record = known ? structuredClone(known) : fresh
+    this.admitted = known !== undefined
+    this.volumes = new PodVolumes(host.ctx, host.runtime, host.node, uid)
+    if (known?.ip && !known.tornDown) this.attach()
+    for (const container of restored) this.adopt(container)
+    for (const run of this.record.runs) if (!run.exit && !this.containers.has(run.id)) this.lost(run)
+    if (!this.record.tornDown) this.startProbes(known !== undefined)
+    this.wake()
+  }
+
+  /** The pod's own network while it has one. */
+  get network(): PodNetwork | undefined {
+    return this.net
+  }
+
+  /** Whether the pod still holds resources of the node. */
+  get active(): boolean {
+    return !this.record.tornDown
+  }
+
+  /** The pod has changed in the API. */
+  update(pod: Pod): void {
+    const before = this.pod
+    this.pod = pod
+    const graceBefore = before.metadata.deletionGracePeriodSeconds
+    const grace = pod.metadata.deletionGracePeriodSeconds
+    if (grace !== undefined && graceBefore !== undefined && grace < graceBefore) this.haste.abort(grace)
+    if (this.terminating()) this.syncing.abort()
+    if (wantsSync(before, pod)) this.wake()
+  }
+
+  /** The pod is gone from the API. */
+  remove(): void {
+    this.gone = true
+    this.syncing.abort()
+    this.haste.abort(0)
+    this.wake()
+  }
+
+  /** The content of a ConfigMap or Secret has changed: it reaches the volumes with the next periodic sync, within 60 to 90 s. */
+  contentChanged(kind: 'ConfigMap' | 'Secret', name: string): void {
+    if (this.record.tornDown || !this.volumes.uses(this.pod, kind, name)) return
+    const { clock, random } = this.host.ctx
+    clock.setTimeout(() => this.wake(), random() * 60_000 * (1 + random() * retryJitter))
+  }
+
+  wake(): void {
+    if (this.ended) return
+    this.again = true
+    if (!this.working) void this.work()
+  }
+
+  /** Ends the worker without touching the pod: the cluster stops. */
+  [Symbol.dispose](): void {
+    this.ended = true
+    this.syncing.abort()
+    this.timer?.cancel()
+    for (const probe of this.probes) probe[Symbol.dispose]()
+  }
+
+  event(type: 'Normal' | 'Warning', reason: string, message: string, container?: Container): void {
+    const { ctx, node } = this.host
+    ctx.events.event(this.pod, type, reason, message, { component: 'kubelet', host: node.name }, container && this.fieldPath(container))
+  }
+
+  private async work(): Promise<void> {
+    this.working = true
+    const { clock } = this.host.ctx
+    while (this.again && !this.ended) {
+      await clock.during(new Promise<void>((resolve) => setImmediate(resolve)))
+      if (this.ended) break
+      this.again = false
+      this.timer?.cancel()
+      let delay: number | undefined
+      const terminating = this.terminating()
+      try {
+        delay = terminating ? await this.terminate() : await this.sync(this.syncing.signal)
+      } catch (error) {
+        if (this.ended) break
+        const interrupted = !terminating && this.syncing.signal.aborted
+        if (!interrupted && !isNotFound(error)) this.host.ctx.report(`pod ${podLabel(this.pod)}`, error)
+        delay = interrupted ? 0 : this.retryDelay()
+      }
+      if (delay !== undefined && !this.again && !this.ended) this.timer = clock.setTimeout(() => this.wake(), delay)
+    }
+    this.working = false
+  }
+
+  private terminating(): boolean {
+    const { phase } = this.pod.status ?? {}
+    return (
+      this.gone ||
+      this.pod.metadata.deletionTimestamp !== undefined ||
+      phase === 'Failed' ||
+      phase === 'Succeeded' ||
+      this.record.verdict !== undefined
+    )
+  }
+
+  /** One comparison of what is with what should be. Answers in how many ms the next is due without a cause, if at all. */
+  private async sync(signal: AbortSignal): Promise<number | undefined> {
+    if (!this.admit() || this.pastDeadline()) return 0
+    await this.writeStatus()
+    signal.throwIfAborted()
+    try {
+      await this.volumes.mount(this.pod, this.record.ip ?? '')
+      this.mountDelay = mountRetry.first
+    } catch (error) {
+      if (!(error instanceof MountError)) throw error
+      this.event('Warning', 'FailedMount', `MountVolume.SetUp failed for volume "${error.volume}" : ${error.message}`)
+      const delay = this.mountDelay
+      this.mountDelay = Math.min(delay * 2, mountRetry.longest)
+      return delay
+    }
+    signal.throwIfAborted()
+    if (!this.net) this.createSandbox()
+
+    const actions = computeActions(this.pod, this.record)
+    if (actions.killPod) {
+      await this.killAll()
+      await this.writeStatus(true)
+      return this.terminating() ? 0 : this.retryDelay()
+    }
+    const exits = new Map(this.record.runs.toReversed().flatMap((run) => (run.exit ? [[run.name, run.exit.finishedAt] as const] : [])))
+    for (const { run, container, message, probe } of actions.kill) {
+      await this.kill(run, container, message, this.graceOf(container, probe))
+      signal.throwIfAborted()
+    }
+    for (const container of actions.startEphemeral) await this.start(container, exits.get(container.name), signal)
+    for (const container of actions.startInit) {
+      const started = await this.start(container, exits.get(container.name), signal)
+      if (!started && !isSidecar(container)) return await this.rest()
+    }
+    for (const container of actions.start) await this.start(container, exits.get(container.name), signal)
+    if (actions.startInit.length > 0 || actions.kill.length > 0) this.wake()
+    return await this.rest()
+  }
+
+  private async rest(): Promise<number | undefined> {
+    await this.writeStatus()
+    this.triggerReadiness()
+    return this.nextSync()
+  }
+
+  /** When something is due that nobody tells: a back-off's end, a deadline, a token's renewal. */
+  private nextSync(): number | undefined {
+    const now = this.host.ctx.clock.now()
+    const due: number[] = []
+    for (const [name, { reason }] of this.failures) due.push(Math.min(this.backOffOf(name, reason) ?? Infinity, this.retryDelay()))
+    const deadline = this.deadline()
+    if (deadline !== undefined) due.push(deadline - now)
+    const renewal = this.volumes.nextRenewal()
+    if (renewal !== undefined) due.push(renewal - now)
+    return due.length > 0 ? Math.max(0, Math.min(...due)) : undefined
+  }
+
+  private backOffOf(name: string, reason: string): number | undefined {
+    const now = this.host.ctx.clock.now()
+    const container = this.containerNamed(name)
+    const finishedAt = latestRun(this.record, name)?.exit?.finishedAt
+    if (!container) return undefined
+    if (reason === 'ErrImagePull' || reason === 'ImagePullBackOff') {
+      return backOffLeftSinceUpdate(this.record.backOff[`image/${container.image}`], now) || undefined
+    }
+    if (reason !== 'CrashLoopBackOff' || finishedAt === undefined) return undefined
+    return backOffLeft(this.record.backOff[backOffKey(container)], finishedAt, now)
+  }
+
+  private retryDelay(): number {
+    return retryAfter * (1 + this.host.ctx.random() * retryJitter)
+  }
+
+  private admit(): boolean {
+    if (this.admitted) return true
+    this.admitted = true
+    const failure = admissionFailure(this.pod, this.host.node, this.host.podsBesides(this.record.uid), this.host.ctx.cache)
+    if (!failure) {
+      this.save()
+      return true
+    }
+    this.event('Warning', failure.reason, failure.message)
+    this.record.verdict = { phase: 'Failed', reason: failure.reason, message: `Pod was rejected: ${failure.message}` }
+    this.save()
+    return false
+  }
+
+  private deadline(): number | undefined {
+    const seconds = this.pod.spec?.activeDeadlineSeconds
+    return seconds === undefined ? undefined : Math.floor(this.record.startedAt / 1000) * 1000 + seconds * 1000
+  }
+
+  private pastDeadline(): boolean {
+    const deadline = this.deadline()
+    if (deadline === undefined || this.host.ctx.clock.now() < deadline) return false
+    const message = 'Pod was active on the node longer than the specified deadline'
+    this.event('Normal', 'DeadlineExceeded', message)
+    this.record.verdict = { phase: 'Failed', reason: 'DeadlineExceeded', message }
+    this.save()
+    return true
+  }
+
+  private createSandbox(): void {
+    const { node, runtime } = this.host
+    this.record.ip ??= this.pod.spec?.hostNetwork ? node.ip : this.host.nextIP()
+    this.save()
+    runtime.volume(podFilesKey(this.record.uid)).replace(podFiles(this.pod, this.record.ip, node.name))
+    this.attach()
+  }
+
+  private attach(): void {
+    const { node, network } = this.host
+    const ip = this.record.ip ?? ''
+    this.net = network.attach({
+      uid: this.record.uid,
+      namespace: this.record.namespace,
+      name: this.record.name,
+      node: node.name,
+      ip,
+      dns: dnsOf(this.pod),
+      labels: () => this.pod.metadata.labels ?? {},
+      hosts: () => hostsOf(this.pod, ip, node.name),
+    })
+  }
+
+  /** A life of a container from nothing to running. False when it could not be; then the failure says why. */
+  private async start(container: Container, lastExit: number | undefined, signal: AbortSignal): Promise<boolean> {
+    signal.throwIfAborted()
+    try {
+      this.backOff(container, lastExit)
+      await this.startNow(container, signal)
+      this.failures.delete(container.name)
+      return true
+    } catch (error) {
+      if (!(error instanceof StartError)) throw error
+      this.failures.set(container.name, { reason: error.reason, message: error.message })
+      return false
+    } finally {
+      this.save()
+    }
+  }
+
+  private backOff(container: Container, lastExit: number | undefined): void {
+    if (lastExit === undefined) return
+    const { backOff } = this.record
+    const key = backOffKey(container)
+    const now = this.host.ctx.clock.now()
+    if (backOffLeft(backOff[key], lastExit, now) > 0) {
+      this.event('Warning', 'BackOff', `Back-off restarting failed container ${container.name} in pod ${podLabel(this.pod)}`, container)
+      const delay = goDuration(backOff[key]?.delay ?? 0)
+      throw new StartError('CrashLoopBackOff', `back-off ${delay} restarting failed container=${container.name} pod=${podLabel(this.pod)}`)
+    }
+    nextBackOff(backOff, key, lastExit, now)
+  }
+
+  private async startNow(container: Container, signal: AbortSignal): Promise<void> {
+    const { ctx, runtime } = this.host
+    const event = (type: 'Normal' | 'Warning', reason: string, message: string) => this.event(type, reason, message, container)
+    const failed = (reason: string, message: string) => {
+      event('Warning', 'Failed', `Error: ${message}`)
+      return new StartError(reason, message)
+    }
+    const pull = { ctx, runtime, container, backOff: this.record.backOff, previous: this.pullErrors, event }
+    const image = await ensureImage(pull, signal)
+    signal.throwIfAborted()
+    const { pod, net: network, volumes } = this
+    if (!network) throw new StartError('CreateContainerError', 'the pod sandbox is gone')
+    const id = randomHex(ctx, 64)
+    let live: RuntimeContainer
+    try {
+      live = await runtime.create(containerSpecOf({ ctx, runtime, pod, container, image, network, node: this.host.node, volumes, id }))
+    } catch (error) {
+      if (error instanceof ConfigError) throw failed('CreateContainerConfigError', error.message)
+      if (error instanceof ContainerError) throw failed('CreateContainerError', error.message)
+      throw error
+    }
+    event('Normal', 'Created', `Created container: ${container.name}`)
+    const run: ContainerRun = {
+      id,
+      name: container.name,
+      image: image.name,
+      specImage: container.image ?? '',
+      imageID: image.id,
+      restartCount: (latestRun(this.record, container.name)?.restartCount ?? -1) + 1,
+      uid: userOf(pod, container) ?? image.user ?? 0,
+      createdAt: ctx.clock.now(),
+    }
+    this.record.runs.unshift(run)
+    this.prune(container.name)
+    this.follow(live, run)
+    this.save()
+    try {
+      await live.start()
+    } catch (error) {
+      if (!(error instanceof ContainerError)) throw error
+      run.exit ??= { exitCode: error.exitCode, reason: 'StartError', message: error.message, finishedAt: ctx.clock.now() }
+      throw failed('RunContainerError', error.message)
+    }
+    run.startedAt = live.startedAt ?? ctx.clock.now()
+    event('Normal', 'Started', `Started container ${container.name}`)
+    this.save()
+    await this.postStart(container, live, run, signal)
+  }
+
+  private async postStart(container: Container, running: RuntimeContainer, run: ContainerRun, signal: AbortSignal): Promise<void> {
+    const handler = container.lifecycle?.postStart
+    if (!handler) return
+    try {
+      await runHook(this.hookTarget(container, running), handler, signal)
+    } catch (error) {
+      if (!(error instanceof HookError)) throw error
+      this.event('Warning', 'FailedPostStartHook', 'PostStartHook failed', container)
+      await this.kill(run, container, 'FailedPostStartHook', this.graceOf(container))
+      throw new StartError('PostStartHookError', error.message)
+    }
+  }
+
+  private async kill(run: ContainerRun, container: Container, message: string, grace: number, turn?: Promise<void>): Promise<void> {
+    const running = this.containers.get(run.id)
+    if (!running || stateOf(run) !== 'running') return
+    this.event('Normal', 'Killing', message, container)
+    const handler = container.lifecycle?.preStop
+    const hook = async (signal: AbortSignal) => {
+      try {
+        if (handler) await runHook(this.hookTarget(container, running), handler, signal)
+      } catch (error) {
+        if (signal.aborted) return
+        if (!(error instanceof HookError)) throw error
+        this.event('Warning', 'FailedPreStopHook', 'PreStopHook failed', container)
+      }
+    }
+    const { clock } = this.host.ctx
+    await stopContainer({ clock, running, grace, preStop: handler && hook, turn, haste: this.haste.signal })
+  }
+
+  /** Stops what still runs: ordinary containers at once, sidecars after them, from the last to the first. */
+  private async killAll(): Promise<void> {
+    const done = new Map<string, Promise<void>>()
+    const regular = [...(this.pod.spec?.containers ?? []), ...((this.pod.spec?.ephemeralContainers ?? []) as Container[])]
+    const init = (this.pod.spec?.initContainers ?? []).toReversed()
+    for (const container of [...regular, ...init]) {
+      const run = latestRun(this.record, container.name)
+      if (!run || stateOf(run) !== 'running') continue
+      const turn = isSidecar(container) ? Promise.all(done.values()).then(() => undefined) : undefined
+      done.set(container.name, this.kill(run, container, `Stopping container ${container.name}`, this.graceOf(container), turn))
+    }
+    await Promise.all(done.values())
+  }
+
+  private async terminate(): Promise<number | undefined> {
+    if (!this.record.tornDown) {
+      this.failures.clear()
+      if (!this.gone) await this.writeStatus()
+      await this.killAll()
+      for (const probe of this.probes.splice(0)) probe[Symbol.dispose]()
+      this.net?.[Symbol.dispose]()
+      this.net = undefined
+      this.record.tornDown = true
+      this.volumes.unmount(this.pod)
+      this.host.runtime.removeVolume(podFilesKey(this.record.uid))
+      this.save()
+    }
+    if (!this.gone) await this.writeStatus(true)
+    if (!this.gone && this.pod.metadata.deletionTimestamp === undefined) return undefined
+    if (!this.gone) await this.deletePod()
+    this.end()
+    return undefined
+  }
+
+  private async deletePod(): Promise<void> {
+    const { ctx } = this.host
+    const { name = '', namespace, uid } = this.pod.metadata
+    try {
+      await ctx.clock.during(ctx.client.delete(resources.pods, name, namespace, { gracePeriodSeconds: 0, preconditions: { uid } }))
+    } catch (error) {
+      if (!isNotFound(error)) throw error
+    }
+  }
+
+  private end(): void {
+    this.ended = true
+    this.timer?.cancel()
+    for (const container of this.containers.values()) container.remove()
+    this.containers.clear()
+    this.host.records.delete(this.record.uid)
+    this.host.forget(this.record.uid)
+  }
+
+  private graceOf(container: Container, probe?: 'livenessProbe' | 'startupProbe'): number {
+    const { deletionGracePeriodSeconds } = this.pod.metadata
+    if (this.gone) return 0
+    if (deletionGracePeriodSeconds !== undefined) return deletionGracePeriodSeconds
+    const own = probe && container[probe]?.terminationGracePeriodSeconds
+    return own ?? this.pod.spec?.terminationGracePeriodSeconds ?? 30
+  }
+
+  private hookTarget(container: Container, running: RuntimeContainer) {
+    const { ctx, network, node } = this.host
+    return {
+      clock: ctx.clock,
+      network: network.node(node.name),
+      podIP: this.record.ip ?? '',
+      podName: podLabel(this.pod),
+      container,
+      running,
+    }
+  }
+
+  /** Keeps the last two lives of a container: what `logs --previous` shows. */
+  private prune(name: string): void {
+    const old = this.record.runs.filter((run) => run.name === name).slice(2)
+    for (const run of old) {
+      const container = this.containers.get(run.id)
+      if (container) {
+        this.volumes.release(container)
+        container.remove()
+      }
+      this.containers.delete(run.id)
+    }
+    this.record.runs = this.record.runs.filter((run) => !old.includes(run))
+  }
+
+  private adopt(container: RuntimeContainer): void {
+    const run = this.record.runs.find(({ id }) => id === container.spec.id)
+    if (!run) {
+      container.remove()
+      return
+    }
+    this.follow(container, run)
+    if (container.startedAt !== undefined) run.startedAt ??= container.startedAt
+    if (container.exit && !run.exit) this.exited(container, run)
+  }
+
+  private follow(container: RuntimeContainer, run: ContainerRun): void {
+    this.containers.set(run.id, container)
+    container.onExit(() => this.exited(container, run))
+  }
+
+  private exited(container: RuntimeContainer, run: ContainerRun): void {
+    const { exit } = container
+    if (!exit || run.exit || this.ended) return
+    const spec = this.containerNamed(run.name)
+    const message = spec && terminationMessage(container, spec, exit.exitCode)
+    run.exit = {
+      exitCode: exit.exitCode,
+      signal: exit.signal,
+      reason: exit.reason,
+      finishedAt: exit.finishedAt,
+      ...(message && { message }),
+    }
+    this.save()
+    this.wake()
+  }
+
+  /** A container that the runtime no longer knows after a restart. */
+  private lost(run: ContainerRun): void {
+    run.startedAt ??= run.createdAt
+    const message = 'The container could not be located when the pod was terminated'
+    run.exit = { exitCode: 137, reason: 'ContainerStatusUnknown', message, finishedAt: this.host.ctx.clock.now() }
+  }
+
+  private startProbes(resumed: boolean): void {
+    const { ctx, startedAt, network, node } = this.host
+    const recently = ctx.clock.now() - startedAt
+    for (const container of [...(this.pod.spec?.containers ?? []), ...(this.pod.spec?.initContainers ?? []).filter(isSidecar)]) {
+      for (const type of ['startup', 'liveness', 'readiness'] satisfies ProbeType[]) {
+        const probe = container[`${type}Probe`]
+        if (!probe) continue
+        const period = (probe.periodSeconds ?? 10) * 1000
+        // A kubelet that has just begun spreads its first probes over a period.
+        const firstAfter = resumed || period > recently ? ctx.random() * period : 0
+        const pod = {
+          run: () => latestRun(this.record, container.name),
+          started: (run: ContainerRun) => isStarted(container, run),
+          terminating: () => this.terminating(),
+          finished: () => this.record.tornDown === true,
+          probe: async () => {
+            const running = this.containers.get(latestRun(this.record, container.name)?.id ?? '')
+            if (!running || !this.net) return { result: 'error' as const, output: 'container not found' }
+            const target = { clock: ctx.clock, network: network.node(node.name), podIP: this.net.ip, container, running }
+            return await runProbe(target, probe)
+          },
+          event: (kind: 'Warning', reason: string, message: string) => this.event(kind, reason, message, container),
+          changed: () => {
+            this.save()
+            if (this.terminating()) void this.writeStatus().catch((error) => ctx.report(`pod ${podLabel(this.pod)}`, error))
+            else this.wake()
+          },
+        }
+        this.probes.push(new ProbeWorker(ctx, type, container, probe, pod, firstAfter))
+      }
+    }
+  }
+
+  /** The first look at a container's readiness does not wait for the period. */
+  private triggerReadiness(): void {
+    for (const probe of this.probes) {
+      if (probe.type !== 'readiness') continue
+      const container = this.containerNamed(probe.container)
+      const run = latestRun(this.record, probe.container)
+      if (!container || !run || !isStarted(container, run) || isReady(container, run) || this.triggered.has(run.id)) continue
+      this.triggered.add(run.id)
+      probe.trigger()
+    }
+  }
+
+  private async writeStatus(terminal = false): Promise<void> {
+    const { ctx, node } = this.host
+    const { pod, record, failures } = this
+    const latest = ctx.cache.get<Pod>(resources.pods, record.name, record.namespace)
+    if (latest && latest.metadata.uid !== record.uid) return
+    const current = latest ?? pod
+    const status = podStatusOf({
+      pod: current,
+      record,
+      failures,
+      hostIP: node.ip,
+      terminal: terminal || record.tornDown === true,
+      now: ctx.clock.now(),
+    })
+    const patch = statusPatch(current, status)
+    const text = JSON.stringify(patch)
+    if (!patch || (text === this.reported && current.metadata.resourceVersion === pod.metadata.resourceVersion)) return
+    this.reported = text
+    try {
+      const options = { namespace: record.namespace, subresource: 'status', fieldManager: 'kubelet' }
+      const written = await ctx.clock.during(ctx.client.patch<Pod>(resources.pods, record.name, patch, 'merge', options))
+      this.reported = ''
+      if (written.metadata.uid === record.uid) this.pod = written
+    } catch (error) {
+      if (!isNotFound(error)) throw error
+    }
+  }
+
+  private containerNamed(name: string): Container | undefined {
+    const { containers = [], initContainers = [], ephemeralContainers = [] } = this.pod.spec ?? {}
+    return [...containers, ...initContainers, ...(ephemeralContainers as Container[])].find((container) => container.name === name)
+  }
+
+  private fieldPath(container: Container): string {
+    const { initContainers = [], ephemeralContainers = [] } = this.pod.spec ?? {}
+    const list = initContainers.some(({ name }) => name === container.name)
+      ? 'initContainers'
+      : ephemeralContainers.some(({ name }) => name === container.name)
+        ? 'ephemeralContainers'
+        : 'containers'
+    return `spec.${list}{${container.name}}`
+  }
+
+  private save(): void {
+    if (!this.ended) this.host.records.save(this.record)
+  }
+}
+
+function backOffKey(container: Container): string {
+  return `container/${container.name}/${container.image}`
+}
+
+/** Whether a change in the API is one that the kubelet acts on; its own status is not. */
+function wantsSync(before: Pod, after: Pod): boolean {
+  if (before.metadata.generation !== after.metadata.generation) return true
+  if (before.metadata.deletionTimestamp !== after.metadata.deletionTimestamp) return true
+  if (before.spec !== after.spec && JSON.stringify(before.spec) !== JSON.stringify(after.spec)) return true
+  const seen = ({ metadata, spec, status }: Pod) => {
+    const gates = spec?.readinessGates?.map(({ conditionType }) => status?.conditions?.find(({ type }) => type === conditionType)?.status)
+    const final = status?.phase === 'Failed' || status?.phase === 'Succeeded'
+    return JSON.stringify([metadata.labels, metadata.annotations, gates, final])
+  }
+  return seen(before) !== seen(after)
+}
+
+function randomHex(ctx: ClusterContext, length: number): string {
+  let text = ''
+  while (text.length < length)
+    text += Math.floor(ctx.random() * 2 ** 32)
+      .toString(16)
+      .padStart(8, '0')
+  return text.slice(0, length)
+}
