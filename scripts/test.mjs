@@ -1,0 +1,148 @@
+/**
+ * `npm test`: everything that can be checked, from the style of the code to a browser at work. Goes on after a failure, tells
+ * all of them, and closes with the line "N passed, N failed".
+ */
+import { execFileSync, spawn } from 'node:child_process'
+import { existsSync, readdirSync } from 'node:fs'
+import { mkdir, readFile, rm } from 'node:fs/promises'
+import path from 'node:path'
+import { buildSite, checkNode, installPackages, node, prepareTools, root } from './prepare.mjs'
+import { Fault, say, step } from './say.mjs'
+
+const cache = path.join(root, '.cache')
+const bin = (name) => path.join(root, 'node_modules', name)
+let passed = 0
+let failed = 0
+
+try {
+  checkNode()
+  await installPackages()
+  await systemPackages()
+  await mkdir(cache, { recursive: true })
+  await check('Style (biome)', bin('.bin/biome'), ['check', '--diagnostic-level=error', '.'])
+  await check('Types (tsc)', bin('.bin/tsc'), ['--noEmit', '--incremental', 'false'])
+  await check('Arrows between rooms', node, ['scripts/arrows.mjs'])
+  await tests(
+    'Unit and integration tests (vitest)',
+    ['node_modules/vitest/vitest.mjs', 'run', '--reporter=dot', '--reporter=json'],
+    vitestCounts,
+    'vitest.json',
+  )
+  await prepareTools()
+  if ((await attempt('Build', buildSite)) && existsSync(path.join(root, 'playwright.config.ts')))
+    await tests(
+      'Browser tests (playwright)',
+      ['node_modules/@playwright/test/cli.js', 'test', '--reporter=line,json'],
+      playwrightCounts,
+      'playwright.json',
+    )
+} catch (error) {
+  process.stderr.write(`\n${error instanceof Fault ? error.message : (error.stack ?? error)}\n`)
+  failed++
+}
+process.exitCode = failed > 0 || passed === 0 ? 1 : 0
+process.stdout.write(`\n${passed} passed, ${failed} failed\n`)
+
+/** A check that either holds or does not: counts as one test. */
+async function check(heading, program, args) {
+  say(heading)
+  const code = await shown(program, args)
+  count(code === 0, heading)
+}
+
+async function attempt(heading, work) {
+  try {
+    await work()
+    count(true, heading)
+    return true
+  } catch (error) {
+    process.stderr.write(`\n${error.message}\n`)
+    count(false, heading)
+    return false
+  }
+}
+
+function count(good, heading) {
+  if (good) passed++
+  else {
+    failed++
+    say(`${heading}: failed`)
+  }
+}
+
+/** A test runner that writes what it counted to a file. One that ends badly without a failed test counts as one failure. */
+async function tests(heading, args, countsOf, file) {
+  say(heading)
+  const report = path.join(cache, file)
+  await rm(report, { force: true })
+  const code = await shown(node, [...args, ...(file === 'vitest.json' ? [`--outputFile.json=${report}`] : [])], {
+    PLAYWRIGHT_JSON_OUTPUT_FILE: report,
+  })
+  const counts = existsSync(report) ? countsOf(JSON.parse(await readFile(report, 'utf8'))) : { passed: 0, failed: 0 }
+  passed += counts.passed
+  failed += counts.failed === 0 && (code !== 0 || counts.passed === 0) ? 1 : counts.failed
+}
+
+function vitestCounts(report) {
+  const unloaded = report.testResults.filter((suite) => suite.status === 'failed' && suite.assertionResults.length === 0).length
+  return { passed: report.numPassedTests, failed: report.numFailedTests + unloaded }
+}
+
+function playwrightCounts({ stats, errors }) {
+  return { passed: stats.expected + stats.flaky, failed: stats.unexpected + errors.length }
+}
+
+function shown(program, args, environment = {}) {
+  const child = spawn(program, args, { cwd: root, env: { ...process.env, ...environment }, stdio: ['ignore', 'inherit', 'inherit'] })
+  return new Promise((resolve, reject) => {
+    child.once('error', reject)
+    child.once('close', resolve)
+  })
+}
+
+/** What tests need beside npm's packages: installed where that is possible without asking, named where it is not. */
+async function systemPackages() {
+  if (process.platform !== 'linux') return
+  const missing = [
+    ['bubblewrap', onPath('bwrap')],
+    ['postgresql', existsSync('/usr/lib/postgresql') && readdirSync('/usr/lib/postgresql').length > 0],
+    ['libnss3', hasLibrary('libnss3.so')],
+    ['libnspr4', hasLibrary('libnspr4.so')],
+    ['libexpat1', hasLibrary('libexpat.so.1')],
+    ['fontconfig', onPath('fc-list')],
+    ['fonts-wqy-zenhei', onPath('fc-list') && output('fc-list', [':lang=zh']) !== ''],
+  ]
+    .filter(([, there]) => !there)
+    .map(([name]) => name)
+  if (missing.length === 0) return
+  if (process.getuid?.() !== 0 || !onPath('apt-get')) {
+    say(`Not on this machine, and tests that need it are skipped: ${missing.join(', ')} (Debian's names)`)
+    return
+  }
+  try {
+    await step(`Installing ${missing.join(', ')}`, async () => {
+      const quiet = { stdio: 'pipe', env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } }
+      execFileSync('apt-get', ['update', '-qq'], quiet)
+      execFileSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...missing], quiet)
+    })
+  } catch (error) {
+    say(
+      `That did not work: ${String(error.stderr ?? error.message)
+        .trim()
+        .split('\n')
+        .at(-1)}`,
+    )
+  }
+}
+
+function onPath(name) {
+  return (process.env.PATH ?? '').split(path.delimiter).some((folder) => existsSync(path.join(folder, name)))
+}
+
+function hasLibrary(name) {
+  return ['/sbin/ldconfig', '/usr/sbin/ldconfig'].some((program) => existsSync(program) && output(program, ['-p']).includes(name))
+}
+
+function output(program, args) {
+  return execFileSync(program, args, { encoding: 'utf8' }).trim()
+}
