@@ -22,7 +22,7 @@ export function rehypeHighlight(): (tree: Root) => Promise<void> {
     const shiki = await highlighter
     await eachPre(tree, async (pre, code) => {
       const language = languageOf(code)
-      const meta = typeof code.data?.meta === 'string' ? code.data.meta : ''
+      const meta = metaOf(code)
       const text = textOf(code).replace(/\n$/, '')
       if (language !== 'text') await shiki.loadLanguage(bundledLanguages[language as keyof typeof bundledLanguages])
       const lit = shiki.codeToHast(text, { lang: language, theme: inkTheme.name })
@@ -64,6 +64,12 @@ function languageOf(code: Element): string {
   const name = languageName(code)
   if (name === 'console' || name === 'text' || name === 'txt') return 'text'
   return name in bundledLanguages ? name : 'text'
+}
+
+/** What stands after the language in a fence; remark-rehype leaves it in the element's data. */
+function metaOf(code: Element): string {
+  const data = code.data as { meta?: unknown } | undefined
+  return typeof data?.meta === 'string' ? data.meta : ''
 }
 
 function textOf(node: ElementContent): string {

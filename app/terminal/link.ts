@@ -89,16 +89,21 @@ export class TerminalLink implements Disposable {
     switch (message.type) {
       case 'ready':
         this.#attempt = 0
-        return this.#change({ kind: 'open', writer: message.writer })
+        this.#change({ kind: 'open', writer: message.writer })
+        break
       case 'writer':
-        return this.#change({ kind: 'open', writer: message.writer })
+        this.#change({ kind: 'open', writer: message.writer })
+        break
       case 'screen':
         this.#screenNext = true
-        return this.#screen.reset(message.cols, message.rows)
+        this.#screen.reset(message.cols, message.rows)
+        break
       case 'exit':
-        return this.#change({ kind: 'ended', code: message.code, message: null })
+        this.#change({ kind: 'ended', code: message.code, message: null })
+        break
       case 'error':
-        return this.#change({ kind: 'ended', code: null, message: message.message })
+        this.#change({ kind: 'ended', code: null, message: message.message })
+        break
     }
   }
 

@@ -101,10 +101,10 @@ export function TerminalView({ attempt, terminal, title, front, screenReader, wo
   }, [front, writable])
 
   return (
-    <div className="terminal" hidden={!front} role="region" aria-label={fill(words.region, { title })}>
+    <section className="terminal" hidden={!front} aria-label={fill(words.region, { title })}>
       <div ref={place} className="terminal-place" />
       <Status state={state} words={words} onRetry={() => held.current?.link.retry()} />
-    </div>
+    </section>
   )
 }
 

@@ -73,7 +73,12 @@ export function Terminals({ attempt, terminals, nodes, words }: Props) {
         </div>
         <div className="terminals-tools">
           {front && terminals.length > 1 ? (
-            <button type="button" onClick={() => close(front.id)} aria-label={fill(words.close, { title: front.title })} title={words.closeShort}>
+            <button
+              type="button"
+              onClick={() => close(front.id)}
+              aria-label={fill(words.close, { title: front.title })}
+              title={words.closeShort}
+            >
               <svg viewBox="0 0 14 14" width="14" height="14" aria-hidden="true">
                 <path d="M2 2l10 10M12 2L2 12" stroke="currentColor" strokeWidth="1.5" />
               </svg>
@@ -114,7 +119,14 @@ export function Terminals({ attempt, terminals, nodes, words }: Props) {
       ) : null}
       <div className="terminals-floor">
         {terminals.map((each) => (
-          <div key={each.id} role="tabpanel" id={`panel-${each.id}`} aria-labelledby={`tab-${each.id}`} hidden={each !== front} className="terminals-panel">
+          <div
+            key={each.id}
+            role="tabpanel"
+            id={`panel-${each.id}`}
+            aria-labelledby={`tab-${each.id}`}
+            hidden={each !== front}
+            className="terminals-panel"
+          >
             <TerminalView
               attempt={attempt}
               terminal={each.id}

@@ -28,7 +28,7 @@ export interface DrawingProps {
   words?: DrawingWords
   /** Makes each Pod reachable by pointer and keyboard. */
   onPick?: (pod: PodView | null) => void
-  describe?: (pod: PodView) => string
+  sentence?: (pod: PodView) => string
 }
 
 export function ClusterDrawing(props: DrawingProps) {
@@ -47,7 +47,7 @@ function SheetDrawing({
   packets = [],
   words = english,
   onPick,
-  describe,
+  sentence,
 }: DrawingProps & { sheet: Sheet; place: string }) {
   return (
     <svg
@@ -67,7 +67,7 @@ function SheetDrawing({
         <Counter key={service.service.uid} placed={service} />
       ))}
       {sheet.pods.map((placed) => (
-        <Pod key={placed.pod.uid} placed={placed} onPick={onPick} describe={describe} />
+        <Pod key={placed.pod.uid} placed={placed} onPick={onPick} sentence={sentence} />
       ))}
       {packets.map((packet) => (
         <PacketMark key={`${packet.from}-${packet.to}`} packet={packet} sheet={sheet} />
@@ -141,14 +141,14 @@ function Line({ line }: { line: PlacedLine }) {
   )
 }
 
-function Pod({ placed, onPick, describe }: { placed: PlacedPod; onPick?: DrawingProps['onPick']; describe?: DrawingProps['describe'] }) {
+function Pod({ placed, onPick, sentence }: { placed: PlacedPod; onPick?: DrawingProps['onPick']; sentence?: DrawingProps['sentence'] }) {
   const { pod, tone, w, h } = placed
   const cell = Math.min(24, (w - 16 - (pod.containers.length - 1) * 5) / Math.max(1, pod.containers.length))
   const reach = onPick
     ? {
         tabIndex: 0,
         role: 'img',
-        'aria-label': describe?.(pod) ?? pod.name,
+        'aria-label': sentence?.(pod) ?? pod.name,
         onFocus: () => onPick(pod),
         onBlur: () => onPick(null),
         onPointerEnter: () => onPick(pod),

@@ -1,0 +1,61 @@
+'use client'
+import { useEffect, useState } from 'react'
+import type { LeaseView } from '../../platform/model.ts'
+import { fill } from '../client/words.ts'
+import type { LeaseWords } from './words.ts'
+
+/** Time left of the cluster, with the way to have more. */
+export function LeaseLine({ lease, words, onExtend }: { lease: LeaseView | null; words: LeaseWords; onExtend: () => void }) {
+  const minutes = useMinutesLeft(lease?.expiresAt ?? null)
+  if (lease?.state !== 'ready' && lease?.state !== 'paused') return null
+  return (
+    <p className="lease-line" data-short={minutes !== null && minutes <= 5 ? true : undefined}>
+      {minutes === null ? null : <span>{fill(minutes <= 5 ? words.leftShort : words.left, { minutes })}</span>}
+      {lease.extensionsLeft > 0 ? (
+        <button type="button" className="bench-tool" onClick={onExtend}>
+          {words.extend}
+        </button>
+      ) : null}
+    </p>
+  )
+}
+
+/** What is happening while there is no cluster to work on. */
+export function LeaseWait({ lease, words }: { lease: LeaseView | null; words: LeaseWords }) {
+  const ended = lease?.state === 'ended'
+  return (
+    <div className="lease-wait" role="status">
+      {ended ? null : <span className="lease-bar" aria-hidden="true" />}
+      <p>{ended ? sayEnd(lease.reason, words) : lease?.state === 'paused' ? words.paused : words.starting}</p>
+      {!ended && lease?.step ? <p className="label">{lease.step}</p> : null}
+    </div>
+  )
+}
+
+function sayEnd(reason: string | null, words: LeaseWords): string {
+  switch (reason) {
+    case 'handed-in':
+      return words.endedHandedIn
+    case 'expired':
+      return words.endedExpired
+    case 'idle':
+      return words.endedIdle
+    case 'ended':
+    case null:
+      return words.ended
+    default:
+      return fill(words.endedFailed, { reason: reason.replace(/^failed:\s*/, '') })
+  }
+}
+
+function useMinutesLeft(expiresAt: string | null): number | null {
+  const [minutes, setMinutes] = useState<number | null>(null)
+  useEffect(() => {
+    if (!expiresAt) return setMinutes(null)
+    const look = () => setMinutes(Math.max(0, Math.ceil((Date.parse(expiresAt) - Date.now()) / 60_000)))
+    look()
+    const timer = setInterval(look, 10_000)
+    return () => clearInterval(timer)
+  }, [expiresAt])
+  return minutes
+}

@@ -1,0 +1,33 @@
+import { getTranslations } from 'next-intl/server'
+import type { ReactNode } from 'react'
+import { ClusterDrawing, type Packet } from '../drawing/cluster-drawing.tsx'
+import { clusterOf, type FigureCluster } from '../drawing/cluster-of.ts'
+
+export function Figure({ caption, children }: { caption: string; children: ReactNode }) {
+  return (
+    <figure className="figure">
+      {children}
+      <figcaption>{caption}</figcaption>
+    </figure>
+  )
+}
+
+export async function ClusterFigure({ label, packets = [], ...cluster }: FigureCluster & { label?: string; packets?: Packet[] }) {
+  const t = await getTranslations('figure')
+  const view = clusterOf(cluster)
+  const told = [
+    ...view.pods.map((pod) => t('pod', { name: pod.name, node: pod.node ?? '-', status: pod.status, ready: pod.ready ? 'yes' : 'no' })),
+    ...view.services.map((service) =>
+      t('service', { name: service.name, endpoints: service.endpoints.map((each) => each.pod).join(', ') || '-' }),
+    ),
+    ...packets.map((packet) => t('packet', { from: packet.from, to: packet.to, lost: packet.lost ? 'yes' : 'no' })),
+  ]
+  return (
+    <ClusterDrawing
+      cluster={view}
+      packets={packets}
+      label={label ?? told.join(' ')}
+      words={{ nowhere: t('nowhere'), notReady: 'NotReady', cordoned: t('cordoned') }}
+    />
+  )
+}

@@ -1,0 +1,14 @@
+import { getTranslations } from 'next-intl/server'
+import type { ReactNode } from 'react'
+import { RunButton } from './run-button.tsx'
+
+/** A command of the text that a click runs in the reader's terminal (or copies, while none is open). */
+export async function Run({ command, children }: { command: string; children: ReactNode }) {
+  const t = await getTranslations('run')
+  return (
+    <div className="run">
+      {children}
+      <RunButton command={command} words={{ run: t('run'), copy: t('copy'), ran: t('ran'), copied: t('copied') }} />
+    </div>
+  )
+}
