@@ -1,0 +1,524 @@
+import type { ClusterContext } from '../machinery/context.ts'
+import { type ResolvedImage, resolveImage } from './images.ts'
+import { Cpu } from './kernel/cpu.ts'
+import { Machine } from './kernel/machine.ts'
+import { NullFile, type OpenFile, SinkFile } from './kernel/open-file.ts'
+import { Pipe } from './kernel/pipe.ts'
+import type { ExitStatus, Process as KernelProcess } from './kernel/process.ts'
+import { type SignalName, signalByName } from './kernel/signals.ts'
+import { Terminal } from './kernel/terminal.ts'
+import { Log } from './log.ts'
+import { programs } from './programs/table.ts'
+import type { Container, ContainerExit, ContainerLog, ContainerSpec, LogLine, Process, Signal } from './runtime.ts'
+import { ContainerError } from './runtime.ts'
+import { devices } from './vfs/devices.ts'
+import { type Change, changesOf, replay } from './vfs/diff.ts'
+import { Errno } from './vfs/errno.ts'
+import { FileSystem, type MountPoint } from './vfs/file-system.ts'
+import { contentOf, directory, file } from './vfs/node.ts'
+import { proc } from './vfs/proc.ts'
+import { Tree } from './vfs/tree.ts'
+import type { TreeVolume } from './volume.ts'
+
+/** What a container's record holds: enough to run it on after a restart, or in a fork. */
+export interface ContainerRecord {
+  spec: Omit<ContainerSpec, 'network' | 'mounts'> & { mounts: { mountPath: string; subPath?: string; readOnly: boolean; volume: string }[] }
+  state: Container['state']
+  startedAt?: number
+  exit?: ContainerExit
+  /** What PID 1 runs now (after exec), and what it saved. */
+  main?: { argv: string[]; env: [string, string][]; cwd: string; saved: unknown }
+  layer: Change[]
+}
+
+/** Bytes a container may write to its own layer. */
+const layerLimit = 64 * 1024 * 1024
+const sharedMemoryLimit = 64 * 1024 * 1024
+
+/** One container: its file system, its kernel, its main process. Owned by the runtime; `remove` ends it. */
+export class LocalContainer implements Container {
+  readonly spec: ContainerSpec
+  state: Container['state'] = 'created'
+  startedAt?: number
+  exit?: ContainerExit
+  readonly machine: Machine
+  readonly layer: Tree
+  private readonly ctx: ClusterContext
+  private readonly image: ResolvedImage
+  private readonly output: Log
+  private readonly exitListeners = new Set<(exit: ContainerExit) => void>()
+  private readonly outputListeners = new Set<(stream: 'stdout' | 'stderr', data: Uint8Array) => void>()
+  private terminal: Terminal | undefined
+  private stdin: { pipe: Pipe; writer: OpenFile } | undefined
+  private readonly onDirty: () => void
+  private removed = false
+
+  constructor(ctx: ClusterContext, spec: ContainerSpec, onDirty: () => void, restored?: { record: ContainerRecord; log: LogLine[] }) {
+    this.ctx = ctx
+    this.spec = spec
+    this.onDirty = onDirty
+    this.image = resolveImage(spec.image)
+    const now = () => ctx.clock.now()
+    this.output = new Log(now, restored?.log)
+    this.layer = new Tree(this.image.root, { limitBytes: layerLimit, shared: true })
+    const fs = new FileSystem(
+      { path: '/', tree: this.layer, prefix: [], readOnly: spec.readOnlyRootFilesystem ?? false, source: 'overlay', type: 'overlay' },
+      now,
+    )
+    const sharedMemory = new Tree(directory(0o1777), { limitBytes: sharedMemoryLimit, medium: 'memory' })
+    this.machine = new Machine({
+      clock: ctx.clock,
+      random: ctx.random,
+      fs,
+      network: spec.network,
+      cpu: new Cpu(ctx.clock, spec.cpuLimit),
+      hostname: spec.hostname,
+      memoryLimit: spec.memoryLimit,
+      memoryTrees: [sharedMemory],
+      programs,
+      report: (where, error) => ctx.report(`container ${spec.podNamespace}/${spec.podName}/${spec.name}: ${where}`, error),
+    })
+    this.machine.onDirty = onDirty
+    const mounted = new Set(spec.mounts.map((mount) => mount.mountPath))
+    for (const point of this.systemMounts(sharedMemory)) if (!mounted.has(point.path)) fs.mount(point)
+    if (restored) {
+      replay(this.layer, restored.record.layer)
+      this.state = restored.record.state
+      this.startedAt = restored.record.startedAt
+      this.exit = restored.record.exit
+      this.machine.resumed = restored.record.main?.saved
+    }
+    for (const mount of spec.mounts) fs.mount(mountPoint(mount))
+    // A mount shows where there is a directory for it.
+    if (!restored) for (const point of fs.mounts.values()) makeMountPoint(this.layer, point)
+  }
+
+  get log(): ContainerLog {
+    return this.output
+  }
+
+  async start(): Promise<void> {
+    if (this.state !== 'created') throw new ContainerError('StartError', `cannot start a container that is ${this.state}`)
+    const { config } = this.image
+    const command = this.spec.command ?? config.entrypoint
+    const args = this.spec.args ?? (this.spec.command ? [] : config.cmd)
+    const argv = [...command, ...args]
+    if (argv.length === 0) throw new ContainerError('CreateContainerError', 'no command specified')
+    const env = this.environment()
+    const cwd = this.workingDirectory()
+    this.launch(argv, env, cwd)
+    this.onDirty()
+  }
+
+  /** Runs on after a restart: servers as they were, scripts from their beginning, with the files they had. */
+  resume(record: ContainerRecord): void {
+    if (record.state !== 'running' || !record.main) return
+    this.state = 'created'
+    const { startedAt } = this
+    try {
+      this.launch(record.main.argv, new Map(record.main.env), record.main.cwd)
+      this.startedAt = startedAt
+    } catch (error) {
+      if (!(error instanceof ContainerError)) throw error
+      this.ctx.report(`container ${this.spec.podNamespace}/${this.spec.podName}/${this.spec.name}: resume`, error)
+      this.ended({ code: 128 })
+    }
+  }
+
+  signal(signal: Signal): void {
+    const name = signalByName(signal) as SignalName
+    this.machine.init?.kill(name, 'outside')
+  }
+
+  onExit(listener: (exit: ContainerExit) => void): Disposable {
+    if (this.exit) listener(this.exit)
+    else this.exitListeners.add(listener)
+    return { [Symbol.dispose]: () => this.exitListeners.delete(listener) }
+  }
+
+  async exec(argv: readonly string[], options: { tty: boolean; stdin: boolean; cols?: number; rows?: number }): Promise<Process> {
+    if (this.state !== 'running') throw new ContainerError('ExecError', `container is not running: ${this.spec.id}`, 126)
+    const session = new Session(options)
+    const files = session.files()
+    const process = this.machine.create({
+      argv,
+      env: this.environment(),
+      cwd: this.workingDirectory(),
+      uid: this.spec.user ?? this.image.config.user,
+      gid: this.spec.user ?? this.image.config.user,
+      umask: 0o022,
+      parent: undefined,
+      files,
+      terminal: undefined,
+    })
+    session.attach(this.machine, process)
+    if (options.tty) process.env.set('TERM', 'xterm')
+    const changes = this.layer.changes
+    try {
+      this.run(process, argv, 'exec')
+    } catch (error) {
+      process.end({ code: 126 })
+      throw error
+    }
+    process.onEnd(() => {
+      if (this.layer.changes !== changes) this.onDirty()
+    })
+    return session.process
+  }
+
+  attach(): Process {
+    const { terminal, stdin } = this
+    return {
+      write: (data) => (terminal ? terminal.type(data) : stdin?.pipe.feed(data)),
+      closeStdin: () => stdin?.writer.release(),
+      resize: (cols, rows) => terminal?.resize(cols, rows),
+      onOutput: (listener) => {
+        this.outputListeners.add(listener)
+        return { [Symbol.dispose]: () => this.outputListeners.delete(listener) }
+      },
+      exited: new Promise((resolve) => void this.onExit((exit) => resolve({ exitCode: exit.exitCode }))),
+      kill: (signal) => this.signal(signal),
+    }
+  }
+
+  readFile(path: string): Uint8Array | undefined {
+    const node = this.machine.fs.find(path, { uid: 0, gid: 0, umask: 0, cwd: '/', process: this.machine.init })
+    return node?.type === 'file' ? contentOf(node, this.machine.init).slice() : undefined
+  }
+
+  usage(): { memoryBytes: number; cpuNanoCores: number } {
+    return { memoryBytes: this.machine.memoryBytes, cpuNanoCores: this.machine.cpu.usage() }
+  }
+
+  remove(): void {
+    this.removed = true
+    this.machine.killAll()
+    this.exitListeners.clear()
+    this.outputListeners.clear()
+  }
+
+  /** Ends its processes without a word to anybody: the platform stops, the records keep it as running. */
+  suspend(): void {
+    this.removed = true
+    this.machine.killAll()
+  }
+
+  record(): ContainerRecord {
+    const { network: _network, mounts, ...spec } = this.spec
+    const { init } = this.machine
+    return {
+      spec: { ...spec, mounts: mounts.map(({ volume, ...mount }) => ({ ...mount, volume: volume.key })) },
+      state: this.state,
+      startedAt: this.startedAt,
+      exit: this.exit,
+      main: init && !init.ended ? { argv: [...init.argv], env: [...init.env], cwd: init.cwd, saved: this.machine.saved } : undefined,
+      layer: changesOf(this.layer),
+    }
+  }
+
+  logTail(): LogLine[] {
+    return this.output.tail(logRecordBytes)
+  }
+
+  onLogged(listener: () => void): void {
+    this.output.onLine(listener)
+  }
+
+  private launch(argv: string[], env: Map<string, string>, cwd: string): void {
+    const files = this.mainFiles()
+    const uid = this.spec.user ?? this.image.config.user
+    const process = this.machine.create({ argv, env, cwd, uid, gid: uid, umask: 0o022, parent: undefined, files, terminal: this.terminal })
+    if (this.terminal) this.terminal.foreground = process.pgid
+    process.onEnd((status) => this.ended(status))
+    try {
+      this.state = 'running'
+      this.startedAt = this.ctx.clock.now()
+      this.run(process, argv, 'start')
+    } catch (error) {
+      if (error instanceof ContainerError) {
+        this.state = 'exited'
+        this.exit = { exitCode: error.exitCode, reason: error.reason, finishedAt: this.ctx.clock.now() }
+        this.removed = true
+        process.end({ code: error.exitCode })
+        this.removed = false
+        this.onDirty()
+      }
+      throw error
+    }
+  }
+
+  /** Resolves a command as runc does and sets it going. Throws ContainerError in runc's words. */
+  private run(process: KernelProcess, argv: readonly string[], how: 'start' | 'exec'): void {
+    const name = argv[0] ?? ''
+    let target: ReturnType<Machine['resolve']>
+    try {
+      target = this.machine.resolve(name, process)
+    } catch (error) {
+      if (!(error instanceof Errno)) throw error
+      throw commandError(name, error, how, this.ctx)
+    }
+    const full = [...(target.argv.length > 1 ? target.argv : [name]), ...argv.slice(1)]
+    try {
+      this.machine.prepare(process, target.program, full)
+    } catch (error) {
+      if (process.ended) return
+      throw error
+    }
+    void this.machine.run(process, target.program.run)
+  }
+
+  private ended(status: ExitStatus): void {
+    if (this.removed) return
+    this.output.end()
+    this.state = 'exited'
+    this.exit = {
+      exitCode: status.code,
+      ...(status.signal === undefined ? {} : { signal: signalOf(status.signal) }),
+      reason: this.machine.oomKilled ? 'OOMKilled' : status.code === 0 ? 'Completed' : 'Error',
+      finishedAt: this.ctx.clock.now(),
+    }
+    this.onDirty()
+    for (const listener of [...this.exitListeners]) listener(this.exit)
+    this.exitListeners.clear()
+  }
+
+  private mainFiles(): Map<number, OpenFile> {
+    const emit = (stream: 'stdout' | 'stderr', data: Uint8Array) => {
+      this.output.write(stream, data)
+      for (const listener of [...this.outputListeners]) listener(stream, data)
+    }
+    if (this.spec.tty) {
+      const terminal = new Terminal(
+        { cols: 80, rows: 24 },
+        (data) => emit('stdout', data),
+        (pgid, signal) => void this.machine.killGroup(pgid, signal),
+      )
+      this.terminal = terminal
+      const open = terminal.open()
+      return new Map([
+        [0, open],
+        [1, open],
+        [2, open],
+      ])
+    }
+    let stdin: OpenFile = new NullFile()
+    if (this.spec.stdin) {
+      const pipe = new Pipe()
+      stdin = pipe.reader()
+      this.stdin = { pipe, writer: pipe.writer().retain() }
+    }
+    return new Map([
+      [0, stdin],
+      [1, new SinkFile((data) => emit('stdout', data))],
+      [2, new SinkFile((data) => emit('stderr', data))],
+    ])
+  }
+
+  private environment(): Map<string, string> {
+    const env = new Map(Object.entries(this.image.config.env))
+    env.set('HOSTNAME', this.spec.hostname)
+    for (const { name, value } of this.spec.env) env.set(name, value)
+    if (this.spec.tty) env.set('TERM', env.get('TERM') ?? 'xterm')
+    if (!env.has('HOME')) env.set('HOME', this.homeDirectory())
+    return env
+  }
+
+  private homeDirectory(): string {
+    const passwd = this.readFile('/etc/passwd')
+    const uid = String(this.spec.user ?? this.image.config.user)
+    const row =
+      passwd &&
+      new TextDecoder()
+        .decode(passwd)
+        .split('\n')
+        .find((line) => line.split(':')[2] === uid)
+    return row?.split(':')[5] ?? '/'
+  }
+
+  private workingDirectory(): string {
+    const path = this.spec.workingDir ?? this.image.config.workingDir
+    const who = { uid: 0, gid: 0, umask: 0o022, cwd: '/' }
+    const node = this.machine.fs.find(path, who)
+    if (!node) {
+      try {
+        this.machine.fs.mkdirs(path, who, 0o755)
+      } catch (error) {
+        if (!(error instanceof Errno)) throw error
+        throw new ContainerError('StartError', `${startPrefix}mkdir ${path}: ${error.message.toLowerCase()}: unknown`)
+      }
+    } else if (node.type !== 'dir') throw new ContainerError('StartError', `${startPrefix}mkdir ${path}: not a directory: unknown`)
+    return path
+  }
+
+  private systemMounts(sharedMemory: Tree): MountPoint[] {
+    const machine = () => this.machine
+    const { network, hostname } = this.spec
+    const system = (path: string, tree: Tree, type: string, readOnly = false): MountPoint => ({
+      path,
+      tree,
+      prefix: [],
+      readOnly,
+      source: type === 'tmpfs' ? 'tmpfs' : type,
+      type,
+    })
+    const { dns } = network
+    const search = dns.searches.length > 0 ? `search ${dns.searches.join(' ')}\n` : ''
+    const resolv = `${search}${dns.nameservers.map((server) => `nameserver ${server}\n`).join('')}options ndots:${dns.ndots}\n`
+    const hosts = `# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::0\tip6-localnet\nfe00::0\tip6-mcastprefix\nfe00::1\tip6-allnodes\nfe00::2\tip6-allrouters\n${network.ip}\t${hostname}\n`
+    return [
+      system('/proc', new Tree(proc(machine), { limitBytes: 0 }), 'proc'),
+      system('/dev', new Tree(devices(machine), { limitBytes: 65536, medium: 'memory' }), 'tmpfs'),
+      system('/dev/shm', sharedMemory, 'tmpfs'),
+      system('/sys', new Tree(directory(0o555), { limitBytes: 0 }), 'sysfs', true),
+      this.fileMount('/etc/hosts', hosts),
+      this.fileMount('/etc/hostname', `${hostname}\n`),
+      this.fileMount('/etc/resolv.conf', resolv),
+      this.fileMount('/dev/termination-log', '', 0o666),
+    ]
+  }
+
+  private fileMount(path: string, content: string, mode = 0o644): MountPoint {
+    const tree = new Tree(directory(), { limitBytes: 1024 * 1024 })
+    const node = file(content, mode, { owner: tree, mtime: this.ctx.clock.now() })
+    return { path, tree, prefix: [], node, readOnly: false, source: '/dev/vda1', type: 'ext4' }
+  }
+}
+
+const logRecordBytes = 64 * 1024
+const startPrefix =
+  'failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: '
+
+function commandError(name: string, error: Errno, how: 'start' | 'exec', ctx: ClusterContext): ContainerError {
+  const cause =
+    error.code === 'ENOENT' && !name.includes('/')
+      ? 'executable file not found in $PATH'
+      : error.code === 'ENOENT'
+        ? `stat ${name}: no such file or directory`
+        : error.message.toLowerCase()
+  if (how === 'start') return new ContainerError('StartError', `${startPrefix}exec: "${name}": ${cause}: unknown`, 128)
+  const id = Array.from({ length: 64 }, () => Math.floor(ctx.random() * 16).toString(16)).join('')
+  return new ContainerError(
+    'ExecError',
+    `failed to exec in container: failed to start exec "${id}": OCI runtime exec failed: exec failed: unable to start container process: exec: "${name}": ${cause}: unknown`,
+    error.code === 'ENOENT' ? 127 : 126,
+  )
+}
+
+function signalOf(name: SignalName): Signal | undefined {
+  const signal = `SIG${name}`
+  return (['SIGTERM', 'SIGKILL', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGCHLD'] as const).find((each) => each === signal)
+}
+
+function mountPoint(mount: ContainerSpec['mounts'][number]): MountPoint {
+  const volume = mount.volume as TreeVolume
+  const base = {
+    path: mount.mountPath.replace(/\/+$/, '') || '/',
+    tree: volume.tree,
+    readOnly: mount.readOnly,
+    source: '/dev/vda1',
+    type: 'ext4',
+  }
+  if (!mount.subPath) return { ...base, prefix: [] }
+  const node = volume.node(mount.subPath)
+  if (!node) volume.makeDirectory(mount.subPath)
+  // A file mounted by subPath stays the file it was: a later update of the volume replaces the tree, not the mount.
+  if (node && node.type !== 'dir') return { ...base, prefix: [], node }
+  return { ...base, prefix: mount.subPath.split('/').filter((part) => part !== '') }
+}
+
+/** Makes what a mount lies on: the runtime creates missing directories in the container's layer. */
+function makeMountPoint(layer: Tree, point: MountPoint): void {
+  if (point.path === '/') return
+  const parts = point.path.split('/').filter((part) => part !== '')
+  let dir = layer.root
+  for (let index = 0; index < parts.length; index++) {
+    const name = parts[index] as string
+    const next = dir.entries.get(name)
+    if (next?.type === 'dir') {
+      dir = next
+      continue
+    }
+    if (next) return
+    const owned = layer.ownDirectory(parts.slice(0, index))
+    const lastPart = index === parts.length - 1
+    const made = lastPart && point.node ? file('', 0o644) : directory(0o755)
+    made.owner = layer
+    layer.add(owned, name, made)
+    if (made.type !== 'dir') return
+    dir = made
+  }
+}
+
+/** The streams of an exec: what is written before anybody listens waits. */
+class Session {
+  readonly process: Process
+  private readonly terminal: Terminal | undefined
+  private readonly pipe = new Pipe()
+  private stdinWriter: OpenFile | undefined
+  private readonly withStdin: boolean
+  private readonly listeners = new Set<(stream: 'stdout' | 'stderr', data: Uint8Array) => void>()
+  private early: ['stdout' | 'stderr', Uint8Array][] | undefined = []
+  private kernel: KernelProcess | undefined
+  private machine: Machine | undefined
+  private end: (result: { exitCode: number }) => void = () => {}
+
+  constructor(options: { tty: boolean; stdin: boolean; cols?: number; rows?: number }) {
+    this.withStdin = options.stdin
+    if (options.tty) {
+      this.terminal = new Terminal(
+        { cols: options.cols ?? 80, rows: options.rows ?? 24 },
+        (data) => this.emit('stdout', data),
+        (pgid, signal) => void this.machine?.killGroup(pgid, signal),
+      )
+    }
+    this.process = {
+      write: (data) => (this.terminal ? this.terminal.type(data) : this.pipe.feed(data)),
+      closeStdin: () => {
+        this.stdinWriter?.release()
+        this.stdinWriter = undefined
+      },
+      resize: (cols, rows) => this.terminal?.resize(cols, rows),
+      onOutput: (listener) => {
+        this.listeners.add(listener)
+        const { early } = this
+        this.early = undefined
+        for (const [stream, data] of early ?? []) listener(stream, data)
+        return { [Symbol.dispose]: () => this.listeners.delete(listener) }
+      },
+      exited: new Promise((resolve) => {
+        this.end = resolve
+      }),
+      kill: (signal) => this.kernel?.kill(signalByName(signal) as SignalName, 'outside'),
+    }
+  }
+
+  files(): Map<number, OpenFile> {
+    if (this.terminal) {
+      const open = this.terminal.open()
+      return new Map([
+        [0, open],
+        [1, open],
+        [2, open],
+      ])
+    }
+    if (this.withStdin) this.stdinWriter = this.pipe.writer().retain()
+    return new Map([
+      [0, this.withStdin ? this.pipe.reader() : new NullFile()],
+      [1, new SinkFile((data) => this.emit('stdout', data))],
+      [2, new SinkFile((data) => this.emit('stderr', data))],
+    ])
+  }
+
+  attach(machine: Machine, process: KernelProcess): void {
+    this.machine = machine
+    this.kernel = process
+    process.terminal = this.terminal
+    if (this.terminal) this.terminal.foreground = process.pgid
+    process.onEnd((status) => this.end({ exitCode: status.code }))
+  }
+
+  private emit(stream: 'stdout' | 'stderr', data: Uint8Array): void {
+    if (this.early) this.early.push([stream, data])
+    else for (const listener of [...this.listeners]) listener(stream, data)
+  }
+}

@@ -1,0 +1,179 @@
+import type { Timer } from '../clock.ts'
+import type { ClusterContext } from '../machinery/context.ts'
+import type { PodNetwork } from '../network/network.ts'
+import { type ContainerRecord, LocalContainer } from './container.ts'
+import { resolveImage } from './images.ts'
+import type { Container, ContainerRuntime, ContainerSpec, Image, LogLine, Volume } from './runtime.ts'
+import { ContainerError, ImageError } from './runtime.ts'
+import { type Change, changesOf, replay } from './vfs/diff.ts'
+import { TreeVolume } from './volume.ts'
+
+export interface RuntimeOptions {
+  /** Sets this runtime's records apart from those of the cluster's other nodes. */
+  node?: string
+  /** The network of a pod whose containers come back from the records; without it they stay out of `restored`. */
+  network?: (pod: { uid: string; namespace: string; name: string }) => PodNetwork | undefined
+}
+
+export interface LocalRuntime extends ContainerRuntime, Disposable {
+  /** Brings the records up to date at once: before a fork, a snapshot or an orderly end. */
+  checkpoint(): void
+}
+
+/**
+ * The container runtime in this process. What changes is recorded (specs, layers, volumes, log tails, servers' state)
+ * within a second of cluster time, and at `checkpoint`. After a restart or in a fork servers go on as they were; shell
+ * scripts cannot be resumed in the middle and run again from their beginning, with the files they had. Disposing ends all
+ * processes and leaves the records.
+ */
+export function createRuntime(ctx: ClusterContext, options: RuntimeOptions = {}): LocalRuntime {
+  return new Runtime(ctx, options)
+}
+
+class Runtime implements LocalRuntime {
+  private readonly ctx: ClusterContext
+  private readonly options: RuntimeOptions
+  private readonly prefix: string
+  private readonly containers = new Map<string, LocalContainer>()
+  private readonly volumes = new Map<string, TreeVolume>()
+  private readonly stored = new Map<TreeVolume, number>()
+  private readonly dirty = new Set<LocalContainer>()
+  private readonly logged = new Set<LocalContainer>()
+  private readonly pulled: Set<string>
+  private timer: Timer | undefined
+  private back: LocalContainer[] | undefined
+  private disposed = false
+
+  constructor(ctx: ClusterContext, options: RuntimeOptions) {
+    this.ctx = ctx
+    this.options = options
+    this.prefix = `containers/${options.node ?? ''}/`
+    this.pulled = new Set(ctx.records.get<string[]>(`${this.prefix}images`) ?? [])
+    ctx.signal.addEventListener('abort', () => this[Symbol.dispose](), { once: true })
+  }
+
+  async pull(image: string, signal?: AbortSignal): Promise<Image> {
+    const resolved = resolveImage(image)
+    await this.ctx.clock.sleep(resolved.pullMs * (0.8 + 0.4 * this.ctx.random()), signal)
+    if (resolved.missing) throw new ImageError('ErrImagePull', resolved.missing)
+    this.pulled.add(resolved.image.name)
+    this.ctx.records.put(`${this.prefix}images`, [...this.pulled])
+    return resolved.image
+  }
+
+  present(image: string): Image | undefined {
+    const resolved = resolveImage(image)
+    return !resolved.missing && (resolved.preloaded || this.pulled.has(resolved.image.name)) ? resolved.image : undefined
+  }
+
+  async create(spec: ContainerSpec): Promise<Container> {
+    if (resolveImage(spec.image).missing)
+      throw new ContainerError('CreateContainerError', `failed to get image from containerd "${spec.image}": image not found`)
+    const container = this.adopt(new LocalContainer(this.ctx, spec, () => this.changed(spec.id)))
+    this.changed(spec.id)
+    return container
+  }
+
+  volume(key: string): Volume {
+    return this.treeVolume(key)
+  }
+
+  removeVolume(key: string): void {
+    const volume = this.volumes.get(key)
+    if (volume) this.stored.delete(volume)
+    this.volumes.delete(key)
+    this.ctx.records.delete(`${this.prefix}volume/${key}`)
+  }
+
+  restored(): readonly Container[] {
+    this.back ??= this.restore()
+    return this.back
+  }
+
+  checkpoint(): void {
+    this.timer?.cancel()
+    this.timer = undefined
+    const { records } = this.ctx
+    for (const container of this.dirty) records.put(`${this.prefix}container/${container.spec.id}`, container.record())
+    for (const container of this.logged) records.put(`${this.prefix}log/${container.spec.id}`, container.logTail())
+    this.dirty.clear()
+    this.logged.clear()
+    for (const volume of this.volumes.values()) {
+      if (this.stored.get(volume) === volume.tree.changes) continue
+      this.stored.set(volume, volume.tree.changes)
+      records.put(`${this.prefix}volume/${volume.key}`, changesOf(volume.tree))
+    }
+  }
+
+  [Symbol.dispose](): void {
+    if (this.disposed) return
+    this.checkpoint()
+    this.disposed = true
+    for (const container of this.containers.values()) container.suspend()
+    this.containers.clear()
+  }
+
+  private adopt(container: LocalContainer): LocalContainer {
+    const { id } = container.spec
+    this.containers.set(id, container)
+    container.onLogged(() => {
+      this.logged.add(container)
+      this.schedule()
+    })
+    const { remove } = container
+    container.remove = () => {
+      remove.call(container)
+      this.containers.delete(id)
+      this.dirty.delete(container)
+      this.logged.delete(container)
+      this.ctx.records.delete(`${this.prefix}container/${id}`)
+      this.ctx.records.delete(`${this.prefix}log/${id}`)
+    }
+    return container
+  }
+
+  private changed(id: string): void {
+    const container = this.containers.get(id)
+    if (!container || this.disposed) return
+    this.dirty.add(container)
+    this.schedule()
+  }
+
+  private schedule(): void {
+    if (this.disposed) return
+    this.timer ??= this.ctx.clock.setTimeout(() => this.checkpoint(), debounce)
+  }
+
+  private treeVolume(key: string): TreeVolume {
+    let volume = this.volumes.get(key)
+    if (!volume) {
+      volume = new TreeVolume(key, () => this.ctx.clock.now())
+      const changes = this.ctx.records.get<Change[]>(`${this.prefix}volume/${key}`)
+      if (changes) replay(volume.tree, changes)
+      this.stored.set(volume, volume.tree.changes)
+      this.volumes.set(key, volume)
+    }
+    return volume
+  }
+
+  private restore(): LocalContainer[] {
+    const { records } = this.ctx
+    const found: LocalContainer[] = []
+    for (const key of records.keys(`${this.prefix}container/`)) {
+      const record = records.get<ContainerRecord>(key)
+      if (!record || this.containers.has(record.spec.id)) continue
+      const { spec } = record
+      const network = this.options.network?.({ uid: spec.podUID, namespace: spec.podNamespace, name: spec.podName })
+      if (!network) continue
+      const mounts = spec.mounts.map(({ volume, ...mount }) => ({ ...mount, volume: this.treeVolume(volume) }))
+      const log = records.get<LogLine[]>(`${this.prefix}log/${spec.id}`) ?? []
+      const container = this.adopt(new LocalContainer(this.ctx, { ...spec, mounts, network }, () => this.changed(spec.id), { record, log }))
+      container.resume(record)
+      found.push(container)
+    }
+    return found
+  }
+}
+
+/** Cluster ms between a change and its record. */
+const debounce = 1000

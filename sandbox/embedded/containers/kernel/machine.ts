@@ -1,0 +1,218 @@
+import type { Clock, Timer } from '../../clock.ts'
+import type { PodNetwork } from '../../network/network.ts'
+import { Errno } from '../vfs/errno.ts'
+import type { FileSystem } from '../vfs/file-system.ts'
+import { contentOf, type FifoNode, type Node } from '../vfs/node.ts'
+import type { Tree } from '../vfs/tree.ts'
+import type { Cpu } from './cpu.ts'
+import type { OpenFile } from './open-file.ts'
+import { Pipe } from './pipe.ts'
+import { type ExitStatus, Killed, Process, type ProcessOptions, type Program, type Run } from './process.ts'
+
+export interface MachineOptions {
+  clock: Clock
+  random: () => number
+  fs: FileSystem
+  network: PodNetwork
+  cpu: Cpu
+  hostname: string
+  memoryLimit: number | undefined
+  /** Trees whose bytes are memory. */
+  memoryTrees: Tree[]
+  programs: ReadonlyMap<string, Program>
+  report: (where: string, error: unknown) => void
+}
+
+/** What a program file looks like: an ELF header followed by the program's name. */
+export const programMark = '\x7fELF\x02\x01\x01\x00'
+
+/** The kernel's side of one container: its processes, and what they share. */
+export class Machine {
+  readonly clock: Clock
+  readonly random: () => number
+  readonly fs: FileSystem
+  readonly network: PodNetwork
+  readonly cpu: Cpu
+  hostname: string
+  readonly memoryLimit: number | undefined
+  readonly programs: ReadonlyMap<string, Program>
+  readonly processes = new Map<number, Process>()
+  readonly bootedAt: number
+  /** What PID 1 had saved before a restart of the platform; taken once. */
+  resumed: unknown
+  /** What PID 1 wants to be kept. */
+  saved: unknown
+  /** The container was killed for its memory. */
+  oomKilled = false
+  /** Told of everything worth a checkpoint. */
+  onDirty: () => void = () => {}
+  init: Process | undefined
+  private readonly memoryTrees: Tree[]
+  private readonly report: MachineOptions['report']
+  private nextPid = 1
+
+  constructor(options: MachineOptions) {
+    this.clock = options.clock
+    this.random = options.random
+    this.fs = options.fs
+    this.network = options.network
+    this.cpu = options.cpu
+    this.hostname = options.hostname
+    this.memoryLimit = options.memoryLimit
+    this.memoryTrees = options.memoryTrees
+    this.programs = options.programs
+    this.report = options.report
+    this.bootedAt = options.clock.now()
+  }
+
+  readonly now = (): number => this.clock.now()
+
+  after(ms: number, callback: () => void): Timer {
+    return this.clock.setTimeout(callback, ms)
+  }
+
+  /** A new process, not yet running anything. */
+  create(options: ProcessOptions): Process {
+    if (this.processes.size >= processLimit) throw new Errno('EAGAIN')
+    const process = new Process(this, this.nextPid++, options)
+    if (process.pid === 1) this.init = process
+    this.processes.set(process.pid, process)
+    return process
+  }
+
+  /** A child with copies of its parent's descriptors and surroundings. */
+  fork(parent: Process, argv: readonly string[] = parent.argv): Process {
+    const child = this.create({
+      argv,
+      env: parent.env,
+      cwd: parent.cwd,
+      uid: parent.uid,
+      gid: parent.gid,
+      umask: parent.umask,
+      parent,
+      files: parent.files,
+      terminal: parent.terminal,
+    })
+    for (const [signal, disposition] of parent.dispositions) if (disposition === 'ignore') child.dispositions.set(signal, disposition)
+    return child
+  }
+
+  /** Runs a program in a process and ends the process with what it returns. */
+  async run(process: Process, run: Run): Promise<ExitStatus> {
+    try {
+      const code = await run(process)
+      process.end({ code: code & 255 })
+    } catch (error) {
+      if (!process.ended) {
+        if (!(error instanceof Killed || error instanceof Errno)) this.report(`program ${process.name}`, error)
+        const text = error instanceof Error ? error.message : String(error)
+        const tell = error instanceof Killed ? Promise.resolve() : process.complain(`${process.name}: ${text}\n`)
+        await tell.catch((reason: unknown) => {
+          if (!(reason instanceof Killed || reason instanceof Errno)) this.report(`program ${process.name}`, reason)
+        })
+        process.end({ code: 1 })
+      } else if (!(error instanceof Killed || error instanceof Errno)) this.report(`program ${process.name}`, error)
+    }
+    return process.status as ExitStatus
+  }
+
+  /** Replaces what a process runs, as execve: signals that were handled fall back to their default. */
+  prepare(process: Process, program: Program, argv: readonly string[]): void {
+    process.argv = argv
+    for (const [signal, disposition] of process.dispositions) if (disposition !== 'ignore') process.dispositions.delete(signal)
+    process.memoryBytes = 0
+    process.allocate(program.memoryBytes ?? smallProgram)
+  }
+
+  /**
+   * Which program a command name leads to, by PATH when it has no slash. Scripts with #! lead to their interpreter with
+   * the arguments in front. Throws Errno ENOENT, EACCES, ENOEXEC (a file that is no program), EISDIR.
+   */
+  resolve(name: string, process: Process): { program: Program; argv: string[]; path: string } {
+    const path = name.includes('/') ? name : this.search(name, process)
+    if (!path) throw new Errno('ENOENT')
+    return this.load(path, process, 0)
+  }
+
+  /** The path that a bare command name has by PATH. */
+  search(name: string, process: Process): string | undefined {
+    if (name === '') return undefined
+    const path = process.env.get('PATH') ?? '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+    let forbidden: string | undefined
+    for (const folder of path.split(':')) {
+      const candidate = `${folder === '' ? '.' : folder.replace(/\/$/, '')}/${name}`
+      const node = this.fs.find(candidate, process.who)
+      if (node?.type !== 'file') continue
+      if (this.fs.access(node, process.who, 1)) return candidate
+      forbidden ??= candidate
+    }
+    return forbidden
+  }
+
+  private load(path: string, process: Process, depth: number): { program: Program; argv: string[]; path: string } {
+    const node = this.fs.lookup(path, process.who)
+    if (node.type === 'dir') throw new Errno('EACCES')
+    if (node.type !== 'file' || !this.fs.access(node, process.who, 1)) throw new Errno('EACCES')
+    const head = new TextDecoder('latin1').decode(contentOf(node).subarray(0, 256))
+    if (head.startsWith(programMark)) {
+      const program = this.programs.get((head.slice(programMark.length).split('\n')[0] ?? '').trim())
+      if (!program) throw new Errno('ENOEXEC')
+      return { program, argv: [path], path }
+    }
+    const shebang = /^#!\s*(\S+)(?:[ \t]+([^\n]*?))?[ \t]*(?:\n|$)/.exec(head)
+    if (!shebang || depth > 3) throw new Errno('ENOEXEC')
+    const interpreter = this.load(shebang[1] as string, process, depth + 1)
+    return { program: interpreter.program, argv: [...interpreter.argv, ...(shebang[2] ? [shebang[2]] : []), path], path }
+  }
+
+  fifo(node: FifoNode): { reader: () => OpenFile; writer: () => OpenFile } {
+    if (!node.pipe) node.pipe = new Pipe()
+    return node.pipe
+  }
+
+  /** Signals every process of a group. */
+  killGroup(pgid: number, signal: Parameters<Process['kill']>[0]): boolean {
+    const members = [...this.processes.values()].filter((process) => process.pgid === pgid)
+    for (const process of members) process.kill(signal)
+    return members.length > 0
+  }
+
+  get memoryBytes(): number {
+    let sum = 0
+    for (const process of this.processes.values()) sum += process.memoryBytes
+    for (const tree of this.memoryTrees) sum += tree.usedBytes
+    return sum
+  }
+
+  overLimit(): boolean {
+    return this.memoryBytes > (this.memoryLimit ?? hostLimit)
+  }
+
+  /** As the kernel with memory.oom.group: every process of the container dies. */
+  outOfMemory(_victim: Process): void {
+    this.oomKilled = true
+    this.killAll()
+  }
+
+  killAll(): void {
+    for (const process of [...this.processes.values()].reverse()) process.end({ code: 137, signal: 'KILL' })
+  }
+
+  ended(process: Process): void {
+    this.processes.delete(process.pid)
+    if (process === this.init) this.killAll()
+  }
+}
+
+/** Does a node look like a program? */
+export function programOf(node: Node): string | undefined {
+  if (node.type !== 'file') return undefined
+  const head = new TextDecoder('latin1').decode(contentOf(node).subarray(0, 64))
+  return head.startsWith(programMark) ? head.slice(programMark.length).trim() : undefined
+}
+
+/** As pids.max. */
+const processLimit = 1024
+const smallProgram = 600 * 1024
+/** What a container without a limit may take before it counts as out of memory: this process's own is at stake. */
+const hostLimit = 96 * 1024 * 1024

@@ -1,0 +1,131 @@
+import { nothing, OpenFile } from './open-file.ts'
+import { Pipe } from './pipe.ts'
+import type { Process } from './process.ts'
+
+const encoder = new TextEncoder()
+const decoder = new TextDecoder()
+
+/**
+ * A pseudo terminal with a line discipline: echo, erase, kill line, word erase, Ctrl-C, Ctrl-\, Ctrl-D, CR to NL on input and
+ * NL to CR-NL on output. In raw mode (a shell's line editor) bytes pass as they come, except that nothing is echoed.
+ */
+export class Terminal {
+  cols: number
+  rows: number
+  raw = false
+  echo = true
+  /** Process group that Ctrl-C is for. */
+  foreground = 0
+  private readonly output: (data: Uint8Array) => void
+  private readonly signal: (pgid: number, signal: 'INT' | 'QUIT' | 'WINCH' | 'HUP') => void
+  private readonly input = new Pipe()
+  private readonly inputReader = this.input.reader().retain()
+  private readonly inputWriter = this.input.writer().retain()
+  private line = ''
+  private atEnd = false
+
+  constructor(
+    size: { cols: number; rows: number },
+    output: (data: Uint8Array) => void,
+    signal: (pgid: number, signal: 'INT' | 'QUIT' | 'WINCH' | 'HUP') => void,
+  ) {
+    this.cols = size.cols
+    this.rows = size.rows
+    this.output = output
+    this.signal = signal
+  }
+
+  /** A descriptor of the terminal. */
+  open(): OpenFile {
+    return new TerminalFile(this)
+  }
+
+  /** Keys from outside. */
+  type(data: Uint8Array): void {
+    if (this.raw) return this.input.feed(data)
+    for (const char of decoder.decode(data)) this.key(char)
+  }
+
+  hangUp(): void {
+    if (this.line !== '') this.input.feed(encoder.encode(this.line))
+    this.line = ''
+    this.inputWriter.release()
+    this.signal(this.foreground, 'HUP')
+  }
+
+  resize(cols: number, rows: number): void {
+    this.cols = cols
+    this.rows = rows
+    this.signal(this.foreground, 'WINCH')
+  }
+
+  show(text: string): void {
+    this.output(encoder.encode(text))
+  }
+
+  async take(max: number, process: Process): Promise<Uint8Array> {
+    if (this.atEnd) {
+      this.atEnd = false
+      return nothing
+    }
+    const data = await this.input.take(max, process)
+    // Ctrl-D on an empty line travels as a lone zero-length mark: 0xff never is in UTF-8.
+    if (data.length === 1 && data[0] === 0xff) return nothing
+    if (data.length > 1 && data[data.length - 1] === 0xff) {
+      this.atEnd = true
+      return data.subarray(0, data.length - 1)
+    }
+    return data
+  }
+
+  put(data: Uint8Array): void {
+    if (!data.includes(10)) return this.output(data.slice())
+    this.output(encoder.encode(decoder.decode(data).replace(/\r?\n/g, '\r\n')))
+  }
+
+  private key(char: string): void {
+    if (char === '\x03' || char === '\x1c') {
+      if (this.echo) this.show(char === '\x03' ? '^C' : '^\\')
+      this.line = ''
+      return this.signal(this.foreground, char === '\x03' ? 'INT' : 'QUIT')
+    }
+    if (char === '\x04') {
+      if (this.line === '') return this.input.feed(new Uint8Array([0xff]))
+      this.input.feed(encoder.encode(this.line))
+      this.line = ''
+      return
+    }
+    if (char === '\x7f' || char === '\b') return this.erase(1)
+    if (char === '\x15') return this.erase(this.line.length)
+    if (char === '\x17') return this.erase(this.line.length - this.line.replace(/\S+\s*$/, '').length)
+    const typed = char === '\r' ? '\n' : char
+    if (this.echo)
+      this.show(typed === '\n' ? '\r\n' : typed < ' ' && typed !== '\t' ? `^${String.fromCharCode(typed.charCodeAt(0) + 64)}` : typed)
+    this.line += typed
+    if (typed !== '\n') return
+    this.input.feed(encoder.encode(this.line))
+    this.line = ''
+  }
+
+  private erase(count: number): void {
+    const gone = Math.min(count, this.line.length)
+    this.line = this.line.slice(0, this.line.length - gone)
+    if (this.echo) this.show('\b \b'.repeat(gone))
+  }
+}
+
+class TerminalFile extends OpenFile {
+  readonly kind = 'tty'
+  readonly terminal: Terminal
+  constructor(terminal: Terminal) {
+    super()
+    this.terminal = terminal
+    this.path = '/dev/pts/0'
+  }
+  read(max: number, process: Process): Promise<Uint8Array> {
+    return this.terminal.take(max, process)
+  }
+  async write(data: Uint8Array): Promise<void> {
+    this.terminal.put(data)
+  }
+}

@@ -1,0 +1,80 @@
+import type { ContainerLog, LogLine } from './runtime.ts'
+
+/** A container's output, cut into lines as the runtime's logger does: what has no newline waits for it, or for the end. */
+export class Log implements ContainerLog {
+  private kept: LogLine[] = []
+  private bytes = 0
+  private readonly listeners = new Set<(line: LogLine) => void>()
+  private readonly partial = { stdout: '', stderr: '' }
+  private readonly decoders = { stdout: new TextDecoder(), stderr: new TextDecoder() }
+  private readonly now: () => number
+
+  constructor(now: () => number, lines: LogLine[] = []) {
+    this.now = now
+    for (const line of lines) this.keep(line)
+  }
+
+  lines(): readonly LogLine[] {
+    return this.kept
+  }
+
+  onLine(listener: (line: LogLine) => void): Disposable {
+    this.listeners.add(listener)
+    return { [Symbol.dispose]: () => this.listeners.delete(listener) }
+  }
+
+  write(stream: 'stdout' | 'stderr', data: Uint8Array): void {
+    let text = this.partial[stream] + this.decoders[stream].decode(data, { stream: true })
+    for (let end = text.indexOf('\n'); end !== -1; end = text.indexOf('\n')) {
+      this.add(stream, text.slice(0, end + 1))
+      text = text.slice(end + 1)
+    }
+    // containerd splits longer lines at 16 KiB.
+    while (text.length > longestLine) {
+      this.add(stream, text.slice(0, longestLine))
+      text = text.slice(longestLine)
+    }
+    this.partial[stream] = text
+  }
+
+  /** The container has ended: what waited for a newline is a line now. */
+  end(): void {
+    for (const stream of ['stdout', 'stderr'] as const) {
+      if (this.partial[stream] !== '') this.add(stream, this.partial[stream])
+      this.partial[stream] = ''
+    }
+  }
+
+  /** The last lines, up to so many bytes, for the records. */
+  tail(maxBytes: number): LogLine[] {
+    let bytes = 0
+    let start = this.kept.length
+    while (start > 0) {
+      bytes += (this.kept[start - 1] as LogLine).text.length + overhead
+      if (bytes > maxBytes) break
+      start--
+    }
+    return this.kept.slice(start)
+  }
+
+  private add(stream: 'stdout' | 'stderr', text: string): void {
+    const line = { time: this.now(), stream, text }
+    this.keep(line)
+    for (const listener of [...this.listeners]) listener(line)
+  }
+
+  private keep(line: LogLine): void {
+    this.kept.push(line)
+    this.bytes += line.text.length + overhead
+    if (this.bytes <= limit) return
+    // A tenth at once, so that a chatty container does not shift the array with every line.
+    let drop = 0
+    while (this.bytes > limit * 0.9) this.bytes -= (this.kept[drop++] as LogLine).text.length + overhead
+    this.kept = this.kept.slice(drop)
+  }
+}
+
+const limit = 10 * 1024 * 1024
+const longestLine = 16384
+/** What a line costs besides its text. */
+const overhead = 64

@@ -1,0 +1,126 @@
+import type { OpenFile } from '../kernel/open-file.ts'
+import { Killed, type Process } from '../kernel/process.ts'
+import { Errno, errorText } from '../vfs/errno.ts'
+
+/** Text output of a program, written in blocks; `flush` before waiting for input and at the end. */
+export class Output {
+  private readonly process: Process
+  private readonly fd: number
+  private text = ''
+
+  constructor(process: Process, fd = 1) {
+    this.process = process
+    this.fd = fd
+  }
+
+  async add(text: string): Promise<void> {
+    this.text += text
+    if (this.text.length > 16384) await this.flush()
+  }
+
+  line(text: string): Promise<void> {
+    return this.add(`${text}\n`)
+  }
+
+  async flush(): Promise<void> {
+    const { text } = this
+    this.text = ''
+    if (text !== '') await this.process.write(this.fd, text)
+  }
+}
+
+/** The lines of an open file without their newlines. `output` is flushed whenever the input might block. */
+export async function* lines(process: Process, open: OpenFile, output?: Output): AsyncGenerator<string> {
+  const decoder = new TextDecoder()
+  let rest = ''
+  let held = 0
+  try {
+    for (;;) {
+      if (output && open.kind !== 'file') await output.flush()
+      const chunk = await open.read(65536, process)
+      if (chunk.length === 0) break
+      const wait = process.spend(chunk.length * 10)
+      if (wait) await wait
+      rest += decoder.decode(chunk, { stream: true })
+      if (!rest.includes('\n')) {
+        process.allocate(chunk.length)
+        held += chunk.length
+        continue
+      }
+      const parts = rest.split('\n')
+      rest = parts.pop() as string
+      for (const part of parts) yield part
+    }
+    if (rest !== '') yield rest
+  } finally {
+    if (!process.ended) process.allocate(-held)
+  }
+}
+
+/**
+ * Opens each operand ('-' and none is stdin) and hands it on; one that cannot be opened is complained about as
+ * "name: path: text" and makes the exit code `failure`.
+ */
+export async function eachInput(
+  process: Process,
+  operands: readonly string[],
+  use: (open: OpenFile, path: string) => Promise<void>,
+  wording: (path: string, error: Errno) => string = (path, error) => `${path}: ${error.message}`,
+): Promise<boolean> {
+  let fine = true
+  for (const path of operands.length > 0 ? operands : ['-']) {
+    if (path === '-') {
+      const stdin = process.files.get(0)
+      if (stdin) await use(stdin, '-')
+      continue
+    }
+    let open: OpenFile
+    try {
+      open = process.open(path, 'read').retain()
+    } catch (error) {
+      if (!(error instanceof Errno)) throw error
+      fine = false
+      await process.complain(`${process.name}: ${wording(path, error)}\n`)
+      continue
+    }
+    try {
+      await use(open, path)
+    } catch (error) {
+      if (error instanceof Killed || !(error instanceof Errno) || error.code !== 'EISDIR') throw error
+      fine = false
+      await process.complain(`${process.name}: ${path}: ${errorText(error)}\n`)
+    } finally {
+      open.release()
+    }
+  }
+  return fine
+}
+
+/** busybox' wording for a file that cannot be opened. */
+export function cantOpen(path: string, error: Errno): string {
+  return `can't open '${path}': ${error.message}`
+}
+
+/** Everything that is left in a descriptor, as text. */
+export async function readText(process: Process, open: OpenFile): Promise<string> {
+  return Buffer.from(await readBytes(process, open)).toString()
+}
+
+export async function readBytes(process: Process, open: OpenFile): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = []
+  let size = 0
+  try {
+    for (;;) {
+      const chunk = await open.read(65536, process)
+      if (chunk.length === 0) break
+      chunks.push(chunk)
+      size += chunk.length
+      process.allocate(chunk.length)
+      const wait = process.spend(chunk.length * 10)
+      if (wait) await wait
+    }
+  } finally {
+    if (!process.ended) process.allocate(-size)
+  }
+  return chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks)
+}

@@ -1,0 +1,103 @@
+import { programMark } from './kernel/machine.ts'
+import { programs } from './programs/table.ts'
+import { type DirNode, directory, file, symlink } from './vfs/node.ts'
+
+export interface RootOptions {
+  base: 'busybox' | 'alpine' | 'debian' | 'scratch'
+  /** Path to the name of the program in it. */
+  programs?: Record<string, string>
+  files?: Record<string, string>
+}
+
+const roots = new Map<string, DirNode>()
+
+/** The read-only root of an image; equal options share one tree. */
+export function baseRoot(options: RootOptions): DirNode {
+  const key = JSON.stringify(options)
+  let root = roots.get(key)
+  if (!root) {
+    root = build(options)
+    roots.set(key, root)
+  }
+  return root
+}
+
+/** A program's file: an ELF header, then its name, padded so that it does not look empty. */
+export function programFile(name: string) {
+  return file(`${programMark}${name}\n`, 0o755, { mtime: built })
+}
+
+/** When our images were built, ms. */
+const built = Date.UTC(2026, 0, 15, 9, 0, 0)
+
+function build(options: RootOptions): DirNode {
+  const root = directory(0o755, { mtime: built })
+  for (const path of [
+    'bin',
+    'dev',
+    'etc',
+    'home',
+    'lib',
+    'proc',
+    'root',
+    'run',
+    'sys',
+    'tmp',
+    'usr/bin',
+    'usr/sbin',
+    'usr/local/bin',
+    'var/log',
+    'var/run',
+    'var/tmp',
+    'opt',
+    'srv',
+    'mnt',
+    'sbin',
+  ]) {
+    folder(root, path)
+  }
+  folder(root, 'tmp').mode = 0o1777
+  folder(root, 'var/tmp').mode = 0o1777
+  folder(root, 'root').mode = 0o700
+  put(root, '/etc/passwd', 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/home:/bin/false\n')
+  put(root, '/etc/group', 'root:x:0:\nnobody:x:65534:\n')
+  if (options.base !== 'scratch') {
+    for (const name of programs.keys()) {
+      if (['labapp', 'nginx', 'bash', 'dash', 'sh'].includes(name)) continue
+      place(root, `/bin/${name}`, name)
+    }
+    place(root, '/bin/sh', options.base === 'debian' ? 'dash' : 'sh')
+    if (options.base === 'debian') place(root, '/bin/bash', 'bash')
+  }
+  for (const [path, name] of Object.entries(options.programs ?? {})) place(root, path, name)
+  for (const [path, content] of Object.entries(options.files ?? {})) put(root, path, content)
+  return root
+}
+
+function folder(root: DirNode, path: string): DirNode {
+  let dir = root
+  for (const part of path.split('/').filter((each) => each !== '')) {
+    let next = dir.entries.get(part)
+    if (next?.type !== 'dir') {
+      next = directory(0o755, { mtime: built })
+      dir.entries.set(part, next)
+    }
+    dir = next
+  }
+  return dir
+}
+
+function put(root: DirNode, path: string, content: string): void {
+  const slash = path.lastIndexOf('/')
+  folder(root, path.slice(0, slash)).entries.set(path.slice(slash + 1), file(content, 0o644, { mtime: built }))
+}
+
+function place(root: DirNode, path: string, program: string): void {
+  const slash = path.lastIndexOf('/')
+  folder(root, path.slice(0, slash)).entries.set(path.slice(slash + 1), programFile(program))
+}
+
+export function link(root: DirNode, path: string, target: string): void {
+  const slash = path.lastIndexOf('/')
+  folder(root, path.slice(0, slash)).entries.set(path.slice(slash + 1), symlink(target, { mtime: built }))
+}

@@ -1,0 +1,314 @@
+import type { Process } from '../kernel/process.ts'
+import { Errno } from './errno.ts'
+import { type DirNode, directory, type FileNode, file, type Node, symlink } from './node.ts'
+import type { Tree } from './tree.ts'
+
+export interface MountPoint {
+  path: string
+  tree: Tree
+  /** Where in the tree the mount begins. */
+  prefix: readonly string[]
+  /** A single file (subPath, /dev/termination-log): stays the same node whatever happens to the tree. */
+  node?: Node
+  readOnly: boolean
+  /** As /proc/mounts names it. */
+  source: string
+  type: string
+}
+
+/** Where a path leads. `node` is undefined when only the last part is missing. */
+export interface Location {
+  /** Absolute, without symbolic links. */
+  path: string
+  mount: MountPoint
+  /** Inside the tree. */
+  parts: string[]
+  node: Node | undefined
+}
+
+export interface Credentials {
+  uid: number
+  gid: number
+  umask: number
+  cwd: string
+  process?: Process
+}
+
+/** What a container sees of files: its layer with the mounts over it. Every method throws Errno. */
+export class FileSystem {
+  readonly mounts = new Map<string, MountPoint>()
+  private readonly now: () => number
+
+  constructor(root: MountPoint, now: () => number) {
+    this.mounts.set('/', root)
+    this.now = now
+  }
+
+  mount(point: MountPoint): void {
+    this.mounts.set(point.path, point)
+  }
+
+  /** Walks a path. With `follow` false the last part may be a link that is not followed. */
+  locate(path: string, who: Credentials, follow = true): Location {
+    if (path === '') throw new Errno('ENOENT')
+    const pending = (path.startsWith('/') ? path : `${who.cwd}/${path}`).split('/').filter((part) => part !== '' && part !== '.')
+    const trailingSlash = path.endsWith('/') && pending.length > 0
+    let at = this.rootLocation()
+    let links = 0
+    while (pending.length > 0) {
+      const name = pending.shift() as string
+      if (!at.node) throw new Errno('ENOENT')
+      if (at.node.type !== 'dir') throw new Errno('ENOTDIR')
+      if (!permits(at.node, who, 1)) throw new Errno('EACCES')
+      const next = this.step(at, name, who)
+      if (next.node?.type === 'link' && (follow || pending.length > 0 || trailingSlash)) {
+        if (++links > 40) throw new Errno('ELOOP')
+        const target = next.node.follow ? next.node.follow(who.process) : next.node.target
+        pending.unshift(...target.split('/').filter((part) => part !== '' && part !== '.'))
+        if (target.startsWith('/')) at = this.rootLocation()
+        continue
+      }
+      at = next
+    }
+    if (trailingSlash && at.node && at.node.type !== 'dir') throw new Errno('ENOTDIR')
+    return at
+  }
+
+  /** The existing node at a path. */
+  lookup(path: string, who: Credentials, follow = true): Node {
+    const { node } = this.locate(path, who, follow)
+    if (!node) throw new Errno('ENOENT')
+    return node
+  }
+
+  find(path: string, who: Credentials, follow = true): Node | undefined {
+    try {
+      return this.locate(path, who, follow).node
+    } catch (error) {
+      if (error instanceof Errno) return undefined
+      throw error
+    }
+  }
+
+  /** Names and nodes of a directory, mounts included, in order of name. */
+  list(path: string, who: Credentials): [string, Node][] {
+    const at = this.locate(path, who)
+    if (!at.node) throw new Errno('ENOENT')
+    if (at.node.type !== 'dir') throw new Errno('ENOTDIR')
+    if (!permits(at.node, who, 4)) throw new Errno('EACCES')
+    const entries = new Map(entriesOf(at.node, who.process))
+    const prefix = at.path === '/' ? '/' : `${at.path}/`
+    for (const mount of this.mounts.values()) {
+      if (mount.path === '/' || !mount.path.startsWith(prefix) || mount.path.indexOf('/', prefix.length) !== -1) continue
+      const node = this.mountRoot(mount)
+      if (node) entries.set(mount.path.slice(prefix.length), node)
+    }
+    return [...entries].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
+  }
+
+  /** The file at a path with the right to write it; made when missing. */
+  openForWriting(path: string, who: Credentials, options: { truncate?: boolean; exclusive?: boolean; mode?: number } = {}) {
+    const at = this.locate(path, who)
+    if (at.node) {
+      if (options.exclusive) throw new Errno('EEXIST')
+      if (at.node.type === 'dir') throw new Errno('EISDIR')
+      if (!permits(at.node, who, 2)) throw new Errno('EACCES')
+      if (at.node.type !== 'file') return { node: at.node, tree: at.mount.tree }
+      if (at.node.generate) return { node: at.node, tree: at.mount.tree }
+      this.demandWritable(at.mount)
+      const node = (at.mount.node ?? at.mount.tree.own(at.parts)) as FileNode
+      if (options.truncate) {
+        at.mount.tree.truncate(node, 0)
+        node.mtime = this.now()
+      }
+      return { node, tree: at.mount.tree }
+    }
+    const node = file('', (options.mode ?? 0o666) & ~who.umask)
+    this.insert(at, who, node)
+    return { node, tree: at.mount.tree }
+  }
+
+  write(path: string, content: Uint8Array | string, who: Credentials, mode?: number): void {
+    const data = typeof content === 'string' ? new TextEncoder().encode(content) : content
+    const { node, tree } = this.openForWriting(path, who, { truncate: true, mode })
+    if (node.type !== 'file') return
+    tree.writeAt(node, 0, data)
+    node.mtime = this.now()
+  }
+
+  mkdir(path: string, who: Credentials, mode = 0o777): void {
+    const at = this.locate(path, who)
+    if (at.node) throw new Errno('EEXIST')
+    this.insert(at, who, directory(mode & ~who.umask))
+  }
+
+  /** mkdir -p */
+  mkdirs(path: string, who: Credentials, mode = 0o777): void {
+    const parts = path.split('/')
+    for (let count = 1; count <= parts.length; count++) {
+      const step = parts.slice(0, count).join('/')
+      if (step === '' || step === '.') continue
+      const node = this.find(step, who)
+      if (!node) this.mkdir(step, who, mode)
+      else if (node.type !== 'dir') throw new Errno(count === parts.length ? 'EEXIST' : 'ENOTDIR')
+    }
+  }
+
+  symlink(target: string, path: string, who: Credentials): void {
+    const at = this.locate(path, who, false)
+    if (at.node) throw new Errno('EEXIST')
+    this.insert(at, who, symlink(target))
+  }
+
+  link(from: string, to: string, who: Credentials): void {
+    const source = this.locate(from, who, false)
+    if (!source.node) throw new Errno('ENOENT')
+    if (source.node.type === 'dir') throw new Errno('EPERM')
+    const at = this.locate(to, who, false)
+    if (at.node) throw new Errno('EEXIST')
+    if (at.mount !== source.mount) throw new Errno('EXDEV')
+    this.demandWritable(at.mount)
+    const node = at.mount.tree.own(source.parts)
+    at.mount.tree.add(this.parentForChange(at, who), at.parts[at.parts.length - 1] as string, node)
+  }
+
+  /** Puts a ready node at a path where nothing is. */
+  place(path: string, node: Node, who: Credentials): void {
+    const at = this.locate(path, who, false)
+    if (at.node) throw new Errno('EEXIST')
+    this.insert(at, who, node)
+  }
+
+  unlink(path: string, who: Credentials): void {
+    const at = this.locate(path, who, false)
+    if (!at.node) throw new Errno('ENOENT')
+    if (at.node.type === 'dir') throw new Errno('EISDIR')
+    this.detach(at, who)
+  }
+
+  rmdir(path: string, who: Credentials): void {
+    const at = this.locate(path, who, false)
+    if (!at.node) throw new Errno('ENOENT')
+    if (at.node.type !== 'dir') throw new Errno('ENOTDIR')
+    if (at.node.entries.size > 0) throw new Errno('ENOTEMPTY')
+    this.detach(at, who)
+  }
+
+  rename(from: string, to: string, who: Credentials): void {
+    const source = this.locate(from, who, false)
+    if (!source.node) throw new Errno('ENOENT')
+    const at = this.locate(to, who, false)
+    if (source.mount !== at.mount) throw new Errno('EXDEV')
+    if (source.path === at.path) return
+    if (at.path.startsWith(`${source.path}/`)) throw new Errno('EINVAL')
+    if (this.mounts.has(source.path) || this.mounts.has(at.path)) throw new Errno('EBUSY')
+    if (at.node?.type === 'dir' && source.node.type !== 'dir') throw new Errno('EISDIR')
+    if (at.node?.type === 'dir' && at.node.entries.size > 0) throw new Errno('ENOTEMPTY')
+    if (at.node && at.node.type !== 'dir' && source.node.type === 'dir') throw new Errno('ENOTDIR')
+    this.demandWritable(at.mount)
+    const node = at.mount.tree.own(source.parts)
+    const sourceParent = this.parentForChange(source, who)
+    const targetParent = this.parentForChange(at, who)
+    sourceParent.entries.delete(source.parts[source.parts.length - 1] as string)
+    at.mount.tree.add(targetParent, at.parts[at.parts.length - 1] as string, node)
+  }
+
+  /** A node with the right to change its attributes. */
+  change(path: string, who: Credentials, follow = true): Node {
+    const at = this.locate(path, who, follow)
+    if (!at.node) throw new Errno('ENOENT')
+    this.demandWritable(at.mount)
+    if (who.uid !== 0 && who.uid !== at.node.uid) throw new Errno('EPERM')
+    if (at.mount.node) return at.mount.node
+    return at.mount.tree.own(at.parts)
+  }
+
+  /** Sets the time of a file that exists; false when there is none. */
+  touch(path: string, who: Credentials, time: number): boolean {
+    const at = this.locate(path, who)
+    if (!at.node) return false
+    if (!permits(at.node, who, 2) && who.uid !== at.node.uid) throw new Errno('EACCES')
+    if (at.node.type === 'device') return true
+    this.demandWritable(at.mount)
+    const node = at.mount.node ?? at.mount.tree.own(at.parts)
+    node.mtime = time
+    return true
+  }
+
+  access(node: Node, who: Credentials, bits: number): boolean {
+    return permits(node, who, bits)
+  }
+
+  private insert(at: Location, who: Credentials, node: Node): void {
+    this.demandWritable(at.mount)
+    if (at.mount.node) throw new Errno('EBUSY')
+    const parent = this.parentForChange(at, who)
+    node.owner = at.mount.tree
+    node.uid = who.uid
+    node.gid = who.gid
+    node.mtime = this.now()
+    at.mount.tree.add(parent, at.parts[at.parts.length - 1] as string, node)
+    parent.mtime = node.mtime
+  }
+
+  private detach(at: Location, who: Credentials): void {
+    if (this.mounts.has(at.path)) throw new Errno('EBUSY')
+    this.demandWritable(at.mount)
+    const parent = this.parentForChange(at, who)
+    if (parent.mode & 0o1000 && who.uid !== 0 && at.node?.uid !== who.uid && parent.uid !== who.uid) throw new Errno('EPERM')
+    at.mount.tree.remove(parent, at.parts[at.parts.length - 1] as string)
+    parent.mtime = this.now()
+  }
+
+  private parentForChange(at: Location, who: Credentials): DirNode {
+    const parts = at.parts.slice(0, -1)
+    const { tree } = at.mount
+    let dir: Node | undefined = tree.root
+    for (const part of parts) dir = dir?.type === 'dir' ? dir.entries.get(part) : undefined
+    if (dir?.type !== 'dir') throw new Errno('ENOENT')
+    if (dir.dynamic) throw new Errno('EPERM')
+    if (!permits(dir, who, 2)) throw new Errno('EACCES')
+    return tree.ownDirectory(parts)
+  }
+
+  private demandWritable(mount: MountPoint): void {
+    if (mount.readOnly) throw new Errno('EROFS')
+  }
+
+  private rootLocation(): Location {
+    const mount = this.mounts.get('/') as MountPoint
+    return { path: '/', mount, parts: [], node: mount.tree.root }
+  }
+
+  private step(at: Location, name: string, who: Credentials): Location {
+    if (name === '..') return this.parentOf(at)
+    const path = at.path === '/' ? `/${name}` : `${at.path}/${name}`
+    const mount = this.mounts.get(path)
+    if (mount) return { path, mount, parts: [...mount.prefix], node: this.mountRoot(mount) }
+    const dir = at.node as DirNode
+    return { path, mount: at.mount, parts: [...at.parts, name], node: entriesOf(dir, who.process).get(name) }
+  }
+
+  private parentOf(at: Location): Location {
+    if (at.path === '/') return at
+    const path = at.path.slice(0, at.path.lastIndexOf('/')) || '/'
+    return this.locate(path, { uid: 0, gid: 0, umask: 0, cwd: '/' }, false)
+  }
+
+  private mountRoot(mount: MountPoint): Node | undefined {
+    if (mount.node) return mount.node
+    let node: Node | undefined = mount.tree.root
+    for (const part of mount.prefix) node = node?.type === 'dir' ? node.entries.get(part) : undefined
+    return node
+  }
+}
+
+function entriesOf(dir: DirNode, process: Process | undefined): ReadonlyMap<string, Node> {
+  return dir.dynamic ? dir.dynamic(process) : dir.entries
+}
+
+function permits(node: Node, who: Credentials, bits: number): boolean {
+  if (who.uid === 0) return bits !== 1 || node.type === 'dir' || (node.mode & 0o111) !== 0
+  const shift = node.uid === who.uid ? 6 : node.gid === who.gid ? 3 : 0
+  return ((node.mode >> shift) & bits) === bits
+}

@@ -1,0 +1,145 @@
+import { nodeCores } from '../kernel/cpu.ts'
+import type { Machine } from '../kernel/machine.ts'
+import type { Process } from '../kernel/process.ts'
+import { descriptor } from './devices.ts'
+import { type DirNode, directory, generated, type LinkNode, type Node, symlink } from './node.ts'
+
+/** Memory of the node, bytes, as /proc/meminfo shows it. */
+export const nodeMemory = 8 * 1024 ** 3
+
+/** /proc of a container: made anew at each look. */
+export function proc(machine: () => Machine): DirNode {
+  const fixed = new Map<string, Node>()
+  fixed.set(
+    'meminfo',
+    generated(() => meminfo()),
+  )
+  fixed.set(
+    'cpuinfo',
+    generated(() => cpuinfo()),
+  )
+  fixed.set(
+    'uptime',
+    generated(
+      () =>
+        `${((machine().now() - machine().bootedAt) / 1000 + 3600).toFixed(2)} ${((machine().now() - machine().bootedAt) / 1000 + 3000).toFixed(2)}\n`,
+    ),
+  )
+  fixed.set(
+    'loadavg',
+    generated(() => `0.12 0.10 0.09 1/${machine().processes.size} ${[...machine().processes.keys()].at(-1) ?? 1}\n`),
+  )
+  fixed.set(
+    'version',
+    generated(() => 'Linux version 6.12.0-embedded (build@labernetes) (gcc 14.2.0) #1 SMP\n'),
+  )
+  fixed.set('mounts', symlink('self/mounts'))
+  fixed.set(
+    'filesystems',
+    generated(() => 'nodev\tsysfs\nnodev\ttmpfs\nnodev\tproc\nnodev\toverlay\n\text4\n'),
+  )
+  const stat = generated(
+    () =>
+      `cpu  0 0 0 0 0 0 0 0 0 0\n${Array.from({ length: nodeCores }, (_, index) => `cpu${index} 0 0 0 0 0 0 0 0 0 0\n`).join('')}btime ${Math.floor(machine().bootedAt / 1000)}\n`,
+  )
+  fixed.set('stat', stat)
+  const self: LinkNode = { ...symlink(''), follow: (process) => String(process?.pid ?? 1) }
+  fixed.set('self', self)
+  const sys = directory(0o555)
+  const net = directory(0o555)
+  const core = directory(0o555)
+  sys.entries.set('net', net)
+  net.entries.set('core', core)
+  core.entries.set(
+    'somaxconn',
+    generated(() => '4096\n'),
+  )
+  const kernel = directory(0o555)
+  kernel.entries.set(
+    'hostname',
+    generated(() => `${machine().hostname}\n`),
+  )
+  kernel.entries.set(
+    'ostype',
+    generated(() => 'Linux\n'),
+  )
+  kernel.entries.set(
+    'osrelease',
+    generated(() => '6.12.0-embedded\n'),
+  )
+  sys.entries.set('kernel', kernel)
+  fixed.set('sys', sys)
+  const root = directory(0o555)
+  root.dynamic = () => {
+    const entries = new Map(fixed)
+    for (const process of machine().processes.values()) entries.set(String(process.pid), processFolder(machine(), process))
+    return entries
+  }
+  return root
+}
+
+function processFolder(machine: Machine, process: Process): DirNode {
+  const dir = directory(0o555, { uid: process.uid, gid: process.gid, mtime: process.startedAt })
+  const put = (name: string, content: (reader: Process | undefined) => string) => dir.entries.set(name, generated(content))
+  put('cmdline', () => `${process.argv.join('\0')}\0`)
+  put('comm', () => `${process.name.slice(0, 15)}\n`)
+  put('environ', () => [...process.env].map(([name, value]) => `${name}=${value}\0`).join(''))
+  put('cgroup', () => '0::/\n')
+  put('oom_score_adj', () => '0\n')
+  put(
+    'stat',
+    () =>
+      `${process.pid} (${process.name}) S ${process.ppid} ${process.pgid} ${process.pgid} 0 -1 0 0 0 0 0 ${Math.floor(process.cpuNanoseconds / 1e7)} 0 0 0 20 0 1 0 0 ${process.memoryBytes} ${Math.floor(process.memoryBytes / 4096)}\n`,
+  )
+  put('status', () => status(process))
+  put(
+    'limits',
+    () =>
+      'Limit                     Soft Limit           Hard Limit           Units     \nMax open files            1048576              1048576              files     \nMax processes             unlimited            unlimited            processes \n',
+  )
+  put('mounts', () => mounts(machine))
+  put('mountinfo', () => mounts(machine))
+  dir.entries.set('cwd', symlink(process.cwd))
+  dir.entries.set('root', symlink('/'))
+  dir.entries.set('exe', symlink(machine.search(process.name, process) ?? `/bin/${process.name}`))
+  const fd = directory(0o500)
+  fd.dynamic = () => new Map([...process.files].map(([number, open]) => [String(number), descriptor(open)]))
+  dir.entries.set('fd', fd)
+  return dir
+}
+
+function status(process: Process): string {
+  const kib = Math.floor(process.memoryBytes / 1024)
+  return `Name:\t${process.name.slice(0, 15)}\nUmask:\t${process.umask.toString(8).padStart(4, '0')}\nState:\tS (sleeping)\nTgid:\t${process.pid}\nPid:\t${process.pid}\nPPid:\t${process.ppid}\nUid:\t${process.uid}\t${process.uid}\t${process.uid}\t${process.uid}\nGid:\t${process.gid}\t${process.gid}\t${process.gid}\t${process.gid}\nVmSize:\t${kib * 2} kB\nVmRSS:\t${kib} kB\nThreads:\t1\nSigIgn:\t0000000000000000\nSigCgt:\t0000000000000000\nSeccomp:\t0\n`
+}
+
+/** As /proc/mounts, which `mount` and `df` read too. */
+export function mounts(machine: Machine): string {
+  return [...machine.fs.mounts.values()]
+    .map((mount) => `${mount.source} ${mount.path} ${mount.type} ${mount.readOnly ? 'ro' : 'rw'},relatime 0 0\n`)
+    .join('')
+}
+
+function meminfo(): string {
+  const total = nodeMemory / 1024
+  const rows: [string, number][] = [
+    ['MemTotal', total],
+    ['MemFree', Math.floor(total * 0.42)],
+    ['MemAvailable', Math.floor(total * 0.71)],
+    ['Buffers', 182_044],
+    ['Cached', Math.floor(total * 0.27)],
+    ['SwapCached', 0],
+    ['SwapTotal', 0],
+    ['SwapFree', 0],
+    ['Shmem', 12_480],
+  ]
+  return rows.map(([name, value]) => `${`${name}:`.padEnd(16)}${String(value).padStart(8)} kB\n`).join('')
+}
+
+function cpuinfo(): string {
+  return Array.from(
+    { length: nodeCores },
+    (_, index) =>
+      `processor\t: ${index}\nvendor_id\t: GenuineIntel\nmodel name\t: Embedded virtual CPU\ncpu MHz\t\t: 2500.000\ncpu cores\t: ${nodeCores}\nflags\t\t: fpu\n\n`,
+  ).join('')
+}

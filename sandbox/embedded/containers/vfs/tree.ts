@@ -1,0 +1,125 @@
+import { Errno } from './errno.ts'
+import type { DirNode, FileNode, Node } from './node.ts'
+
+/**
+ * One mountable tree of nodes with copy-on-write over a shared base and a limit on what may be written to it. The writable
+ * layer of a container is one, each volume is one, /dev/shm is one.
+ */
+export class Tree {
+  root: DirNode
+  readonly base: DirNode | undefined
+  /** Bytes in files that this tree owns. */
+  usedBytes = 0
+  readonly limitBytes: number
+  /** Counts changes, so that a checkpoint knows what to store again. */
+  changes = 0
+  readonly medium: 'disk' | 'memory'
+
+  constructor(root: DirNode, options: { limitBytes: number; shared?: boolean; medium?: 'disk' | 'memory' }) {
+    this.root = root
+    this.base = options.shared ? root : undefined
+    if (!options.shared) root.owner = this
+    this.limitBytes = options.limitBytes
+    this.medium = options.medium ?? 'disk'
+  }
+
+  /** The directory at these parts with the right to change it: everything on the way becomes this tree's own. */
+  ownDirectory(parts: readonly string[]): DirNode {
+    this.changes++
+    if (this.root.owner !== this) this.root = this.copyDirectory(this.root)
+    let dir = this.root
+    for (const name of parts) {
+      const child = dir.entries.get(name)
+      if (child?.type !== 'dir') throw new Errno('ENOENT')
+      if (child.owner === this || child.dynamic) {
+        dir = child
+        continue
+      }
+      const copy = this.copyDirectory(child)
+      dir.entries.set(name, copy)
+      dir = copy
+    }
+    return dir
+  }
+
+  /** Any node with the right to change it. */
+  own(parts: readonly string[]): Node {
+    if (parts.length === 0) return this.ownDirectory([])
+    const parent = this.ownDirectory(parts.slice(0, -1))
+    const name = parts[parts.length - 1] as string
+    const node = parent.entries.get(name)
+    if (!node) throw new Errno('ENOENT')
+    if (node.type === 'dir') return this.ownDirectory(parts)
+    if (node.owner === this || node.type === 'device') return node
+    const copy: Node = { ...node, owner: this }
+    if (copy.type === 'file') {
+      this.reserve(copy.size)
+      copy.data = copy.data.slice(0, copy.size)
+    }
+    parent.entries.set(name, copy)
+    return copy
+  }
+
+  add(parent: DirNode, name: string, node: Node): void {
+    if (name.length > 255) throw new Errno('ENAMETOOLONG')
+    const old = parent.entries.get(name)
+    this.reserve(entryBytes)
+    if (old) this.release(old)
+    parent.entries.set(name, node)
+    this.changes++
+  }
+
+  remove(parent: DirNode, name: string): void {
+    const old = parent.entries.get(name)
+    if (!old) throw new Errno('ENOENT')
+    this.release(old)
+    parent.entries.delete(name)
+    this.changes++
+  }
+
+  /** Writes at an offset, growing the file; throws ENOSPC at the limit. */
+  writeAt(node: FileNode, offset: number, data: Uint8Array): void {
+    const end = offset + data.length
+    if (end > node.size) {
+      this.reserve(end - node.size)
+      if (end > node.data.length) {
+        const grown = new Uint8Array(Math.max(end, Math.min(node.data.length * 2, node.data.length + growth)))
+        grown.set(node.data.subarray(0, node.size))
+        node.data = grown
+      } else if (offset > node.size) node.data.fill(0, node.size, offset)
+      node.size = end
+    }
+    node.data.set(data, offset)
+    this.changes++
+  }
+
+  truncate(node: FileNode, size: number): void {
+    if (size > node.size) {
+      this.writeAt(node, node.size, new Uint8Array(size - node.size))
+      return
+    }
+    this.reserve(size - node.size)
+    node.data = size === 0 ? new Uint8Array(0) : node.data.slice(0, size)
+    node.size = size
+    this.changes++
+  }
+
+  private reserve(bytes: number): void {
+    if (bytes > 0 && this.usedBytes + bytes > this.limitBytes) throw new Errno('ENOSPC')
+    this.usedBytes += bytes
+  }
+
+  private release(node: Node): void {
+    if (node.owner !== this) return
+    this.usedBytes -= entryBytes
+    if (node.type === 'file') this.usedBytes -= node.size
+  }
+
+  private copyDirectory(dir: DirNode): DirNode {
+    return { ...dir, owner: this, entries: new Map(dir.entries) }
+  }
+}
+
+/** What a name costs, so that a million empty files are not free. */
+const entryBytes = 256
+const growth = 4 * 1024 * 1024
