@@ -1,3 +1,4 @@
+import { cleanupFinalizer } from '../crd/establish.ts'
 import { ApiError, type Status } from '../machinery/errors.ts'
 import type { KubeObject } from '../machinery/object.ts'
 import type { ResourceInfo } from '../registry/index.ts'
@@ -113,6 +114,9 @@ type Outcome = 'now' | 'write' | 'wait' | 'pending'
 function mark(rest: Rest, info: ResourceInfo, next: KubeObject, options: DeletionOptions): Outcome {
   const graceful = info.group === '' && info.resource === 'pods' ? markGraceful(rest, next as Pod, options) : 'no'
   if (graceful === 'pending') return 'pending'
+  if (isDefinition(info) && !next.metadata.deletionTimestamp && !next.metadata.finalizers?.includes(cleanupFinalizer)) {
+    setFinalizer(next, cleanupFinalizer)
+  }
   const finalizersChanged = setCollectionFinalizers(info, next, options)
   const finalizers = next.metadata.finalizers?.length ?? 0
   if (graceful === 'no') {
@@ -214,6 +218,10 @@ function checkPreconditions(info: ResourceInfo, { metadata }: KubeObject, { prec
       : `the ResourceVersion in the precondition (${resourceVersion}) does not match the ResourceVersion in record (${metadata.resourceVersion}). The object might have been modified`
     throw ApiError.conflict(about, metadata.name ?? '', why)
   }
+}
+
+function isDefinition(info: ResourceInfo): boolean {
+  return tableOf(info) === 'customresourcedefinitions.apiextensions.k8s.io'
 }
 
 function isNamespace(info: ResourceInfo): boolean {

@@ -1,6 +1,8 @@
+import { validateVersions } from '../crd/definition.ts'
 import type { CustomResourceDefinition } from '../schema/types/apiextensions.v1.ts'
 import { define } from './define.ts'
 import type { ResourceInfo } from './resource-info.ts'
+import { customResourceDefinitionRules } from './rules/others.ts'
 
 const group = 'apiextensions.k8s.io'
 const version = 'v1'
@@ -15,5 +17,7 @@ export const apiextensions: readonly ResourceInfo[] = [
     status: true,
     tracksGeneration: true,
     allowUnconditionalUpdate: false,
+    ...customResourceDefinitionRules,
+    validate: (definition) => [...(customResourceDefinitionRules.validate?.(definition) ?? []), ...validateVersions(definition)],
   }),
 ]

@@ -1,4 +1,5 @@
 import type { KubeObject } from '../machinery/object.ts'
+import type { CustomResourceDefinitionVersion } from '../schema/types/apiextensions.v1.ts'
 import type { FieldError } from './field.ts'
 
 export type Verb = 'create' | 'delete' | 'deletecollection' | 'get' | 'list' | 'patch' | 'update' | 'watch'
@@ -38,6 +39,8 @@ export interface ResourceInfo {
   readonly strategy: Strategy
   /** Of a custom resource: reads plain data by its schema (pruned, with the names of what was dropped). Built-in kinds go by their Go type. */
   readonly decode?: (value: Record<string, unknown>) => { object: Record<string, unknown>; unknown: string[] }
+  /** Of a custom resource: its version of the definition, for table columns, OpenAPI and the scale subresource. */
+  readonly definition?: CustomResourceDefinitionVersion
 }
 
 /** Service addresses and node ports that the API server gives out. */

@@ -1,0 +1,194 @@
+import { type KubeObject, resources } from '../machinery/object.ts'
+import { allVerbs } from '../registry/define.ts'
+import type { FieldError } from '../registry/field.ts'
+import { validateObjectMeta, validateObjectMetaUpdate } from '../registry/metadata.ts'
+import { dnsSubdomain } from '../registry/names.ts'
+import type { ResourceInfo, Strategy, SubresourceInfo } from '../registry/resource-info.ts'
+import { decodeObject } from '../schema/decode.ts'
+import type { CustomResourceDefinition, CustomResourceDefinitionVersion, JSONSchemaProps } from '../schema/types/apiextensions.v1.ts'
+import { wireTypeOf } from '../schema/wire.ts'
+import { jsonPath } from './jsonpath.ts'
+import { hasRules, validateRules } from './rules.ts'
+import { isObject, prune, setDefaults } from './schema.ts'
+import { invalidBody, typeName, validateListTypes, validateSchema } from './validate.ts'
+
+/** The kinds that a CustomResourceDefinition serves, one for each version, as the API server uses them. */
+export function customResources({ spec }: CustomResourceDefinition): ResourceInfo[] {
+  const { group, names } = spec
+  const storage = spec.versions.find((version) => version.storage)?.name ?? (spec.versions[0]?.name as string)
+  return spec.versions
+    .filter((version) => version.served)
+    .map((version) => ({
+      group,
+      version: version.name,
+      kind: names.kind,
+      listKind: names.listKind || `${names.kind}List`,
+      resource: names.plural,
+      singular: names.singular || names.kind.toLowerCase(),
+      shortNames: names.shortNames ?? [],
+      categories: names.categories ?? [],
+      namespaced: spec.scope === 'Namespaced',
+      verbs: allVerbs,
+      subresources: subresourcesOf(names.kind, version),
+      storage: { group, version: storage, resource: names.plural },
+      ...(version.name === storage ? {} : { conversion: conversion(group, storage, version.name) }),
+      strategy: strategyOf(version, spec.scope === 'Namespaced'),
+      decode: decoder(schemaOf(version)),
+      definition: version,
+    }))
+}
+
+function schemaOf(version: CustomResourceDefinitionVersion): JSONSchemaProps {
+  return version.schema?.openAPIV3Schema ?? { type: 'object', 'x-kubernetes-preserve-unknown-fields': true }
+}
+
+function subresourcesOf(kind: string, { subresources }: CustomResourceDefinitionVersion): SubresourceInfo[] {
+  const verbs = ['get', 'patch', 'update'] as const
+  return [
+    ...(subresources?.status ? [{ name: 'status', kind, verbs }] : []),
+    ...(subresources?.scale ? [{ name: 'scale', kind: 'Scale', group: 'autoscaling', version: 'v1', verbs }] : []),
+  ]
+}
+
+/** Conversion strategy None: only the version's name differs. */
+function conversion(group: string, storage: string, version: string): NonNullable<ResourceInfo['conversion']> {
+  return {
+    toStorage: (object) => ({ ...object, apiVersion: `${group}/${storage}` }),
+    fromStorage: (object) => ({ ...object, apiVersion: `${group}/${version}` }),
+  }
+}
+
+/** Metadata goes by its Go type, the rest by the schema. */
+function decoder(schema: JSONSchemaProps): NonNullable<ResourceInfo['decode']> {
+  const metadataType = wireTypeOf('v1', 'ConfigMap')
+  if (!metadataType) throw new Error('the wire form of ConfigMap is missing')
+  return ({ apiVersion, kind, metadata, ...rest }) => {
+    const head = decodeObject({ apiVersion, kind, ...(metadata === undefined ? {} : { metadata }) }, metadataType)
+    const object = { ...head.object, ...structuredClone(rest) }
+    const { apiVersion: _version, kind: _kind, metadata: _metadata, ...body } = object as Record<string, unknown>
+    const unknown = prune(body, schema)
+    return { object: { ...head.object, ...body }, unknown: [...head.unknown, ...unknown] }
+  }
+}
+
+function strategyOf(version: CustomResourceDefinitionVersion, namespaced: boolean): Strategy {
+  const schema = schemaOf(version)
+  const hasStatus = version.subresources?.status !== undefined
+  const strategy: Strategy = {
+    default(object) {
+      setDefaults(bodyOf(object), schema)
+      setDefaults(object, { ...schema, properties: withoutHead(schema.properties) })
+    },
+    prepareForCreate(object) {
+      if (hasStatus) delete (object as Custom).status
+    },
+    prepareForUpdate(object, old) {
+      if (hasStatus) copyStatus(object, old)
+    },
+    prepareForStatusUpdate(object, old) {
+      const status = (object as Custom).status
+      const kept = structuredClone(old) as Custom
+      for (const key of Object.keys(object)) if (key !== 'metadata') delete (object as unknown as Record<string, unknown>)[key]
+      const { metadata, ...rest } = kept
+      Object.assign(object, rest)
+      object.metadata = {
+        ...metadata,
+        resourceVersion: object.metadata.resourceVersion,
+        managedFields: object.metadata.managedFields,
+      } as never
+      if (status === undefined) delete (object as Custom).status
+      else (object as Custom).status = status
+    },
+    validateCreate: (object) => [
+      ...validateObjectMeta(object.metadata, namespaced, dnsSubdomain),
+      ...validateBody(version, schema, object),
+    ],
+    validateUpdate: (object, old) => [
+      ...validateObjectMetaUpdate(object.metadata, old.metadata),
+      ...validateBody(version, schema, object, old),
+    ],
+    validateStatusUpdate: (object, old) => [
+      ...validateObjectMetaUpdate(object.metadata, old.metadata),
+      ...validateBody(version, schema, object, old),
+    ],
+    fieldSelectors: Object.fromEntries(
+      (version.selectableFields ?? []).map(({ jsonPath: path }) => [
+        path.replace(/^\./, ''),
+        (object) => String(jsonPath(path, object)[0] ?? ''),
+      ]),
+    ),
+    warnings: () => (version.deprecated ? [version.deprecationWarning ?? ''] : []).filter(Boolean),
+    allowCreateOnUpdate: false,
+    allowUnconditionalUpdate: false,
+    tracksGeneration: true,
+  }
+  return strategy
+}
+
+type Custom = KubeObject & { status?: unknown }
+
+function bodyOf(object: KubeObject): Record<string, unknown> {
+  return object as unknown as Record<string, unknown>
+}
+
+/** A schema says nothing that counts of apiVersion and kind, and of metadata only what names may look like. */
+function withoutHead(properties: Record<string, JSONSchemaProps> | undefined): Record<string, JSONSchemaProps> {
+  const { apiVersion: _version, kind: _kind, metadata: _metadata, ...rest } = properties ?? {}
+  return rest
+}
+
+function copyStatus(object: KubeObject, old: KubeObject): void {
+  const status = (old as Custom).status
+  if (status === undefined) delete (object as Custom).status
+  else (object as Custom).status = structuredClone(status)
+}
+
+function validateBody(
+  version: CustomResourceDefinitionVersion,
+  schema: JSONSchemaProps,
+  object: KubeObject,
+  old?: KubeObject,
+): FieldError[] {
+  const errors = [...validateSchema(object, schema), ...scaleErrors(version, object), ...validateListTypes(object, schema)]
+  if (!hasRules(schema)) return errors
+  if (errors.some((error) => blocking.has(error.reason))) return [...errors, invalidBody('', null, notChecked)]
+  return [...errors, ...validateRules(schema, object, old)]
+}
+
+const blocking = new Set([
+  'FieldValueNotSupported',
+  'FieldValueRequired',
+  'FieldValueTooLong',
+  'FieldValueTooMany',
+  'FieldValueTypeInvalid',
+])
+const notChecked =
+  'some validation rules were not checked because the object was invalid; correct the existing errors to complete validation'
+
+/** The replicas that the scale subresource will read must be numbers. */
+function scaleErrors({ subresources }: CustomResourceDefinitionVersion, object: KubeObject): FieldError[] {
+  const paths = subresources?.scale ? [subresources.scale.specReplicasPath, subresources.scale.statusReplicasPath] : []
+  return paths.flatMap((path) => {
+    const problem = accessorProblem(path.replace(/^\./, '').split('.'), object)
+    return problem ? [invalidBody(path, 0, `${path} accessor error: ${problem}`)] : []
+  })
+}
+
+function accessorProblem(names: readonly string[], object: unknown): string | undefined {
+  let value = object
+  for (const name of names) {
+    if (value === undefined || value === null) return undefined
+    if (!isObject(value)) return `${String(value)} is of the type ${goType(value)}, expected map[string]interface{}`
+    value = value[name]
+  }
+  if (value === undefined || typeName(value) === 'integer') return undefined
+  return `${String(value)} is of the type ${goType(value)}, expected int64`
+}
+
+function goType(value: unknown): string {
+  const names: Record<string, string> = { string: 'string', boolean: 'bool', number: 'float64', integer: 'int64', array: '[]interface {}' }
+  return names[typeName(value)] ?? 'map[string]interface {}'
+}
+
+/** Where definitions themselves lie. */
+export const definitions = resources.customResourceDefinitions
