@@ -8,7 +8,8 @@ await run(async () => {
   await installPackages()
   await prepareTools()
   await buildSite()
-  const server = spawn(node, ['server/main.ts'], { cwd: root, stdio: 'inherit' })
+  // Through the channel the server notices when this process is gone, however it went.
+  const server = spawn(node, ['server/main.ts'], { cwd: root, stdio: ['inherit', 'inherit', 'inherit', 'ipc'] })
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => server.kill(signal === 'SIGHUP' ? 'SIGTERM' : signal))
   process.exitCode = await new Promise((resolve, reject) => {
     server.once('error', reject)

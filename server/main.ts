@@ -19,7 +19,7 @@ async function main(): Promise<void> {
     const log = createLog(config.LOG_LEVEL)
     captureConsole(log)
     process.on('unhandledRejection', (error) => log.error({ err: error }, 'a promise was rejected that nobody waited for'))
-    const stopped = Promise.withResolvers<NodeJS.Signals>()
+    const stopped = Promise.withResolvers<string>()
     let asked = 0
     const ask = (signal: NodeJS.Signals) => {
       if (asked && performance.now() - asked > sameWish) process.exit(130)
@@ -28,10 +28,12 @@ async function main(): Promise<void> {
     }
     process.on('SIGINT', ask)
     process.on('SIGTERM', ask)
+    // npm start is gone without a word: nobody is left who would stop this process.
+    process.on('disconnect', () => stopped.resolve('disconnect'))
     const server = await startServer(config, log, { openSandboxes, openPages })
     if (server.firstRunLink) process.stdout.write(`Become the first administrator: ${server.firstRunLink}\n`)
     process.stdout.write(`Labernetes ready: ${server.url}\n`)
-    log.debug({ signal: await stopped.promise }, 'stopping')
+    log.debug({ reason: await stopped.promise }, 'stopping')
     await server[Symbol.asyncDispose]()
     process.exit(0)
   } catch (error) {
