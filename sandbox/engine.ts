@@ -148,7 +148,10 @@ export interface Sandbox extends AsyncDisposable {
   api(request: ApiRequest): Promise<ApiResponse>
   /** Applies YAML manifests as the administrator (server-side, field manager "labernetes"). */
   apply(manifests: string): Promise<void>
-  /** First every object that exists (ADDED), then the changes, until the signal aborts. Survives a restart of the cluster's process. */
+  /**
+   * Tells every object that exists (ADDED) and resolves, then goes on telling changes until the signal aborts. Survives a
+   * restart of the cluster's process: what exists then is told again, what was deleted meanwhile as DELETED.
+   */
   watch(selector: ObjectSelector, onEvent: (event: WatchEvent) => void, signal: AbortSignal): Promise<void>
   snapshot(): Promise<Snapshot>
   /** A copy that shares nothing with this one and whose clock stands still until `advance`. */

@@ -142,7 +142,7 @@ describe.each(['bubblewrap', 'unshare'] as const)('a toolbox walled off by %s', 
       screen += Buffer.from(bytes).toString()
     })
     terminal.write(
-      `stty size; perl -MIO::Socket::INET -e '$s=IO::Socket::INET->new(Listen=>5,LocalAddr=>"127.0.0.1",LocalPort=>8765); while($c=$s->accept){print $c "HTTP/1.0 200 OK\\r\\n\\r\\nhi"; close $c}' & sleep 4343 &\r`,
+      `stty size; perl -MIO::Socket::INET -e '$s=IO::Socket::INET->new(Listen=>5,LocalAddr=>"127.0.0.1",LocalPort=>8765); while($c=$s->accept){sysread $c,$r,4096; print $c "HTTP/1.0 200 OK\\r\\n\\r\\nhi"; close $c}' & sleep 4343 &\r`,
     )
     await until(() => screen.includes('30 90'))
     await until(async () => (await sh('curl -s http://127.0.0.1:8765/ >/dev/null && pgrep -f "sleep 4343"')).exitCode === 0)

@@ -30,6 +30,8 @@ export interface ToolboxOptions {
  */
 export interface Toolbox extends AsyncDisposable {
   readonly jail: JailKind | 'none'
+  /** False once the jail is gone (a learner may kill its first process): open another one. */
+  alive(): boolean
   openTerminal(options: TerminalOptions): Promise<TerminalProcess>
   exec(argv: readonly string[], options?: ExecOptions): Promise<ExecResult>
   /** What the watchdog did to keep the toolbox within its limits, for the learner to read. */
@@ -59,11 +61,17 @@ export async function openToolbox(options: ToolboxOptions): Promise<Toolbox> {
     const address = server.address()
     const at = typeof address === 'object' && address ? address.port : 0
     await furnish(options, `https://127.0.0.1:${at}`, options.home, options.tools, null)
-    return assemble(kind, cleanup.move(), listeners, (argv) => ({
-      argv: [...argv],
-      environment: environmentOf(options.home, options.tools, process.env['PATH']),
-      cwd: options.home,
-    }))
+    return assemble(
+      kind,
+      () => true,
+      cleanup.move(),
+      listeners,
+      (argv) => ({
+        argv: [...argv],
+        environment: environmentOf(options.home, options.tools, process.env['PATH']),
+        cwd: options.home,
+      }),
+    )
   }
 
   const stage = await mkdtemp(join(tmpdir(), 'toolbox-'))
@@ -80,7 +88,7 @@ export async function openToolbox(options: ToolboxOptions): Promise<Toolbox> {
   })
   cleanup.defer(() => watching[Symbol.dispose]())
   const environment = environmentOf(home, tools, '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin')
-  return assemble(kind, cleanup.move(), listeners, (argv) => ({
+  return assemble(kind, holder.alive, cleanup.move(), listeners, (argv) => ({
     argv: enterCommand(holder.pid, uid, argv, environment),
     environment: outsideEnvironment(),
     cwd: '/',
@@ -95,6 +103,7 @@ interface Launch {
 
 function assemble(
   jail: JailKind | 'none',
+  alive: () => boolean,
   owned: AsyncDisposableStack,
   listeners: Set<(notice: string) => void>,
   launch: (argv: readonly string[]) => Launch,
@@ -107,6 +116,7 @@ function assemble(
   })
   return {
     jail,
+    alive,
     onNotice(listener) {
       listeners.add(listener)
       return { [Symbol.dispose]: () => void listeners.delete(listener) }
@@ -211,7 +221,7 @@ function collect(stream: Readable, tooMuch: () => void): () => string {
 }
 
 /** Starts the holder and resolves with the pid, as this machine sees it, of the first process in its pid namespace. */
-async function startHolder(kind: JailKind, argv: string[]): Promise<{ pid: number; end: () => Promise<void> }> {
+async function startHolder(kind: JailKind, argv: string[]): Promise<{ pid: number; alive: () => boolean; end: () => Promise<void> }> {
   const child = spawn(argv[0] as string, argv.slice(1), {
     stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
     env: asProcessEnv(outsideEnvironment()),
@@ -226,9 +236,10 @@ async function startHolder(kind: JailKind, argv: string[]): Promise<{ pid: numbe
     )
   })
   gone.catch(() => undefined)
+  const alive = () => child.exitCode === null && child.signalCode === null
   const end = async () => {
     child.stdin?.end()
-    if (child.exitCode !== null || child.signalCode !== null) return
+    if (!alive()) return
     const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()))
     const impatient = setTimeout(() => child.kill('SIGKILL'), 1_000)
     await exited
@@ -240,7 +251,7 @@ async function startHolder(kind: JailKind, argv: string[]): Promise<{ pid: numbe
       gone,
     ])
     const inside = pid ?? (await firstChild(child.pid as number))
-    return { pid: inside, end }
+    return { pid: inside, alive, end }
   } catch (error) {
     await end()
     throw error

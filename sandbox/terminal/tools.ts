@@ -85,7 +85,7 @@ function exists(path: string): Promise<boolean> {
 const bashrc = `# The shell of a Labernetes toolbox. Your own settings belong in ~/.bashrc.
 case $- in *i*) ;; *) return ;; esac
 HISTSIZE=5000 HISTFILESIZE=5000 HISTCONTROL=ignoreboth
-shopt -s histappend checkwinsize
+shopt -s histappend checkwinsize huponexit
 PROMPT_COMMAND='history -a'
 PS1='\\[\\e[38;5;67m\\]\\w\\[\\e[0m\\] $ '
 alias ls='ls --color=auto' ll='ls -l' grep='grep --color=auto' k=kubectl

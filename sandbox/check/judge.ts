@@ -1,0 +1,58 @@
+import type { CriterionVerdict, Evidence, LabDefinition, Outcome, TaskVerdict, Verdict } from './kit.ts'
+
+/** A judge that threw: a fault of the lab, told to the operator and never counted against the learner's understanding. */
+export interface JudgeFault {
+  criterion: string
+  error: unknown
+}
+
+/** Runs every criterion's judge over the evidence. Pure, apart from telling of faults. */
+export function judge(
+  lab: LabDefinition,
+  evidence: Evidence,
+  onFault: (fault: JudgeFault) => void,
+): { verdict: Verdict; until: number | null } {
+  let until: number | null = null
+  const tasks = lab.tasks.map((task): TaskVerdict => {
+    const criteria = task.criteria.map((criterion): CriterionVerdict => {
+      const outcome = outcomeOf(
+        () => criterion.judge(evidence),
+        (error) => onFault({ criterion: `${task.id}/${criterion.id}`, error }),
+      )
+      if (outcome.state === 'waiting' && outcome.until !== undefined) until = Math.min(until ?? Number.POSITIVE_INFINITY, outcome.until)
+      const { id, points: maxPoints, label, why } = criterion
+      const points =
+        outcome.state === 'pass' ? maxPoints : outcome.state === 'not-yet' ? Math.min(maxPoints, Math.max(0, outcome.points ?? 0)) : 0
+      return {
+        ...{ id, state: outcome.state, points, maxPoints, label, why },
+        ...('expected' in outcome ? { expected: outcome.expected } : {}),
+        ...(outcome.observed ? { observed: outcome.observed } : {}),
+        ...('hint' in outcome && outcome.hint !== undefined ? { hint: outcome.hint } : {}),
+      }
+    })
+    return { id: task.id, state: stateOf(criteria), points: sum(criteria, 'points'), maxPoints: sum(criteria, 'maxPoints'), criteria }
+  })
+  return { verdict: { time: evidence.time, points: sum(tasks, 'points'), maxPoints: sum(tasks, 'maxPoints'), tasks }, until }
+}
+
+function outcomeOf(run: () => Outcome, onFault: (error: unknown) => void): Outcome {
+  try {
+    return run()
+  } catch (error) {
+    onFault(error)
+    return {
+      state: 'waiting',
+      expected: { en: 'The check can be run', zh: '检查能够执行' },
+      observed: { en: 'The check itself failed. Your instructor has been told.', zh: '检查程序本身出错了，已通知教师。' },
+    }
+  }
+}
+
+function stateOf(criteria: readonly CriterionVerdict[]): Outcome['state'] {
+  if (criteria.some((criterion) => criterion.state === 'not-yet')) return 'not-yet'
+  return criteria.some((criterion) => criterion.state === 'waiting') ? 'waiting' : 'pass'
+}
+
+function sum<K extends 'points' | 'maxPoints'>(parts: readonly Record<K, number>[], key: K): number {
+  return parts.reduce((total, part) => total + part[key], 0)
+}

@@ -1,0 +1,298 @@
+import { createHash } from 'node:crypto'
+import { appendFile, readFile, rm } from 'node:fs/promises'
+import type { Sandbox, WatchedObject } from '../engine.ts'
+import { provoke } from './ground.ts'
+import { type JudgeFault, judge } from './judge.ts'
+import type { Evidence, LabDefinition, ObjectChange, ProvocationResult, Query, Verdict } from './kit.ts'
+
+export interface ObserverOptions {
+  sandbox: Sandbox
+  lab: LabDefinition
+  /** Cluster ms at which the lab started or was last reset. */
+  startedAt: number
+  /** Where the changes of `history` queries are kept (JSON lines), so that a restart loses none. */
+  changesFile: string
+  onVerdict: (verdict: Verdict) => void
+  onFault: (fault: JudgeFault | { where: string; error: unknown }) => void
+}
+
+/** Changes settle for so long before they are judged, and are never kept waiting longer than the second figure. ms. */
+const settle = 20
+const atMost = 120
+/** A fork costs more than a look: provocations wait until nothing changed for so long. ms. */
+const calm = 300
+const changesKept = 5_000
+
+/**
+ * Watches a sandbox for one lab and judges again whenever something that the lab looks at changes: collect (watched
+ * objects, commands that follow them, provocations that follow them), then judge. Tells each verdict that differs from the
+ * one before.
+ */
+export class Observer implements AsyncDisposable {
+  private readonly options: ObserverOptions
+  private readonly abort = new AbortController()
+  private readonly objects = new Map<string, Map<string, WatchedObject>>()
+  private readonly changes = new Map<string, ObjectChange[]>()
+  private readonly commands: Evidence['commands'] = {}
+  private readonly access: Record<string, readonly boolean[]> = {}
+  private readonly provoked: Record<string, ProvocationResult | undefined> = {}
+  private readonly stale = new Set<string>()
+  private readonly staleProvocations = new Set<string>()
+  private pendingChanges = ''
+  private writing = Promise.resolve()
+  private timer: NodeJS.Timeout | undefined
+  private firstChangeAt = 0
+  private calmTimer: NodeJS.Timeout | undefined
+  private waitTimer: NodeJS.Timeout | undefined
+  private running: Promise<unknown> = Promise.resolve()
+  private last = ''
+  /** Every verdict told so far, oldest first. */
+  readonly verdicts: Verdict[] = []
+
+  private constructor(options: ObserverOptions) {
+    this.options = options
+  }
+
+  /** Resolves once everything has been looked at and judged for the first time. */
+  static async start(options: ObserverOptions): Promise<Observer> {
+    const observer = new Observer(options)
+    const { collect, provoke: provocations = {} } = options.lab
+    for (const line of (await readFile(options.changesFile, 'utf8').catch(() => '')).split('\n')) observer.recall(line)
+    for (const [name, query] of Object.entries(collect))
+      if (query.kind === 'objects') await observer.watch(name, query)
+      else observer.stale.add(name)
+    for (const name of Object.keys(provocations)) observer.staleProvocations.add(name)
+    await observer.look()
+    observer.scheduleCalm()
+    return observer
+  }
+
+  /** Forgets the changes of an earlier run of the lab. */
+  static async forget(changesFile: string): Promise<void> {
+    await rm(changesFile, { force: true })
+  }
+
+  /** Looks at everything anew, provocations too, and resolves with the evidence and its verdict. */
+  async conclude(): Promise<{ evidence: Evidence; verdict: Verdict }> {
+    clearTimeout(this.timer)
+    clearTimeout(this.calmTimer)
+    this.timer = undefined
+    for (const [name, query] of Object.entries(this.options.lab.collect)) if (query.kind !== 'objects') this.stale.add(name)
+    for (const name of Object.keys(this.options.lab.provoke ?? {})) this.staleProvocations.add(name)
+    await this.look()
+    await this.provokeStale()
+    const evidence = await this.evidence()
+    return { evidence, verdict: this.tell(evidence) }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.abort.abort()
+    clearTimeout(this.timer)
+    clearTimeout(this.calmTimer)
+    clearTimeout(this.waitTimer)
+    await Promise.allSettled([this.running, this.writing])
+  }
+
+  private async watch(name: string, query: Extract<Query, { kind: 'objects' }>): Promise<void> {
+    const kept = new Map<string, WatchedObject>()
+    this.objects.set(name, kept)
+    const { sandbox } = this.options
+    const hidden = query.selector.resource === 'secrets' && !query.values
+    await sandbox.watch(
+      query.selector,
+      ({ type, object: seen, time }) => {
+        const object = hidden ? withDigests(seen) : seen
+        const before = kept.get(object.metadata.uid)
+        if (type !== 'DELETED' && before?.metadata.resourceVersion === object.metadata.resourceVersion) return
+        if (type === 'DELETED') kept.delete(object.metadata.uid)
+        else kept.set(object.metadata.uid, object)
+        if (query.history) this.keep(name, { time, type: type === 'ADDED' && before ? 'MODIFIED' : type, object })
+        this.changed(name)
+      },
+      this.abort.signal,
+    )
+  }
+
+  private keep(name: string, change: ObjectChange): void {
+    const list = this.changes.get(name) ?? []
+    this.changes.set(name, list)
+    const known = list.some(
+      (one) =>
+        one.object.metadata.uid === change.object.metadata.uid &&
+        one.object.metadata.resourceVersion === change.object.metadata.resourceVersion &&
+        one.type === change.type,
+    )
+    if (known) return // told again after a restart
+    list.push(change)
+    if (list.length > changesKept) list.shift()
+    this.pendingChanges += `${JSON.stringify([name, change])}\n`
+    this.writing = this.writing.then(async () => {
+      const text = this.pendingChanges
+      this.pendingChanges = ''
+      if (text) await appendFile(this.options.changesFile, text).catch((error) => this.options.onFault({ where: 'keeping changes', error }))
+    })
+  }
+
+  private recall(line: string): void {
+    if (!line) return
+    try {
+      const [name, change] = JSON.parse(line) as [string, ObjectChange]
+      this.changes.set(name, [...(this.changes.get(name) ?? []), change])
+    } catch {
+      // a line torn by a crash is the last one
+    }
+  }
+
+  private changed(source: string): void {
+    if (this.abort.signal.aborted) return
+    const { collect, provoke: provocations = {} } = this.options.lab
+    for (const [name, query] of Object.entries(collect)) if (query.kind !== 'objects' && query.after.includes(source)) this.stale.add(name)
+    for (const [name, provocation] of Object.entries(provocations)) if (provocation.after.includes(source)) this.staleProvocations.add(name)
+    this.scheduleLook()
+    if (this.staleProvocations.size > 0) this.scheduleCalm()
+  }
+
+  private scheduleLook(): void {
+    const now = performance.now()
+    if (!this.timer) this.firstChangeAt = now
+    clearTimeout(this.timer)
+    const wait = Math.max(0, Math.min(settle, this.firstChangeAt + atMost - now))
+    this.timer = setTimeout(() => {
+      this.timer = undefined
+      void this.look()
+    }, wait)
+  }
+
+  private scheduleCalm(): void {
+    if (this.abort.signal.aborted || !this.options.sandbox.fork) return
+    clearTimeout(this.calmTimer)
+    this.calmTimer = setTimeout(() => {
+      void this.provokeStale().then(() => this.look())
+    }, calm)
+  }
+
+  /** Runs what is stale, judges, tells. One at a time; never rejects. */
+  private look(): Promise<void> {
+    const next = this.running.then(async () => {
+      try {
+        const stale = [...this.stale]
+        this.stale.clear()
+        await Promise.all(stale.map((name) => this.run(name)))
+        this.tell(await this.evidence())
+      } catch (error) {
+        if (!this.abort.signal.aborted) this.options.onFault({ where: 'looking', error })
+      }
+    })
+    this.running = next
+    return next
+  }
+
+  private async provokeStale(): Promise<void> {
+    const next = this.running.then(async () => {
+      const evidence = await this.evidence()
+      for (const [name, provocation] of Object.entries(this.options.lab.provoke ?? {})) {
+        if (!this.staleProvocations.delete(name) || this.abort.signal.aborted) continue
+        if (!holds(() => provocation.when(evidence))) {
+          this.provoked[name] = undefined
+          continue
+        }
+        const result = await provoke(this.options.sandbox, provocation)
+        this.provoked[name] = result
+        if (!result.ok) this.options.onFault({ where: `provoking ${name}`, error: new Error(result.fault) })
+      }
+    })
+    this.running = next.catch((error) => this.options.onFault({ where: 'provoking', error }))
+    await this.running
+  }
+
+  private async run(name: string): Promise<void> {
+    const query = this.options.lab.collect[name]
+    const { sandbox } = this.options
+    if (query?.kind === 'command') {
+      const { argv, pod, node } = query
+      const missing = (error: unknown) => ({ exitCode: 127, stdout: '', stderr: String(error) })
+      this.commands[name] = await (pod
+        ? sandbox.execInPod(pod.namespace, pod.name, argv, pod.container ? { container: pod.container } : {})
+        : sandbox.exec(argv, node ? { node } : {})
+      ).catch(missing)
+    } else if (query?.kind === 'access') {
+      const { user, groups = [], reviews } = query
+      this.access[name] = await Promise.all(
+        reviews.map(async ({ namespace, verb, group = '', resource, subresource, name: object }) => {
+          const answer = await sandbox.api({
+            method: 'POST',
+            path: '/apis/authorization.k8s.io/v1/subjectaccessreviews',
+            body: {
+              apiVersion: 'authorization.k8s.io/v1',
+              kind: 'SubjectAccessReview',
+              spec: {
+                user,
+                groups: [...groups, 'system:authenticated'],
+                resourceAttributes: { namespace, verb, group, resource, subresource, name: object },
+              },
+            },
+          })
+          return (answer.body as { status?: { allowed?: boolean } }).status?.allowed === true
+        }),
+      )
+    }
+  }
+
+  private async evidence(): Promise<Evidence> {
+    const objects = Object.fromEntries([...this.objects].map(([name, kept]) => [name, [...kept.values()].sort(byName)]))
+    const changes = Object.fromEntries([...this.changes].map(([name, list]) => [name, [...list]]))
+    const time = await this.options.sandbox.now()
+    return {
+      time,
+      startedAt: this.options.startedAt,
+      objects,
+      changes,
+      commands: { ...this.commands },
+      access: { ...this.access },
+      provoked: { ...this.provoked },
+    }
+  }
+
+  private tell(evidence: Evidence): Verdict {
+    const { lab, onFault, onVerdict } = this.options
+    const { verdict, until } = judge(lab, evidence, onFault)
+    const text = JSON.stringify(verdict.tasks)
+    if (text !== this.last) {
+      this.last = text
+      this.verdicts.push(verdict)
+      onVerdict(verdict)
+    }
+    clearTimeout(this.waitTimer)
+    if (until !== null && !this.abort.signal.aborted)
+      this.waitTimer = setTimeout(() => void this.look(), Math.max(50, Math.min(until - evidence.time, 2 ** 30)))
+    return verdict
+  }
+}
+
+function holds(condition: () => boolean): boolean {
+  try {
+    return condition()
+  } catch {
+    return false // `when` reads evidence that is not there yet
+  }
+}
+
+function byName(a: WatchedObject, b: WatchedObject): number {
+  const left = `${a.metadata.namespace ?? ''}/${a.metadata.name}`
+  const right = `${b.metadata.namespace ?? ''}/${b.metadata.name}`
+  return left < right ? -1 : left > right ? 1 : 0
+}
+
+/** A Secret whose values are replaced by their digests, so that evidence can be kept without them. */
+export function withDigests(secret: WatchedObject): WatchedObject {
+  const data = secret['data'] as Record<string, string> | undefined
+  if (!data) return secret
+  const digest = (value: string) => `sha256:${createHash('sha256').update(value).digest('hex')}`
+  const annotations = secret.metadata['annotations'] as Record<string, string> | undefined
+  const { 'kubectl.kubernetes.io/last-applied-configuration': _applied, ...others } = annotations ?? {}
+  return {
+    ...secret,
+    metadata: { ...secret.metadata, ...(annotations ? { annotations: others } : {}) },
+    data: Object.fromEntries(Object.entries(data).map(([key, value]) => [key, digest(value)])),
+  }
+}

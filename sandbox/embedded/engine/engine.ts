@@ -1,0 +1,427 @@
+import { cp, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { cpus, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type {
+  ApiRequest,
+  Capabilities,
+  Engine,
+  ExecOptions,
+  ExecResult,
+  ForkedSandbox,
+  ObjectSelector,
+  Progress,
+  Sandbox,
+  SandboxSpec,
+  Snapshot,
+  TerminalOptions,
+  TerminalProcess,
+  WatchEvent,
+} from '../../engine.ts'
+import { applyManifests } from '../../manifests.ts'
+import { findJails, type JailKind } from '../../terminal/jail.ts'
+import { openToolbox, type Toolbox } from '../../terminal/toolbox.ts'
+import { ProcessPool } from './pool.ts'
+
+export interface EmbeddedOptions {
+  /** Folder for the sandboxes' state; one folder inside per sandbox. */
+  dir: string
+  /** kubectl and helm, as prepareTools leaves them. */
+  tools: string
+  /** Processes that run clusters, at most; one per CPU unless given. */
+  processes?: number
+  /** Shells without a jail are allowed (only ever for a server on loopback). */
+  allowNoJail: boolean
+  /** Forces one kind of jail; the best of the machine unless given. */
+  jail?: JailKind
+  onFault: (fault: string) => void
+}
+
+/** The engine that needs nothing but this program: Kubernetes clusters in our own processes. */
+export class EmbeddedEngine implements Engine {
+  readonly name = 'embedded'
+  private readonly options: EmbeddedOptions
+  private readonly pool: ProcessPool
+  private readonly sockets: string
+  private readonly sandboxes = new Map<string, EmbeddedSandbox>()
+  private readonly jail: JailKind | 'none'
+  private readonly noJail: string | null
+
+  private constructor(options: EmbeddedOptions, sockets: string) {
+    this.options = options
+    this.sockets = sockets
+    const jails = findJails()
+    this.noJail = jails.reason
+    this.jail = options.jail ?? jails.kinds[0] ?? 'none'
+    this.pool = new ProcessPool({ size: options.processes ?? Math.max(1, cpus().length), onFault: options.onFault })
+    this.pool.onLost = (id) => {
+      const sandbox = this.sandboxes.get(id)
+      if (sandbox) void sandbox.bringBack()
+    }
+  }
+
+  static async start(options: EmbeddedOptions): Promise<EmbeddedEngine> {
+    await mkdir(options.dir, { recursive: true, mode: 0o700 })
+    // a socket's path may have 107 bytes at most, whatever the data folder is called
+    const engine = new EmbeddedEngine(options, await mkdtemp(join(tmpdir(), 'labernetes-')))
+    engine.pool.warm()
+    return engine
+  }
+
+  async capabilities(): Promise<Capabilities> {
+    const later = (what: string) => `The embedded engine has no ${what}; a kind cluster has.`
+    const terminal =
+      this.jail !== 'none' || this.options.allowNoJail ? true : `${this.noJail} Shells without a jail are offered on loopback only.`
+    return {
+      api: true,
+      pods: true,
+      exec: true,
+      network: true,
+      fork: true,
+      'multi-node': true,
+      terminal,
+      'node-shell': later('node shells'),
+      etcd: later('etcd'),
+      cni: later('CNI plugins'),
+      hosts: 'The hosts engine has Linux hosts.',
+    }
+  }
+
+  /** Why shells run without a jail, or null when they have one. */
+  withoutJail(): string | null {
+    return this.jail === 'none' ? this.noJail : null
+  }
+
+  async create(spec: SandboxSpec, onProgress: (progress: Progress) => void, signal?: AbortSignal): Promise<Sandbox> {
+    const folder = this.folder(spec.id)
+    await mkdir(folder, { recursive: true, mode: 0o700 })
+    const sandbox = this.make(spec)
+    try {
+      onProgress({ step: 'cluster', fraction: 0.1 })
+      if (spec.homeFiles) await cp(spec.homeFiles, join(folder, 'home'), { recursive: true })
+      await sandbox.open()
+      signal?.throwIfAborted()
+      onProgress({ step: 'objects', fraction: 0.6 })
+      if (spec.manifests) await sandbox.apply(spec.manifests)
+      signal?.throwIfAborted()
+      // written last: a folder without it is half a sandbox, which nobody adopts
+      const { manifests: _applied, ...kept } = spec
+      await writeFile(join(folder, 'draft'), JSON.stringify(kept))
+      await rename(join(folder, 'draft'), join(folder, 'spec.json'))
+      onProgress({ step: 'ready', fraction: 1 })
+      return sandbox
+    } catch (error) {
+      await this.destroy(spec.id)
+      throw error
+    }
+  }
+
+  async adopt(ids: readonly string[]): Promise<Sandbox[]> {
+    const found: Sandbox[] = []
+    for (const id of ids) {
+      const text = await readFile(join(this.folder(id), 'spec.json'), 'utf8').catch(() => null)
+      if (text === null) continue
+      const sandbox = this.make(JSON.parse(text) as SandboxSpec)
+      try {
+        await sandbox.open()
+        found.push(sandbox)
+      } catch (error) {
+        this.sandboxes.delete(id)
+        this.options.onFault(`sandbox ${id} could not be brought back: ${(error as Error).message}`)
+      }
+    }
+    return found
+  }
+
+  async destroy(id: string): Promise<void> {
+    await this.sandboxes.get(id)?.[Symbol.asyncDispose]()
+    await rm(this.folder(id), { recursive: true, force: true })
+  }
+
+  /** Opens a snapshot of any engine as a cluster of its own, in memory. */
+  async openSnapshot(id: string, snapshot: Snapshot): Promise<Sandbox> {
+    const sandbox = this.make({ id, nodes: 1 }, snapshot)
+    await mkdir(this.folder(id), { recursive: true, mode: 0o700 })
+    try {
+      await sandbox.open()
+      return sandbox
+    } catch (error) {
+      await this.destroy(id)
+      throw error
+    }
+  }
+
+  /** Pids of the processes that run clusters, for figures. */
+  pids(): number[] {
+    return this.pool.pids()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([...this.sandboxes.values()].map((sandbox) => sandbox[Symbol.asyncDispose]()))
+    await this.pool[Symbol.asyncDispose]()
+    await rm(this.sockets, { recursive: true, force: true })
+  }
+
+  private folder(id: string): string {
+    if (!/^[A-Za-z0-9_-]+$/.test(id)) throw new Error(`Not a sandbox's name: ${id}`)
+    return join(this.options.dir, id)
+  }
+
+  private make(spec: SandboxSpec, snapshot?: Snapshot): EmbeddedSandbox {
+    const sandbox = new EmbeddedSandbox({
+      spec,
+      folder: this.folder(spec.id),
+      socket: join(this.sockets, `${spec.id.slice(-32)}.sock`),
+      pool: this.pool,
+      tools: this.options.tools,
+      jail: this.jail,
+      gone: () => this.sandboxes.delete(spec.id),
+      onFault: this.options.onFault,
+      ...(snapshot ? { snapshot } : {}),
+    })
+    this.sandboxes.set(spec.id, sandbox)
+    return sandbox
+  }
+}
+
+interface SandboxParts {
+  spec: SandboxSpec
+  folder: string
+  socket: string
+  pool: ProcessPool
+  tools: string
+  jail: JailKind | 'none'
+  snapshot?: Snapshot
+  gone: () => void
+  onFault: (fault: string) => void
+}
+
+interface Watch {
+  selector: ObjectSelector
+  number: number
+  known: Map<string, WatchEvent['object']>
+}
+
+class EmbeddedSandbox implements Sandbox {
+  readonly engine = 'embedded'
+  private readonly parts: SandboxParts
+  private readonly watches = new Set<Watch>()
+  private toolbox: Promise<Toolbox> | null = null
+  private returning: Promise<void> = Promise.resolve()
+  private closed = false
+  private forks = 0
+
+  constructor(parts: SandboxParts) {
+    this.parts = parts
+  }
+
+  get id(): string {
+    return this.parts.spec.id
+  }
+
+  async open(): Promise<void> {
+    const { spec, folder, socket, pool, snapshot } = this.parts
+    pool.place(spec.id)
+    await rm(socket, { force: true })
+    await pool.call('open', spec.id, {
+      dir: snapshot ? null : join(folder, 'cluster'),
+      name: 'labernetes',
+      socket,
+      nodes: spec.nodes,
+      seed: spec.seed ?? seedOf(spec.id),
+      rate: spec.clockRate ?? 1,
+      ...(snapshot ? { snapshot } : {}),
+    })
+  }
+
+  /** After the cluster's process died: opens it in another one and catches the watches up. Never rejects. */
+  bringBack(): Promise<void> {
+    this.returning = (async () => {
+      for (let wait = 100; !this.closed; wait = Math.min(5_000, wait * 2)) {
+        try {
+          await this.open()
+          for (const watch of this.watches) await this.catchUp(watch)
+          return
+        } catch (error) {
+          this.parts.onFault(`sandbox ${this.id} could not be brought back: ${(error as Error).message}`)
+          await new Promise((resolve) => setTimeout(resolve, wait))
+        }
+      }
+    })()
+    return this.returning
+  }
+
+  async kubeconfig(user?: { username: string; groups: string[] }): Promise<string> {
+    await this.returning
+    return this.parts.pool.call('kubeconfig', this.id, 'https://127.0.0.1:6443', user ?? null)
+  }
+
+  async openTerminal(options: TerminalOptions): Promise<TerminalProcess> {
+    if (options.node) throw new Error('The embedded engine has no node shells')
+    return (await this.box()).openTerminal(options)
+  }
+
+  async exec(argv: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
+    if (options.node) return { exitCode: 126, stdout: '', stderr: 'The embedded engine has no node shells' }
+    return (await this.box()).exec(argv, options)
+  }
+
+  async execInPod(
+    namespace: string,
+    pod: string,
+    argv: readonly string[],
+    options: { container?: string; timeout?: number } = {},
+  ): Promise<ExecResult> {
+    await this.returning
+    return this.parts.pool.call('exec', this.id, namespace, pod, [...argv], options)
+  }
+
+  async api(request: ApiRequest) {
+    await this.returning
+    return this.parts.pool.call('request', this.id, request)
+  }
+
+  apply(manifests: string): Promise<void> {
+    return applyManifests((request) => this.api(request), manifests)
+  }
+
+  async watch(selector: ObjectSelector, onEvent: (event: WatchEvent) => void, signal: AbortSignal): Promise<void> {
+    await this.returning
+    const { pool } = this.parts
+    const known: Watch['known'] = new Map()
+    const watcher = pool.watcher((event) => {
+      if (signal.aborted) return
+      const { uid } = event.object.metadata
+      if (event.type === 'DELETED') known.delete(uid)
+      else known.set(uid, event.object)
+      onEvent(event)
+    })
+    const watch: Watch = { selector, number: watcher.number, known }
+    this.watches.add(watch)
+    signal.addEventListener(
+      'abort',
+      () => {
+        watcher[Symbol.dispose]()
+        this.watches.delete(watch)
+        if (!this.closed) pool.call('unwatch', this.id, watcher.number).catch(() => undefined) // its process is gone, and the watch with it
+      },
+      { once: true },
+    )
+    await pool.call('watch', this.id, watcher.number, selector)
+  }
+
+  async snapshot(): Promise<Snapshot> {
+    await this.returning
+    return this.parts.pool.call('snapshot', this.id)
+  }
+
+  async fork(): Promise<ForkedSandbox> {
+    await this.returning
+    const { pool } = this.parts
+    const id = `${this.id}.fork-${++this.forks}`
+    pool.placeBeside(id, this.id)
+    try {
+      await pool.call('fork', this.id, id)
+    } catch (error) {
+      pool.free(id)
+      throw error
+    }
+    return {
+      api: (request) => pool.call('request', id, request),
+      // the copy's clock stands still until somebody moves it, and a command may need time to pass
+      execInPod: async (namespace, pod, argv, options = {}) => {
+        const running = pool.call('exec', id, namespace, pod, [...argv], options)
+        let over = false
+        const settled = running.finally(() => {
+          over = true
+        })
+        settled.catch(() => undefined)
+        for (let step = 10; ; step = Math.min(1_000, step * 2)) {
+          await Promise.race([settled.catch(() => undefined), new Promise((resolve) => setTimeout(resolve, 2))])
+          if (over) return running
+          await pool.call('advance', id, step)
+        }
+      },
+      now: () => pool.call('now', id),
+      advance: (ms) => pool.call('advance', id, ms),
+      async [Symbol.asyncDispose]() {
+        await pool.call('close', id).catch(() => undefined) // its process is gone, and the copy with it
+        pool.free(id)
+      },
+    }
+  }
+
+  async pause(): Promise<void> {
+    await this.closeToolbox()
+    await this.parts.pool.call('close', this.id)
+    this.parts.pool.free(this.id)
+  }
+
+  async resume(): Promise<void> {
+    await this.open()
+    for (const watch of this.watches) await this.catchUp(watch)
+  }
+
+  async now(): Promise<number> {
+    await this.returning
+    return this.parts.pool.call('now', this.id)
+  }
+
+  async advance(ms: number): Promise<void> {
+    await this.returning
+    return this.parts.pool.call('advance', this.id, ms)
+  }
+
+  nodes(): Promise<string[]> {
+    return this.parts.pool.call('nodes', this.id)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.closed) return
+    this.closed = true
+    this.watches.clear()
+    await this.closeToolbox()
+    await this.parts.pool.call('close', this.id).catch(() => undefined) // its process is gone, and the cluster with it
+    this.parts.pool.free(this.id)
+    await rm(this.parts.socket, { force: true })
+    this.parts.gone()
+  }
+
+  /** Tells a watch anew under its number; what is not there any more is told as deleted. */
+  private async catchUp(watch: Watch): Promise<void> {
+    const before = new Map(watch.known)
+    watch.known.clear()
+    await this.parts.pool.call('watch', this.id, watch.number, watch.selector)
+    const now = await this.now()
+    for (const [uid, object] of before)
+      if (!watch.known.has(uid)) this.parts.pool.deliver(watch.number, { type: 'DELETED', object, time: now })
+  }
+
+  private async box(): Promise<Toolbox> {
+    await this.returning
+    const open = await this.toolbox?.catch(() => null)
+    if (open?.alive()) return open
+    if (open) await open[Symbol.asyncDispose]()
+    const { folder, tools, socket, jail, pool } = this.parts
+    this.toolbox = openToolbox({
+      home: join(folder, 'home'),
+      tools,
+      apiSocket: socket,
+      jail,
+      kubeconfig: (server) => pool.call('kubeconfig', this.id, server, null),
+    })
+    return this.toolbox
+  }
+
+  private async closeToolbox(): Promise<void> {
+    const open = await this.toolbox?.catch(() => null)
+    this.toolbox = null
+    await open?.[Symbol.asyncDispose]()
+  }
+}
+
+/** The same chance for the same sandbox, also after a restart. */
+function seedOf(id: string): number {
+  let seed = 2166136261
+  for (const char of id) seed = Math.imul(seed ^ char.charCodeAt(0), 16777619)
+  return seed >>> 0
+}

@@ -1,0 +1,143 @@
+import type { ExecResult, ObjectSelector, WatchEvent, WatchedObject } from '../../engine.ts'
+import { Cluster } from '../cluster.ts'
+import type { Process } from '../containers/runtime.ts'
+import type { KubeObject } from '../machinery/object.ts'
+import { parseLabelSelector } from '../machinery/selectors.ts'
+import type { ClusterProcess, FromProcess, ToProcess } from './messages.ts'
+
+/** A process that runs clusters for the platform (pool.ts starts it) and ends with it, however the platform ends. */
+const clusters = new Map<string, { cluster: Cluster; watches: Map<number, Disposable> }>()
+
+const methods: ClusterProcess = {
+  async open(id, { dir, name, socket, nodes, seed, rate, snapshot }) {
+    const common = {
+      name,
+      nodes,
+      seed,
+      clock: { rate },
+      report: (where: string, error: unknown) => tell({ cluster: id, fault: `${where}: ${sentenceOf(error)}` }),
+    }
+    const cluster = snapshot ? await Cluster.fromSnapshot(snapshot, common) : await Cluster.open({ ...common, ...(dir ? { dir } : {}) })
+    try {
+      if (socket) await cluster.listen({ path: socket })
+    } catch (error) {
+      await cluster[Symbol.asyncDispose]()
+      throw error
+    }
+    clusters.set(id, { cluster, watches: new Map() })
+  },
+  async close(id) {
+    const found = clusters.get(id)
+    clusters.delete(id)
+    if (!found) return
+    for (const watch of found.watches.values()) watch[Symbol.dispose]()
+    await found.cluster[Symbol.asyncDispose]()
+  },
+  async fork(id, fork) {
+    clusters.set(fork, { cluster: await at(id).fork(), watches: new Map() })
+  },
+  async kubeconfig(id, server, user) {
+    return at(id).kubeconfig(user ? { server, user } : { server })
+  },
+  request: (id, request) => at(id).request(request),
+  exec: (id, namespace, pod, argv, options) => exec(at(id), namespace, pod, argv, options),
+  snapshot: (id) => at(id).snapshot(),
+  now: async (id) => at(id).context.clock.now(),
+  advance: (id, ms) => at(id).advance(ms),
+  async watch(id, watch, selector) {
+    const { cluster, watches } = clusters.get(id) ?? missing(id)
+    const { clock, cache } = cluster.context
+    watches.get(watch)?.[Symbol.dispose]()
+    const handle = cache.watch(selector, ({ type, object, previous }) => {
+      const event = visible(selector, type, object, previous)
+      if (event) tell({ watch, event: { ...event, time: clock.now() } })
+    })
+    watches.set(watch, handle)
+  },
+  async unwatch(id, watch) {
+    const watches = clusters.get(id)?.watches
+    watches?.get(watch)?.[Symbol.dispose]()
+    watches?.delete(watch)
+  },
+  async nodes(id) {
+    return at(id)
+      .context.cache.list({ group: '', version: 'v1', resource: 'nodes' })
+      .map((node) => node.metadata.name ?? '')
+  },
+}
+
+process.on('message', ({ call, method, args }: ToProcess) => {
+  const run = methods[method] as (...values: unknown[]) => Promise<unknown>
+  run(...args).then(
+    (result) => tell({ call, result }),
+    (error) => tell({ call, error: sentenceOf(error) }),
+  )
+})
+process.on('disconnect', () => process.exit(0))
+// the platform ends its processes one by one; a terminal's Ctrl-C reaches them all
+process.on('SIGINT', () => undefined)
+
+function tell(message: FromProcess): void {
+  process.send?.(message)
+}
+
+function at(id: string): Cluster {
+  return (clusters.get(id) ?? missing(id)).cluster
+}
+
+function missing(id: string): never {
+  throw new Error(`No cluster ${id} runs here`)
+}
+
+function sentenceOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+/** What a change means to a watcher of the selector: leaving its labels is a deletion. */
+function visible(
+  { namespace, name, labelSelector }: ObjectSelector,
+  type: WatchEvent['type'],
+  object: KubeObject,
+  previous?: KubeObject,
+): Omit<WatchEvent, 'time'> | null {
+  const { metadata } = object
+  if ((namespace && metadata.namespace !== namespace) || (name && metadata.name !== name)) return null
+  const predicate = labelSelector ? parseLabelSelector(labelSelector) : () => true
+  const matches = (one: KubeObject) => predicate(one.metadata.labels)
+  const seen = object as unknown as WatchedObject
+  if (matches(object)) return { type: previous && !matches(previous) && type !== 'DELETED' ? 'ADDED' : type, object: seen }
+  return previous && matches(previous) ? { type: 'DELETED', object: seen } : null
+}
+
+async function exec(
+  cluster: Cluster,
+  namespace: string,
+  pod: string,
+  argv: string[],
+  { container, timeout = 30_000 }: { container?: string; timeout?: number },
+): Promise<ExecResult> {
+  let process: Process
+  try {
+    process = await cluster.nodeApi.exec(namespace, pod, {
+      command: argv,
+      stdin: false,
+      stdout: true,
+      stderr: true,
+      tty: false,
+      ...(container ? { container } : {}),
+    })
+  } catch (error) {
+    return { exitCode: 126, stdout: '', stderr: sentenceOf(error) }
+  }
+  const output = { stdout: [] as Uint8Array[], stderr: [] as Uint8Array[] }
+  using _listening = process.onOutput((stream, data) => output[stream].push(data))
+  const { clock } = cluster.context
+  let late = false
+  using _timer = clock.setTimeout(() => {
+    late = true
+    process.kill('SIGKILL')
+  }, timeout)
+  const { exitCode } = await process.exited
+  const text = (chunks: Uint8Array[]) => Buffer.concat(chunks).toString('utf8')
+  return { exitCode: late ? 124 : exitCode, stdout: text(output.stdout), stderr: text(output.stderr) }
+}
