@@ -1,4 +1,5 @@
 import type { ClusterContext } from '../machinery/context.ts'
+import { startDaemonSet } from './daemonset.ts'
 import { startDeployment } from './deployment.ts'
 import { startEndpoints } from './endpoints.ts'
 import { startEndpointSlice } from './endpointslice.ts'
@@ -6,10 +7,13 @@ import { startGarbageCollector } from './garbage-collector.ts'
 import { startNamespace } from './namespace.ts'
 import { startPodGarbageCollector } from './pod-garbage-collector.ts'
 import { startReplicaSet } from './replicaset.ts'
+import { startStatefulSet } from './statefulset.ts'
 
 const controllers = [
   startReplicaSet,
   startDeployment,
+  startStatefulSet,
+  startDaemonSet,
   startEndpoints,
   startEndpointSlice,
   startNamespace,

@@ -21,6 +21,13 @@ export function fnv1a(text: string, suffix?: number): number {
   return hash
 }
 
+/** 32-bit FNV-1 of a text's UTF-8. */
+export function fnv1(text: string): number {
+  let hash = 0x811c9dc5
+  for (const byte of new TextEncoder().encode(text)) hash = (Math.imul(hash, 0x01000193) ^ byte) >>> 0
+  return hash
+}
+
 /** Digits in the letters of generated names. */
 export function safeEncode(text: string): string {
   return Array.from(text, (character) => letters[character.charCodeAt(0) % letters.length]).join('')

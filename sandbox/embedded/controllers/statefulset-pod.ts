@@ -1,0 +1,147 @@
+import type { ClusterContext } from '../machinery/context.ts'
+import { isAlreadyExists, isNotFound } from '../machinery/errors.ts'
+import { resources } from '../machinery/object.ts'
+import type { StatefulSet } from '../schema/types/apps.v1.ts'
+import type { PersistentVolumeClaim, Pod, PodTemplateSpec, Volume } from '../schema/types/core.v1.ts'
+import type { OwnerReference } from '../schema/types/meta.v1.ts'
+import { revisionHashLabel } from './controller-revision.ts'
+import { semanticEqual } from './equality.ts'
+import { messageOf } from './failure.ts'
+import { controllerReference } from './owner.ts'
+import { podFromTemplate } from './pod.ts'
+
+/** A StatefulSet's Pods: names, identities and claims. */
+
+export const component = 'statefulset-controller'
+
+export function startOrdinal(set: StatefulSet): number {
+  return set.spec?.ordinals?.start ?? 0
+}
+
+/** The number at the end of a Pod's name, or -1 when the name is not of this set. */
+export function ordinalOf(set: StatefulSet, name: string | undefined): number {
+  const prefix = `${set.metadata.name}-`
+  const suffix = name?.startsWith(prefix) ? name.slice(prefix.length) : ''
+  return /^\d+$/.test(suffix) ? Number(suffix) : -1
+}
+
+export function newPod(set: StatefulSet, template: PodTemplateSpec, revision: string, ordinal: number): Pod {
+  const pod = podFromTemplate(template, set)
+  const name = `${set.metadata.name}-${ordinal}`
+  delete pod.metadata.generateName
+  pod.metadata.name = name
+  pod.metadata.labels = { ...pod.metadata.labels, ...identityLabels(name, ordinal), [revisionHashLabel]: revision }
+  if (pod.spec) {
+    pod.spec.hostname = name
+    if (set.spec?.serviceName) pod.spec.subdomain = set.spec.serviceName
+    pod.spec.volumes = withClaims(set, pod, ordinal)
+  }
+  return pod
+}
+
+function identityLabels(name: string, ordinal: number): Record<string, string> {
+  return { 'statefulset.kubernetes.io/pod-name': name, 'apps.kubernetes.io/pod-index': String(ordinal) }
+}
+
+/** The template's volumes, with those of the same names as claim templates replaced by the Pod's own claims. */
+function withClaims(set: StatefulSet, pod: Pod, ordinal: number): Volume[] {
+  const claims = claimsFor(set, ordinal)
+  const others = (pod.spec?.volumes ?? []).filter(({ name }) => !claims.some(({ template }) => template === name))
+  const own = claims.map(({ template, claim }) => ({ name: template, persistentVolumeClaim: { claimName: claim.metadata.name ?? '' } }))
+  return [...own, ...others]
+}
+
+function claimsFor(set: StatefulSet, ordinal: number): { template: string; claim: PersistentVolumeClaim }[] {
+  return (set.spec?.volumeClaimTemplates ?? []).map((template) => {
+    const claim = structuredClone(template)
+    const labels = { ...claim.metadata.labels, ...set.spec?.selector.matchLabels }
+    const metadata = {
+      ...claim.metadata,
+      name: `${template.metadata.name}-${set.metadata.name}-${ordinal}`,
+      namespace: set.metadata.namespace,
+      labels,
+    }
+    return {
+      template: template.metadata.name ?? '',
+      claim: { apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata, spec: claim.spec },
+    }
+  })
+}
+
+/** Makes the claims that the Pod needs and that are not there, then the Pod. */
+export async function createStatefulPod(context: ClusterContext, set: StatefulSet, pod: Pod, ordinal: number): Promise<void> {
+  await createMissingClaims(context, set, pod, ordinal)
+  try {
+    await context.client.create(resources.pods, pod, { namespace: set.metadata.namespace })
+  } catch (error) {
+    if (isAlreadyExists(error)) throw error
+    recordPod(context, set, 'create', pod, error)
+    throw error
+  }
+  recordPod(context, set, 'create', pod)
+}
+
+export async function deleteStatefulPod(context: ClusterContext, set: StatefulSet, pod: Pod): Promise<void> {
+  try {
+    await context.client.delete(resources.pods, pod.metadata.name ?? '', pod.metadata.namespace)
+  } catch (error) {
+    if (isNotFound(error)) return
+    recordPod(context, set, 'delete', pod, error)
+    throw error
+  }
+  recordPod(context, set, 'delete', pod)
+}
+
+export async function createMissingClaims(context: ClusterContext, set: StatefulSet, pod: Pod, ordinal: number): Promise<void> {
+  for (const { claim } of claimsFor(set, ordinal)) {
+    const { name = '', namespace } = claim.metadata
+    const existing = context.cache.get<PersistentVolumeClaim>(resources.persistentVolumeClaims, name, namespace)
+    if (existing?.metadata.deletionTimestamp) throw new Error(`pvc ${name} is being deleted`)
+    if (existing) continue
+    try {
+      await context.client.create(resources.persistentVolumeClaims, claim, { namespace })
+    } catch (error) {
+      recordClaim(context, set, pod, name, error)
+      throw new Error(`failed to create PVC ${name}: ${messageOf(error)}`, { cause: error })
+    }
+    recordClaim(context, set, pod, name)
+  }
+}
+
+/** Makes claims go with the set, or with a Pod that is scaled away, as the set's retention policy says. */
+export async function applyRetentionPolicy(context: ClusterContext, set: StatefulSet, pod: Pod, condemned: boolean): Promise<void> {
+  const { whenDeleted = 'Retain', whenScaled = 'Retain' } = set.spec?.persistentVolumeClaimRetentionPolicy ?? {}
+  for (const { claim } of claimsFor(set, ordinalOf(set, pod.metadata.name))) {
+    const { name = '', namespace } = claim.metadata
+    const existing = context.cache.get<PersistentVolumeClaim>(resources.persistentVolumeClaims, name, namespace)
+    if (!existing) continue
+    const { controller: _ofSet, blockOwnerDeletion: _block, ...setReference } = controllerReference(set)
+    const podReference = { apiVersion: 'v1', kind: 'Pod', name: pod.metadata.name ?? '', uid: pod.metadata.uid ?? '' }
+    const others = (existing.metadata.ownerReferences ?? []).filter(({ uid }) => uid !== set.metadata.uid && uid !== pod.metadata.uid)
+    const wanted: OwnerReference[] = [...others]
+    if (condemned && whenScaled === 'Delete') wanted.push(podReference)
+    else if (whenDeleted === 'Delete') wanted.push({ ...setReference, controller: true })
+    if (semanticEqual(existing.metadata.ownerReferences, wanted)) continue
+    const patch = { metadata: { uid: existing.metadata.uid, ownerReferences: wanted.length > 0 ? wanted : null } }
+    await context.client.patch(resources.persistentVolumeClaims, name, patch, 'merge', { namespace })
+  }
+}
+
+function recordPod(context: ClusterContext, set: StatefulSet, verb: 'create' | 'delete', pod: Pod, error?: unknown): void {
+  const start = `${verb} Pod ${pod.metadata.name} in StatefulSet ${set.metadata.name}`
+  record(context, set, verb, error === undefined ? `${start} successful` : `${start} failed error: ${messageOf(error)}`, error)
+}
+
+function recordClaim(context: ClusterContext, set: StatefulSet, pod: Pod, claim: string, error?: unknown): void {
+  const message =
+    error === undefined
+      ? `create Claim ${claim} Pod ${pod.metadata.name} in StatefulSet ${set.metadata.name} success`
+      : `create Claim ${claim} for Pod ${pod.metadata.name} in StatefulSet ${set.metadata.name} failed error: ${messageOf(error)}`
+  record(context, set, 'create', message, error)
+}
+
+function record(context: ClusterContext, set: StatefulSet, verb: 'create' | 'delete', message: string, error: unknown): void {
+  const what = verb === 'create' ? 'Create' : 'Delete'
+  const [type, reason] = error === undefined ? (['Normal', `Successful${what}`] as const) : (['Warning', `Failed${what}`] as const)
+  context.events.event(set, type, reason, message, { component })
+}
