@@ -6,6 +6,7 @@ import type {
 } from '../schema/types/admissionregistration.v1.ts'
 import { define } from './define.ts'
 import type { ResourceInfo } from './resource-info.ts'
+import { admissionPolicyBindingRules, admissionPolicyRules, mutatingWebhookRules, validatingWebhookRules } from './rules/others.ts'
 
 const group = 'admissionregistration.k8s.io'
 const version = 'v1'
@@ -18,6 +19,7 @@ export const admissionregistration: readonly ResourceInfo[] = [
     namespaced: false,
     tracksGeneration: true,
     allowUnconditionalUpdate: false,
+    ...mutatingWebhookRules,
   }),
   define<ValidatingAdmissionPolicy>(group, version, {
     kind: 'ValidatingAdmissionPolicy',
@@ -27,6 +29,7 @@ export const admissionregistration: readonly ResourceInfo[] = [
     status: true,
     tracksGeneration: true,
     allowUnconditionalUpdate: false,
+    ...admissionPolicyRules,
   }),
   define<ValidatingAdmissionPolicyBinding>(group, version, {
     kind: 'ValidatingAdmissionPolicyBinding',
@@ -35,6 +38,7 @@ export const admissionregistration: readonly ResourceInfo[] = [
     namespaced: false,
     tracksGeneration: true,
     allowUnconditionalUpdate: false,
+    ...admissionPolicyBindingRules,
   }),
   define<ValidatingWebhookConfiguration>(group, version, {
     kind: 'ValidatingWebhookConfiguration',
@@ -43,5 +47,6 @@ export const admissionregistration: readonly ResourceInfo[] = [
     namespaced: false,
     tracksGeneration: true,
     allowUnconditionalUpdate: false,
+    ...validatingWebhookRules,
   }),
 ]

@@ -1,6 +1,7 @@
 import type { APIService } from '../schema/types/apiregistration.v1.ts'
 import { define } from './define.ts'
 import type { ResourceInfo } from './resource-info.ts'
+import { apiServiceRules } from './rules/others.ts'
 
 const group = 'apiregistration.k8s.io'
 const version = 'v1'
@@ -12,5 +13,6 @@ export const apiregistration: readonly ResourceInfo[] = [
     categories: ['api-extensions'],
     namespaced: false,
     status: true,
+    ...apiServiceRules,
   }),
 ]

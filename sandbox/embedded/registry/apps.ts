@@ -1,6 +1,7 @@
 import type { ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet } from '../schema/types/apps.v1.ts'
 import { define, scale } from './define.ts'
 import type { ResourceInfo } from './resource-info.ts'
+import { daemonSetRules, deploymentRules, replicaSetRules, statefulSetRules } from './rules/workloads.ts'
 
 const group = 'apps'
 const version = 'v1'
@@ -14,6 +15,7 @@ export const apps: readonly ResourceInfo[] = [
     categories: ['all'],
     status: true,
     tracksGeneration: true,
+    ...daemonSetRules,
   }),
   define<Deployment>(group, version, {
     kind: 'Deployment',
@@ -23,6 +25,7 @@ export const apps: readonly ResourceInfo[] = [
     status: true,
     subresources: [scale],
     tracksGeneration: true,
+    ...deploymentRules,
   }),
   define<ReplicaSet>(group, version, {
     kind: 'ReplicaSet',
@@ -32,6 +35,7 @@ export const apps: readonly ResourceInfo[] = [
     status: true,
     subresources: [scale],
     tracksGeneration: true,
+    ...replicaSetRules,
   }),
   define<StatefulSet>(group, version, {
     kind: 'StatefulSet',
@@ -41,5 +45,6 @@ export const apps: readonly ResourceInfo[] = [
     status: true,
     subresources: [scale],
     tracksGeneration: true,
+    ...statefulSetRules,
   }),
 ]

@@ -1,16 +1,24 @@
+import type { HorizontalPodAutoscaler as V1 } from '../schema/types/autoscaling.v1.ts'
 import type { HorizontalPodAutoscaler } from '../schema/types/autoscaling.v2.ts'
-import { define } from './define.ts'
+import { type Definition, define } from './define.ts'
 import type { ResourceInfo } from './resource-info.ts'
+import { horizontalPodAutoscalerConversion, horizontalPodAutoscalerRules } from './rules/autoscaling.ts'
 
-const group = 'autoscaling'
-const version = 'v2'
+const names = {
+  kind: 'HorizontalPodAutoscaler',
+  resource: 'horizontalpodautoscalers',
+  shortNames: ['hpa'],
+  categories: ['all'],
+  status: true,
+}
 
+/** One object in two versions: v2 is stored, rules run on it, and v1 is a view of it. */
 export const autoscaling: readonly ResourceInfo[] = [
-  define<HorizontalPodAutoscaler>(group, version, {
-    kind: 'HorizontalPodAutoscaler',
-    resource: 'horizontalpodautoscalers',
-    shortNames: ['hpa'],
-    categories: ['all'],
-    status: true,
+  define<HorizontalPodAutoscaler>('autoscaling', 'v2', { ...names, ...horizontalPodAutoscalerRules }),
+  define<V1>('autoscaling', 'v1', {
+    ...names,
+    ...(horizontalPodAutoscalerRules as unknown as Partial<Definition<V1>>),
+    storage: { group: 'autoscaling', version: 'v2', resource: 'horizontalpodautoscalers' },
+    conversion: horizontalPodAutoscalerConversion,
   }),
 ]

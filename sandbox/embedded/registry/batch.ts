@@ -1,6 +1,7 @@
 import type { CronJob, Job } from '../schema/types/batch.v1.ts'
 import { define } from './define.ts'
 import type { ResourceInfo } from './resource-info.ts'
+import { cronJobRules, jobRules } from './rules/batch.ts'
 
 const group = 'batch'
 const version = 'v1'
@@ -13,6 +14,7 @@ export const batch: readonly ResourceInfo[] = [
     categories: ['all'],
     status: true,
     tracksGeneration: true,
+    ...cronJobRules,
   }),
-  define<Job>(group, version, { kind: 'Job', resource: 'jobs', categories: ['all'], status: true, tracksGeneration: true }),
+  define<Job>(group, version, { kind: 'Job', resource: 'jobs', categories: ['all'], status: true, tracksGeneration: true, ...jobRules }),
 ]

@@ -1,6 +1,7 @@
 import type { CertificateSigningRequest } from '../schema/types/certificates.v1.ts'
 import { define, subresource } from './define.ts'
 import type { ResourceInfo } from './resource-info.ts'
+import { certificateSigningRequestRules } from './rules/others.ts'
 
 const group = 'certificates.k8s.io'
 const version = 'v1'
@@ -13,5 +14,6 @@ export const certificates: readonly ResourceInfo[] = [
     namespaced: false,
     status: true,
     subresources: [subresource('approval', 'CertificateSigningRequest')],
+    ...certificateSigningRequestRules,
   }),
 ]

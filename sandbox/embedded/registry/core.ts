@@ -19,6 +19,22 @@ import type {
 } from '../schema/types/core.v1.ts'
 import { define, scale, subresource } from './define.ts'
 import type { ResourceInfo } from './resource-info.ts'
+import {
+  configMapRules,
+  endpointsRules,
+  eventRules,
+  limitRangeRules,
+  namespaceRules,
+  nodeRules,
+  persistentVolumeClaimRules,
+  persistentVolumeRules,
+  podTemplateRules,
+  resourceQuotaRules,
+  secretRules,
+} from './rules/core.ts'
+import { podRules } from './rules/pod.ts'
+import { serviceRules } from './rules/service.ts'
+import { replicationControllerRules } from './rules/workloads.ts'
 
 const group = ''
 const version = 'v1'
@@ -32,10 +48,22 @@ export const core: readonly ResourceInfo[] = [
     namespaced: false,
     verbs: ['get', 'list'],
   }),
-  define<ConfigMap>(group, version, { kind: 'ConfigMap', resource: 'configmaps', shortNames: ['cm'] }),
-  define<Endpoints>(group, version, { kind: 'Endpoints', resource: 'endpoints', shortNames: ['ep'], allowCreateOnUpdate: true }),
-  define<Event>(group, version, { kind: 'Event', resource: 'events', shortNames: ['ev'], allowCreateOnUpdate: true }),
-  define<LimitRange>(group, version, { kind: 'LimitRange', resource: 'limitranges', shortNames: ['limits'], allowCreateOnUpdate: true }),
+  define<ConfigMap>(group, version, { kind: 'ConfigMap', resource: 'configmaps', shortNames: ['cm'], ...configMapRules }),
+  define<Endpoints>(group, version, {
+    kind: 'Endpoints',
+    resource: 'endpoints',
+    shortNames: ['ep'],
+    allowCreateOnUpdate: true,
+    ...endpointsRules,
+  }),
+  define<Event>(group, version, { kind: 'Event', resource: 'events', shortNames: ['ev'], allowCreateOnUpdate: true, ...eventRules }),
+  define<LimitRange>(group, version, {
+    kind: 'LimitRange',
+    resource: 'limitranges',
+    shortNames: ['limits'],
+    allowCreateOnUpdate: true,
+    ...limitRangeRules,
+  }),
   define<Namespace>(group, version, {
     kind: 'Namespace',
     resource: 'namespaces',
@@ -44,6 +72,7 @@ export const core: readonly ResourceInfo[] = [
     verbs: ['create', 'delete', 'get', 'list', 'patch', 'update', 'watch'],
     status: true,
     subresources: [subresource('finalize', 'Namespace', 'update')],
+    ...namespaceRules,
   }),
   define<Node>(group, version, {
     kind: 'Node',
@@ -52,12 +81,14 @@ export const core: readonly ResourceInfo[] = [
     namespaced: false,
     status: true,
     subresources: [subresource('proxy', 'NodeProxyOptions', 'create', 'delete', 'get', 'patch', 'update')],
+    ...nodeRules,
   }),
   define<PersistentVolumeClaim>(group, version, {
     kind: 'PersistentVolumeClaim',
     resource: 'persistentvolumeclaims',
     shortNames: ['pvc'],
     status: true,
+    ...persistentVolumeClaimRules,
   }),
   define<PersistentVolume>(group, version, {
     kind: 'PersistentVolume',
@@ -65,6 +96,7 @@ export const core: readonly ResourceInfo[] = [
     shortNames: ['pv'],
     namespaced: false,
     status: true,
+    ...persistentVolumeRules,
   }),
   define<Pod>(group, version, {
     kind: 'Pod',
@@ -84,8 +116,9 @@ export const core: readonly ResourceInfo[] = [
       subresource('resize', 'Pod'),
     ],
     tracksGeneration: true,
+    ...podRules,
   }),
-  define<PodTemplate>(group, version, { kind: 'PodTemplate', resource: 'podtemplates', tracksGeneration: true }),
+  define<PodTemplate>(group, version, { kind: 'PodTemplate', resource: 'podtemplates', tracksGeneration: true, ...podTemplateRules }),
   define<ReplicationController>(group, version, {
     kind: 'ReplicationController',
     resource: 'replicationcontrollers',
@@ -94,9 +127,16 @@ export const core: readonly ResourceInfo[] = [
     status: true,
     subresources: [scale],
     tracksGeneration: true,
+    ...replicationControllerRules,
   }),
-  define<ResourceQuota>(group, version, { kind: 'ResourceQuota', resource: 'resourcequotas', shortNames: ['quota'], status: true }),
-  define<Secret>(group, version, { kind: 'Secret', resource: 'secrets' }),
+  define<ResourceQuota>(group, version, {
+    kind: 'ResourceQuota',
+    resource: 'resourcequotas',
+    shortNames: ['quota'],
+    status: true,
+    ...resourceQuotaRules,
+  }),
+  define<Secret>(group, version, { kind: 'Secret', resource: 'secrets', ...secretRules }),
   define<ServiceAccount>(group, version, {
     kind: 'ServiceAccount',
     resource: 'serviceaccounts',
@@ -111,5 +151,6 @@ export const core: readonly ResourceInfo[] = [
     status: true,
     subresources: [subresource('proxy', 'ServiceProxyOptions', 'create', 'delete', 'get', 'patch', 'update')],
     allowCreateOnUpdate: true,
+    ...serviceRules,
   }),
 ]

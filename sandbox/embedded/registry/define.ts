@@ -1,4 +1,6 @@
 import type { KubeObject } from '../machinery/object.ts'
+import { decodeObject } from '../schema/decode.ts'
+import { jsonFieldsOf, wireTypeOf } from '../schema/wire.ts'
 import type { FieldError } from './field.ts'
 import { validateObjectMeta, validateObjectMetaUpdate } from './metadata.ts'
 import type { NameRule } from './names.ts'
@@ -24,6 +26,8 @@ export interface Definition<T extends KubeObject> {
   storage?: ResourceInfo['storage']
   conversion?: ResourceInfo['conversion']
   name?: NameRule
+  /** The status that a client creates an object with is kept (Nodes). */
+  keepsStatusOnCreate?: boolean
   default?(object: T): void
   prepareForCreate?(object: T, context: CreateContext): void
   prepareForUpdate?(object: T, old: T, context: CreateContext): void
@@ -78,7 +82,7 @@ function strategyOf<T extends KubeObject>(definition: Definition<T>, namespaced:
   const strategy = {
     default: definition.default ?? (() => {}),
     prepareForCreate(object: T, context: CreateContext) {
-      if (definition.status) clearStatus(object)
+      if (definition.status && !definition.keepsStatusOnCreate) clearStatus(object)
       definition.prepareForCreate?.(object, context)
     },
     prepareForUpdate(object: T, old: T, context: CreateContext) {
@@ -109,7 +113,8 @@ function strategyOf<T extends KubeObject>(definition: Definition<T>, namespaced:
 }
 
 function clearStatus(object: KubeObject & { status?: unknown }): void {
-  object.status = {}
+  const type = jsonFieldsOf(wireTypeOf(object.apiVersion, object.kind) ?? '').get('status')?.type
+  object.status = type ? decodeObject({}, type).object : {}
 }
 
 function copyStatus(object: KubeObject & { status?: unknown }, old: KubeObject & { status?: unknown }): void {

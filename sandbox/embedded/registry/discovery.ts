@@ -1,10 +1,16 @@
 import type { EndpointSlice } from '../schema/types/discovery.v1.ts'
 import { define } from './define.ts'
 import type { ResourceInfo } from './resource-info.ts'
+import { endpointSliceRules } from './rules/networking.ts'
 
 const group = 'discovery.k8s.io'
 const version = 'v1'
 
 export const discovery: readonly ResourceInfo[] = [
-  define<EndpointSlice>(group, version, { kind: 'EndpointSlice', resource: 'endpointslices', tracksGeneration: true }),
+  define<EndpointSlice>(group, version, {
+    kind: 'EndpointSlice',
+    resource: 'endpointslices',
+    tracksGeneration: true,
+    ...endpointSliceRules,
+  }),
 ]

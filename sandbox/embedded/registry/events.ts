@@ -1,8 +1,66 @@
+import type { KubeObject } from '../machinery/object.ts'
+import type { Event as CoreEvent } from '../schema/types/core.v1.ts'
 import type { Event } from '../schema/types/events.v1.ts'
-import { define } from './define.ts'
+import { type Definition, define } from './define.ts'
 import type { ResourceInfo } from './resource-info.ts'
+import { eventRules } from './rules/core.ts'
 
-const group = 'events.k8s.io'
-const version = 'v1'
+/** A view of core/v1 Events, in which they are stored; rules run on the stored form. */
+export const events: readonly ResourceInfo[] = [
+  define<Event>('events.k8s.io', 'v1', {
+    kind: 'Event',
+    resource: 'events',
+    shortNames: ['ev'],
+    allowCreateOnUpdate: true,
+    ...(eventRules as unknown as Partial<Definition<Event>>),
+    storage: { group: '', version: 'v1', resource: 'events' },
+    conversion: { toStorage, fromStorage },
+  }),
+]
 
-export const events: readonly ResourceInfo[] = [define<Event>(group, version, { kind: 'Event', resource: 'events', shortNames: ['ev'] })]
+const empty = { metadata: {}, involvedObject: {} }
+
+function toStorage(object: KubeObject): KubeObject {
+  const {
+    regarding,
+    note,
+    deprecatedSource,
+    deprecatedFirstTimestamp,
+    deprecatedLastTimestamp,
+    deprecatedCount,
+    reportingController,
+    ...rest
+  } = structuredClone(object) as Event
+  const made: CoreEvent = {
+    ...empty,
+    ...rest,
+    apiVersion: 'v1',
+    involvedObject: regarding ?? {},
+    source: deprecatedSource ?? {},
+    firstTimestamp: deprecatedFirstTimestamp,
+    lastTimestamp: deprecatedLastTimestamp,
+    reportingComponent: reportingController ?? '',
+    reportingInstance: rest.reportingInstance ?? '',
+    ...(note !== undefined && { message: note }),
+    ...(deprecatedCount !== undefined && { count: deprecatedCount }),
+  }
+  return made
+}
+
+function fromStorage(object: KubeObject): KubeObject {
+  const { involvedObject, message, source, firstTimestamp, lastTimestamp, count, reportingComponent, ...rest } = structuredClone(
+    object,
+  ) as CoreEvent
+  const made: Event = {
+    ...rest,
+    apiVersion: 'events.k8s.io/v1',
+    regarding: involvedObject,
+    deprecatedSource: source ?? {},
+    deprecatedFirstTimestamp: firstTimestamp,
+    deprecatedLastTimestamp: lastTimestamp,
+    ...(reportingComponent && { reportingController: reportingComponent }),
+    ...(message !== undefined && { note: message }),
+    ...(count !== undefined && { deprecatedCount: count }),
+  } as Event
+  return made
+}

@@ -1,19 +1,34 @@
 import type { Ingress, IngressClass, IPAddress, NetworkPolicy, ServiceCIDR } from '../schema/types/networking.v1.ts'
 import { define } from './define.ts'
 import type { ResourceInfo } from './resource-info.ts'
+import { ingressClassRules, ingressRules, networkPolicyRules } from './rules/networking.ts'
 
 const group = 'networking.k8s.io'
 const version = 'v1'
 
 export const networking: readonly ResourceInfo[] = [
-  define<IngressClass>(group, version, { kind: 'IngressClass', resource: 'ingressclasses', namespaced: false, tracksGeneration: true }),
-  define<Ingress>(group, version, { kind: 'Ingress', resource: 'ingresses', shortNames: ['ing'], status: true, tracksGeneration: true }),
+  define<IngressClass>(group, version, {
+    kind: 'IngressClass',
+    resource: 'ingressclasses',
+    namespaced: false,
+    tracksGeneration: true,
+    ...ingressClassRules,
+  }),
+  define<Ingress>(group, version, {
+    kind: 'Ingress',
+    resource: 'ingresses',
+    shortNames: ['ing'],
+    status: true,
+    tracksGeneration: true,
+    ...ingressRules,
+  }),
   define<IPAddress>(group, version, { kind: 'IPAddress', resource: 'ipaddresses', shortNames: ['ip'], namespaced: false }),
   define<NetworkPolicy>(group, version, {
     kind: 'NetworkPolicy',
     resource: 'networkpolicies',
     shortNames: ['netpol'],
     tracksGeneration: true,
+    ...networkPolicyRules,
   }),
   define<ServiceCIDR>(group, version, { kind: 'ServiceCIDR', resource: 'servicecidrs', namespaced: false, status: true }),
 ]

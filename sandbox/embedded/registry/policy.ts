@@ -1,6 +1,7 @@
 import type { PodDisruptionBudget } from '../schema/types/policy.v1.ts'
 import { define } from './define.ts'
 import type { ResourceInfo } from './resource-info.ts'
+import { podDisruptionBudgetRules } from './rules/others.ts'
 
 const group = 'policy'
 const version = 'v1'
@@ -13,5 +14,6 @@ export const policy: readonly ResourceInfo[] = [
     status: true,
     tracksGeneration: true,
     allowUnconditionalUpdate: false,
+    ...podDisruptionBudgetRules,
   }),
 ]

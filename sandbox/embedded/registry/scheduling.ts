@@ -1,6 +1,7 @@
 import type { PriorityClass } from '../schema/types/scheduling.v1.ts'
 import { define } from './define.ts'
 import type { ResourceInfo } from './resource-info.ts'
+import { priorityClassRules } from './rules/others.ts'
 
 const group = 'scheduling.k8s.io'
 const version = 'v1'
@@ -12,5 +13,6 @@ export const scheduling: readonly ResourceInfo[] = [
     shortNames: ['pc'],
     namespaced: false,
     tracksGeneration: true,
+    ...priorityClassRules,
   }),
 ]

@@ -8,6 +8,7 @@ import type {
 } from '../schema/types/storage.v1.ts'
 import { define } from './define.ts'
 import type { ResourceInfo } from './resource-info.ts'
+import { csiDriverRules, storageClassRules } from './rules/others.ts'
 
 const group = 'storage.k8s.io'
 const version = 'v1'
@@ -19,6 +20,7 @@ export const storage: readonly ResourceInfo[] = [
     namespaced: false,
     tracksGeneration: true,
     allowUnconditionalUpdate: false,
+    ...csiDriverRules,
   }),
   define<CSINode>(group, version, { kind: 'CSINode', resource: 'csinodes', namespaced: false, allowUnconditionalUpdate: false }),
   define<CSIStorageCapacity>(group, version, {
@@ -26,7 +28,13 @@ export const storage: readonly ResourceInfo[] = [
     resource: 'csistoragecapacities',
     allowUnconditionalUpdate: false,
   }),
-  define<StorageClass>(group, version, { kind: 'StorageClass', resource: 'storageclasses', shortNames: ['sc'], namespaced: false }),
+  define<StorageClass>(group, version, {
+    kind: 'StorageClass',
+    resource: 'storageclasses',
+    shortNames: ['sc'],
+    namespaced: false,
+    ...storageClassRules,
+  }),
   define<VolumeAttachment>(group, version, {
     kind: 'VolumeAttachment',
     resource: 'volumeattachments',

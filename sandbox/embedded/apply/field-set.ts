@@ -1,0 +1,112 @@
+/**
+ * A set of fields as metadata.managedFields writes it (fieldsV1): a tree whose keys are path elements
+ * ('f:spec', 'k:{"name":"web"}', 'v:"x"'), each with whether the field itself belongs to the set.
+ * Source: sigs.k8s.io/structured-merge-diff fieldpath.
+ */
+export interface FieldSet {
+  member: boolean
+  children: Map<string, FieldSet>
+}
+
+export type FieldPath = readonly string[]
+
+export function emptySet(): FieldSet {
+  return { member: false, children: new Map() }
+}
+
+export function insert(set: FieldSet, path: FieldPath): void {
+  let node = set
+  for (const element of path) {
+    let child = node.children.get(element)
+    if (!child) node.children.set(element, (child = emptySet()))
+    node = child
+  }
+  if (path.length > 0) node.member = true
+}
+
+export function fromFieldsV1(fields: Record<string, unknown> | undefined): FieldSet {
+  const set = emptySet()
+  for (const [element, inner] of Object.entries(fields ?? {})) {
+    if (element === '.') set.member = true
+    else {
+      const child = fromFieldsV1(inner as Record<string, unknown>)
+      if (child.children.size === 0) child.member = true
+      set.children.set(element, child)
+    }
+  }
+  return set
+}
+
+export function toFieldsV1(set: FieldSet): Record<string, unknown> {
+  const entries: [string, unknown][] = [...set.children]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([element, child]) => [element, toFieldsV1(child)])
+  return Object.fromEntries(set.member && set.children.size > 0 ? [['.', {}], ...entries] : entries)
+}
+
+export function isEmpty(set: FieldSet | undefined): boolean {
+  return !set || (!set.member && set.children.size === 0)
+}
+
+export function union(a: FieldSet, b: FieldSet): FieldSet {
+  return combine(a, b, (inA, inB) => inA || inB)
+}
+
+/** The fields of a that are not in b; children of a field in b stay. */
+export function difference(a: FieldSet, b: FieldSet): FieldSet {
+  return combine(a, b, (inA, inB) => inA && !inB)
+}
+
+export function intersection(a: FieldSet, b: FieldSet): FieldSet {
+  return combine(a, b, (inA, inB) => inA && inB)
+}
+
+/** The set without the fields at the given paths and everything below them. */
+export function without(set: FieldSet, paths: readonly FieldPath[]): FieldSet {
+  const copy = union(set, emptySet())
+  for (const path of paths) {
+    let node: FieldSet | undefined = copy
+    for (const element of path.slice(0, -1)) node = node?.children.get(element)
+    node?.children.delete(path.at(-1) ?? '')
+  }
+  return combine(copy, emptySet(), (inCopy) => inCopy)
+}
+
+export function sameSet(a: FieldSet, b: FieldSet): boolean {
+  return isEmpty(difference(a, b)) && isEmpty(difference(b, a))
+}
+
+/** Every member's path, parents before children, in the set's sorted order. */
+export function pathsOf(set: FieldSet, above: FieldPath = []): FieldPath[] {
+  return [...set.children]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .flatMap(([element, child]) => {
+      const path = [...above, element]
+      return [...(child.member ? [path] : []), ...pathsOf(child, path)]
+    })
+}
+
+/** '.spec.containers[name="web"].image', as conflicts name fields. */
+export function pathText(path: FieldPath): string {
+  return path
+    .map((element) => {
+      const value = element.slice(2)
+      if (element.startsWith('f:')) return `.${value}`
+      if (element.startsWith('v:')) return `[=${value}]`
+      if (element.startsWith('i:')) return `[${value}]`
+      const keys = JSON.parse(value) as Record<string, unknown>
+      return `[${Object.entries(keys)
+        .map(([key, item]) => `${key}=${JSON.stringify(item)}`)
+        .join(',')}]`
+    })
+    .join('')
+}
+
+function combine(a: FieldSet, b: FieldSet, keep: (inA: boolean, inB: boolean) => boolean): FieldSet {
+  const result: FieldSet = { member: keep(a.member, b.member), children: new Map() }
+  for (const element of new Set([...a.children.keys(), ...b.children.keys()])) {
+    const child = combine(a.children.get(element) ?? emptySet(), b.children.get(element) ?? emptySet(), keep)
+    if (!isEmpty(child)) result.children.set(element, child)
+  }
+  return result
+}

@@ -1,0 +1,195 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { KubeObject } from '../machinery/object.ts'
+import { decodeObject } from '../schema/decode.ts'
+import type { Schema } from '../schema/index.ts'
+import type { ManagedFieldsEntry } from '../schema/types/meta.v1.ts'
+import { wireTypeOf } from '../schema/wire.ts'
+import { difference, emptySet, type FieldPath, type FieldSet, intersection, isEmpty, pathsOf, pathText, union } from './field-set.ts'
+import { identityOf, type Manager, type Owner, type Owners, ownable, readOwners, writeOwners } from './managed-fields.ts'
+import { type Comparison, compare, fieldsOf, merge, prune } from './typed.ts'
+
+export { TypedError } from './typed.ts'
+
+/** Another manager owns a field that the applied configuration changes: 409, each cause of type FieldManagerConflict. */
+export class ApplyConflict extends Error {
+  readonly causes: { reason: 'FieldManagerConflict'; message: string; field: string }[]
+
+  constructor(message: string, causes: ApplyConflict['causes']) {
+    super(message)
+    this.causes = causes
+  }
+}
+
+/** Applied configuration that cannot be applied at all: 400. */
+export class ApplyError extends Error {}
+
+export interface ApplyRequest {
+  /** The stored object, in the request's version; undefined when there is none yet. */
+  live: KubeObject | undefined
+  /** What the client applies, with only the fields that it has an opinion about. */
+  applied: KubeObject
+  schema: Schema | undefined
+  manager: string
+  force?: boolean
+  subresource?: string
+  /** Whether the kind has /status: then the resource itself does not own it. */
+  hasStatus?: boolean
+  /** RFC 3339, whole seconds. */
+  now: string
+}
+
+/**
+ * Server-side apply (KEP-555): the live object with the applied configuration merged in, fields that the manager
+ * applied earlier and no longer does taken off, and metadata.managedFields brought up to date. Nothing given is changed.
+ * Throws ApplyConflict, ApplyError and TypedError.
+ */
+export function serverSideApply(request: ApplyRequest): KubeObject {
+  const { live, applied, schema, subresource, now, hasStatus = false } = request
+  if (applied.metadata?.managedFields?.length) throw new ApplyError('metadata.managedFields must be nil')
+  const self: Manager = { name: request.manager, operation: 'Apply', apiVersion: applied.apiVersion, subresource: subresource ?? '' }
+  const before = live ? withoutManagedFields(live) : emptyObject(applied)
+  const owners = readOwners(live?.metadata.managedFields)
+  if (live && owners.size === 0) addOwner(owners, firstOwner(before, applied.apiVersion, schema, hasStatus))
+
+  const fields = ownable(fieldsOf(withoutManagedFields(applied), schema), subresource, hasStatus)
+  const last = owners.get(identityOf(self))
+  const config = onlyOwn(applied, subresource, hasStatus)
+  let after = merge(before, config, schema) as KubeObject
+  owners.set(identityOf(self), { ...self, time: last?.time, fields })
+  if (last && !isEmpty(last.fields)) {
+    const owned = [...owners.values()].reduce((set, owner) => union(set, owner.fields), emptySet())
+    after = prune(after, last.fields, owned, schema) as KubeObject
+    after = { ...after, metadata: after.metadata ?? {} }
+  }
+  const change = compare(before, after, schema)
+  takeOver(owners, change, identityOf(self), request.force ?? false, annotationFields(live, request, schema))
+  const changed = !isDeepStrictEqual(before, after)
+  if (changed || !live) owners.set(identityOf(self), { ...self, time: now, fields })
+  return withManagedFields(after, writeOwners(owners))
+}
+
+export interface TrackRequest {
+  /** Undefined for a create. */
+  before: KubeObject | undefined
+  after: KubeObject
+  schema: Schema | undefined
+  manager: string
+  /** The version in which the request was made. */
+  apiVersion: string
+  subresource?: string
+  hasStatus?: boolean
+  now: string
+}
+
+/**
+ * metadata.managedFields after a create, update or patch (anything but apply): the manager owns what it added or
+ * changed, others lose that, and what is gone belongs to nobody. A client that sends an empty list resets ownership.
+ */
+export function trackManagedFields(request: TrackRequest): ManagedFieldsEntry[] | undefined {
+  const { before, after, schema, subresource, now, hasStatus = false } = request
+  const sent = after.metadata.managedFields
+  const reset = before !== undefined && sent !== undefined && sent.length === 0
+  const known = reset ? [] : (before?.metadata.managedFields ?? sent)
+  if (before && !known?.length) return undefined
+  const owners = readOwners(known)
+  const change = compare(before ? withoutManagedFields(before) : emptyObject(after), withoutManagedFields(after), schema)
+  takeOver(owners, change, undefined, true)
+  const fields = ownable(union(change.added, change.modified), subresource, hasStatus && before !== undefined)
+  if (!isEmpty(fields)) {
+    const self: Manager = { name: request.manager, operation: 'Update', apiVersion: request.apiVersion, subresource: subresource ?? '' }
+    const earlier = owners.get(identityOf(self))
+    addOwner(owners, { ...self, time: now, fields: earlier ? union(earlier.fields, fields) : fields })
+  }
+  return writeOwners(owners)
+}
+
+/** The manager's name of a request that gives none: the User-Agent up to its first slash. */
+export function managerName(fieldManager: string | undefined, userAgent: string | undefined): string {
+  return fieldManager || (userAgent ?? '').split('/')[0] || 'unknown'
+}
+
+/** Takes changed and removed fields off everybody else. Without force, owners of changed fields are a conflict. */
+function takeOver(owners: Owners, change: Comparison, self: string | undefined, force: boolean, yielded: FieldSet = emptySet()): void {
+  const changed = union(change.added, change.modified)
+  const conflicts: { owner: Owner; path: FieldPath }[] = []
+  for (const [identity, owner] of [...owners]) {
+    if (identity === self) continue
+    const taken = intersection(owner.fields, changed)
+    for (const path of pathsOf(difference(taken, yielded))) conflicts.push({ owner, path })
+    const fields = difference(difference(owner.fields, taken), change.removed)
+    if (isEmpty(fields)) owners.delete(identity)
+    else owners.set(identity, { ...owner, fields })
+  }
+  if (!force && conflicts.length > 0) throw conflictOf(conflicts)
+}
+
+function conflictOf(conflicts: { owner: Owner; path: FieldPath }[]): ApplyConflict {
+  const causes = conflicts.map(({ owner, path }) => ({
+    reason: 'FieldManagerConflict' as const,
+    message: `conflict with ${ownerText(owner)}`,
+    field: pathText(path),
+  }))
+  const [first] = causes
+  if (first && causes.length === 1) {
+    return new ApplyConflict(`Apply failed with 1 conflict: ${first.message}: ${first.field}`, causes)
+  }
+  const byOwner = Map.groupBy(conflicts, ({ owner }) => ownerText(owner))
+  const lines = [...byOwner]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .flatMap(([text, group]) => [`conflicts with ${text}:`, ...group.map(({ path }) => `- ${pathText(path)}`)])
+  return new ApplyConflict(`Apply failed with ${conflicts.length} conflicts: ${lines.join('\n')}`, causes)
+}
+
+function ownerText({ name, operation, apiVersion, subresource }: Owner): string {
+  const text = `${JSON.stringify(name)}${subresource ? ` with subresource ${JSON.stringify(subresource)}` : ''}`
+  return operation === 'Update' ? `${text} using ${apiVersion}` : text
+}
+
+const lastApplied = 'kubectl.kubernetes.io/last-applied-configuration'
+
+/** kubectl may take over, without force, what its own client-side apply wrote down as applied. */
+function annotationFields(live: KubeObject | undefined, request: ApplyRequest, schema: Schema | undefined): FieldSet {
+  const text = live?.metadata.annotations?.[lastApplied]
+  if (request.manager !== 'kubectl' || text === undefined) return emptySet()
+  try {
+    return fieldsOf(JSON.parse(text) as unknown, schema)
+  } catch (error) {
+    if (error instanceof SyntaxError) return emptySet()
+    throw error
+  }
+}
+
+/** An object that nobody is known to manage belongs to before-first-apply. */
+function firstOwner(object: KubeObject, apiVersion: string, schema: Schema | undefined, hasStatus: boolean): Owner {
+  const fields = ownable(fieldsOf(object, schema), undefined, hasStatus)
+  return { name: 'before-first-apply', operation: 'Update', apiVersion, subresource: '', fields }
+}
+
+function addOwner(owners: Owners, owner: Owner): void {
+  owners.set(identityOf(owner), owner)
+}
+
+/** What the request's resource does not write is not part of the configuration. */
+function onlyOwn(applied: KubeObject, subresource: string | undefined, hasStatus: boolean): KubeObject {
+  const copy = { ...withoutManagedFields(applied) } as KubeObject & { spec?: unknown; status?: unknown }
+  if (!subresource && hasStatus) delete copy.status
+  if (subresource === 'status') delete copy.spec
+  return copy
+}
+
+/** The object as Go has it before anything is set, which is what a create is compared with. */
+function emptyObject({ apiVersion, kind }: KubeObject): KubeObject {
+  const type = wireTypeOf(apiVersion, kind)
+  if (!type) return { apiVersion, kind } as KubeObject
+  return decodeObject({ apiVersion, kind }, type).object as unknown as KubeObject
+}
+
+function withoutManagedFields(object: KubeObject): KubeObject {
+  if (!object.metadata || !('managedFields' in object.metadata)) return object
+  const { managedFields: _, ...metadata } = object.metadata
+  return { ...object, metadata }
+}
+
+function withManagedFields(object: KubeObject, managedFields: ManagedFieldsEntry[]): KubeObject {
+  return { ...object, metadata: { ...object.metadata, ...(managedFields.length > 0 && { managedFields }) } }
+}

@@ -1,0 +1,103 @@
+import type { ManagedFieldsEntry } from '../schema/types/meta.v1.ts'
+import { type FieldPath, type FieldSet, fromFieldsV1, isEmpty, toFieldsV1, union, without } from './field-set.ts'
+
+export interface Manager {
+  readonly name: string
+  readonly operation: 'Apply' | 'Update'
+  readonly apiVersion: string
+  readonly subresource?: string
+}
+
+export interface Owner extends Manager {
+  readonly time?: string
+  readonly fields: FieldSet
+}
+
+/** Everybody who owns fields, by identity: appliers are one whatever version they apply, updaters one per version. */
+export type Owners = Map<string, Owner>
+
+const mostUpdaters = 10
+
+const unowned: FieldPath[] = [
+  ['f:apiVersion'],
+  ['f:kind'],
+  ...['name', 'namespace', 'creationTimestamp', 'selfLink', 'uid', 'generation', 'managedFields', 'resourceVersion'].map((name) => [
+    'f:metadata',
+    `f:${name}`,
+  ]),
+]
+
+export function identityOf({ name, operation, apiVersion, subresource = '' }: Manager): string {
+  return JSON.stringify([name, operation, operation === 'Apply' ? '' : apiVersion, subresource])
+}
+
+export function readOwners(entries: readonly ManagedFieldsEntry[] | undefined): Owners {
+  return new Map(
+    (entries ?? []).map((entry) => {
+      const owner: Owner = {
+        name: entry.manager ?? '',
+        operation: entry.operation === 'Apply' ? 'Apply' : 'Update',
+        apiVersion: entry.apiVersion ?? '',
+        subresource: entry.subresource ?? '',
+        time: entry.time,
+        fields: fromFieldsV1(entry.fieldsV1),
+      }
+      return [identityOf(owner), owner]
+    }),
+  )
+}
+
+/** The entries as the API shows them: appliers first, then by time, then by name. */
+export function writeOwners(owners: Owners): ManagedFieldsEntry[] {
+  return [...capped(owners).values()]
+    .filter(({ fields }) => !isEmpty(fields))
+    .map(({ name, operation, apiVersion, subresource, time, fields }) => ({
+      manager: name,
+      operation,
+      apiVersion,
+      ...(time !== undefined && { time }),
+      fieldsType: 'FieldsV1',
+      fieldsV1: toFieldsV1(fields),
+      ...(subresource && { subresource }),
+    }))
+    .sort(
+      (a, b) =>
+        order(a.operation, b.operation) ||
+        order(a.time ?? '', b.time ?? '') ||
+        order(a.manager, b.manager) ||
+        order(a.apiVersion, b.apiVersion) ||
+        order(a.subresource ?? '', b.subresource ?? ''),
+    )
+}
+
+/** A set without what nobody owns: identity, bookkeeping, and what the request's resource does not write. */
+export function ownable(set: FieldSet, subresource: string | undefined, hasStatus: boolean): FieldSet {
+  const foreign: FieldPath[] =
+    subresource === 'status' ? [['f:spec'], ['f:metadata', 'f:labels']] : !subresource && hasStatus ? [['f:status']] : []
+  const kept = without(set, [...unowned, ...foreign])
+  const metadata = kept.children.get('f:metadata')
+  if (metadata) {
+    metadata.member = false
+    if (metadata.children.size === 0) kept.children.delete('f:metadata')
+  }
+  return kept
+}
+
+/** The oldest updaters melt into one called ancient-changes. */
+function capped(owners: Owners): Owners {
+  const updaters = [...owners.values()].filter(({ operation }) => operation === 'Update')
+  if (updaters.length <= mostUpdaters) return owners
+  const result = new Map(owners)
+  const oldest = updaters.sort((a, b) => order(a.time ?? '', b.time ?? '')).slice(0, updaters.length - mostUpdaters + 1)
+  for (const owner of oldest) {
+    result.delete(identityOf(owner))
+    const bucket = { ...owner, name: 'ancient-changes', subresource: '' }
+    const before = result.get(identityOf(bucket))
+    result.set(identityOf(bucket), before ? { ...bucket, fields: union(before.fields, owner.fields) } : bucket)
+  }
+  return result
+}
+
+function order(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}

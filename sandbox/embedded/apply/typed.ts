@@ -1,0 +1,182 @@
+import { isDeepStrictEqual } from 'node:util'
+import { type Schema, schemaOfField, schemaOfItems } from '../schema/index.ts'
+import { emptySet, type FieldPath, type FieldSet, insert, isEmpty } from './field-set.ts'
+
+type Fields = Record<string, unknown>
+
+export interface Comparison {
+  added: FieldSet
+  modified: FieldSet
+  removed: FieldSet
+}
+
+/** An object that its schema does not allow to be applied: a list item without its key, or two with the same. */
+export class TypedError extends Error {}
+
+/** The fields that an object sets, lists and maps taken apart as the schema says. */
+export function fieldsOf(value: unknown, schema: Schema | undefined): FieldSet {
+  const set = emptySet()
+  collect(value, schema, [], set)
+  return set
+}
+
+/** What changes from one object to the other, parents of new fields included. */
+export function compare(before: unknown, after: unknown, schema: Schema | undefined): Comparison {
+  const result = { added: emptySet(), modified: emptySet(), removed: emptySet() }
+  walk(before, after, schema, [], result)
+  return result
+}
+
+/** The live object with the applied one laid over it; lists and maps merge where the schema lets them. */
+export function merge(live: unknown, applied: unknown, schema: Schema | undefined): unknown {
+  if (applied === undefined) return live
+  const kind = kindOf(schema, applied)
+  if (kind === 'map' && isObject(live) && isObject(applied)) {
+    const result: Fields = { ...live }
+    for (const [key, value] of Object.entries(applied)) result[key] = merge(live[key], value, schemaOfField(schema, key))
+    return result
+  }
+  if (kind === 'list' && Array.isArray(live) && Array.isArray(applied)) return mergeLists(live, applied, schema)
+  return structuredClone(applied)
+}
+
+/**
+ * Takes off what its manager applied before and does not any more, unless somebody else owns it.
+ * `last` is the earlier set, `owned` the union of everybody's sets now.
+ */
+export function prune(value: unknown, last: FieldSet, owned: FieldSet | undefined, schema: Schema | undefined): unknown {
+  const drop = (element: string, inner: unknown, innerSchema: Schema | undefined): unknown => {
+    const lastChild = last.children.get(element)
+    if (!lastChild) return inner
+    const ownedChild = owned?.children.get(element)
+    if (lastChild.member && isEmpty(ownedChild)) return undefined
+    if (lastChild.children.size === 0) return inner
+    const pruned = prune(inner, lastChild, ownedChild, innerSchema)
+    return isObject(pruned) && Object.keys(pruned).length === 0 && isEmpty(ownedChild) ? undefined : pruned
+  }
+  if (isObject(value)) {
+    return Object.fromEntries(
+      Object.entries(value)
+        .map(([key, inner]) => [key, drop(`f:${key}`, inner, schemaOfField(schema, key))] as const)
+        .filter(([, inner]) => inner !== undefined),
+    )
+  }
+  if (Array.isArray(value) && kindOf(schema, value) === 'list') {
+    return value.map((item) => drop(elementOf(item, schema), item, schemaOfItems(schema))).filter((item) => item !== undefined)
+  }
+  return value
+}
+
+function collect(value: unknown, schema: Schema | undefined, path: FieldPath, set: FieldSet): void {
+  const kind = kindOf(schema, value)
+  if (kind === 'leaf') insert(set, path)
+  else if (kind === 'list') {
+    if (!Array.isArray(value)) return
+    const seen = new Set<string>()
+    for (const item of value) {
+      const element = elementOf(item, schema)
+      if (seen.has(element)) throw new TypedError(`${dotted(path)}: duplicate entries for key [${element.slice(2)}]`)
+      seen.add(element)
+      collect(item, schemaOfItems(schema), [...path, element], set)
+      insert(set, [...path, element])
+    }
+  } else if (isObject(value)) {
+    for (const [key, inner] of Object.entries(value)) {
+      const at = [...path, `f:${key}`]
+      collect(inner, schemaOfField(schema, key), at, set)
+      const known = schema?.properties && Object.hasOwn(schema.properties, key)
+      if (inner === null || (isObject(inner) && Object.keys(inner).length === 0) || !known) insert(set, at)
+    }
+  }
+}
+
+function walk(before: unknown, after: unknown, schema: Schema | undefined, path: FieldPath, result: Comparison): void {
+  if (before === undefined && after === undefined) return
+  const kind = kindOf(schema, after ?? before)
+  if (kind === 'leaf') {
+    if (before === undefined) insert(result.added, path)
+    else if (after === undefined) insert(result.removed, path)
+    else if (!isDeepStrictEqual(before, after)) insert(result.modified, path)
+    return
+  }
+  if (kind === 'map') {
+    const [left, right] = [isObject(before) ? before : {}, isObject(after) ? after : {}]
+    for (const key of new Set([...Object.keys(left), ...Object.keys(right)])) {
+      walk(left[key], right[key], schemaOfField(schema, key), [...path, `f:${key}`], result)
+    }
+  } else {
+    const [left, right] = [itemsOf(before, schema), itemsOf(after, schema)]
+    for (const element of new Set([...left.keys(), ...right.keys()])) {
+      walk(left.get(element), right.get(element), schemaOfItems(schema), [...path, element], result)
+    }
+  }
+  if (before === undefined) insert(result.added, path)
+  else if (after === undefined) insert(result.removed, path)
+}
+
+/** Items of both in one order: the applied list's, live items that it does not name keeping their places before. */
+function mergeLists(live: unknown[], applied: unknown[], schema: Schema | undefined): unknown[] {
+  const left = itemsOf(live, schema)
+  const right = itemsOf(applied, schema)
+  const done = new Set<string>()
+  const result: unknown[] = []
+  const leftElements = [...left.keys()]
+  const rightElements = [...right.keys()]
+  let [i, j] = [0, 0]
+  while (i < leftElements.length || j < rightElements.length) {
+    const element = leftElements[i]
+    if (element !== undefined && (done.has(element) || !right.has(element))) {
+      if (!done.has(element)) result.push(left.get(element))
+      i += 1
+      continue
+    }
+    const next = rightElements[j]
+    if (next === undefined) break
+    result.push(merge(left.get(next), right.get(next), schemaOfItems(schema)))
+    done.add(next)
+    j += 1
+  }
+  return result
+}
+
+function itemsOf(value: unknown, schema: Schema | undefined): Map<string, unknown> {
+  return new Map(Array.isArray(value) ? value.map((item) => [elementOf(item, schema), item]) : [])
+}
+
+function elementOf(item: unknown, schema: Schema | undefined): string {
+  const keys = schema?.['x-kubernetes-list-map-keys']
+  if (schema?.['x-kubernetes-list-type'] !== 'map' || !keys) return `v:${JSON.stringify(item)}`
+  const itemSchema = schemaOfItems(schema)
+  const source = isObject(item) ? item : {}
+  const entries = [...keys].sort().flatMap((key) => {
+    const value = source[key] ?? schemaOfField(itemSchema, key)?.default
+    return value === undefined || value === null ? [] : [[key, value] as const]
+  })
+  if (entries.length === 0) {
+    throw new TypedError(
+      `associative list with keys has an element that omits all key fields ${keys.map((key) => JSON.stringify(key)).join(', ')} (and doesn't have default values for any key fields)`,
+    )
+  }
+  return `k:${JSON.stringify(Object.fromEntries(entries))}`
+}
+
+/** How the schema lets a value be owned: as a whole, by its fields, or by its items. */
+function kindOf(schema: Schema | undefined, value: unknown): 'leaf' | 'map' | 'list' {
+  if (!schema) return isObject(value) ? 'map' : 'leaf'
+  if (schema.type === 'array') {
+    const type = schema['x-kubernetes-list-type']
+    return type === 'map' || type === 'set' ? 'list' : 'leaf'
+  }
+  if (schema.type !== 'object') return isObject(value) && schema.type === undefined && !schema.oneOf ? 'map' : 'leaf'
+  if (schema['x-kubernetes-map-type'] === 'atomic') return 'leaf'
+  const open = schema.properties || schema.additionalProperties || schema['x-kubernetes-preserve-unknown-fields']
+  return open ? 'map' : 'leaf'
+}
+
+function dotted(path: FieldPath): string {
+  return path.map((element) => (element.startsWith('f:') ? `.${element.slice(2)}` : `[${element.slice(2)}]`)).join('')
+}
+
+function isObject(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

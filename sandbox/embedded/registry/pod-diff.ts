@@ -1,0 +1,86 @@
+import type { PodSpec } from '../schema/types/core.v1.ts'
+import { jsonFieldsOf } from '../schema/wire.ts'
+
+/** The unified diff that the API server shows for a refused change of a pod: Go's fields, unset ones as null. */
+export function podSpecDiff(before: PodSpec, after: PodSpec): string {
+  return unifiedDiff(lines(before), lines(after))
+}
+
+function lines(spec: PodSpec): string[] {
+  return JSON.stringify(goValue(spec, 'core.v1.PodSpec'), undefined, 1).split('\n')
+}
+
+function goValue(value: unknown, type: string): unknown {
+  if (value === undefined || value === null) return null
+  const fields = jsonFieldsOf(type)
+  if (fields.size === 0 || typeof value !== 'object') return value
+  const source = value as Record<string, unknown>
+  return Object.fromEntries(
+    [...fields].map(([name, field]) => {
+      const item = source[name]
+      const key = name.replace(/^(dns|host(?=PID|IPC)|tty|[a-z])/, (part) =>
+        part === 'dns' || part === 'tty' ? part.toUpperCase() : part.charAt(0).toUpperCase() + part.slice(1),
+      )
+      if (field.container === 'list' && Array.isArray(item)) return [key, item.map((part) => goValue(part, field.type))]
+      if (item === undefined && !field.pointer && field.container === '') return [key, zero(field.type)]
+      return [key, field.container === '' ? goValue(item, field.type) : (item ?? null)]
+    }),
+  )
+}
+
+function zero(type: string): unknown {
+  return type === 'string' ? '' : type === 'bool' ? false : type.startsWith('int') ? 0 : null
+}
+
+/** Hunks with three lines of context, without file names. */
+function unifiedDiff(a: string[], b: string[]): string {
+  let start = 0
+  while (start < a.length && a[start] === b[start]) start += 1
+  let end = 0
+  while (end < Math.min(a.length, b.length) - start && a[a.length - 1 - end] === b[b.length - 1 - end]) end += 1
+  const edits = longestCommon(a.slice(start, a.length - end), b.slice(start, b.length - end))
+  const all = [...a.slice(0, start).map((text) => ` ${text}`), ...edits, ...a.slice(a.length - end).map((text) => ` ${text}`)]
+  return hunks(all)
+}
+
+function longestCommon(a: string[], b: string[]): string[] {
+  const table = Array.from({ length: a.length + 1 }, () => new Int32Array(b.length + 1))
+  const at = (i: number, j: number) => table[i]?.[j] ?? 0
+  for (let i = a.length - 1; i >= 0; i -= 1) {
+    for (let j = b.length - 1; j >= 0; j -= 1) table[i]![j] = a[i] === b[j] ? at(i + 1, j + 1) + 1 : Math.max(at(i + 1, j), at(i, j + 1))
+  }
+  const result: string[] = []
+  let [i, j] = [0, 0]
+  while (i < a.length || j < b.length) {
+    if (i < a.length && j < b.length && a[i] === b[j]) {
+      result.push(` ${a[i]}`)
+      i += 1
+      j += 1
+    } else if (i < a.length && (j >= b.length || at(i + 1, j) >= at(i, j + 1))) result.push(`-${a[i++]}`)
+    else result.push(`+${b[j++]}`)
+  }
+  return result
+}
+
+function hunks(all: string[]): string {
+  const near = all.map((_, index) => all.slice(Math.max(0, index - 3), index + 4).some((text) => !text.startsWith(' ')))
+  let text = ''
+  let [left, right] = [1, 1]
+  for (let index = 0; index < all.length; ) {
+    if (!near[index]) {
+      index += 1
+      left += 1
+      right += 1
+      continue
+    }
+    const stop = near.indexOf(false, index)
+    const part = all.slice(index, stop < 0 ? all.length : stop)
+    const removed = part.filter((line) => !line.startsWith('+')).length
+    const added = part.filter((line) => !line.startsWith('-')).length
+    text += `@@ -${left},${removed} +${right},${added} @@\n${part.join('\n')}\n`
+    left += removed
+    right += added
+    index += part.length
+  }
+  return text
+}

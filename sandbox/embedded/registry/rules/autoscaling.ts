@@ -1,0 +1,96 @@
+import type { KubeObject } from '../../machinery/object.ts'
+import type { HorizontalPodAutoscaler as V1 } from '../../schema/types/autoscaling.v1.ts'
+import type { HorizontalPodAutoscaler, HPAScalingRules } from '../../schema/types/autoscaling.v2.ts'
+import type { Definition } from '../define.ts'
+import { type FieldError, invalid, required, specPath } from '../field.ts'
+
+const defaultUtilization = 80
+
+/** pkg/apis/autoscaling/v2/defaults.go and validation. */
+export const horizontalPodAutoscalerRules: Partial<Definition<HorizontalPodAutoscaler>> = {
+  default({ spec }) {
+    if (!spec) return
+    spec.minReplicas ??= 1
+    if (!spec.metrics?.length) {
+      spec.metrics = [
+        { type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: defaultUtilization } } },
+      ]
+    }
+    if (spec.behavior) {
+      spec.behavior.scaleUp = rules(spec.behavior.scaleUp, {
+        stabilizationWindowSeconds: 0,
+        policies: [policy('Pods', 4), policy('Percent', 100)],
+      })
+      spec.behavior.scaleDown = rules(spec.behavior.scaleDown, { policies: [policy('Percent', 100)] })
+    }
+  },
+  validate({ spec }) {
+    if (!spec) return [required(specPath)]
+    const errors: FieldError[] = []
+    const { minReplicas: min, maxReplicas: max } = spec
+    if (min !== undefined && min < 1) errors.push(invalid(specPath.child('minReplicas'), min, 'must be greater than or equal to 1'))
+    if (!(max >= 1)) errors.push(invalid(specPath.child('maxReplicas'), max ?? 0, 'must be greater than 0'))
+    if (min !== undefined && max < min) {
+      errors.push(invalid(specPath.child('maxReplicas'), max, 'must be greater than or equal to `minReplicas`'))
+    }
+    for (const field of ['kind', 'name'] as const) {
+      if (!spec.scaleTargetRef?.[field]) errors.push(required(specPath.child('scaleTargetRef', field)))
+    }
+    return errors
+  },
+}
+
+const annotation = 'autoscaling.alpha.kubernetes.io/metrics'
+
+/** autoscaling/v1 knows only the CPU's utilisation; other metrics travel in an annotation. */
+export const horizontalPodAutoscalerConversion = {
+  toStorage(object: KubeObject): KubeObject {
+    const { spec, status, metadata, ...rest } = structuredClone(object) as V1
+    const { targetCPUUtilizationPercentage: target, ...kept } = spec ?? { scaleTargetRef: { kind: '', name: '' }, maxReplicas: 0 }
+    const { [annotation]: stored, ...annotations } = metadata.annotations ?? {}
+    const others = stored ? (JSON.parse(stored) as unknown[]) : []
+    const cpu = target === undefined ? [] : [cpuMetric(target)]
+    const { currentCPUUtilizationPercentage: current, ...state } = status ?? { currentReplicas: 0, desiredReplicas: 0 }
+    return {
+      ...rest,
+      apiVersion: 'autoscaling/v2',
+      metadata: stored ? { ...metadata, annotations } : metadata,
+      spec: { ...kept, ...(cpu.length + others.length > 0 && { metrics: [...others, ...cpu] }) },
+      status: {
+        ...state,
+        ...(current !== undefined && {
+          currentMetrics: [{ type: 'Resource', resource: { name: 'cpu', current: { averageUtilization: current } } }],
+        }),
+      },
+    } as unknown as KubeObject
+  },
+  fromStorage(object: KubeObject): KubeObject {
+    const { spec, status, metadata, ...rest } = structuredClone(object) as unknown as HorizontalPodAutoscaler
+    const { metrics = [], behavior: _, ...kept } = spec ?? { scaleTargetRef: { kind: '', name: '' }, maxReplicas: 0 }
+    const isCpu = (metric: (typeof metrics)[number]) =>
+      metric.resource?.name === 'cpu' && metric.resource.target.averageUtilization !== undefined
+    const target = metrics.find(isCpu)?.resource?.target.averageUtilization
+    const others = metrics.filter((metric) => !isCpu(metric))
+    const { currentMetrics, conditions: __, ...state } = status ?? {}
+    const current = currentMetrics?.find(({ resource }) => resource?.name === 'cpu')?.resource?.current.averageUtilization
+    return {
+      ...rest,
+      apiVersion: 'autoscaling/v1',
+      metadata: others.length ? { ...metadata, annotations: { ...metadata.annotations, [annotation]: JSON.stringify(others) } } : metadata,
+      spec: { ...kept, ...(target !== undefined && { targetCPUUtilizationPercentage: target }) },
+      status: { ...state, ...(current !== undefined && { currentCPUUtilizationPercentage: current }) },
+    } as unknown as KubeObject
+  },
+}
+
+function cpuMetric(target: number): object {
+  return { type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: target } } }
+}
+
+function rules(given: HPAScalingRules | undefined, defaults: HPAScalingRules): HPAScalingRules {
+  return { ...defaults, selectPolicy: 'Max', ...given }
+}
+
+function policy(type: string, value: number): { type: string; value: number; periodSeconds: number } {
+  return { type, value, periodSeconds: 15 }
+}

@@ -1,0 +1,243 @@
+import { isDeepStrictEqual } from 'node:util'
+import type {
+  MutatingWebhookConfiguration,
+  ValidatingAdmissionPolicy,
+  ValidatingAdmissionPolicyBinding,
+  ValidatingWebhookConfiguration,
+} from '../../schema/types/admissionregistration.v1.ts'
+import type { CustomResourceDefinition } from '../../schema/types/apiextensions.v1.ts'
+import type { APIService } from '../../schema/types/apiregistration.v1.ts'
+import type { CertificateSigningRequest } from '../../schema/types/certificates.v1.ts'
+import type { Lease } from '../../schema/types/coordination.v1.ts'
+import type { PodDisruptionBudget } from '../../schema/types/policy.v1.ts'
+import type { PriorityClass } from '../../schema/types/scheduling.v1.ts'
+import type { CSIDriver, StorageClass } from '../../schema/types/storage.v1.ts'
+import type { Definition } from '../define.ts'
+import { type FieldError, forbidden, invalid, metadataPath, Path, required, specPath } from '../field.ts'
+import { validateEnum, validateImmutable, validateLabelSelector } from '../metadata.ts'
+import { validateAmount } from './workloads.ts'
+
+export const podDisruptionBudgetRules: Partial<Definition<PodDisruptionBudget>> = {
+  validate({ spec }) {
+    if (!spec) return []
+    const errors = validateLabelSelector(spec.selector, specPath.child('selector'))
+    if (spec.minAvailable !== undefined && spec.maxUnavailable !== undefined) {
+      errors.push(invalid(specPath, spec, 'minAvailable and maxUnavailable cannot be both set'))
+    }
+    const policies = ['AlwaysAllow', 'IfHealthyBudget']
+    return [
+      ...errors,
+      ...validateAmount(spec.minAvailable, specPath.child('minAvailable')),
+      ...validateAmount(spec.maxUnavailable, specPath.child('maxUnavailable')),
+      ...validateEnum(spec.unhealthyPodEvictionPolicy, policies, specPath.child('unhealthyPodEvictionPolicy')),
+    ]
+  },
+}
+
+export const priorityClassRules: Partial<Definition<PriorityClass>> = {
+  default(object) {
+    object.preemptionPolicy ??= 'PreemptLowerPriority'
+  },
+  validate({ metadata, value, preemptionPolicy }) {
+    const errors = validateEnum(preemptionPolicy, ['Never', 'PreemptLowerPriority'], new Path('preemptionPolicy'))
+    const system = metadata.name === 'system-cluster-critical' || metadata.name === 'system-node-critical'
+    if (metadata.name?.startsWith('system-') && !system) {
+      errors.push(
+        forbidden(
+          metadataPath.child('name'),
+          "priority class names with 'system-' prefix are reserved for system use only. error: only user defined priority classes can be created",
+        ),
+      )
+    } else if (!system && value > 1000000000) {
+      errors.push(forbidden(new Path('value'), 'maximum allowed value of a user defined priority is 1000000000'))
+    }
+    return errors
+  },
+  validateChange: (object, old) => [
+    ...(object.value === old.value ? [] : [forbidden(new Path('value'), 'may not be changed in an update.')]),
+    ...validateImmutable(object.preemptionPolicy, old.preemptionPolicy, new Path('preemptionPolicy')),
+  ],
+}
+
+export const storageClassRules: Partial<Definition<StorageClass>> = {
+  default(object) {
+    object.reclaimPolicy ??= 'Delete'
+    object.volumeBindingMode ??= 'Immediate'
+  },
+  validate({ provisioner, reclaimPolicy, volumeBindingMode }) {
+    return [
+      ...(provisioner ? [] : [required(new Path('provisioner'))]),
+      ...validateEnum(reclaimPolicy, ['Delete', 'Retain'], new Path('reclaimPolicy')),
+      ...validateEnum(volumeBindingMode, ['Immediate', 'WaitForFirstConsumer'], new Path('volumeBindingMode')),
+    ]
+  },
+  validateChange(object, old) {
+    const errors: FieldError[] = []
+    if (!isDeepStrictEqual(object.parameters ?? {}, old.parameters ?? {}))
+      errors.push(forbidden(new Path('parameters'), 'updates to parameters are forbidden.'))
+    if (object.provisioner !== old.provisioner) errors.push(forbidden(new Path('provisioner'), 'updates to provisioner are forbidden.'))
+    if (object.reclaimPolicy !== old.reclaimPolicy)
+      errors.push(forbidden(new Path('reclaimPolicy'), 'updates to reclaimPolicy are forbidden.'))
+    return [...errors, ...validateImmutable(object.volumeBindingMode, old.volumeBindingMode, new Path('volumeBindingMode'))]
+  },
+}
+
+export const csiDriverRules: Partial<Definition<CSIDriver>> = {
+  default({ spec }) {
+    if (!spec) return
+    spec.attachRequired ??= true
+    spec.podInfoOnMount ??= false
+    spec.storageCapacity ??= false
+    spec.fsGroupPolicy ??= 'ReadWriteOnceWithFSType'
+    spec.volumeLifecycleModes ??= ['Persistent']
+    spec.requiresRepublish ??= false
+    spec.seLinuxMount ??= false
+  },
+}
+
+interface Webhook {
+  failurePolicy?: string
+  matchPolicy?: string
+  namespaceSelector?: object
+  objectSelector?: object
+  timeoutSeconds?: number
+  clientConfig?: { service?: { port?: number } }
+  rules?: { scope?: string }[]
+}
+
+export const validatingWebhookRules: Partial<Definition<ValidatingWebhookConfiguration>> = {
+  default: ({ webhooks }) => webhooks?.forEach(defaultWebhook),
+}
+
+export const mutatingWebhookRules: Partial<Definition<MutatingWebhookConfiguration>> = {
+  default({ webhooks }) {
+    for (const webhook of webhooks ?? []) {
+      defaultWebhook(webhook)
+      webhook.reinvocationPolicy ??= 'Never'
+    }
+  },
+}
+
+export const admissionPolicyRules: Partial<Definition<ValidatingAdmissionPolicy>> = {
+  default({ spec }) {
+    if (!spec) return
+    spec.failurePolicy ??= 'Fail'
+    if (spec.matchConstraints) defaultMatch(spec.matchConstraints)
+  },
+}
+
+export const admissionPolicyBindingRules: Partial<Definition<ValidatingAdmissionPolicyBinding>> = {
+  default({ spec }) {
+    if (spec?.matchResources) defaultMatch(spec.matchResources)
+  },
+}
+
+export const certificateSigningRequestRules: Partial<Definition<CertificateSigningRequest>> = {
+  default({ spec }) {
+    spec.usages ??= ['digital signature', 'key encipherment']
+  },
+  prepareForCreate({ spec }, { user }) {
+    if (!user) return
+    spec.username = user.username
+    spec.groups = [...user.groups]
+    if (user.uid) spec.uid = user.uid
+  },
+  prepareForUpdate(request, old) {
+    request.spec = structuredClone(old.spec)
+  },
+  validate({ spec }) {
+    const errors: FieldError[] = []
+    if (!spec.request) errors.push(required(specPath.child('request')))
+    else if (!Buffer.from(spec.request, 'base64').toString().includes('CERTIFICATE REQUEST')) {
+      errors.push(invalid(specPath.child('request'), spec.request, 'PEM block type must be CERTIFICATE REQUEST'))
+    }
+    if (!spec.signerName) errors.push(required(specPath.child('signerName')))
+    if (!spec.usages?.length) errors.push(required(specPath.child('usages')))
+    const seconds = spec.expirationSeconds
+    if (seconds !== undefined && seconds < 600) {
+      errors.push(invalid(specPath.child('expirationSeconds'), seconds, 'may not specify a duration less than 600 seconds (10 minutes)'))
+    }
+    return errors
+  },
+  validateUpdate: () => [],
+  fieldSelectors: { 'spec.signerName': ({ spec }) => spec.signerName },
+}
+
+export const leaseRules: Partial<Definition<Lease>> = {
+  validate({ spec }) {
+    const seconds = spec?.leaseDurationSeconds
+    return seconds !== undefined && seconds <= 0 ? [invalid(specPath.child('leaseDurationSeconds'), seconds, 'must be greater than 0')] : []
+  },
+}
+
+export const apiServiceRules: Partial<Definition<APIService>> = {
+  default({ spec }) {
+    if (spec?.service) spec.service.port ??= 443
+  },
+}
+
+/** k8s.io/apiextensions-apiserver: defaults and the rules of names and versions. */
+export const customResourceDefinitionRules: Partial<Definition<CustomResourceDefinition>> = {
+  default({ spec }) {
+    if (!spec?.names) return
+    spec.names.singular ??= spec.names.kind?.toLowerCase()
+    if (spec.names.kind) spec.names.listKind ??= `${spec.names.kind}List`
+    spec.conversion ??= { strategy: 'None' }
+  },
+  prepareForCreate(definition) {
+    const stored = definition.spec.versions?.find(({ storage }) => storage)?.name
+    definition.status = { conditions: [], acceptedNames: { plural: '', kind: '' }, storedVersions: stored ? [stored] : [] }
+  },
+  validate({ spec, metadata }) {
+    const errors: FieldError[] = []
+    const { plural, kind } = spec.names ?? {}
+    if (metadata.name !== `${plural}.${spec.group}`) {
+      errors.push(invalid(metadataPath.child('name'), metadata.name, 'must be spec.names.plural+"."+spec.group'))
+    }
+    if (!spec.group) errors.push(required(specPath.child('group')))
+    else if (!spec.group.includes('.'))
+      errors.push(invalid(specPath.child('group'), spec.group, 'should be a domain with at least one dot'))
+    if (!plural) errors.push(required(specPath.child('names', 'plural')))
+    if (!kind) errors.push(required(specPath.child('names', 'kind')))
+    if (!spec.scope) errors.push(required(specPath.child('scope')))
+    else errors.push(...validateEnum(spec.scope, ['Cluster', 'Namespaced'], specPath.child('scope')))
+    const versions = spec.versions ?? []
+    if (versions.filter(({ storage }) => storage).length !== 1) {
+      errors.push(invalid(specPath.child('versions'), versions, 'must have exactly one version marked as storage version'))
+    }
+    for (const [index, { schema }] of versions.entries()) {
+      if (schema?.openAPIV3Schema) continue
+      errors.push(required(specPath.child('versions').index(index).child('schema', 'openAPIV3Schema'), 'schemas are required'))
+    }
+    return errors
+  },
+  validateChange: ({ spec }, old) => [
+    ...validateImmutable(spec.group, old.spec.group, specPath.child('group')),
+    ...validateImmutable(spec.scope, old.spec.scope, specPath.child('scope')),
+    ...validateImmutable(spec.names.kind, old.spec.names.kind, specPath.child('names', 'kind')),
+    ...validateImmutable(spec.names.plural, old.spec.names.plural, specPath.child('names', 'plural')),
+  ],
+}
+
+function defaultWebhook(webhook: Webhook): void {
+  webhook.failurePolicy ??= 'Fail'
+  webhook.matchPolicy ??= 'Equivalent'
+  webhook.namespaceSelector ??= {}
+  webhook.objectSelector ??= {}
+  webhook.timeoutSeconds ??= 10
+  for (const rule of webhook.rules ?? []) rule.scope ??= '*'
+  if (webhook.clientConfig?.service) webhook.clientConfig.service.port ??= 443
+}
+
+function defaultMatch(match: {
+  matchPolicy?: string
+  namespaceSelector?: object
+  objectSelector?: object
+  resourceRules?: { scope?: string }[]
+  excludeResourceRules?: { scope?: string }[]
+}): void {
+  match.matchPolicy ??= 'Equivalent'
+  match.namespaceSelector ??= {}
+  match.objectSelector ??= {}
+  for (const rule of [...(match.resourceRules ?? []), ...(match.excludeResourceRules ?? [])]) rule.scope ??= '*'
+}
