@@ -26,6 +26,15 @@ export function parseBody(bytes: Uint8Array, contentType: string | undefined): {
   return type === jsonType ? fromJson(text) : fromYaml(text)
 }
 
+/** Any JSON, as patches are. Throws ApiError BadRequest. */
+export function parseJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(Buffer.from(bytes).toString())
+  } catch (error) {
+    throw new ApiError(400, 'BadRequest', `error decoding patch: ${(error as Error).message}`, undefined, error)
+  }
+}
+
 export function mediaType(contentType: string | undefined): string {
   return (contentType ?? '').split(';')[0]?.trim().toLowerCase() ?? ''
 }

@@ -4,7 +4,7 @@ import { applyPatch, PatchError, patchContentTypes } from '../patch/index.ts'
 import { invalid, Path } from '../registry/field.ts'
 import type { GroupVersionKind, Verb } from '../registry/index.ts'
 import { schemaOf } from '../schema/index.ts'
-import { decodeAs, mediaType, parseBody } from './body.ts'
+import { decodeAs, mediaType, parseBody, parseJson } from './body.ts'
 import { type Outcome, objectOutcome, type ResourceCall } from './call.ts'
 import { type Deletion, deleteCollection, deleteObject, deletionAnswer } from './deletion.ts'
 import type { FieldManager } from './field-manager.ts'
@@ -18,9 +18,9 @@ import { watchObjects } from './watch.ts'
 /** The generic verbs over a resource, and over its subresources that are views of the same object. */
 export class ResourceHandler {
   readonly rest: Rest
-  private readonly fields: FieldManager
+  private readonly fields: FieldManager | undefined
 
-  constructor(rest: Rest, fields: FieldManager) {
+  constructor(rest: Rest, fields?: FieldManager) {
     this.rest = rest
     this.fields = fields
   }
@@ -142,7 +142,8 @@ export class ResourceHandler {
   private async patch(call: ResourceCall, rules?: UpdateRules): Promise<Outcome> {
     const { info } = call
     const type = patchContentTypes[mediaType(call.headers['content-type'])]
-    if (!type) throw ApiError.unsupportedMediaType(Object.keys(patchContentTypes))
+    const { fields } = this
+    if (!type || (type === 'apply' && !fields)) throw ApiError.unsupportedMediaType(Object.keys(patchContentTypes))
     const options = writeOptions(call.request.query, 'PatchOptions')
     const request = this.writeRequest(call, options, 'PatchOptions')
     if (type !== 'apply') {
@@ -154,7 +155,7 @@ export class ResourceHandler {
         }
         throw ApiError.invalid({ group: 'meta.k8s.io', kind: 'PatchOptions' }, '', [error])
       }
-      const patch = this.patchBody(call)
+      const patch = call.value ?? parseJson(call.body ?? new Uint8Array())
       const produce = (existing: KubeObject | undefined) => this.patched(call, type, patch, existing as KubeObject, options)
       const noCreate = { ...request, subresource: request.subresource }
       if (!this.rest.find(info, request.namespace, request.name)) throw ApiError.notFound(info, request.name)
@@ -169,22 +170,13 @@ export class ResourceHandler {
     const produce = (existing: KubeObject | undefined) => {
       const time = timestamp(this.rest.clock.now())
       const by = { manager: options.fieldManager, subresource: call.path.subresource, time }
-      const object = this.fields.apply(info, existing, applied, by, options.force ?? false)
+      const object = (fields as FieldManager).apply(info, existing, applied, by, options.force ?? false)
       info.strategy.default(object)
       return object
     }
     const mayCreate = !call.path.subresource
     const { object, created } = await this.rest.update(request, produce, { ...(rules ? { rules } : {}), mayCreate })
     return objectOutcome(object, info, created ? 201 : 200)
-  }
-
-  private patchBody(call: ResourceCall): unknown {
-    if (call.value !== undefined) return call.value
-    try {
-      return JSON.parse(Buffer.from(call.body ?? []).toString())
-    } catch (error) {
-      throw new ApiError(400, 'BadRequest', `error decoding patch: ${(error as Error).message}`, undefined, error)
-    }
   }
 
   private patched(
@@ -241,10 +233,11 @@ export class ResourceHandler {
     return { body, request: { ...this.writeRequest(call, options, 'DeleteOptions'), options: { kind: 'DeleteOptions', ...body } } }
   }
 
-  private track(call: ResourceCall, options: WriteOptions, existing: KubeObject | undefined, object: KubeObject): void {
+  /** Notes in a draft's managedFields who is about to write it. */
+  track(call: ResourceCall, options: WriteOptions, existing: KubeObject | undefined, object: KubeObject): void {
     const manager = options.fieldManager || managerOf(call.headers['user-agent'])
     const by = { manager, subresource: call.path.subresource, time: timestamp(this.rest.clock.now()) }
-    this.fields.track(call.info, existing, object, by)
+    this.fields?.track(call.info, existing, object, by)
   }
 }
 

@@ -98,12 +98,13 @@ export class Rest {
 
   /**
    * Changes an object to what `produce` makes of the stored one; begins again when it changes meanwhile. Gives `produce`
-   * undefined to create where the kind (or `mayCreate`) allows that. Rejects with ApiError.
+   * undefined to create where the kind (or `mayCreate`) allows that. `admit` is false where the body that caused the
+   * change has been through admission already. Rejects with ApiError.
    */
   async update(
     request: WriteRequest,
     produce: (existing: KubeObject | undefined) => KubeObject | Promise<KubeObject>,
-    { rules, mayCreate = false }: { rules?: UpdateRules; mayCreate?: boolean } = {},
+    { rules, mayCreate = false, admit = true }: { rules?: UpdateRules; mayCreate?: boolean; admit?: boolean } = {},
   ): Promise<{ object: KubeObject; created: boolean }> {
     const { info, namespace, name } = request
     for (let attempt = 1; ; attempt++) {
@@ -116,7 +117,7 @@ export class Rest {
       }
       const old = served(info, stored)
       const draft = await produce(old)
-      const next = await this.prepareUpdate(request, draft, old, rules)
+      const next = await this.prepareUpdate(request, draft, old, rules, admit)
       if (this.store.get(tableOf(info), keyOf(info, namespace, name)) !== stored) {
         if (attempt === updateAttempts) throw ApiError.conflict(info, name)
         continue
@@ -174,6 +175,7 @@ export class Rest {
     object: KubeObject,
     old: KubeObject,
     rules: UpdateRules | undefined,
+    admit: boolean,
   ): Promise<KubeObject> {
     const { info, namespace, name, subresource } = request
     const { strategy } = info
@@ -194,7 +196,7 @@ export class Rest {
       throw ApiError.conflict(info, name, objectModified)
     }
     const asked = this.admissionRequest(request, 'UPDATE', object, old)
-    await this.admission.admit('mutate', asked)
+    if (admit) await this.admission.admit('mutate', asked)
     const draft = asked.object as KubeObject
     keepSystemFields(draft, old)
     using allocator = this.allocator.begin()
@@ -212,7 +214,7 @@ export class Rest {
     if (!subresource) for (const warning of strategy.warnings(draft, old)) request.warn(warning)
     if (sameButManagedTimes(draft, old)) draft.metadata.managedFields = old.metadata.managedFields as typeof draft.metadata.managedFields
     if (draft.metadata.managedFields === undefined) delete draft.metadata.managedFields
-    await this.admission.admit('validate', { ...asked, object: draft })
+    if (admit) await this.admission.admit('validate', { ...asked, object: draft })
     return draft
   }
 

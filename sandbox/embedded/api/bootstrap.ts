@@ -1,0 +1,85 @@
+import { bootstrapPolicy } from '../auth/bootstrap-policy.ts'
+import type { Client } from '../machinery/context.ts'
+import { type KubeObject, type Resource, resources } from '../machinery/object.ts'
+import { addressIn } from '../network/addresses.ts'
+import { apiServerPort, nodeCIDR } from '../network/index.ts'
+import type { Endpoints, Namespace, Service } from '../schema/types/core.v1.ts'
+import type { EndpointSlice } from '../schema/types/discovery.v1.ts'
+import type { PriorityClass } from '../schema/types/scheduling.v1.ts'
+import type { StorageClass } from '../schema/types/storage.v1.ts'
+
+const rbac: Record<string, Resource> = {
+  ClusterRole: resources.clusterRoles,
+  ClusterRoleBinding: resources.clusterRoleBindings,
+  Role: resources.roles,
+  RoleBinding: resources.roleBindings,
+}
+
+/** Makes what a new cluster has before anyone has asked for anything. Rejects with ApiError. */
+export async function bootstrap(client: Client): Promise<void> {
+  for (const name of ['default', 'kube-system', 'kube-public', 'kube-node-lease']) {
+    await client.create<Namespace>(resources.namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } })
+  }
+  for (const object of bootstrapPolicy()) await client.create(rbac[object.kind] as Resource, object as KubeObject)
+  for (const object of priorityClasses) await client.create(resources.priorityClasses, object)
+  await client.create(resources.storageClasses, standardStorageClass)
+  await client.create(resources.services, kubernetesService)
+  await client.create(resources.endpoints, kubernetesEndpoints)
+  await client.create(resources.endpointSlices, kubernetesEndpointSlice)
+}
+
+const serverAddress = addressIn(nodeCIDR, 2)
+
+const priorityClasses: PriorityClass[] = [
+  {
+    apiVersion: 'scheduling.k8s.io/v1',
+    kind: 'PriorityClass',
+    metadata: { name: 'system-node-critical' },
+    value: 2_000_001_000,
+    description: 'Used for system critical pods that must not be moved from their current node.',
+  },
+  {
+    apiVersion: 'scheduling.k8s.io/v1',
+    kind: 'PriorityClass',
+    metadata: { name: 'system-cluster-critical' },
+    value: 2_000_000_000,
+    description: 'Used for system critical pods that must run in the cluster, but can be moved to another node if necessary.',
+  },
+]
+
+const standardStorageClass: StorageClass = {
+  apiVersion: 'storage.k8s.io/v1',
+  kind: 'StorageClass',
+  metadata: { name: 'standard', annotations: { 'storageclass.kubernetes.io/is-default-class': 'true' } },
+  provisioner: 'rancher.io/local-path',
+  reclaimPolicy: 'Delete',
+  volumeBindingMode: 'WaitForFirstConsumer',
+}
+
+const kubernetesService: Service = {
+  apiVersion: 'v1',
+  kind: 'Service',
+  metadata: { name: 'kubernetes', namespace: 'default', labels: { component: 'apiserver', provider: 'kubernetes' } },
+  spec: {
+    clusterIP: '10.96.0.1',
+    ports: [{ name: 'https', port: 443, protocol: 'TCP', targetPort: apiServerPort }],
+    sessionAffinity: 'None',
+    type: 'ClusterIP',
+  },
+}
+
+const kubernetesEndpoints: Endpoints = {
+  apiVersion: 'v1',
+  kind: 'Endpoints',
+  metadata: { name: 'kubernetes', namespace: 'default', labels: { 'endpointslice.kubernetes.io/skip-mirror': 'true' } },
+  subsets: [{ addresses: [{ ip: serverAddress }], ports: [{ name: 'https', port: apiServerPort, protocol: 'TCP' }] }],
+}
+
+const kubernetesEndpointSlice: EndpointSlice = {
+  apiVersion: 'discovery.k8s.io/v1',
+  kind: 'EndpointSlice',
+  metadata: { name: 'kubernetes', namespace: 'default', labels: { 'kubernetes.io/service-name': 'kubernetes' } },
+  addressType: 'IPv4',
+  endpoints: [{ addresses: [serverAddress], conditions: { ready: true } }],
+  ports: [{ name: 'https', port: apiServerPort, protocol: 'TCP' }],
+}

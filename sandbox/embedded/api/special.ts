@@ -1,0 +1,153 @@
+import type { Reviews } from '../auth/reviews.ts'
+import { createToken, type TokenRequestContext } from '../auth/token-request.ts'
+import { ApiError } from '../machinery/errors.ts'
+import { deepEqual } from '../machinery/freeze.ts'
+import type { KubeObject } from '../machinery/object.ts'
+import { forbidden, specPath } from '../registry/field.ts'
+import type { ResourceInfo } from '../registry/index.ts'
+import type { TokenRequest } from '../schema/types/authentication.v1.ts'
+import type { CertificateSigningRequest } from '../schema/types/certificates.v1.ts'
+import type { Namespace, Pod } from '../schema/types/core.v1.ts'
+import type { SpecialHandler } from './api-server.ts'
+import { objectOutcome, type ResourceCall } from './call.ts'
+import { timestamp } from './object-meta.ts'
+import { writeOptions } from './options.ts'
+import type { ResourceHandler } from './resource-handler.ts'
+import type { ServedResources } from './resources.ts'
+import type { UpdateRules } from './rest.ts'
+import { bindingHandler } from './subresources/binding.ts'
+import { evictionHandler } from './subresources/eviction.ts'
+import { type ScalePaths, scaleHandler } from './subresources/scale.ts'
+
+export interface SpecialParts {
+  generic: ResourceHandler
+  resources: ServedResources
+  reviews: Reviews
+  tokens: TokenRequestContext
+  scalePaths(info: ResourceInfo): ScalePaths | undefined
+}
+
+/** The handlers of subresources and kinds with ways of their own, but for those that need a node. */
+export function specialHandlers({ generic, resources, reviews, tokens, scalePaths }: SpecialParts): Map<string, SpecialHandler> {
+  const binding = bindingHandler(generic, resources)
+  const review: SpecialHandler = async (call) => {
+    if (call.request.verb !== 'create') throw ApiError.methodNotSupported()
+    const options = writeOptions(call.request.query, 'CreateOptions')
+    const object = generic.body(call, call.info, options)
+    call.info.strategy.default(object)
+    return objectOutcome(reviews.create(object, call.path.namespace, call.user), call.info, 201)
+  }
+  const questions = resources.all().filter((info) => reviews.handles(info))
+  return new Map<string, SpecialHandler>([
+    ...questions.map((info) => [`${info.resource}.${info.group}`, review] as const),
+    ['*/scale', scaleHandler(generic, scalePaths)],
+    ['pods/binding', binding],
+    ['bindings', binding],
+    ['pods/eviction', evictionHandler(generic, resources)],
+    ['pods/ephemeralcontainers', withRules(generic, ephemeralContainers)],
+    ['pods/resize', withRules(generic, resize)],
+    ['namespaces/finalize', withRules(generic, finalize(resources))],
+    ['certificatesigningrequests.certificates.k8s.io/approval', withRules(generic, approval(generic))],
+    ['serviceaccounts/token', tokenHandler(generic, tokens)],
+    ['componentstatuses', componentStatuses],
+  ])
+}
+
+/** GET, PUT and PATCH of an object's view that writes only some of it. */
+function withRules(generic: ResourceHandler, rules: UpdateRules): SpecialHandler {
+  return (call) => (call.request.verb === 'get' ? generic.handle(call) : generic.writeSubresource(call, rules))
+}
+
+function tokenHandler(generic: ResourceHandler, context: TokenRequestContext): SpecialHandler {
+  return async (call) => {
+    if (call.request.verb !== 'create') throw ApiError.methodNotSupported()
+    const { namespace, name } = call.path
+    const options = writeOptions(call.request.query, 'CreateOptions')
+    const kind = { group: 'authentication.k8s.io', version: 'v1', kind: 'TokenRequest' }
+    const request = generic.body(call, kind, options) as TokenRequest
+    await generic.rest.admitBody(generic.writeRequest(call, options, 'CreateOptions'), 'CREATE', request)
+    return objectOutcome(createToken(context, namespace, name, request), undefined, 201)
+  }
+}
+
+/** Only the spec's finalizers: what a namespace waits for beside its contents. */
+function finalize(resources: ServedResources): UpdateRules {
+  return {
+    prepare: (object, old) => {
+      ;(object as Namespace).status = structuredClone((old as Namespace).status) as NonNullable<Namespace['status']>
+    },
+    validate: (object, old) => resources.find('', 'v1', 'namespaces')?.strategy.validateUpdate(object, old) ?? [],
+  }
+}
+
+function approval(generic: ResourceHandler): UpdateRules {
+  return {
+    prepare: (object, old) => {
+      const next = object as CertificateSigningRequest
+      const before = old as CertificateSigningRequest
+      const now = timestamp(generic.rest.clock.now())
+      const conditions = next.status?.conditions?.map((condition) => {
+        const same = before.status?.conditions?.find((known) => known.type === condition.type)
+        return {
+          ...condition,
+          lastUpdateTime: condition.lastUpdateTime ?? now,
+          lastTransitionTime: condition.lastTransitionTime ?? same?.lastTransitionTime ?? now,
+        }
+      })
+      next.spec = structuredClone(before.spec)
+      next.status = { ...structuredClone(before.status), ...(conditions ? { conditions } : {}) }
+    },
+    validate: () => [],
+  }
+}
+
+const ephemeralContainers: UpdateRules = {
+  prepare: (object, old) => {
+    const pod = object as Pod
+    const spec = structuredClone((old as Pod).spec)
+    if (spec && pod.spec?.ephemeralContainers) spec.ephemeralContainers = pod.spec.ephemeralContainers
+    Object.assign(pod, { spec, status: structuredClone((old as Pod).status) })
+  },
+  validate: (object, old) => {
+    const path = specPath.child('ephemeralContainers')
+    const after = (object as Pod).spec?.ephemeralContainers ?? []
+    const errors = []
+    for (const container of (old as Pod).spec?.ephemeralContainers ?? []) {
+      const same = after.find((other) => other.name === container.name)
+      if (!same) errors.push(forbidden(path, 'existing ephemeral containers may not be removed\n'))
+      else if (!deepEqual(same, container)) errors.push(forbidden(path, 'existing ephemeral containers may not be changed\n'))
+    }
+    return errors
+  },
+}
+
+const resize: UpdateRules = {
+  prepare: (object, old) => {
+    const pod = object as Pod
+    const spec = structuredClone((old as Pod).spec)
+    for (const container of spec?.containers ?? []) {
+      const wanted = pod.spec?.containers.find((other) => other.name === container.name)
+      if (wanted?.resources) container.resources = wanted.resources
+      if (wanted?.resizePolicy) container.resizePolicy = wanted.resizePolicy
+    }
+    Object.assign(pod, { spec, status: structuredClone((old as Pod).status) })
+  },
+  validate: () => [],
+}
+
+/** Deprecated long ago and still asked for: the parts of the control plane, all in this process. */
+const componentStatuses: SpecialHandler = (call: ResourceCall) => {
+  const names = ['controller-manager', 'scheduler', 'etcd-0']
+  const items = names.map((name): KubeObject & { conditions: unknown[] } => ({
+    apiVersion: 'v1',
+    kind: 'ComponentStatus',
+    metadata: { name },
+    conditions: [{ type: 'Healthy', status: 'True', message: 'ok' }],
+  }))
+  call.warn('v1 ComponentStatus is deprecated in v1.19+')
+  if (call.request.verb === 'list') return { type: 'list', listing: { info: call.info, items, metadata: {} } }
+  const found = items.find((item) => item.metadata.name === call.path.name)
+  if (call.request.verb !== 'get') throw ApiError.methodNotSupported()
+  if (!found) throw ApiError.notFound(call.info, call.path.name)
+  return objectOutcome(found, call.info)
+}

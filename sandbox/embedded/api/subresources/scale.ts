@@ -1,0 +1,119 @@
+import { ApiError } from '../../machinery/errors.ts'
+import type { KubeObject } from '../../machinery/object.ts'
+import { applyPatch, PatchError, patchContentTypes } from '../../patch/index.ts'
+import { invalid, specPath } from '../../registry/field.ts'
+import type { ResourceInfo } from '../../registry/index.ts'
+import { schemaOf } from '../../schema/index.ts'
+import type { Scale } from '../../schema/types/autoscaling.v1.ts'
+import type { LabelSelector } from '../../schema/types/meta.v1.ts'
+import { decodeAs, mediaType, parseBody, parseJson } from '../body.ts'
+import { type Outcome, objectOutcome, type ResourceCall } from '../call.ts'
+import { writeOptions } from '../options.ts'
+import type { ResourceHandler } from '../resource-handler.ts'
+
+/** Where a kind keeps what its Scale shows. Paths are field names from the root. */
+export interface ScalePaths {
+  specReplicas: readonly string[]
+  statusReplicas: readonly string[]
+  /** A LabelSelector, a map of labels, or (custom resources) its text. */
+  selector?: readonly string[]
+}
+
+const scaleKind = { group: 'autoscaling', version: 'v1', kind: 'Scale' }
+const builtIn: ScalePaths = { specReplicas: ['spec', 'replicas'], statusReplicas: ['status', 'replicas'], selector: ['spec', 'selector'] }
+
+/** GET, PUT and PATCH of `/scale`. Rejects with ApiError. */
+export function scaleHandler(generic: ResourceHandler, pathsOf: (info: ResourceInfo) => ScalePaths | undefined) {
+  return async (call: ResourceCall): Promise<Outcome> => {
+    const { info, path, request } = call
+    if (!info.subresources.some((known) => known.name === 'scale')) throw ApiError.unknownPath()
+    const paths = pathsOf(info) ?? builtIn
+    if (request.verb === 'get') return objectOutcome(scaleOf(generic.rest.get(info, path.namespace, path.name), paths))
+    if (request.verb !== 'update' && request.verb !== 'patch') throw ApiError.methodNotSupported()
+    const options = writeOptions(request.query, request.verb === 'patch' ? 'PatchOptions' : 'UpdateOptions')
+    const given = request.verb === 'update' ? (generic.body(call, scaleKind, options) as Scale) : undefined
+    const write = generic.writeRequest(call, options, request.verb === 'patch' ? 'PatchOptions' : 'UpdateOptions')
+    const produce = (existing: KubeObject | undefined) => {
+      const current = existing as KubeObject
+      const scale = given ?? patched(call, scaleOf(current, paths))
+      check(scale, path.name)
+      const next = structuredClone(current)
+      setAt(next as unknown as Tree, paths.specReplicas, scale.spec?.replicas ?? 0)
+      if (given) next.metadata.resourceVersion = (given.metadata.resourceVersion || current.metadata.resourceVersion) as string
+      generic.track(call, options, current, next)
+      return next
+    }
+    const { object } = await generic.rest.update(write, produce)
+    return objectOutcome(scaleOf(object, paths))
+  }
+}
+
+type Tree = Record<string, unknown>
+
+function scaleOf(object: KubeObject, paths: ScalePaths): Scale {
+  const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata
+  const tree = object as unknown as Tree
+  const selector = selectorText(paths.selector ? at(tree, paths.selector) : undefined)
+  const metadata = { name, namespace, uid, resourceVersion, creationTimestamp } as Scale['metadata']
+  const replicas = at(tree, paths.specReplicas)
+  return {
+    kind: 'Scale',
+    apiVersion: 'autoscaling/v1',
+    metadata,
+    spec: typeof replicas === 'number' && replicas !== 0 ? { replicas } : {},
+    status: { replicas: Number(at(tree, paths.statusReplicas) ?? 0), ...(selector ? { selector } : {}) },
+  } as Scale
+}
+
+function patched(call: ResourceCall, scale: Scale): Scale {
+  const type = patchContentTypes[mediaType(call.headers['content-type'])]
+  if (!type) throw ApiError.unsupportedMediaType(Object.keys(patchContentTypes))
+  const body = call.value ?? patchBody(call, type)
+  try {
+    const schema = schemaOf(scaleKind.group, scaleKind.version, scaleKind.kind)
+    const value = applyPatch(type === 'apply' ? 'merge' : type, scale, body, schema) as Tree
+    return decodeAs(scaleKind, { value, duplicates: [] }, 'Ignore', () => {}) as Scale
+  } catch (error) {
+    if (!(error instanceof PatchError)) throw error
+    throw new ApiError(error.status, error.status === 422 ? 'Invalid' : 'BadRequest', error.message, undefined, error)
+  }
+}
+
+function patchBody(call: ResourceCall, type: string): unknown {
+  if (type === 'apply') return parseBody(call.body ?? new Uint8Array(), 'application/yaml').value
+  return parseJson(call.body ?? new Uint8Array())
+}
+
+function check(scale: Scale, name: string): void {
+  if (scale.metadata.name && scale.metadata.name !== name) {
+    throw ApiError.badRequest(`the name of the object (${scale.metadata.name}) does not match the name on the URL (${name})`)
+  }
+  const replicas = scale.spec?.replicas ?? 0
+  if (replicas >= 0) return
+  throw ApiError.invalid(scaleKind, name, [invalid(specPath.child('replicas'), replicas, 'must be greater than or equal to 0')])
+}
+
+/** A selector as `kubectl get -l` takes it. */
+function selectorText(selector: unknown): string {
+  if (typeof selector === 'string') return selector
+  if (typeof selector !== 'object' || selector === null) return ''
+  const isSelector = 'matchLabels' in selector || 'matchExpressions' in selector
+  const { matchLabels = {}, matchExpressions = [] } = (isSelector ? selector : { matchLabels: selector }) as LabelSelector
+  const parts = Object.entries(matchLabels).map(([key, value]) => `${key}=${value}`)
+  for (const { key, operator, values = [] } of matchExpressions) {
+    const list = `(${[...values].sort().join(',')})`
+    parts.push({ In: `${key} in ${list}`, NotIn: `${key} notin ${list}`, Exists: key, DoesNotExist: `!${key}` }[operator] ?? key)
+  }
+  return parts.sort().join(',')
+}
+
+function at(tree: Tree, path: readonly string[]): unknown {
+  return path.reduce<unknown>((value, name) => (value as Tree | undefined)?.[name], tree)
+}
+
+function setAt(tree: Tree, path: readonly string[], value: unknown): void {
+  const last = path.at(-1) as string
+  let parent = tree
+  for (const name of path.slice(0, -1)) parent = (parent[name] ??= {}) as Tree
+  parent[last] = value
+}

@@ -1,0 +1,331 @@
+import type { ApiRequest, ApiResponse, ObjectSelector, Snapshot, WatchEvent } from '../engine.ts'
+import { defaultAdmission } from './admission/index.ts'
+import { ServiceAllocator } from './api/allocator.ts'
+import { ApiServer } from './api/api-server.ts'
+import { bootstrap } from './api/bootstrap.ts'
+import { Discovery } from './api/discovery.ts'
+import { plain } from './api/encode.ts'
+import { HttpServer, type ListenAddress } from './api/http-server.ts'
+import { NonResourceHandler, version } from './api/non-resource.ts'
+import { ResourceHandler } from './api/resource-handler.ts'
+import { ServedResources, tableOf } from './api/resources.ts'
+import { Rest } from './api/rest.ts'
+import { specialHandlers } from './api/special.ts'
+import { Authenticator } from './auth/authenticate.ts'
+import { ClusterIdentity } from './auth/certificates.ts'
+import { Authorizer } from './auth/rbac.ts'
+import { Reviews } from './auth/reviews.ts'
+import { ServiceAccountTokens } from './auth/tokens.ts'
+import { ClusterClock, type ClusterClockOptions } from './clock.ts'
+import { createRuntime } from './containers/index.ts'
+import { startControllers } from './controllers/index.ts'
+import { startKubelets } from './kubelet/index.ts'
+import { createCache } from './machinery/cache.ts'
+import { administrator, createClient } from './machinery/client.ts'
+import type { ClusterContext } from './machinery/context.ts'
+import { ApiError } from './machinery/errors.ts'
+import { startEventExpiry } from './machinery/event-expiry.ts'
+import { createEventRecorder } from './machinery/events.ts'
+import type { NodeApi } from './machinery/node-api.ts'
+import type { KubeObject, UserInfo } from './machinery/object.ts'
+import { Random } from './machinery/random.ts'
+import { Store } from './machinery/store.ts'
+import { createNetwork } from './network/index.ts'
+import { startScheduler } from './scheduler/index.ts'
+
+export interface ClusterOptions {
+  /** Where its state lives. Without one it is gone when it is disposed. */
+  dir?: string
+  nodes: number
+  clock?: ClusterClockOptions
+  seed?: number
+  /** What the nodes' names begin with. */
+  name?: string
+  /** Hears errors that have no caller. */
+  report?(where: string, error: unknown): void
+}
+
+/** What a cluster must know of itself when it is brought back. */
+interface Settings {
+  nodes: number
+  name: string
+  seed: number
+}
+
+const settingsRecord = 'cluster/settings'
+/** By how much cluster time is ahead of real time, for a cluster that has skipped. */
+const clockRecord = 'cluster/clock'
+
+/**
+ * A Kubernetes cluster in this process: its store, API server, controllers, scheduler, nodes and network under one
+ * clock. Dispose it to end everything it started.
+ */
+export class Cluster implements AsyncDisposable {
+  readonly context: ClusterContext
+  readonly clock: ClusterClock
+  readonly name: string
+  private readonly settings: Settings
+  private readonly store: Store
+  private readonly random: Random
+  private readonly api: ApiServer
+  private readonly resources: ServedResources
+  private readonly identity: ClusterIdentity
+  private readonly authenticator: Authenticator
+  private readonly reportTo: (where: string, error: unknown) => void
+  private readonly ended = new AbortController()
+  private readonly parts = new AsyncDisposableStack()
+  private readonly servers = new Set<HttpServer>()
+  private nodes: NodeApi | undefined
+
+  /** A new cluster, or the one that lives in `dir`, ready for requests. */
+  static async open(options: ClusterOptions): Promise<Cluster> {
+    const report = options.report ?? (() => {})
+    const clock = new ClusterClock(options.clock)
+    const storeReport = (error: unknown) => report('store', error)
+    const store = options.dir ? await Store.open(options.dir, clock, storeReport) : new Store(clock, storeReport)
+    const known = store.records.get<Settings>(settingsRecord)
+    const settings = known ?? { nodes: options.nodes, name: options.name ?? 'labernetes', seed: options.seed ?? 1 }
+    if (!known) store.records.put(settingsRecord, settings)
+    const ahead = store.records.get<number>(clockRecord)
+    if (ahead && options.clock?.start === undefined) await clock.advance(ahead)
+    const cluster = new Cluster(store, clock, new Random(settings.seed + store.revision), settings, report)
+    await cluster.start()
+    return cluster
+  }
+
+  /** A cluster in memory as a snapshot has it; its clock starts at the snapshot's time and stands still. */
+  static async fromSnapshot(snapshot: Snapshot, report: (where: string, error: unknown) => void = () => {}): Promise<Cluster> {
+    const clock = new ClusterClock({ start: snapshot.time, rate: 0 })
+    const store = new Store(clock, (error) => report('store', error))
+    const resources = new ServedResources()
+    const records = (snapshot.runtime ?? {}) as Record<string, unknown>
+    store.load(
+      snapshot.objects.map((object) => placed(resources, object as unknown as KubeObject)),
+      records,
+      Number(snapshot.resourceVersion),
+    )
+    const settings = store.records.get<Settings>(settingsRecord) ?? { nodes: 1, name: 'labernetes', seed: 1 }
+    const cluster = new Cluster(store, clock, new Random(settings.seed + store.revision), settings, report)
+    await cluster.start()
+    return cluster
+  }
+
+  private constructor(
+    store: Store,
+    clock: ClusterClock,
+    random: Random,
+    settings: Settings,
+    report: (where: string, error: unknown) => void,
+  ) {
+    this.store = store
+    this.clock = clock
+    this.random = random
+    this.settings = settings
+    this.name = settings.name
+    this.reportTo = report
+    const chance = () => random.next()
+    const cache = createCache(store)
+    this.identity = new ClusterIdentity(store.records, clock)
+    const authorizer = this.parts.use(new Authorizer(cache))
+    const tokens = new ServiceAccountTokens(this.identity, cache, clock)
+    this.authenticator = new Authenticator(this.identity, tokens, authorizer, clock)
+    this.resources = new ServedResources()
+    const admission = defaultAdmission({ cache, clock, random: chance }, authorizer)
+    const rest = new Rest({ store, clock, random: chance, admission, allocator: new ServiceAllocator(store, chance) })
+    const generic = new ResourceHandler(rest)
+    const discovery = new Discovery(this.resources)
+    this.api = new ApiServer({
+      resources: this.resources,
+      authorizer,
+      generic,
+      special: specialHandlers({
+        generic,
+        resources: this.resources,
+        reviews: new Reviews(authorizer, tokens),
+        tokens: { cache, tokens, clock },
+        scalePaths: () => undefined,
+      }),
+      nonResource: new NonResourceHandler({ discovery, resources: this.resources, tokens, store, customKinds: () => [] }),
+    })
+    const events = createEventRecorder({
+      clock,
+      random: chance,
+      clientOf: (component) => this.clientOf(component),
+      report: (where, error) => this.report(where, error),
+    })
+    this.context = {
+      clock,
+      client: this.clientOf('labernetes'),
+      cache,
+      events,
+      records: store.records,
+      random: chance,
+      signal: this.ended.signal,
+      report: (where, error) => this.report(where, error),
+    }
+  }
+
+  /** Serves the API over TLS until the cluster ends; port 0 takes a free one. Resolves with the address. */
+  async listen(address: ListenAddress): Promise<ListenAddress> {
+    const server = await HttpServer.listen(
+      {
+        api: this.api,
+        authenticator: this.authenticator,
+        keys: this.identity.server(),
+        ca: this.identity.caCertificate,
+        random: () => this.random.next(),
+        durable: () => this.store.durable(),
+        upgrade: () => Promise.reject(ApiError.badRequest('this server speaks no other protocol here')),
+        report: (where, error) => this.report(where, error),
+      },
+      address,
+    )
+    this.servers.add(server)
+    return server.address
+  }
+
+  /** A kubeconfig (YAML) with a client certificate; for the administrator unless a user is given. */
+  kubeconfig({ server, user = administrator }: { server: string; user?: Pick<UserInfo, 'username' | 'groups'> }): string {
+    const groups = user.groups.filter((group) => group !== 'system:authenticated')
+    const pair = this.identity.client({ username: user.username, groups })
+    const base64 = (text: string) => Buffer.from(text).toString('base64')
+    const context = `${user.username}@${this.name}`
+    return [
+      'apiVersion: v1',
+      'kind: Config',
+      'clusters:',
+      `- name: ${this.name}`,
+      '  cluster:',
+      `    certificate-authority-data: ${base64(this.identity.caCertificate)}`,
+      `    server: ${server}`,
+      'contexts:',
+      `- name: ${context}`,
+      '  context:',
+      `    cluster: ${this.name}`,
+      `    user: ${user.username}`,
+      `current-context: ${context}`,
+      'users:',
+      `- name: ${user.username}`,
+      '  user:',
+      `    client-certificate-data: ${base64(pair.certificate)}`,
+      `    client-key-data: ${base64(pair.key)}`,
+      '',
+    ].join('\n')
+  }
+
+  /** One request from within the process, by the same way as over HTTP. Never rejects for an answer that is an error. */
+  async request({ method, path, body, contentType, as }: ApiRequest): Promise<ApiResponse> {
+    const user: UserInfo = as ? { ...as, groups: [...new Set([...as.groups, 'system:authenticated'])] } : administrator
+    const type = contentType ?? (method === 'PATCH' ? 'application/merge-patch+json' : 'application/json')
+    const headers = { 'content-type': type, 'user-agent': 'labernetes' }
+    try {
+      const { outcome } = await this.api.handle({ method, url: path, headers, user, value: body, signal: this.ended.signal })
+      if (method !== 'GET') await this.store.durable()
+      const status = 'status' in outcome && outcome.status ? outcome.status : 200
+      return { status, body: plain(outcome) }
+    } catch (error) {
+      if (!(error instanceof ApiError)) this.report(`${method} ${path}`, error)
+      const answer = error instanceof ApiError ? error : ApiError.internal(error)
+      return { status: answer.code, body: answer.body }
+    }
+  }
+
+  /** First every object that is selected (ADDED), then the changes, until the signal aborts. */
+  async watch(selector: ObjectSelector, onEvent: (event: WatchEvent) => void, signal: AbortSignal): Promise<void> {
+    const { group, version: groupVersion, resource, namespace, name, labelSelector } = selector
+    const query = new URLSearchParams({ watch: 'true' })
+    if (labelSelector) query.set('labelSelector', labelSelector)
+    if (name) query.set('fieldSelector', `metadata.name=${name}`)
+    const root = group ? `/apis/${group}/${groupVersion}` : `/api/${groupVersion}`
+    const url = `${root}${namespace ? `/namespaces/${namespace}` : ''}/${resource}?${query}`
+    const both = AbortSignal.any([signal, this.ended.signal])
+    while (!both.aborted) {
+      const { outcome } = await this.api.handle({ method: 'GET', url, headers: {}, user: administrator, signal: both })
+      if (outcome.type !== 'watch') throw new Error(`a watch was answered with ${outcome.type}`)
+      for await (const { type, object } of outcome.events) {
+        if (type === 'BOOKMARK' || type === 'ERROR') continue
+        onEvent({ type, object: object as WatchEvent['object'], time: this.clock.now() })
+      }
+    }
+  }
+
+  /** Everything that is in the cluster now. */
+  snapshot(): Snapshot {
+    const records = Object.fromEntries(this.store.records.keys('').map((key) => [key, this.store.records.get(key)]))
+    return {
+      format: 1,
+      engine: 'embedded',
+      kubernetesVersion: version.gitVersion,
+      time: this.clock.now(),
+      resourceVersion: String(this.store.revision),
+      objects: this.store.tableNames().flatMap((table) => this.store.list(table)) as unknown as Snapshot['objects'],
+      runtime: records,
+    }
+  }
+
+  /** The changes of objects that are still stored, oldest first. */
+  async history(): Promise<WatchEvent[]> {
+    const changes = await this.store.history()
+    return changes.map(({ type, object, time }) => ({ type, object: object as unknown as WatchEvent['object'], time }))
+  }
+
+  /** A copy in memory that shares nothing changeable; its clock stands still until it is advanced. */
+  async fork(): Promise<Cluster> {
+    const clock = new ClusterClock({ start: this.clock.now(), rate: 0 })
+    const store = this.store.fork(clock, (error) => this.report('store of a fork', error))
+    const fork = new Cluster(store, clock, this.random.fork(), this.settings, this.reportTo)
+    await fork.start()
+    return fork
+  }
+
+  /** Skips ahead by ms of cluster time; what would have happened meanwhile has happened when it resolves. */
+  async advance(ms: number): Promise<void> {
+    const ahead = this.store.records.get<number>(clockRecord) ?? 0
+    this.store.records.put(clockRecord, ahead + ms)
+    await this.clock.advance(ms)
+    await this.store.durable()
+  }
+
+  /** Resolves when all that was written so far is on the disk. */
+  durable(): Promise<void> {
+    return this.store.durable()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.ended.abort(new Error('the cluster has ended'))
+    for (const server of this.servers) await server[Symbol.asyncDispose]()
+    await this.parts.disposeAsync()
+    this.clock[Symbol.dispose]()
+    await this.store[Symbol.asyncDispose]()
+  }
+
+  private async start(): Promise<void> {
+    if (this.store.count('namespaces') === 0) await bootstrap(this.clientOf('kube-apiserver'))
+    const controllers = { ...this.context, client: this.clientOf('kube-controller-manager') }
+    const nodes = { ...this.context, client: this.clientOf('kubelet') }
+    const network = this.parts.use(createNetwork(nodes))
+    const runtime = createRuntime(nodes)
+    this.parts.use(startEventExpiry(this.store, this.clock))
+    this.parts.use(startControllers(controllers))
+    this.parts.use(startScheduler({ ...this.context, client: this.clientOf('kube-scheduler') }))
+    this.nodes = this.parts.use(await startKubelets(nodes, { nodes: this.settings.nodes, network, runtime, cluster: this.name }))
+  }
+
+  private clientOf(userAgent: string) {
+    return createClient(this.api, { user: administrator, userAgent }, this.ended.signal)
+  }
+
+  private report(where: string, error: unknown): void {
+    if (!this.ended.signal.aborted) this.reportTo(where, error)
+  }
+}
+
+/** Where an object of a snapshot lies in the store. */
+function placed(resources: ServedResources, object: KubeObject): { table: string; key: string; object: KubeObject } {
+  const slash = object.apiVersion.indexOf('/')
+  const group = slash < 0 ? '' : object.apiVersion.slice(0, slash)
+  const info = resources.findKind(group, object.apiVersion.slice(slash + 1), object.kind)
+  const { name = '', namespace } = object.metadata
+  const table = info ? tableOf(info) : `${object.kind.toLowerCase()}s.${group}`
+  return { table, key: namespace ? `${namespace}/${name}` : name, object }
+}

@@ -1,0 +1,21 @@
+/** The cluster's only source of chance: mulberry32, which a fork can take over where it stands. */
+export class Random {
+  private state: number
+
+  constructor(state: number) {
+    this.state = state >>> 0
+  }
+
+  /** 0 <= n < 1 */
+  next(): number {
+    this.state = (this.state + 0x6d2b79f5) >>> 0
+    let mixed = this.state
+    mixed = Math.imul(mixed ^ (mixed >>> 15), mixed | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296
+  }
+
+  fork(): Random {
+    return new Random(this.state)
+  }
+}
