@@ -10,6 +10,8 @@ import { createNodeApi } from './node-api.ts'
 import { PodRecords } from './pod-record.ts'
 import { PodWorker, type WorkerHost } from './pod-worker.ts'
 
+export { restoredNetwork } from './pod-network.ts'
+
 export interface KubeletOptions {
   /** How many nodes; the first is the control plane. */
   nodes: number

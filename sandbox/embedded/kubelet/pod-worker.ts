@@ -14,7 +14,8 @@ import { ConfigError, type NodeFacts } from './environment.ts'
 import { HookError, runHook } from './hooks.ts'
 import { ensureImage, StartError } from './images.ts'
 import { stopContainer } from './killing.ts'
-import { dnsOf, hostsOf, podFiles } from './pod-files.ts'
+import { podFiles } from './pod-files.ts'
+import { attachPod } from './pod-network.ts'
 import { type ContainerRun, isSidecar, latestRun, type PodRecord, type PodRecords, stateOf } from './pod-record.ts'
 import { runProbe } from './probe-handlers.ts'
 import { type ProbeType, ProbeWorker } from './prober.ts'
@@ -285,18 +286,7 @@ export class PodWorker implements Disposable {
   }
 
   private attach(): void {
-    const { node, network } = this.host
-    const ip = this.record.ip ?? ''
-    this.net = network.attach({
-      uid: this.record.uid,
-      namespace: this.record.namespace,
-      name: this.record.name,
-      node: node.name,
-      ip,
-      dns: dnsOf(this.pod),
-      labels: () => this.pod.metadata.labels ?? {},
-      hosts: () => hostsOf(this.pod, ip, node.name),
-    })
+    this.net = attachPod(this.host.ctx, this.host.network, this.record, this.pod)
   }
 
   /** A life of a container from nothing to running. False when it could not be; then the failure says why. */

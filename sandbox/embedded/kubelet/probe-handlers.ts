@@ -77,14 +77,14 @@ async function execProbe({ clock, running }: ProbeTarget, action: ExecAction, ti
     return { result: exitCode === 0 ? 'success' : 'failure', output }
   } catch (error) {
     if (!(error instanceof ContainerError)) throw error
-    return { result: 'error', output: error.message }
+    return { result: 'error', output: `rpc error: code = Unknown desc = ${error.message}` }
   }
 }
 
 async function httpProbe(target: ProbeTarget, action: HTTPGetAction, timeout: number): Promise<ProbeOutcome> {
   const { clock, network, container, podIP } = target
   const port = portOf(action.port, container)
-  if (port === undefined) return { result: 'error', output: `couldn't find port: ${action.port} in ${container.name}` }
+  if (port === undefined) return noSuchPort(action.port)
   const scheme = (action.scheme ?? 'HTTP').toLowerCase()
   const first = new URL(action.path?.startsWith('/') ? action.path : `/${action.path ?? ''}`, `${scheme}://${action.host || podIP}:${port}`)
   let url = first
@@ -123,7 +123,7 @@ async function httpProbe(target: ProbeTarget, action: HTTPGetAction, timeout: nu
 async function tcpProbe(target: ProbeTarget, action: TCPSocketAction, timeout: number): Promise<ProbeOutcome> {
   const { clock, network, container, podIP } = target
   const port = portOf(action.port, container)
-  if (port === undefined) return { result: 'error', output: `couldn't find port: ${action.port} in ${container.name}` }
+  if (port === undefined) return noSuchPort(action.port)
   const host = action.host || podIP
   using deadline = withDeadline(clock, timeout)
   try {
@@ -175,9 +175,16 @@ async function grpcProbe(target: ProbeTarget, action: GRPCAction, timeout: numbe
     return { result: 'failure', output: `service unhealthy (responded with "${serving}")` }
   } catch (error) {
     if (!(error instanceof NetworkError) && !deadline.signal.aborted) throw error
+    // gRPC dials again and again until the time is up.
+    await deadline.over
     const output = `timeout: failed to connect service ${address} within ${goDuration(timeout)}: context deadline exceeded`
     return { result: 'failure', output }
   }
+}
+
+/** The kubelet looks a name up among the container's ports, and then tries it as a number. */
+function noSuchPort(port: string | number): ProbeOutcome {
+  return { result: 'error', output: `strconv.Atoi: parsing "${port}": invalid syntax` }
 }
 
 function requestHeaders(action: HTTPGetAction, url: URL): Record<string, string> {
@@ -207,10 +214,11 @@ function headerOf(headers: Record<string, string>, name: string): string | undef
   return Object.entries(headers).find(([key]) => key.toLowerCase() === name)?.[1]
 }
 
-function withDeadline(clock: Clock, ms: number): Disposable & { signal: AbortSignal } {
+function withDeadline(clock: Clock, ms: number): Disposable & { signal: AbortSignal; over: Promise<void> } {
   const controller = new AbortController()
   const timer = clock.setTimeout(() => controller.abort(new Error('deadline exceeded')), ms)
-  return { signal: controller.signal, [Symbol.dispose]: () => timer.cancel() }
+  const over = new Promise<void>((resolve) => controller.signal.addEventListener('abort', () => resolve(), { once: true }))
+  return { signal: controller.signal, over, [Symbol.dispose]: () => timer.cancel() }
 }
 
 async function within<T>(clock: Clock, ms: number | undefined, work: Promise<T>, signal?: AbortSignal): Promise<T | 'late'> {

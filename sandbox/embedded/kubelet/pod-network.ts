@@ -1,0 +1,34 @@
+import type { ClusterContext } from '../machinery/context.ts'
+import { resources } from '../machinery/object.ts'
+import type { Network, PodNetwork } from '../network/network.ts'
+import type { Pod } from '../schema/types/core.v1.ts'
+import { dnsOf, hostsOf } from './pod-files.ts'
+import type { PodRecord } from './pod-record.ts'
+
+/** Joins a pod's sandbox to the network; the same again for one that is joined already. */
+export function attachPod(ctx: ClusterContext, network: Network, record: PodRecord, pod: Pod): PodNetwork {
+  const { uid, namespace, name, node, ip = '' } = record
+  return network.attach({
+    uid,
+    namespace,
+    name,
+    node,
+    ip,
+    dns: dnsOf(pod),
+    labels: () => ctx.cache.get<Pod>(resources.pods, name, namespace)?.metadata.labels ?? {},
+    hosts: () => hostsOf(pod, ip, node),
+  })
+}
+
+/**
+ * The network of a pod that ran before the cluster was brought back or forked, for the runtime that brings its containers
+ * back; undefined when the pod is gone or has ended.
+ */
+export function restoredNetwork(ctx: ClusterContext, network: Network): (pod: { uid: string }) => PodNetwork | undefined {
+  return ({ uid }) => {
+    const record = ctx.records.get<PodRecord>(`kubelet/pod/${uid}`)
+    const pod = record && ctx.cache.get<Pod>(resources.pods, record.name, record.namespace)
+    if (!record?.ip || pod?.metadata.uid !== uid) return undefined
+    return attachPod(ctx, network, record, pod)
+  }
+}
