@@ -84,6 +84,7 @@ export interface TrackRequest {
 /**
  * metadata.managedFields after a create, update or patch (anything but apply): the manager owns what it added or
  * changed, others lose that, and what is gone belongs to nobody. A client that sends an empty list resets ownership.
+ * `after` is the object with its defaults, before admission and the strategy's preparation: what these add is nobody's.
  */
 export function trackManagedFields(request: TrackRequest): ManagedFieldsEntry[] | undefined {
   const { before, after, schema, subresource, now, hasStatus = false } = request
@@ -94,7 +95,7 @@ export function trackManagedFields(request: TrackRequest): ManagedFieldsEntry[] 
   const owners = readOwners(known)
   const change = compare(before ? withoutManagedFields(before) : emptyObject(after), withoutManagedFields(after), schema)
   takeOver(owners, change, undefined, true)
-  const fields = ownable(union(change.added, change.modified), subresource, hasStatus && before !== undefined)
+  const fields = ownable(union(change.added, change.modified), subresource, hasStatus)
   if (!isEmpty(fields)) {
     const self: Manager = { name: request.manager, operation: 'Update', apiVersion: request.apiVersion, subresource: subresource ?? '' }
     const earlier = owners.get(identityOf(self))

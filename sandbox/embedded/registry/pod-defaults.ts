@@ -24,7 +24,6 @@ export function defaultPodSpec(spec: PodSpec): void {
   }
   for (const container of allContainers(spec)) {
     defaultContainer(container)
-    if (spec.hostNetwork) for (const port of container.ports ?? []) port.hostPort ??= port.containerPort
   }
   for (const volume of spec.volumes ?? []) defaultVolume(volume)
 }
@@ -40,6 +39,7 @@ export function defaultPod(pod: Pod): void {
   defaultPodSpec(spec)
   spec.enableServiceLinks ??= true
   for (const container of [...(spec.containers ?? []), ...(spec.initContainers ?? [])]) {
+    if (spec.hostNetwork) for (const port of container.ports ?? []) port.hostPort ??= port.containerPort
     const { limits } = (container.resources ??= {})
     if (limits) container.resources.requests = { ...limits, ...container.resources.requests }
   }

@@ -189,7 +189,7 @@ function validateHostNetwork(spec: PodSpec, path: Path): FieldError[] {
   if (!spec.hostNetwork) return []
   return (spec.containers ?? []).flatMap((container, index) =>
     (container.ports ?? []).flatMap((port, position) => {
-      if (port.hostPort === port.containerPort) return []
+      if (!port.hostPort || port.hostPort === port.containerPort) return []
       const at = path.child('containers').index(index).child('ports').index(position).child('hostPort')
       return [invalid(at, port.hostPort, 'must match `containerPort` when `hostNetwork` is true')]
     }),

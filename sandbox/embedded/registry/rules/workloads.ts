@@ -71,8 +71,11 @@ export const replicaSetRules: Partial<Definition<ReplicaSet>> = {
   fieldSelectors: { 'status.replicas': ({ status }) => String(status?.replicas ?? 0) },
 }
 
+const templateGeneration = 'deprecated.daemonset.template.generation'
+
 export const daemonSetRules: Partial<Definition<DaemonSet>> = {
-  default({ spec }) {
+  default({ spec, metadata }) {
+    metadata.annotations = { [templateGeneration]: '0', ...metadata.annotations }
     if (!spec) return
     const strategy = (spec.updateStrategy ??= {})
     strategy.type ??= 'RollingUpdate'
@@ -83,6 +86,14 @@ export const daemonSetRules: Partial<Definition<DaemonSet>> = {
     }
     spec.revisionHistoryLimit ??= 10
     defaultPodTemplate(spec.template)
+  },
+  prepareForCreate({ metadata }) {
+    metadata.annotations = { ...metadata.annotations, [templateGeneration]: '1' }
+  },
+  prepareForUpdate({ spec, metadata }, old) {
+    const before = Number(old.metadata.annotations?.[templateGeneration] ?? 1)
+    const changed = !isDeepStrictEqual(spec?.template, old.spec?.template)
+    metadata.annotations = { ...metadata.annotations, [templateGeneration]: String(changed ? before + 1 : before) }
   },
   validate({ spec }) {
     if (!spec) return [required(specPath)]
