@@ -17,9 +17,9 @@ import { Authorizer } from './auth/rbac.ts'
 import { Reviews } from './auth/reviews.ts'
 import { ServiceAccountTokens } from './auth/tokens.ts'
 import { ClusterClock, type ClusterClockOptions } from './clock.ts'
-import { createRuntime } from './containers/index.ts'
+import { createRuntime, type LocalRuntime } from './containers/index.ts'
 import { startControllers } from './controllers/index.ts'
-import { startKubelets } from './kubelet/index.ts'
+import { restoredNetwork, startKubelets } from './kubelet/index.ts'
 import { createCache } from './machinery/cache.ts'
 import { administrator, createClient } from './machinery/client.ts'
 import type { ClusterContext } from './machinery/context.ts'
@@ -72,6 +72,7 @@ export class Cluster implements AsyncDisposable {
   private readonly identity: ClusterIdentity
   private readonly authenticator: Authenticator
   private readonly reportTo: (where: string, error: unknown) => void
+  private runtime: LocalRuntime | undefined
   private readonly ended = new AbortController()
   private readonly parts = new AsyncDisposableStack()
   private readonly servers = new Set<HttpServer>()
@@ -251,6 +252,7 @@ export class Cluster implements AsyncDisposable {
 
   /** Everything that is in the cluster now. */
   snapshot(): Snapshot {
+    this.runtime?.checkpoint()
     const records = Object.fromEntries(this.store.records.keys('').map((key) => [key, this.store.records.get(key)]))
     return {
       format: 1,
@@ -271,6 +273,7 @@ export class Cluster implements AsyncDisposable {
 
   /** A copy in memory that shares nothing changeable; its clock stands still until it is advanced. */
   async fork(): Promise<Cluster> {
+    this.runtime?.checkpoint()
     const clock = new ClusterClock({ start: this.clock.now(), rate: 0 })
     const store = this.store.fork(clock, (error) => this.report('store of a fork', error))
     const fork = new Cluster(store, clock, this.random.fork(), this.settings, this.reportTo)
@@ -304,7 +307,8 @@ export class Cluster implements AsyncDisposable {
     const controllers = { ...this.context, client: this.clientOf('kube-controller-manager') }
     const nodes = { ...this.context, client: this.clientOf('kubelet') }
     const network = this.parts.use(createNetwork(nodes))
-    const runtime = createRuntime(nodes)
+    const runtime = this.parts.use(createRuntime(nodes, { network: restoredNetwork(nodes, network) }))
+    this.runtime = runtime
     this.parts.use(startEventExpiry(this.store, this.clock))
     this.parts.use(startControllers(controllers))
     this.parts.use(startScheduler({ ...this.context, client: this.clientOf('kube-scheduler') }))
