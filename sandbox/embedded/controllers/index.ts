@@ -1,24 +1,42 @@
 import type { ClusterContext } from '../machinery/context.ts'
+import { startCronJob } from './cronjob.ts'
 import { startDaemonSet } from './daemonset.ts'
 import { startDeployment } from './deployment.ts'
+import { startDisruption } from './disruption.ts'
 import { startEndpoints } from './endpoints.ts'
 import { startEndpointSlice } from './endpointslice.ts'
+import { startEventTTL } from './event-ttl.ts'
 import { startGarbageCollector } from './garbage-collector.ts'
+import { startJob } from './job.ts'
 import { startNamespace } from './namespace.ts'
+import { startNodeLifecycle } from './node-lifecycle.ts'
+import { startPersistentVolume } from './persistent-volume.ts'
 import { startPodGarbageCollector } from './pod-garbage-collector.ts'
 import { startReplicaSet } from './replicaset.ts'
 import { startStatefulSet } from './statefulset.ts'
+import { startTaintEviction } from './taint-eviction.ts'
+import { startTTLAfterFinished } from './ttl-after-finished.ts'
+import { startVolumeProtection } from './volume-protection.ts'
 
 const controllers = [
   startReplicaSet,
   startDeployment,
   startStatefulSet,
   startDaemonSet,
+  startJob,
+  startCronJob,
+  startTTLAfterFinished,
   startEndpoints,
   startEndpointSlice,
   startNamespace,
   startGarbageCollector,
   startPodGarbageCollector,
+  startPersistentVolume,
+  startVolumeProtection,
+  startDisruption,
+  startNodeLifecycle,
+  startTaintEviction,
+  startEventTTL,
 ]
 
 /** Starts the controllers of kube-controller-manager. Disposing ends them all. */
