@@ -13,7 +13,8 @@ import { type ContentIndex, type LabPage, type LessonPage, labMatter, lessonMatt
 const root = path.resolve(import.meta.dirname, '../..')
 const cache = path.join(root, '.cache/content')
 
-export async function buildContent(log: (line: string) => void): Promise<ContentIndex> {
+/** `source`: the folder with content/ and labs/ in it. */
+export async function buildContent(log: (line: string) => void, source = root): Promise<ContentIndex> {
   await mkdir(cache, { recursive: true })
   const salt = await compilerSalt()
   const index: ContentIndex = { lessons: {}, labs: {} }
@@ -44,15 +45,15 @@ export async function buildContent(log: (line: string) => void): Promise<Content
     return { hash, ...one.matter, headings: one.headings, readingMinutes: one.readingMinutes }
   }
 
-  for (const slug of await folders(path.join(root, 'labs'))) {
-    const folder = path.join(root, 'labs', slug)
+  for (const slug of await folders(path.join(source, 'labs'))) {
+    const folder = path.join(source, 'labs', slug)
     if (!(await complete(folder))) continue
     const [en, zh] = await Promise.all([lab(path.join(folder, 'en.mdx')), lab(path.join(folder, 'zh.mdx'))])
     index.labs[slug] = { en, zh }
   }
   for (const module of catalog) {
     for (const slug of module.lessons) {
-      const folder = path.join(root, 'content', module.slug, slug)
+      const folder = path.join(source, 'content', module.slug, slug)
       if (!(await complete(folder))) continue
       const [en, zh] = await Promise.all([lesson(path.join(folder, 'en.mdx')), lesson(path.join(folder, 'zh.mdx'))])
       const unknown = en.labs.find((name) => !index.labs[name])

@@ -16,12 +16,14 @@ export function Sequence(props: SequenceProps) {
 function SequenceSheet({ actors, steps, width, place }: SequenceProps & { width: number; place: string }) {
   const lane = width / actors.length
   const x = (actor: string) => (actors.indexOf(actor) + 0.5) * lane
+  const names = actors.map((actor) => wrap(actor, Math.floor((lane - 12) / 7.3)))
+  const head = 18 + 14 * Math.max(...names.map((lines) => lines.length))
   const wrapped = steps.map((step) => {
     const span = step.from === step.to ? lane : Math.max(lane, Math.abs(x(step.from) - x(step.to)))
     return { step, lines: wrap(step.text, Math.floor((span + lane * 0.5) / 7.3)) }
   })
   const tops: number[] = []
-  let y = 54
+  let y = head + 22
   for (const each of wrapped) {
     y += each.lines.length * 15 + 6
     tops.push(y)
@@ -31,9 +33,9 @@ function SequenceSheet({ actors, steps, width, place }: SequenceProps & { width:
   const label = steps.map((step) => `${step.from} → ${step.to}: ${step.text}.`).join(' ')
   return (
     <svg viewBox={`0 0 ${width} ${height}`} className={`drawing-sheet drawing-${place}`} role="img" aria-label={label}>
-      {actors.map((actor) => (
+      {actors.map((actor, index) => (
         <g key={actor} className="s-actor">
-          <path d={`M${x(actor)} 34V${height}`} className="s-life" />
+          <path d={`M${x(actor)} ${head + 2}V${height}`} className="s-life" />
           <rect x={x(actor) - lane / 2 + 3} y={2} width={lane - 6} height={32} />
           <text
             x={x(actor)}
