@@ -53,23 +53,3 @@ export function priority({ cache }: Pick<ClusterContext, 'cache'>): AdmissionPlu
     return marked.toSorted((a, b) => a.value - b.value)[0]
   }
 }
-
-/** The classes that every cluster has. */
-export const systemPriorityClasses: readonly PriorityClass[] = [
-  {
-    apiVersion: 'scheduling.k8s.io/v1',
-    kind: 'PriorityClass',
-    metadata: { name: 'system-cluster-critical' },
-    value: 2_000_000_000,
-    description: 'Used for system critical pods that must run in the cluster, but can be moved to another node if necessary.',
-    preemptionPolicy: 'PreemptLowerPriority',
-  },
-  {
-    apiVersion: 'scheduling.k8s.io/v1',
-    kind: 'PriorityClass',
-    metadata: { name: 'system-node-critical' },
-    value: 2_000_001_000,
-    description: 'Used for system critical pods that must not be moved from their current node.',
-    preemptionPolicy: 'PreemptLowerPriority',
-  },
-]
