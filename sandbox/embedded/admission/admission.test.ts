@@ -223,3 +223,51 @@ describe('roles', () => {
     await expect(admit('roles', role as KubeObject)).rejects.toThrow('is attempting to grant RBAC permissions not currently held')
   })
 })
+
+describe('ValidatingAdmissionPolicy', () => {
+  it('denies and warns by its expressions where it is bound', async () => {
+    const apiVersion = 'admissionregistration.k8s.io/v1'
+    const kind = (name: string) => ({ group: 'admissionregistration.k8s.io', version: 'v1', resource: name })
+    const rule = { operations: ['CREATE', 'UPDATE'], apiGroups: ['apps'], apiVersions: ['v1'], resources: ['deployments'] }
+    const validations = [
+      { expression: 'object.spec.replicas <= variables.most', messageExpression: "'at most ' + string(variables.most)" },
+      { expression: "has(object.metadata.labels) && 'team' in object.metadata.labels", reason: 'Forbidden' },
+    ]
+    const spec = {
+      failurePolicy: 'Fail',
+      matchConstraints: { resourceRules: [rule] },
+      variables: [{ name: 'most', expression: '3' }],
+      validations,
+    }
+    cache.put(kind('validatingadmissionpolicies'), {
+      apiVersion,
+      kind: 'ValidatingAdmissionPolicy',
+      metadata: { name: 'p' },
+      spec,
+    } as KubeObject)
+    const bind = (actions: string[]) =>
+      cache.put(kind('validatingadmissionpolicybindings'), {
+        apiVersion,
+        kind: 'ValidatingAdmissionPolicyBinding',
+        metadata: { name: 'b' },
+        spec: { policyName: 'p', validationActions: actions },
+      } as KubeObject)
+    const deployment = (replicas: number, labels?: Record<string, string>) =>
+      ({
+        apiVersion: 'apps/v1',
+        kind: 'Deployment',
+        metadata: { name: 'web', namespace: 'team', ...(labels ? { labels } : {}) },
+        spec: { replicas },
+      }) as KubeObject
+    await admit('deployments', deployment(9))
+    bind(['Deny'])
+    await expect(admit('deployments', deployment(9))).rejects.toThrow(
+      `deployments.apps "web" is forbidden: ValidatingAdmissionPolicy 'p' with binding 'b' denied request: at most 3`,
+    )
+    await expect(admit('deployments', deployment(1))).rejects.toMatchObject({ code: 403, reason: 'Forbidden' })
+    await admit('deployments', deployment(1, { team: 'a' }))
+    bind(['Warn'])
+    await admit('deployments', deployment(9, { team: 'a' }))
+    expect(warnings).toEqual([`Validation failed for ValidatingAdmissionPolicy 'p' with binding 'b': at most 3`])
+  })
+})

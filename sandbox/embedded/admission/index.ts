@@ -14,6 +14,7 @@ import { resourceQuota } from './resource-quota.ts'
 import { roleEscalation } from './role-escalation.ts'
 import { serviceAccount } from './service-account.ts'
 import { defaultStorageClass, persistentVolumeClaimResize, storageObjectInUseProtection } from './storage.ts'
+import { validatingAdmissionPolicy } from './validating-policy.ts'
 
 export type { AdmissionPlugin, AdmissionRequest, Operation, Phase } from './admission.ts'
 export { AdmissionChain } from './admission.ts'
@@ -40,6 +41,7 @@ export function defaultAdmission(context: AdmissionContext, authorizer: Authoriz
     certificateSubjectRestriction(),
     defaultIngressClass(context),
     ...late,
+    validatingAdmissionPolicy(context),
     roleEscalation(authorizer),
     resourceQuota(context),
   ])
