@@ -5,12 +5,14 @@ import { ApiServer } from './api/api-server.ts'
 import { bootstrap } from './api/bootstrap.ts'
 import { Discovery } from './api/discovery.ts'
 import { plain } from './api/encode.ts'
+import { schemaFor } from './api/field-manager.ts'
 import { HttpServer, type ListenAddress } from './api/http-server.ts'
 import { NonResourceHandler, version } from './api/non-resource.ts'
 import { ResourceHandler } from './api/resource-handler.ts'
 import { ServedResources, tableOf } from './api/resources.ts'
 import { Rest } from './api/rest.ts'
 import { specialHandlers } from './api/special.ts'
+import { customScalePaths } from './api/subresources/scale.ts'
 import { Authenticator } from './auth/authenticate.ts'
 import { ClusterIdentity } from './auth/certificates.ts'
 import { Authorizer } from './auth/rbac.ts'
@@ -19,6 +21,8 @@ import { ServiceAccountTokens } from './auth/tokens.ts'
 import { ClusterClock, type ClusterClockOptions } from './clock.ts'
 import { createRuntime, type LocalRuntime } from './containers/index.ts'
 import { startControllers } from './controllers/index.ts'
+import { startCustomResources } from './crd/establish.ts'
+import { customResources } from './crd/resource.ts'
 import { restoredNetwork, startKubelets } from './kubelet/index.ts'
 import { createCache } from './machinery/cache.ts'
 import { administrator, createClient } from './machinery/client.ts'
@@ -31,7 +35,9 @@ import type { KubeObject, UserInfo } from './machinery/object.ts'
 import { Random } from './machinery/random.ts'
 import { Store } from './machinery/store.ts'
 import { createNetwork } from './network/index.ts'
+import type { CustomKind } from './openapi/index.ts'
 import { startScheduler } from './scheduler/index.ts'
+import type { CustomResourceDefinition } from './schema/types/apiextensions.v1.ts'
 
 export interface ClusterOptions {
   /** Where its state lives. Without one it is gone when it is disposed. */
@@ -85,7 +91,7 @@ export class Cluster implements AsyncDisposable {
     const storeReport = (error: unknown) => report('store', error)
     const store = options.dir ? await Store.open(options.dir, clock, storeReport) : new Store(clock, storeReport)
     const known = store.records.get<Settings>(settingsRecord)
-    const settings = known ?? { nodes: options.nodes, name: options.name ?? 'labernetes', seed: options.seed ?? 1 }
+    const settings = known ?? settingsOf(options)
     if (!known) store.records.put(settingsRecord, settings)
     const ahead = store.records.get<number>(clockRecord)
     if (ahead && options.clock?.start === undefined) await clock.advance(ahead)
@@ -98,14 +104,19 @@ export class Cluster implements AsyncDisposable {
   static async fromSnapshot(snapshot: Snapshot, report: (where: string, error: unknown) => void = () => {}): Promise<Cluster> {
     const clock = new ClusterClock({ start: snapshot.time, rate: 0 })
     const store = new Store(clock, (error) => report('store', error))
+    const objects = snapshot.objects as unknown as KubeObject[]
     const resources = new ServedResources()
+    for (const object of objects) {
+      if (object.kind !== 'CustomResourceDefinition') continue
+      resources.setCustom(object.metadata.name as string, customResources(object as CustomResourceDefinition))
+    }
     const records = (snapshot.runtime ?? {}) as Record<string, unknown>
     store.load(
-      snapshot.objects.map((object) => placed(resources, object as unknown as KubeObject)),
+      objects.map((object) => placed(resources, object)),
       records,
       Number(snapshot.resourceVersion),
     )
-    const settings = store.records.get<Settings>(settingsRecord) ?? { nodes: 1, name: 'labernetes', seed: 1 }
+    const settings = store.records.get<Settings>(settingsRecord) ?? settingsOf({ nodes: 1 })
     const cluster = new Cluster(store, clock, new Random(settings.seed + store.revision), settings, report)
     await cluster.start()
     return cluster
@@ -144,9 +155,9 @@ export class Cluster implements AsyncDisposable {
         resources: this.resources,
         reviews: new Reviews(authorizer, tokens),
         tokens: { cache, tokens, clock },
-        scalePaths: () => undefined,
+        scalePaths: customScalePaths,
       }),
-      nonResource: new NonResourceHandler({ discovery, resources: this.resources, tokens, store, customKinds: () => [] }),
+      nonResource: new NonResourceHandler({ discovery, resources: this.resources, tokens, store, customKinds: () => this.customKinds() }),
     })
     const events = createEventRecorder({
       clock,
@@ -289,6 +300,12 @@ export class Cluster implements AsyncDisposable {
     await this.store.durable()
   }
 
+  /** What the kubelets answer: exec, attach, logs, port-forward, figures. */
+  get nodeApi(): NodeApi {
+    if (!this.nodes) throw new Error('the cluster has not started')
+    return this.nodes
+  }
+
   /** Resolves when all that was written so far is on the disk. */
   durable(): Promise<void> {
     return this.store.durable()
@@ -304,6 +321,7 @@ export class Cluster implements AsyncDisposable {
 
   private async start(): Promise<void> {
     if (this.store.count('namespaces') === 0) await bootstrap(this.clientOf('kube-apiserver'))
+    this.parts.use(startCustomResources(this.context, this.resources))
     const controllers = { ...this.context, client: this.clientOf('kube-controller-manager') }
     const nodes = { ...this.context, client: this.clientOf('kubelet') }
     const network = this.parts.use(createNetwork(nodes))
@@ -315,6 +333,10 @@ export class Cluster implements AsyncDisposable {
     this.nodes = this.parts.use(await startKubelets(nodes, { nodes: this.settings.nodes, network, runtime, cluster: this.name }))
   }
 
+  private customKinds(): CustomKind[] {
+    return this.resources.all().flatMap((info) => (info.definition ? [{ info, schema: schemaFor(info) }] : []))
+  }
+
   private clientOf(userAgent: string) {
     return createClient(this.api, { user: administrator, userAgent }, this.ended.signal)
   }
@@ -324,12 +346,16 @@ export class Cluster implements AsyncDisposable {
   }
 }
 
+function settingsOf({ nodes, name = 'labernetes', seed = 1 }: Pick<ClusterOptions, 'nodes' | 'name' | 'seed'>): Settings {
+  return { nodes, name, seed }
+}
+
 /** Where an object of a snapshot lies in the store. */
 function placed(resources: ServedResources, object: KubeObject): { table: string; key: string; object: KubeObject } {
   const slash = object.apiVersion.indexOf('/')
   const group = slash < 0 ? '' : object.apiVersion.slice(0, slash)
   const info = resources.findKind(group, object.apiVersion.slice(slash + 1), object.kind)
   const { name = '', namespace } = object.metadata
-  const table = info ? tableOf(info) : `${object.kind.toLowerCase()}s.${group}`
-  return { table, key: namespace ? `${namespace}/${name}` : name, object }
+  if (!info) throw new Error(`the snapshot holds a ${object.kind} of ${object.apiVersion}, which nothing defines`)
+  return { table: tableOf(info), key: namespace ? `${namespace}/${name}` : name, object }
 }

@@ -1,5 +1,9 @@
+import { ApplyConflict, ApplyError, serverSideApply, TypedError, trackManagedFields } from '../apply/index.ts'
+import { ApiError } from '../machinery/errors.ts'
 import type { KubeObject } from '../machinery/object.ts'
 import type { ResourceInfo } from '../registry/index.ts'
+import { customResourceSchema, type Schema, schemaOf } from '../schema/index.ts'
+import { apiVersionOf } from './resources.ts'
 
 export interface Writer {
   manager: string
@@ -9,10 +13,39 @@ export interface Writer {
   time: string
 }
 
-/** Keeps track of who set which field (metadata.managedFields), and applies by it. */
-export interface FieldManager {
-  /** Sets the managedFields of `object`, which `live` is about to become (undefined: is created). */
-  track(info: ResourceInfo, live: KubeObject | undefined, object: KubeObject, by: Writer): void
-  /** What `live` becomes when a manager applies a configuration. Throws ApiError Conflict. */
-  apply(info: ResourceInfo, live: KubeObject | undefined, applied: KubeObject, by: Writer, force: boolean): KubeObject
+/** Sets the managedFields of `object`, which `live` is about to become (undefined: is created). */
+export function trackFields(info: ResourceInfo, live: KubeObject | undefined, object: KubeObject, by: Writer): void {
+  const managedFields = trackManagedFields({ ...common(info, by), before: live, after: object, apiVersion: apiVersionOf(info) })
+  if (managedFields?.length) object.metadata.managedFields = managedFields
+  else delete object.metadata.managedFields
+}
+
+/** What `live` becomes when a manager applies a configuration, with only the fields that it has. Throws ApiError. */
+export function applyFields(info: ResourceInfo, live: KubeObject | undefined, applied: KubeObject, by: Writer, force: boolean): KubeObject {
+  try {
+    return serverSideApply({ ...common(info, by), live, applied, force })
+  } catch (error) {
+    if (error instanceof ApplyConflict) throw ApiError.applyConflict(error.message, error.causes)
+    if (error instanceof ApplyError) throw new ApiError(400, 'BadRequest', error.message, undefined, error)
+    if (error instanceof TypedError)
+      throw new ApiError(500, undefined, `failed to create typed patch object: ${error.message}`, undefined, error)
+    throw error
+  }
+}
+
+const customSchemas = new WeakMap<object, Schema>()
+
+/** The schema by which objects of the kind are merged and shown. */
+export function schemaFor({ group, version, kind, definition }: ResourceInfo): Schema | undefined {
+  if (!definition) return schemaOf(group, version, kind)
+  const known = customSchemas.get(definition)
+  if (known) return known
+  const made = customResourceSchema(group, version, kind, definition.schema?.openAPIV3Schema as Schema | undefined)
+  customSchemas.set(definition, made)
+  return made
+}
+
+function common(info: ResourceInfo, { manager, subresource, time }: Writer) {
+  const hasStatus = info.subresources.some(({ name }) => name === 'status')
+  return { schema: schemaFor(info), manager, hasStatus, now: time, ...(subresource ? { subresource } : {}) }
 }

@@ -3,11 +3,10 @@ import type { KubeObject } from '../machinery/object.ts'
 import { applyPatch, PatchError, patchContentTypes } from '../patch/index.ts'
 import { invalid, Path } from '../registry/field.ts'
 import type { GroupVersionKind, Verb } from '../registry/index.ts'
-import { schemaOf } from '../schema/index.ts'
 import { decodeAs, mediaType, parseBody, parseJson } from './body.ts'
 import { type Outcome, objectOutcome, type ResourceCall } from './call.ts'
 import { type Deletion, deleteCollection, deleteObject, deletionAnswer } from './deletion.ts'
-import type { FieldManager } from './field-manager.ts'
+import { applyFields, schemaFor, trackFields } from './field-manager.ts'
 import { listObjects, tooLarge } from './listing.ts'
 import { timestamp } from './object-meta.ts'
 import { deletionOptions, listOptions, type WriteOptions, writeOptions } from './options.ts'
@@ -18,11 +17,9 @@ import { watchObjects } from './watch.ts'
 /** The generic verbs over a resource, and over its subresources that are views of the same object. */
 export class ResourceHandler {
   readonly rest: Rest
-  private readonly fields: FieldManager | undefined
 
-  constructor(rest: Rest, fields?: FieldManager) {
+  constructor(rest: Rest) {
     this.rest = rest
-    this.fields = fields
   }
 
   /** Rejects with ApiError. */
@@ -83,11 +80,11 @@ export class ResourceHandler {
 
   /** The call's body as an object of a kind. */
   body(call: ResourceCall, expected: GroupVersionKind, options: Pick<WriteOptions, 'fieldValidation'>): KubeObject {
-    const parsed = call.value === undefined ? this.parse(call) : { value: call.value as Record<string, unknown>, duplicates: [] }
-    return decodeAs(expected, parsed, options.fieldValidation, call.warn, call.info === expected ? call.info.decode : undefined)
+    return decodeAs(expected, this.parsed(call), options.fieldValidation, call.warn, call.info === expected ? call.info.decode : undefined)
   }
 
-  private parse(call: ResourceCall) {
+  private parsed(call: ResourceCall) {
+    if (call.value !== undefined) return { value: call.value as Record<string, unknown>, duplicates: [] }
     if (!call.body?.length) throw ApiError.badRequest('EOF')
     return parseBody(call.body, call.headers['content-type'])
   }
@@ -142,8 +139,7 @@ export class ResourceHandler {
   private async patch(call: ResourceCall, rules?: UpdateRules): Promise<Outcome> {
     const { info } = call
     const type = patchContentTypes[mediaType(call.headers['content-type'])]
-    const { fields } = this
-    if (!type || (type === 'apply' && !fields)) throw ApiError.unsupportedMediaType(Object.keys(patchContentTypes))
+    if (!type) throw ApiError.unsupportedMediaType(Object.keys(patchContentTypes))
     const options = writeOptions(call.request.query, 'PatchOptions')
     const request = this.writeRequest(call, options, 'PatchOptions')
     if (type !== 'apply') {
@@ -166,11 +162,16 @@ export class ResourceHandler {
       const error = { reason: 'FieldValueRequired' as const, field: 'fieldManager', message: 'Required value: is required for apply patch' }
       throw ApiError.invalid({ group: 'meta.k8s.io', kind: 'PatchOptions' }, '', [error])
     }
-    const applied = this.body({ ...call, headers: { ...call.headers, 'content-type': 'application/yaml' } }, info, options)
+    const yaml = { ...call, headers: { ...call.headers, 'content-type': 'application/yaml' } }
+    const parsed = this.parsed(yaml)
+    // Read by its kind only to find what is wrong with it: what is applied is no more than what was sent.
+    decodeAs(info, parsed, options.fieldValidation, call.warn, info.decode)
+    const applied = parsed.value as unknown as KubeObject
     const produce = (existing: KubeObject | undefined) => {
-      const time = timestamp(this.rest.clock.now())
-      const by = { manager: options.fieldManager, subresource: call.path.subresource, time }
-      const object = (fields as FieldManager).apply(info, existing, applied, by, options.force ?? false)
+      const by = { manager: options.fieldManager, subresource: call.path.subresource, time: timestamp(this.rest.clock.now()) }
+      const merged = applyFields(info, existing, applied, by, options.force ?? false)
+      const value = merged as unknown as Record<string, unknown>
+      const object = decodeAs(info, { value, duplicates: [] }, 'Ignore', () => {}, info.decode)
       info.strategy.default(object)
       return object
     }
@@ -189,8 +190,7 @@ export class ResourceHandler {
     const { info } = call
     let value: unknown
     try {
-      const schema = info.decode ? undefined : schemaOf(info.group, info.version, info.kind)
-      value = applyPatch(type, existing, patch, schema)
+      value = applyPatch(type, existing, patch, info.definition ? undefined : schemaFor(info))
     } catch (error) {
       if (!(error instanceof PatchError)) throw error
       if (error.status === 415) throw new ApiError(415, 'UnsupportedMediaType', error.message, undefined, error)
@@ -237,7 +237,7 @@ export class ResourceHandler {
   track(call: ResourceCall, options: WriteOptions, existing: KubeObject | undefined, object: KubeObject): void {
     const manager = options.fieldManager || managerOf(call.headers['user-agent'])
     const by = { manager, subresource: call.path.subresource, time: timestamp(this.rest.clock.now()) }
-    this.fields?.track(call.info, existing, object, by)
+    trackFields(call.info, existing, object, by)
   }
 }
 

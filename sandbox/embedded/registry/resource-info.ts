@@ -1,5 +1,4 @@
 import type { KubeObject } from '../machinery/object.ts'
-import type { Schema } from '../schema/index.ts'
 import type { CustomResourceDefinitionVersion } from '../schema/types/apiextensions.v1.ts'
 import type { FieldError } from './field.ts'
 
@@ -38,8 +37,7 @@ export interface ResourceInfo {
   /** Between this version and the stored one; absent when they are the same. Neither changes its argument. */
   readonly conversion?: { toStorage(object: KubeObject): KubeObject; fromStorage(object: KubeObject): KubeObject }
   readonly strategy: Strategy
-  /** Of a custom resource: its schema, and what reads plain data by it (pruned, with the names of what was dropped). Built-in kinds go by their Go type. */
-  readonly schema?: Schema
+  /** Of a custom resource: reads plain data by its schema (pruned, with the names of what was dropped). Built-in kinds go by their Go type. */
   readonly decode?: (value: Record<string, unknown>) => { object: Record<string, unknown>; unknown: string[] }
   /** Of a custom resource: its version of the definition, for table columns, OpenAPI and the scale subresource. */
   readonly definition?: CustomResourceDefinitionVersion

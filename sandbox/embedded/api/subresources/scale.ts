@@ -48,6 +48,18 @@ export function scaleHandler(generic: ResourceHandler, pathsOf: (info: ResourceI
   }
 }
 
+/** Where a CustomResourceDefinition says that its replicas are. */
+export function customScalePaths({ definition }: ResourceInfo): ScalePaths | undefined {
+  const scale = definition?.subresources?.scale
+  if (!scale) return undefined
+  const path = (text: string) => text.replace(/^\./, '').split('.')
+  return {
+    specReplicas: path(scale.specReplicasPath),
+    statusReplicas: path(scale.statusReplicasPath),
+    ...(scale.labelSelectorPath ? { selector: path(scale.labelSelectorPath) } : {}),
+  }
+}
+
 type Tree = Record<string, unknown>
 
 function scaleOf(object: KubeObject, paths: ScalePaths): Scale {
