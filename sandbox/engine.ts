@@ -35,7 +35,7 @@ export interface Engine extends AsyncDisposable {
   capabilities(): Promise<Capabilities>
   /** Resolves when the cluster is ready for use. On failure nothing is left behind. */
   create(spec: SandboxSpec, onProgress: (progress: Progress) => void, signal?: AbortSignal): Promise<Sandbox>
-  /** After a restart: finds the sandboxes that still run or can be brought back from what is stored. */
+  /** After a restart: brings back those of these sandboxes that still run or are stored, and removes every other one it finds. */
   adopt(ids: readonly string[]): Promise<Sandbox[]>
   /** Ends a sandbox and removes everything it left, also when it is only half there. Does nothing for an unknown id. */
   destroy(id: string): Promise<void>

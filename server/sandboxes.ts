@@ -1,33 +1,56 @@
+import { join } from 'node:path'
 import type { Logger } from 'pino'
-import type { SandboxHost } from '../platform/sandbox-host.ts'
+import packageJson from '../package.json' with { type: 'json' }
+import type { Services } from '../platform/services.ts'
+import { EmbeddedEngine } from '../sandbox/embedded/engine/engine.ts'
+import { type Lab, loadLabs } from '../sandbox/supervisor/labs.ts'
+import { Supervisor } from '../sandbox/supervisor/supervisor.ts'
+import { serveTerminal } from '../sandbox/terminal/socket.ts'
+import { prepareTools } from '../sandbox/terminal/tools.ts'
 import type { Config } from './config.ts'
 import type { Sandboxes } from './server.ts'
 
-/** A server without an engine: people can read, nobody can start a cluster. */
-export async function openSandboxes(_config: Config, _log: Logger): Promise<Sandboxes> {
+const root = join(import.meta.dirname, '..')
+
+/** The engines of this machine under one supervisor, and the labs that they run. */
+export async function openSandboxes(config: Config, log: Logger): Promise<Sandboxes> {
+  const [tools, labs] = await Promise.all([prepareTools(join(root, '.cache')), loadLabs(join(root, 'labs'))])
+  const embedded = await EmbeddedEngine.start({
+    dir: join(config.dataDir, 'sandboxes'),
+    tools: tools.folder,
+    allowNoJail: isLoopback(config.HOST),
+    onFault: (fault) => log.warn({ engine: 'embedded' }, fault),
+  })
+  const withoutJail = embedded.withoutJail()
+  if (withoutJail) log.warn(`${withoutJail} Shells run as the user of this server; they are offered on loopback only.`)
+  const supervisor = new Supervisor({
+    engines: [embedded],
+    labs,
+    dir: join(config.dataDir, 'attempts'),
+    version: packageJson.version,
+    onFault: (where, err) => log.error({ err }, where),
+  })
   return {
-    host: noEngine,
-    labs: new Map(),
-    serveTerminal: (socket) => socket.close(1008),
-    [Symbol.asyncDispose]: async () => {},
+    host: supervisor,
+    labs: new Map([...labs].map(([slug, lab]) => [slug, outline(lab)])),
+    serveTerminal: (socket, redeem) =>
+      serveTerminal(socket, async (ticket) => {
+        const grant = await redeem(ticket)
+        return { session: await supervisor.session(grant.lease, grant.terminal), write: grant.mode === 'write' }
+      }),
+    [Symbol.asyncDispose]: () => supervisor[Symbol.asyncDispose](),
   }
 }
 
-const refuse = () => Promise.reject(new Error('No engine is installed on this server.'))
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host.startsWith('127.')
+}
 
-const noEngine: SandboxHost = {
-  engines: async () => ({}),
-  adopt: async () => new Map(),
-  end: async () => {},
-  terminals: async () => [],
-  start: refuse,
-  reset: refuse,
-  pause: refuse,
-  resume: refuse,
-  openTerminal: refuse,
-  closeTerminal: refuse,
-  clusterView: refuse,
-  watchCluster: refuse,
-  skipAhead: refuse,
-  handIn: refuse,
+function outline({ definition }: Lab): NonNullable<ReturnType<Services['labs']['get']>> {
+  const tasks = definition.tasks.map(({ id, criteria }) => ({
+    id,
+    maxPoints: criteria.reduce((sum, criterion) => sum + criterion.points, 0),
+    criteria: criteria.map(({ id: name, points, label }) => ({ id: name, points, label })),
+  }))
+  return { slug: definition.slug, minutes: definition.minutes, maxPoints: tasks.reduce((sum, task) => sum + task.maxPoints, 0), tasks }
 }

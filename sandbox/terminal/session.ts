@@ -48,6 +48,7 @@ export class TerminalSession implements AsyncDisposable {
   private readonly serializer = new SerializeAddon()
   private readonly seats = new Set<Seated>()
   private readonly exitListeners = new Set<() => void>()
+  private readonly inputListeners = new Set<() => void>()
   private writer: Seated | null = null
   private seq = 0
   /** Output that the kept screen has not taken in yet, oldest first. */
@@ -57,7 +58,6 @@ export class TerminalSession implements AsyncDisposable {
   private breath: NodeJS.Timeout | undefined
   /** Set once the shell has ended. */
   exitCode: number | null = null
-  lastInputAt = Date.now()
 
   private constructor(id: string, process: TerminalProcess, recorder: Recorder, cols: number, rows: number) {
     this.id = id
@@ -112,8 +112,8 @@ export class TerminalSession implements AsyncDisposable {
       },
       input: (data) => {
         if (this.writer !== seated) return
-        this.lastInputAt = Date.now()
         this.process.write(data)
+        for (const listener of this.inputListeners) listener()
       },
       resize: (cols, rows) => {
         if (this.writer === seated) this.resize(cols, rows)
@@ -134,6 +134,12 @@ export class TerminalSession implements AsyncDisposable {
   onExit(listener: () => void): Disposable {
     this.exitListeners.add(listener)
     return { [Symbol.dispose]: () => void this.exitListeners.delete(listener) }
+  }
+
+  /** After each thing that somebody typed. */
+  onInput(listener: () => void): Disposable {
+    this.inputListeners.add(listener)
+    return { [Symbol.dispose]: () => void this.inputListeners.delete(listener) }
   }
 
   /** Shows a line that the platform, not the shell, has to say. */

@@ -231,8 +231,10 @@ async function startHolder(kind: JailKind, argv: string[]): Promise<{ pid: numbe
   child.stderr?.on('data', (chunk: Buffer) => problems.push(chunk))
   const gone = new Promise<never>((_, reject) => {
     child.once('error', reject)
-    child.once('exit', (code) =>
-      reject(new Error(`The toolbox could not be opened (exit ${code}): ${Buffer.concat(problems).toString('utf8').trim()}`)),
+    child.once('exit', (code, signal) =>
+      reject(
+        new Error(`The toolbox could not be opened (${signal ?? `exit ${code}`}): ${Buffer.concat(problems).toString('utf8').trim()}`),
+      ),
     )
   })
   gone.catch(() => undefined)

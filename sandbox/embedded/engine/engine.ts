@@ -1,4 +1,4 @@
-import { cp, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type {
@@ -116,6 +116,7 @@ export class EmbeddedEngine implements Engine {
   }
 
   async adopt(ids: readonly string[]): Promise<Sandbox[]> {
+    for (const id of await readdir(this.options.dir)) if (!ids.includes(id)) await this.destroy(id)
     const found: Sandbox[] = []
     for (const id of ids) {
       const text = await readFile(join(this.folder(id), 'spec.json'), 'utf8').catch(() => null)

@@ -4,7 +4,7 @@ import type { WatchEvent } from '../../engine.ts'
 import type { ClusterProcess, FromProcess, ToProcess } from './messages.ts'
 
 export interface PoolOptions {
-  /** Processes at most; they are started when there is a cluster for them. */
+  /** Processes at most. */
   size: number
   onFault: (fault: string) => void
 }
@@ -44,9 +44,9 @@ export class ProcessPool implements AsyncDisposable {
     this.pulse.unref()
   }
 
-  /** Starts one process ahead of need. */
+  /** Starts the processes ahead of need. */
   warm(): void {
-    if (this.members.length === 0) this.start()
+    while (this.members.length < this.options.size) this.start()
   }
 
   /** Gives a cluster its place: the process with the fewest. */

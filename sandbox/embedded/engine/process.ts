@@ -10,14 +10,10 @@ const clusters = new Map<string, { cluster: Cluster; watches: Map<number, Dispos
 
 const methods: ClusterProcess = {
   async open(id, { dir, name, socket, nodes, seed, rate, snapshot }) {
-    const common = {
-      name,
-      nodes,
-      seed,
-      clock: { rate },
-      report: (where: string, error: unknown) => tell({ cluster: id, fault: `${where}: ${sentenceOf(error)}` }),
-    }
-    const cluster = snapshot ? await Cluster.fromSnapshot(snapshot, common) : await Cluster.open({ ...common, ...(dir ? { dir } : {}) })
+    const report = (where: string, error: unknown) => tell({ cluster: id, fault: `${where}: ${sentenceOf(error)}` })
+    const cluster = snapshot
+      ? await Cluster.fromSnapshot(snapshot, report)
+      : await Cluster.open({ name, nodes, seed, clock: { rate }, report, ...(dir ? { dir } : {}) })
     try {
       if (socket) await cluster.listen({ path: socket })
     } catch (error) {
@@ -41,7 +37,7 @@ const methods: ClusterProcess = {
   },
   request: (id, request) => at(id).request(request),
   exec: (id, namespace, pod, argv, options) => exec(at(id), namespace, pod, argv, options),
-  snapshot: (id) => at(id).snapshot(),
+  snapshot: async (id) => at(id).snapshot(),
   now: async (id) => at(id).context.clock.now(),
   advance: (id, ms) => at(id).advance(ms),
   async watch(id, watch, selector) {

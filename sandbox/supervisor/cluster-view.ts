@@ -1,0 +1,182 @@
+import type { Node, Pod, Service } from '../embedded/schema/types/core.v1.ts'
+import type { EndpointSlice } from '../embedded/schema/types/discovery.v1.ts'
+import type { GroupVersionResource, Sandbox, WatchedObject } from '../engine.ts'
+import { podStatus } from './pod-status.ts'
+
+/** A cluster as it is drawn: what stands where and whether it works. */
+export interface ClusterView {
+  /** Cluster ms. */
+  time: number
+  nodes: { name: string; ready: boolean; unschedulable: boolean; controlPlane: boolean }[]
+  pods: {
+    uid: string
+    name: string
+    namespace: string
+    node: string | null
+    status: string
+    ready: boolean
+    terminating: boolean
+    restarts: number
+    ip: string | null
+    owner: string | null
+    containers: { name: string; state: 'waiting' | 'running' | 'terminated'; reason: string | null; ready: boolean; restarts: number }[]
+  }[]
+  services: {
+    uid: string
+    name: string
+    namespace: string
+    type: string
+    clusterIP: string | null
+    ports: { name: string | null; port: number; targetPort: string }[]
+    endpoints: { ip: string; pod: string | null; ready: boolean; terminating: boolean }[]
+  }[]
+}
+
+const watched = {
+  nodes: { group: '', version: 'v1', resource: 'nodes' },
+  pods: { group: '', version: 'v1', resource: 'pods' },
+  services: { group: '', version: 'v1', resource: 'services' },
+  slices: { group: 'discovery.k8s.io', version: 'v1', resource: 'endpointslices' },
+} as const satisfies Record<string, GroupVersionResource>
+
+type Kept = Record<keyof typeof watched, Map<string, WatchedObject>>
+
+/** What belongs to the cluster itself and is not drawn. */
+const systemNamespaces = new Set(['kube-system', 'kube-public', 'kube-node-lease', 'local-path-storage'])
+const atMostEveryMs = 100
+
+/** Calls back with the view now and after each change of it, ten times a second at most, until the signal aborts. */
+export async function watchClusterView(sandbox: Sandbox, onView: (view: ClusterView) => void, signal: AbortSignal): Promise<void> {
+  const kept: Kept = { nodes: new Map(), pods: new Map(), services: new Map(), slices: new Map() }
+  let timer: NodeJS.Timeout | undefined
+  let lastAt = 0
+  let time = await sandbox.now()
+  let last = ''
+  let complete = false
+  const show = () => {
+    timer = undefined
+    lastAt = performance.now()
+    const view = draw(kept, time)
+    const text = JSON.stringify({ ...view, time: 0 })
+    if (text === last) return
+    last = text
+    onView(view)
+  }
+  signal.addEventListener('abort', () => clearTimeout(timer), { once: true })
+  for (const name of Object.keys(watched) as (keyof Kept)[])
+    await sandbox.watch(
+      watched[name],
+      (event) => {
+        time = event.time
+        const { uid } = event.object.metadata
+        if (event.type === 'DELETED') kept[name].delete(uid)
+        else kept[name].set(uid, event.object)
+        if (complete && !signal.aborted) timer ??= setTimeout(show, Math.max(0, lastAt + atMostEveryMs - performance.now()))
+      },
+      signal,
+    )
+  complete = true
+  if (!signal.aborted) show()
+}
+
+/** The view once. */
+export async function clusterView(sandbox: Sandbox): Promise<ClusterView> {
+  const abort = new AbortController()
+  try {
+    return await new Promise<ClusterView>((resolve, reject) => {
+      watchClusterView(sandbox, resolve, abort.signal).catch(reject)
+    })
+  } finally {
+    abort.abort()
+  }
+}
+
+function draw(kept: Kept, time: number): ClusterView {
+  const of = <T>(name: keyof Kept) =>
+    [...kept[name].values()].filter((object) => !systemNamespaces.has(object.metadata.namespace ?? '')).sort(byAge) as unknown as T[]
+  const slices = of<EndpointSlice>('slices')
+  return {
+    time,
+    nodes: of<Node>('nodes').map(drawNode),
+    pods: of<Pod>('pods').map(drawPod),
+    services: of<Service>('services')
+      .filter(({ metadata }) => !(metadata.namespace === 'default' && metadata.name === 'kubernetes'))
+      .map((service) => drawService(service, slices)),
+  }
+}
+
+function drawNode({ metadata, spec, status }: Node): ClusterView['nodes'][number] {
+  return {
+    name: metadata.name ?? '',
+    ready: status?.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True') ?? false,
+    unschedulable: spec?.unschedulable ?? false,
+    controlPlane: 'node-role.kubernetes.io/control-plane' in (metadata.labels ?? {}),
+  }
+}
+
+function drawPod(pod: Pod): ClusterView['pods'][number] {
+  const { metadata, spec, status } = pod
+  const seen = new Map((status?.containerStatuses ?? []).map((container) => [container.name, container]))
+  const containers = (spec?.containers ?? []).map(({ name }) => {
+    const container = seen.get(name)
+    const { running, terminated, waiting } = container?.state ?? {}
+    return {
+      name,
+      state: running ? ('running' as const) : terminated ? ('terminated' as const) : ('waiting' as const),
+      reason: waiting?.reason ?? terminated?.reason ?? null,
+      ready: container?.ready ?? false,
+      restarts: container?.restartCount ?? 0,
+    }
+  })
+  const controller = metadata.ownerReferences?.find((owner) => owner.controller)
+  const hash = metadata.labels?.['pod-template-hash']
+  const owner =
+    controller &&
+    (controller.kind === 'ReplicaSet' && hash && controller.name.endsWith(`-${hash}`)
+      ? `Deployment/${controller.name.slice(0, -hash.length - 1)}`
+      : `${controller.kind}/${controller.name}`)
+  return {
+    uid: metadata.uid ?? '',
+    name: metadata.name ?? '',
+    namespace: metadata.namespace ?? '',
+    node: spec?.nodeName ?? null,
+    status: podStatus(pod),
+    ready: status?.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True') ?? false,
+    terminating: metadata.deletionTimestamp !== undefined,
+    restarts: containers.reduce((total, container) => total + container.restarts, 0),
+    ip: status?.podIP ?? null,
+    owner: owner ?? null,
+    containers,
+  }
+}
+
+function drawService({ metadata, spec }: Service, slices: readonly EndpointSlice[]): ClusterView['services'][number] {
+  const mine = slices.filter(
+    (slice) => slice.metadata.namespace === metadata.namespace && slice.metadata.labels?.['kubernetes.io/service-name'] === metadata.name,
+  )
+  const endpoints = mine.flatMap((slice) =>
+    (slice.endpoints ?? []).flatMap((endpoint) =>
+      endpoint.addresses.map((ip) => ({
+        ip,
+        pod: endpoint.targetRef?.name ?? null,
+        ready: endpoint.conditions?.ready ?? true,
+        terminating: endpoint.conditions?.terminating ?? false,
+      })),
+    ),
+  )
+  return {
+    uid: metadata.uid ?? '',
+    name: metadata.name ?? '',
+    namespace: metadata.namespace ?? '',
+    type: spec?.type ?? 'ClusterIP',
+    clusterIP: spec?.clusterIP ?? null,
+    ports: (spec?.ports ?? []).map(({ name, port, targetPort }) => ({ name: name ?? null, port, targetPort: String(targetPort ?? port) })),
+    endpoints: endpoints.sort((a, b) => (a.ip < b.ip ? -1 : 1)),
+  }
+}
+
+function byAge(a: WatchedObject, b: WatchedObject): number {
+  const left = `${String(a.metadata['creationTimestamp'])}/${a.metadata.name}`
+  const right = `${String(b.metadata['creationTimestamp'])}/${b.metadata.name}`
+  return left < right ? -1 : left > right ? 1 : 0
+}

@@ -1,0 +1,72 @@
+import { createHash } from 'node:crypto'
+import { readdir, readFile, stat } from 'node:fs/promises'
+import { join, relative } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import type { LabDefinition } from '../check/kit.ts'
+
+/** A lab as it stands in its folder. */
+export interface Lab {
+  definition: LabDefinition
+  folder: string
+  /** YAML of start/*.yaml in the order of their names, as one text; '' for none. */
+  manifests: string
+  /** start/home, whose files the learner finds at home; null for none. */
+  homeFiles: string | null
+  solution: string
+  /** File names under wrong/, in order. */
+  wrong: string[]
+  /** Of everything in the folder: two labs of the same digest judge alike. */
+  digest: string
+}
+
+/** Loads every lab of a folder, by slug. Rejects with the file's name at the first that cannot be loaded. */
+export async function loadLabs(folder: string): Promise<Map<string, Lab>> {
+  const labs = new Map<string, Lab>()
+  for (const entry of (await readdir(folder, { withFileTypes: true })).sort((a, b) => (a.name < b.name ? -1 : 1)))
+    if (entry.isDirectory()) labs.set(entry.name, await loadLab(join(folder, entry.name), entry.name))
+  return labs
+}
+
+async function loadLab(folder: string, slug: string): Promise<Lab> {
+  const file = join(folder, 'lab.ts')
+  const { lab } = (await import(pathToFileURL(file).href).catch((cause) => {
+    throw new Error(`${file}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
+  })) as { lab?: LabDefinition }
+  if (!lab) throw new Error(`${file} exports no "lab"`)
+  if (lab.slug !== slug) throw new Error(`${file}: its slug is ${lab.slug}, its folder ${slug}`)
+  const start = await names(join(folder, 'start'))
+  const manifests = await Promise.all(
+    start.filter((name) => name.endsWith('.yaml')).map((name) => readFile(join(folder, 'start', name), 'utf8')),
+  )
+  const home = join(folder, 'start', 'home')
+  const homeFiles = await stat(home).then(
+    () => home,
+    () => null,
+  )
+  return {
+    definition: lab,
+    folder,
+    manifests: manifests.join('\n---\n'),
+    homeFiles,
+    solution: join(folder, 'solution.sh'),
+    wrong: (await names(join(folder, 'wrong'))).filter((name) => name.endsWith('.sh')),
+    digest: await digestOf(folder),
+  }
+}
+
+async function names(folder: string): Promise<string[]> {
+  return (await readdir(folder).catch(() => [])).sort()
+}
+
+async function digestOf(folder: string): Promise<string> {
+  const hash = createHash('sha256')
+  const files = (await readdir(folder, { recursive: true, withFileTypes: true }))
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+  for (const file of files.sort())
+    hash
+      .update(`${relative(folder, file)}\0`)
+      .update(await readFile(file))
+      .update('\0')
+  return `sha256:${hash.digest('hex')}`
+}

@@ -1,0 +1,384 @@
+import { randomUUID } from 'node:crypto'
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Evidence, Verdict } from '../check/kit.ts'
+import { Observer, withDigests } from '../check/observer.ts'
+import type { Capability, Engine, Sandbox, SandboxSpec } from '../engine.ts'
+import { TerminalSession } from '../terminal/session.ts'
+import { type ClusterView, clusterView, watchClusterView } from './cluster-view.ts'
+import type { Lab } from './labs.ts'
+
+export interface SupervisorOptions {
+  /** Cheapest first. */
+  engines: readonly Engine[]
+  labs: ReadonlyMap<string, Lab>
+  /** Folder for what is kept of running sandboxes besides the cluster: changes, recordings. */
+  dir: string
+  version: string
+  onFault: (where: string, error: unknown) => void
+}
+
+export interface Order {
+  /** Unique for ever, safe in a file name; the sandbox's id too. */
+  lease: string
+  lab: string | null
+}
+
+export interface Started {
+  engine: string
+  nodes: string[]
+}
+
+export interface Terminal {
+  id: string
+  title: string
+  node: string | null
+}
+
+export type Report =
+  | { type: 'step'; step: string }
+  | { type: 'verdict'; verdict: Verdict }
+  | { type: 'terminals'; terminals: Terminal[] }
+  | { type: 'active' }
+  | { type: 'lost'; reason: string }
+
+export type Listener = (report: Report) => void
+
+export interface Piece {
+  kind: 'evidence' | 'snapshot' | 'changes' | 'verdicts' | 'recording'
+  name: string
+  contentType: string
+  bytes: Uint8Array
+}
+
+export interface HandedIn {
+  verdict: Verdict
+  versions: { lab: string; engine: string; kubernetes: string }
+  pieces: Piece[]
+}
+
+interface Live {
+  order: Order
+  lab: Lab | null
+  engine: Engine
+  sandbox: Sandbox
+  listener: Listener
+  observer: Promise<Observer> | null
+  sessions: Map<string, Promise<TerminalSession>>
+  kept: Kept
+}
+
+/** What outlives the process, in state.json. */
+interface Kept {
+  engine: string
+  nodes: string[]
+  startedAt: number
+  terminals: Terminal[]
+  opened: number
+}
+
+const freeNodes = 3
+const activeEveryMs = 10_000
+
+/**
+ * Runs sandboxes for the platform, whatever engine they are on: starts, judges, terminals, hand-in, and bringing back what
+ * still stands after a restart. It decides nothing about time or quota: that is the platform's, which keeps the leases.
+ */
+export class Supervisor implements AsyncDisposable {
+  private readonly options: SupervisorOptions
+  private readonly live = new Map<string, Live>()
+
+  constructor(options: SupervisorOptions) {
+    this.options = options
+  }
+
+  async engines(): Promise<Record<string, { capabilities: Record<string, true | string> }>> {
+    return Object.fromEntries(
+      await Promise.all(this.options.engines.map(async (engine) => [engine.name, { capabilities: await engine.capabilities() }] as const)),
+    )
+  }
+
+  /** Resolves when the learner can work in it. Rejects with a sentence; nothing is left behind then. */
+  async start(order: Order, listener: Listener, signal: AbortSignal): Promise<Started> {
+    const lab = order.lab === null ? null : this.labOf(order.lab)
+    const engine = await this.engineFor(lab?.definition.needs ?? ['api', 'pods', 'exec', 'terminal'])
+    await mkdir(this.folder(order.lease), { recursive: true, mode: 0o700 })
+    try {
+      const sandbox = await engine.create(specOf(order, lab), ({ step }) => listener({ type: 'step', step }), signal)
+      const kept: Kept = { engine: engine.name, nodes: await nodesOf(sandbox), startedAt: await sandbox.now(), terminals: [], opened: 0 }
+      await this.keep(order.lease, kept)
+      this.begin({ order, lab, engine, sandbox, listener, observer: null, sessions: new Map(), kept })
+      return { engine: engine.name, nodes: kept.nodes }
+    } catch (error) {
+      await this.end(order.lease)
+      throw error
+    }
+  }
+
+  /** Brings back the sandboxes of these orders and destroys every other one that is found. */
+  async adopt(orders: readonly Order[], listenerOf: (lease: string) => Listener): Promise<Map<string, Started>> {
+    const found = new Map<string, Started>()
+    const leases = orders.map((order) => order.lease)
+    for (const engine of this.options.engines)
+      for (const sandbox of await engine.adopt(leases)) {
+        const order = orders.find((one) => one.lease === sandbox.id)
+        const kept = await this.recall(sandbox.id)
+        if (!order || !kept || (order.lab !== null && !this.options.labs.has(order.lab))) {
+          await engine.destroy(sandbox.id)
+          continue
+        }
+        const lab = order.lab === null ? null : this.labOf(order.lab)
+        this.begin({ order, lab, engine, sandbox, listener: listenerOf(order.lease), observer: null, sessions: new Map(), kept })
+        found.set(order.lease, { engine: engine.name, nodes: kept.nodes })
+      }
+    for (const lease of await readdir(this.options.dir).catch(() => []))
+      if (!found.has(lease)) await rm(join(this.options.dir, lease), { recursive: true, force: true })
+    return found
+  }
+
+  async end(lease: string): Promise<void> {
+    const found = this.live.get(lease)
+    this.live.delete(lease)
+    if (found) await this.letGo(found)
+    for (const engine of this.options.engines) await engine.destroy(lease)
+    await rm(this.folder(lease), { recursive: true, force: true })
+  }
+
+  async reset(lease: string): Promise<Started> {
+    const { order, listener } = this.at(lease)
+    await this.end(lease)
+    return this.start(order, listener, new AbortController().signal)
+  }
+
+  async pause(lease: string): Promise<void> {
+    const found = this.at(lease)
+    await this.letGo(found)
+    found.observer = null
+    found.kept.terminals = []
+    await this.keep(lease, found.kept)
+    await found.sandbox.pause()
+  }
+
+  async resume(lease: string): Promise<Started> {
+    const found = this.at(lease)
+    await found.sandbox.resume()
+    this.begin(found)
+    return { engine: found.engine.name, nodes: found.kept.nodes }
+  }
+
+  async openTerminal(lease: string, node: string | null): Promise<Terminal> {
+    const found = this.at(lease)
+    const number = ++found.kept.opened
+    const terminal: Terminal = { id: randomUUID(), title: node ?? `Terminal ${number}`, node }
+    found.kept.terminals.push(terminal)
+    await this.keep(lease, found.kept)
+    try {
+      await this.sessionOf(found, terminal)
+    } catch (error) {
+      this.forget(found, terminal.id)
+      throw error
+    }
+    this.tellTerminals(found)
+    return terminal
+  }
+
+  async closeTerminal(lease: string, terminal: string): Promise<void> {
+    const found = this.at(lease)
+    const session = found.sessions.get(terminal)
+    this.forget(found, terminal)
+    await this.keep(lease, found.kept)
+    this.tellTerminals(found)
+    await (await session)?.[Symbol.asyncDispose]()
+  }
+
+  async terminals(lease: string): Promise<Terminal[]> {
+    return [...this.at(lease).kept.terminals]
+  }
+
+  /** The session behind a terminal; a new shell under its old screen when the platform was restarted meanwhile. */
+  async session(lease: string, terminal: string): Promise<TerminalSession> {
+    const found = this.at(lease)
+    const known = found.kept.terminals.find((one) => one.id === terminal)
+    if (!known) throw new Error('This terminal was closed')
+    return this.sessionOf(found, known)
+  }
+
+  clusterView(lease: string): Promise<ClusterView> {
+    return clusterView(this.at(lease).sandbox)
+  }
+
+  watchCluster(lease: string, listener: (view: ClusterView) => void, signal: AbortSignal): Promise<void> {
+    return watchClusterView(this.at(lease).sandbox, listener, signal)
+  }
+
+  async skipAhead(lease: string, seconds: number): Promise<void> {
+    const { sandbox, engine } = this.at(lease)
+    if (!sandbox.advance) throw new Error(`Time cannot be skipped on a ${engine.name} cluster`)
+    await sandbox.advance(seconds * 1000)
+  }
+
+  /** Judges for the last time and collects everything a submission keeps. */
+  async handIn(lease: string): Promise<HandedIn> {
+    const found = this.at(lease)
+    const observer = await found.observer
+    if (!observer || !found.lab) throw new Error('There is no lab to hand in')
+    const { evidence, verdict } = await observer.conclude()
+    const snapshot = await found.sandbox.snapshot()
+    const { changes, ...rest } = evidence
+    const objects = snapshot.objects.map((object) => (object.kind === 'Secret' ? withDigests(object) : object))
+    const { runtime: _runtime, ...kept } = snapshot
+    const pieces: Piece[] = [
+      json('evidence', 'evidence.json', { ...rest, changes: {} } satisfies Evidence),
+      json('changes', 'changes.json', changes),
+      json('verdicts', 'verdicts.json', observer.verdicts),
+      json('snapshot', 'snapshot.json', { ...kept, objects }),
+    ]
+    await Promise.all([...found.sessions.values()].map(async (session) => (await session).flush()))
+    for (const [index, name] of (await readdir(join(this.folder(lease), 'terminals')).catch(() => [])).sort().entries())
+      pieces.push({
+        kind: 'recording',
+        name: `terminal-${index + 1}.cast`,
+        contentType: 'application/x-asciicast',
+        bytes: await readFile(join(this.folder(lease), 'terminals', name)),
+      })
+    const versions = {
+      lab: found.lab.digest,
+      engine: `${found.engine.name} ${this.options.version}`,
+      kubernetes: snapshot.kubernetesVersion,
+    }
+    return { verdict, versions, pieces }
+  }
+
+  /** Lets go of everything but leaves sandboxes as they are, for the next process to adopt. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([...this.live.values()].map((found) => this.letGo(found)))
+    this.live.clear()
+    for (const engine of this.options.engines) await engine[Symbol.asyncDispose]()
+  }
+
+  private begin(found: Live): void {
+    const { order, lab, sandbox, listener, kept } = found
+    this.live.set(order.lease, found)
+    if (!lab) return
+    found.observer = Observer.start({
+      sandbox,
+      lab: lab.definition,
+      startedAt: kept.startedAt,
+      changesFile: join(this.folder(order.lease), 'changes.jsonl'),
+      onVerdict: (verdict) => listener({ type: 'verdict', verdict }),
+      onFault: (fault) =>
+        this.options.onFault(`lab ${lab.definition.slug}: ${'criterion' in fault ? fault.criterion : fault.where}`, fault.error),
+    })
+    found.observer.catch((error) => this.options.onFault(`lab ${lab.definition.slug} cannot be observed`, error))
+  }
+
+  private async letGo(found: Live): Promise<void> {
+    const sessions = [...found.sessions.values()]
+    found.sessions.clear()
+    await Promise.allSettled(sessions.map(async (session) => (await session)[Symbol.asyncDispose]()))
+    const observer = await found.observer?.catch(() => null)
+    await observer?.[Symbol.asyncDispose]()
+  }
+
+  private sessionOf(found: Live, terminal: Terminal): Promise<TerminalSession> {
+    const known = found.sessions.get(terminal.id)
+    if (known) return known
+    const { lease } = found.order
+    const opening = this.openSession(found, terminal)
+    found.sessions.set(terminal.id, opening)
+    opening.catch(() => found.sessions.delete(terminal.id))
+    void opening.then(
+      (session) => {
+        let toldAt = 0
+        session.onInput(() => {
+          if (performance.now() - toldAt < activeEveryMs) return
+          toldAt = performance.now()
+          found.listener({ type: 'active' })
+        })
+        session.onExit(() => {
+          if (this.live.get(lease) !== found || found.sessions.get(terminal.id) !== opening) return
+          this.closeTerminal(lease, terminal.id).catch((error) => this.options.onFault('closing a terminal', error))
+        })
+      },
+      () => undefined,
+    )
+    return opening
+  }
+
+  private async openSession({ order, sandbox }: Live, terminal: Terminal): Promise<TerminalSession> {
+    const folder = join(this.folder(order.lease), 'terminals')
+    await mkdir(folder, { recursive: true, mode: 0o700 })
+    return TerminalSession.open({
+      id: terminal.id,
+      recording: join(folder, `${terminal.id}.cast`),
+      cols: 80,
+      rows: 24,
+      start: (cols, rows) => sandbox.openTerminal({ cols, rows, ...(terminal.node ? { node: terminal.node } : {}) }),
+    })
+  }
+
+  private forget(found: Live, terminal: string): void {
+    found.sessions.delete(terminal)
+    found.kept.terminals = found.kept.terminals.filter((one) => one.id !== terminal)
+  }
+
+  private tellTerminals({ listener, kept }: Live): void {
+    listener({ type: 'terminals', terminals: [...kept.terminals] })
+  }
+
+  private async engineFor(needs: readonly Capability[]): Promise<Engine> {
+    const reasons: string[] = []
+    for (const engine of this.options.engines) {
+      const capabilities = await engine.capabilities()
+      const missing = needs.flatMap((need) => (capabilities[need] === true ? [] : [capabilities[need]]))
+      if (missing.length === 0) return engine
+      reasons.push(`${engine.name}: ${missing.join(' ')}`)
+    }
+    throw new Error(`No engine of this server can run it. ${reasons.join(' ')}`)
+  }
+
+  private labOf(slug: string): Lab {
+    const lab = this.options.labs.get(slug)
+    if (!lab) throw new Error(`There is no lab ${slug}`)
+    return lab
+  }
+
+  private at(lease: string): Live {
+    const found = this.live.get(lease)
+    if (!found) throw new Error('This sandbox does not run')
+    return found
+  }
+
+  private folder(lease: string): string {
+    return join(this.options.dir, lease)
+  }
+
+  private async keep(lease: string, kept: Kept): Promise<void> {
+    const file = join(this.folder(lease), 'state.json')
+    await writeFile(`${file}.draft`, JSON.stringify(kept), { mode: 0o600 })
+    await rename(`${file}.draft`, file)
+  }
+
+  private async recall(lease: string): Promise<Kept | null> {
+    const text = await readFile(join(this.folder(lease), 'state.json'), 'utf8').catch(() => null)
+    return text === null ? null : (JSON.parse(text) as Kept)
+  }
+}
+
+function specOf({ lease }: Order, lab: Lab | null): SandboxSpec {
+  return {
+    id: lease,
+    nodes: lab?.definition.nodes ?? freeNodes,
+    ...(lab?.manifests ? { manifests: lab.manifests } : {}),
+    ...(lab?.homeFiles ? { homeFiles: lab.homeFiles } : {}),
+  }
+}
+
+async function nodesOf(sandbox: Sandbox): Promise<string[]> {
+  const { body } = await sandbox.api({ method: 'GET', path: '/api/v1/nodes' })
+  return ((body as { items?: { metadata: { name: string } }[] }).items ?? []).map((node) => node.metadata.name)
+}
+
+function json(kind: Piece['kind'], name: string, value: unknown): Piece {
+  return { kind, name, contentType: 'application/json', bytes: Buffer.from(JSON.stringify(value)) }
+}
