@@ -1,11 +1,12 @@
 import type { ClusterContext } from '../machinery/context.ts'
+import { startCertificateSigning } from './certificate-signing.ts'
+import { startClusterRoleAggregation } from './cluster-role-aggregation.ts'
 import { startCronJob } from './cronjob.ts'
 import { startDaemonSet } from './daemonset.ts'
 import { startDeployment } from './deployment.ts'
 import { startDisruption } from './disruption.ts'
 import { startEndpoints } from './endpoints.ts'
 import { startEndpointSlice } from './endpointslice.ts'
-import { startEventTTL } from './event-ttl.ts'
 import { startGarbageCollector } from './garbage-collector.ts'
 import { startJob } from './job.ts'
 import { startNamespace } from './namespace.ts'
@@ -13,8 +14,12 @@ import { startNodeLifecycle } from './node-lifecycle.ts'
 import { startPersistentVolume } from './persistent-volume.ts'
 import { startPodGarbageCollector } from './pod-garbage-collector.ts'
 import { startReplicaSet } from './replicaset.ts'
+import { startResourceQuota } from './resource-quota.ts'
+import { startRootCa } from './root-ca.ts'
+import { startServiceAccount } from './service-account.ts'
 import { startStatefulSet } from './statefulset.ts'
 import { startTaintEviction } from './taint-eviction.ts'
+import { startTokenSecret } from './token-secret.ts'
 import { startTTLAfterFinished } from './ttl-after-finished.ts'
 import { startVolumeProtection } from './volume-protection.ts'
 
@@ -36,7 +41,12 @@ const controllers = [
   startDisruption,
   startNodeLifecycle,
   startTaintEviction,
-  startEventTTL,
+  startServiceAccount,
+  startRootCa,
+  startTokenSecret,
+  startCertificateSigning,
+  startClusterRoleAggregation,
+  startResourceQuota,
 ]
 
 /** Starts the controllers of kube-controller-manager. Disposing ends them all. */
