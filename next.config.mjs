@@ -9,6 +9,7 @@ const config = {
   poweredByHeader: false,
   reactStrictMode: true,
   devIndicators: false,
+  experimental: { globalNotFound: true },
   serverExternalPackages: [
     '@electric-sql/pglite',
     'better-auth',

@@ -24,7 +24,7 @@ export async function ObjectChanges({ person, submission, digest }: { person: Pe
   return (
     <>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a long table scrolls, and must scroll by keyboard too */}
-      <div className="table-scroll changes" tabIndex={0} role="group" aria-label={t('changes')}>
+      <section className="table-scroll changes" tabIndex={0} aria-label={t('changes')}>
         <table className="table">
           <thead>
             <tr>
@@ -47,14 +47,33 @@ export async function ObjectChanges({ person, submission, digest }: { person: Pe
             ))}
           </tbody>
         </table>
-      </div>
+      </section>
       {changes.length > most ? <p className="label">{t('moreChanges', { count: changes.length - most })}</p> : null}
     </>
   )
 }
 
-/** One list, or one a query of the lab; either way in the order of time. */
+/** One list, or one a query of the lab, or a line a change; in the order of time. */
 function readChanges(text: string): Change[] {
   const list = z.union([z.array(change), z.record(z.string(), z.array(change)).transform((lists) => Object.values(lists).flat())])
-  return list.parse(JSON.parse(text)).sort((a, b) => a.time - b.time)
+  const found = text.startsWith('[') || text.startsWith('{') ? list.safeParse(parseJson(text)) : undefined
+  const changes = found?.success ? found.data : readLines(text)
+  return changes.sort((a, b) => a.time - b.time)
+}
+
+/** As the observer keeps them: ["name of the query", change] on each line. */
+function readLines(text: string): Change[] {
+  const line = z.union([change, z.tuple([z.string(), change]).transform(([, one]) => one)])
+  return text
+    .split('\n')
+    .filter((each) => each !== '')
+    .map((each) => line.parse(JSON.parse(each)))
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined // several lines of JSON are not one JSON
+  }
 }

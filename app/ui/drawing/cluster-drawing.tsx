@@ -125,7 +125,7 @@ function Counter({ placed }: { placed: PlacedService }) {
     <g className="d-service">
       <path d={`M${x} ${y}h${w}l-9 ${h}H${x + 9}z`} className="d-counter" />
       <text x={x + w / 2} y={y + h / 2 + 4} textAnchor="middle">
-        {fit(service.name, Math.floor((w - 24) / 7))}
+        {shorten(service.name, Math.floor((w - 24) / 7))}
       </text>
     </g>
   )
@@ -166,7 +166,7 @@ function Pod({ placed, onPick, sentence }: { placed: PlacedPod; onPick?: Drawing
       <path d={`M0 0h${w - 12}l12 12v${h - 12}H0z`} className="d-body" />
       <Tone tone={tone} x={w - 17} y={h - 15} />
       <text x="8" y="16" className="d-podname">
-        {fit(pod.name, Math.floor((w - 20) / 6.4))}
+        {shorten(pod.name, Math.floor((w - 20) / 6.4))}
       </text>
       {pod.containers.map((container, index) => (
         <g
@@ -184,7 +184,7 @@ function Pod({ placed, onPick, sentence }: { placed: PlacedPod; onPick?: Drawing
         </g>
       ))}
       <text x="8" y={h - 10} className="d-status">
-        {fit(pod.status, Math.floor((w - 30) / 6.2))}
+        {shorten(pod.status, Math.floor((w - 30) / 6.2))}
       </text>
     </g>
   )
@@ -225,7 +225,7 @@ function curve([x1, y1]: [number, number], [x2, y2]: [number, number]): string {
 }
 
 /** At most so many characters, losing the middle: the ends of a Pod's name tell most. */
-function fit(text: string, most: number): string {
+function shorten(text: string, most: number): string {
   if (text.length <= most) return text
   const tail = Math.ceil((most - 1) / 2)
   return `${text.slice(0, most - 1 - tail)}…${text.slice(-tail)}`

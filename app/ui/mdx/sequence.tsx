@@ -36,15 +36,12 @@ function SequenceSheet({ actors, steps, width, place }: SequenceProps & { width:
       {actors.map((actor, index) => (
         <g key={actor} className="s-actor">
           <path d={`M${x(actor)} ${head + 2}V${height}`} className="s-life" />
-          <rect x={x(actor) - lane / 2 + 3} y={2} width={lane - 6} height={32} />
-          <text
-            x={x(actor)}
-            y={22}
-            textAnchor="middle"
-            style={{ fontSize: Math.min(12, ((lane - 10) / Math.max(4, measure(actor))) * 1.6) }}
-          >
-            {actor}
-          </text>
+          <rect x={x(actor) - lane / 2 + 3} y={2} width={lane - 6} height={head} />
+          {names[index]!.map((line, row) => (
+            <text key={line} x={x(actor)} y={6 + head / 2 + (row - (names[index]!.length - 1) / 2) * 14} textAnchor="middle">
+              {line}
+            </text>
+          ))}
         </g>
       ))}
       {wrapped.map(({ step, lines }, index) => {
