@@ -1,8 +1,8 @@
 import type { HorizontalPodAutoscaler as V1 } from '../schema/types/autoscaling.v1.ts'
 import type { HorizontalPodAutoscaler } from '../schema/types/autoscaling.v2.ts'
-import { type Definition, define } from './define.ts'
+import { define } from './define.ts'
 import type { ResourceInfo } from './resource-info.ts'
-import { horizontalPodAutoscalerConversion, horizontalPodAutoscalerRules } from './rules/autoscaling.ts'
+import { horizontalPodAutoscalerConversion, horizontalPodAutoscalerRules, horizontalPodAutoscalerV1Rules } from './rules/autoscaling.ts'
 
 const names = {
   kind: 'HorizontalPodAutoscaler',
@@ -17,7 +17,7 @@ export const autoscaling: readonly ResourceInfo[] = [
   define<HorizontalPodAutoscaler>('autoscaling', 'v2', { ...names, ...horizontalPodAutoscalerRules }),
   define<V1>('autoscaling', 'v1', {
     ...names,
-    ...(horizontalPodAutoscalerRules as unknown as Partial<Definition<V1>>),
+    ...horizontalPodAutoscalerV1Rules,
     storage: { group: 'autoscaling', version: 'v2', resource: 'horizontalpodautoscalers' },
     conversion: horizontalPodAutoscalerConversion,
   }),

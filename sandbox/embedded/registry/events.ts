@@ -1,18 +1,30 @@
 import type { KubeObject } from '../machinery/object.ts'
 import type { Event as CoreEvent } from '../schema/types/core.v1.ts'
 import type { Event } from '../schema/types/events.v1.ts'
-import { type Definition, define } from './define.ts'
+import { define } from './define.ts'
+import { invalid, Path, required } from './field.ts'
 import type { ResourceInfo } from './resource-info.ts'
-import { eventRules } from './rules/core.ts'
 
-/** A view of core/v1 Events, in which they are stored; rules run on the stored form. */
+/** A view of core/v1 Events, in which they are stored. */
 export const events: readonly ResourceInfo[] = [
   define<Event>('events.k8s.io', 'v1', {
     kind: 'Event',
     resource: 'events',
     shortNames: ['ev'],
     allowCreateOnUpdate: true,
-    ...(eventRules as unknown as Partial<Definition<Event>>),
+    fieldSelectors: {
+      'regarding.kind': ({ regarding }) => regarding?.kind ?? '',
+      'regarding.namespace': ({ regarding }) => regarding?.namespace ?? '',
+      'regarding.name': ({ regarding }) => regarding?.name ?? '',
+      'regarding.uid': ({ regarding }) => regarding?.uid ?? '',
+      reason: ({ reason }) => reason ?? '',
+      reportingController: ({ reportingController }) => reportingController ?? '',
+      type: ({ type }) => type ?? '',
+    },
+    validate: ({ type, reason }) => [
+      ...(type === 'Normal' || type === 'Warning' ? [] : [invalid(new Path('type'), type ?? '', 'has invalid value')]),
+      ...(reason ? [] : [required(new Path('reason'))]),
+    ],
     storage: { group: '', version: 'v1', resource: 'events' },
     conversion: { toStorage, fromStorage },
   }),

@@ -40,6 +40,14 @@ export const horizontalPodAutoscalerRules: Partial<Definition<HorizontalPodAutos
   },
 }
 
+/** Of the older view; its metrics are filled in when it is turned into the stored version. */
+export const horizontalPodAutoscalerV1Rules: Partial<Definition<V1>> = {
+  default({ spec }) {
+    if (spec) spec.minReplicas ??= 1
+  },
+  validate: horizontalPodAutoscalerRules.validate as Definition<V1>['validate'],
+}
+
 const annotation = 'autoscaling.alpha.kubernetes.io/metrics'
 
 /** autoscaling/v1 knows only the CPU's utilisation; other metrics travel in an annotation. */
@@ -55,7 +63,7 @@ export const horizontalPodAutoscalerConversion = {
       ...rest,
       apiVersion: 'autoscaling/v2',
       metadata: stored ? { ...metadata, annotations } : metadata,
-      spec: { ...kept, ...(cpu.length + others.length > 0 && { metrics: [...others, ...cpu] }) },
+      spec: { ...kept, metrics: cpu.length + others.length > 0 ? [...others, ...cpu] : [cpuMetric(defaultUtilization)] },
       status: {
         ...state,
         ...(current !== undefined && {
