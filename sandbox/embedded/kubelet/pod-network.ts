@@ -21,14 +21,15 @@ export function attachPod(ctx: ClusterContext, network: Network, record: PodReco
 }
 
 /**
- * The network of a pod that ran before the cluster was brought back or forked, for the runtime that brings its containers
- * back; undefined when the pod is gone or has ended.
+ * The network of a pod that was there before the cluster was brought back or forked, for the runtime that brings its
+ * containers back; undefined when the pod is gone. One that has ended gets a network that leads nowhere: its containers
+ * come back for their logs, and its address may be another pod's by now.
  */
 export function restoredNetwork(ctx: ClusterContext, network: Network): (pod: { uid: string }) => PodNetwork | undefined {
   return ({ uid }) => {
     const record = ctx.records.get<PodRecord>(`kubelet/pod/${uid}`)
     const pod = record && ctx.cache.get<Pod>(resources.pods, record.name, record.namespace)
-    if (!record?.ip || pod?.metadata.uid !== uid) return undefined
-    return attachPod(ctx, network, record, pod)
+    if (!record || pod?.metadata.uid !== uid) return undefined
+    return attachPod(ctx, network, record.tornDown ? { ...record, uid: `ended/${uid}`, ip: '' } : record, pod)
   }
 }

@@ -172,6 +172,19 @@ describe('Services', () => {
     expect(text((await a.http('web', 80, get())).body)).toBe('GET / from 10.244.0.1')
   })
 
+  test('are not needed for a hostPort', async () => {
+    const { pod, put, network } = cluster()
+    pod('a', '10.244.0.2').listen(8080, named('a'))
+    put({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      ...inNamespace('a'),
+      spec: { containers: [{ name: 'c', ports: [{ containerPort: 8080, hostPort: 80 }] }] },
+      status: { hostIP: '172.18.0.2', podIP: '10.244.0.2' },
+    } as KubeObject)
+    expect(text((await network.node('n1').http('172.18.0.2', 80, get())).body)).toBe('a')
+  })
+
   test('of the API lead to the API server', async () => {
     const { pod, put } = cluster({ apiServer: named('api') })
     put(service('kubernetes', '10.96.0.1', [{ name: 'https', port: 443 }]))

@@ -1,6 +1,6 @@
 import type { ClusterContext } from '../machinery/context.ts'
 import { resources } from '../machinery/object.ts'
-import type { Node, Service } from '../schema/types/core.v1.ts'
+import type { Node, Pod, Service } from '../schema/types/core.v1.ts'
 import { addressIn, inCIDR, parseIPv4 } from './addresses.ts'
 import { type Address, connectionPair } from './connection.ts'
 import { clusterDns, type DnsReply, type RecordType, upstream } from './dns.ts'
@@ -117,7 +117,7 @@ class ClusterNetwork implements Network, Disposable {
     const translated = this.proxy.translate(source.ip, source.node, ip, port)
     if (translated === 'reject') return 'refused'
     if (translated === 'drop') return 'dropped'
-    const to = translated?.to ?? { ip, port }
+    const to = translated?.to ?? this.hostPort(ip, port) ?? { ip, port }
     if (!translated && (this.proxy.owner(ip) || inCIDR(ip, serviceCIDR))) return 'refused'
 
     const target = this.hosts.get(to.ip)
@@ -145,6 +145,17 @@ class ClusterNetwork implements Network, Disposable {
     const server = this.hosts.get(ip)
     if (server && !admits(this.ctx, party(source), party(server), translated?.to.port ?? 53, 'UDP')) return undefined
     return clusterDns(this.ctx, name, type)
+  }
+
+  /** The pod whose hostPort a node's address and port mean, as the portmap plugin forwards them. */
+  private hostPort(ip: string, port: number): Address | undefined {
+    if (!this.nodeIPs().has(ip)) return undefined
+    for (const { spec, status } of this.ctx.cache.list<Pod>(resources.pods)) {
+      if (spec?.hostNetwork || status?.hostIP !== ip || !status.podIP || !this.hosts.has(status.podIP)) continue
+      const found = spec?.containers.flatMap(({ ports = [] }) => ports).find((entry) => entry.hostPort === port)
+      if (found) return { ip: status.podIP, port: found.containerPort }
+    }
+    return undefined
   }
 
   private apiServer(to: Address, source: Host, clientPort: number): Route {
