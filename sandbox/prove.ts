@@ -22,6 +22,8 @@ const wrongSettles = 180_000
 const scriptTimeout = 170_000
 const atOnce = 2
 
+let count = 0
+
 await main(process.argv.slice(2))
 
 async function main(args: string[]): Promise<void> {
@@ -87,8 +89,6 @@ function proofsOf(lab: Lab): Proof[] {
   ]
 }
 
-let count = 0
-
 /** Returns what is wrong, or null. */
 async function prove(engine: Engine, { lab, script, expects }: Proof, folder: string, verbose: boolean): Promise<string | null> {
   const id = `prove-${process.pid}-${++count}`
@@ -136,7 +136,7 @@ async function prove(engine: Engine, { lab, script, expects }: Proof, folder: st
       await pass(sandbox, wrongSettles)
       verdict = (await observer.conclude()).verdict
     }
-    if (verbose) console.log(`${definition.slug} ${script ?? 'start'}\n${indent(said)}\n${indent(describe(verdict))}`)
+    if (verbose) console.log(`${definition.slug} ${script ?? 'start'}\n${indent(said)}\n${indent(tabulate(verdict))}`)
     if (faults.length > 0) return `a check failed by itself:\n${[...new Set(faults)].join('\n')}`
     return problemOf(expects, verdict, said)
   } finally {
@@ -147,13 +147,13 @@ async function prove(engine: Engine, { lab, script, expects }: Proof, folder: st
 function problemOf(expects: Proof['expects'], verdict: Verdict, said: string): string | null {
   const passing = verdict.tasks.filter((task) => task.state === 'pass')
   if (expects === 'nothing passes')
-    return passing.length === 0 ? null : `passes without any work: ${passing.map((task) => task.id).join(', ')}\n${describe(verdict)}`
+    return passing.length === 0 ? null : `passes without any work: ${passing.map((task) => task.id).join(', ')}\n${tabulate(verdict)}`
   if (expects === 'everything passes')
-    return passing.length === verdict.tasks.length ? null : `not everything passes:\n${describe(verdict)}\n${said}`
-  return passing.length < verdict.tasks.length ? null : `it is taken for right:\n${describe(verdict)}\n${said}`
+    return passing.length === verdict.tasks.length ? null : `not everything passes:\n${tabulate(verdict)}\n${said}`
+  return passing.length < verdict.tasks.length ? null : `it is taken for right:\n${tabulate(verdict)}\n${said}`
 }
 
-function describe(verdict: Verdict): string {
+function tabulate(verdict: Verdict): string {
   const rows = verdict.tasks.flatMap((task) => [
     `${task.id} ${task.state} ${task.points}/${task.maxPoints}`,
     ...task.criteria.map(

@@ -1,0 +1,6 @@
+kubectl patch deployment shop --type=json -p '[{"op": "add", "path": "/spec/template/spec/containers/0/readinessProbe",
+  "value": {"httpGet": {"path": "/ready", "port": "http"}, "periodSeconds": 2}}]'
+kubectl rollout status deployment/shop --timeout=120s
+pod=$(kubectl get pods -l app=shop -o name | head -n 1)
+kubectl exec "$pod" -- rm /tmp/ready
+kubectl wait "$pod" --for=condition=Ready=false --timeout=60s

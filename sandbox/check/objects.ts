@@ -1,0 +1,47 @@
+/** Reading Kubernetes objects in a judge: typed, and never throwing for what is missing. */
+import type { Deployment } from '../embedded/schema/types/apps.v1.ts'
+import type { Container, Pod } from '../embedded/schema/types/core.v1.ts'
+import type { EndpointSlice } from '../embedded/schema/types/discovery.v1.ts'
+import type { WatchedObject } from '../engine.ts'
+
+export type { Container, Deployment, EndpointSlice, Pod }
+
+/** An address of a Service as its EndpointSlices have it. */
+export interface EndpointSeen {
+  address: string
+  /** Name of the Pod behind it; '' when the slice names none. */
+  pod: string
+  ready: boolean
+  terminating: boolean
+}
+
+/** The objects of a query as the type they are; an empty list for a query without objects. */
+export function as<T>(objects: readonly WatchedObject[] | undefined): readonly T[] {
+  return (objects ?? []) as unknown as readonly T[]
+}
+
+export function findDeployment(objects: readonly WatchedObject[] | undefined, name: string): Deployment | undefined {
+  return as<Deployment>(objects).find((one) => one.metadata.name === name)
+}
+
+export function endpointsOf(slices: readonly WatchedObject[] | undefined): EndpointSeen[] {
+  return as<EndpointSlice>(slices).flatMap((slice) =>
+    (slice.endpoints ?? []).flatMap(({ addresses, conditions, targetRef }) =>
+      addresses.map((address) => ({
+        address,
+        pod: targetRef?.name ?? '',
+        ready: conditions?.ready ?? true,
+        terminating: conditions?.terminating ?? false,
+      })),
+    ),
+  )
+}
+
+export function isReady(pod: Pod): boolean {
+  return pod.status?.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True') ?? false
+}
+
+/** Of all its containers together. */
+export function restartsOf(pod: Pod): number {
+  return (pod.status?.containerStatuses ?? []).reduce((sum, container) => sum + container.restartCount, 0)
+}
