@@ -134,10 +134,15 @@ async function sendError(
 
 async function send(response: ServerResponse, { status, headers, body }: Encoded, headOnly: boolean): Promise<void> {
   response.statusCode = status
+  // Clients keep the headers of a 304 in place of those of the answer they know: it must not say another type.
+  if (status === 304) {
+    response.end()
+    return
+  }
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
   if (body instanceof Uint8Array) {
     response.setHeader('content-length', body.length)
-    response.end(headOnly || status === 304 ? undefined : body)
+    response.end(headOnly ? undefined : body)
     return
   }
   response.flushHeaders()
