@@ -8,6 +8,7 @@ import { startDisruption } from './disruption.ts'
 import { startEndpoints } from './endpoints.ts'
 import { startEndpointSlice } from './endpointslice.ts'
 import { startGarbageCollector } from './garbage-collector.ts'
+import { type PodUsage, startHorizontalPodAutoscaler } from './horizontal-pod-autoscaler.ts'
 import { startJob } from './job.ts'
 import { startNamespace } from './namespace.ts'
 import { startNodeLifecycle } from './node-lifecycle.ts'
@@ -49,9 +50,14 @@ const controllers = [
   startResourceQuota,
 ]
 
-/** Starts the controllers of kube-controller-manager. Disposing ends them all. */
-export function startControllers(context: ClusterContext): Disposable {
+/**
+ * Starts the controllers of kube-controller-manager. Disposing ends them all.
+ *
+ * @param usage what the Pods' containers use, which autoscaling goes by; without it no metrics are known
+ */
+export function startControllers(context: ClusterContext, usage: PodUsage = () => undefined): Disposable {
   const stack = new DisposableStack()
+  stack.use(startHorizontalPodAutoscaler(context, usage))
   for (const start of controllers) stack.use(start(context))
   return stack
 }
