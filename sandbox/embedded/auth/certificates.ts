@@ -98,8 +98,11 @@ export class ClusterIdentity {
   sign(request: SigningRequest): string {
     const { key, x509 } = this.authority()
     const notAfter = Math.min(request.notAfter, Date.parse(x509.validTo))
+    const { digitalSignature = true, keyEncipherment = false } = request
+    // An extension without any bit is not a valid one.
+    const usesKey = digitalSignature || keyEncipherment
     const extensions = [
-      keyUsage(request.digitalSignature ?? true, request.keyEncipherment ?? false, false),
+      ...(usesKey ? [keyUsage(digitalSignature, keyEncipherment, false)] : []),
       extension(
         oid.extendedKeyUsage,
         false,

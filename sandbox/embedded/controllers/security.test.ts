@@ -3,6 +3,7 @@ import { X509Certificate } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createSecureContext } from 'node:tls'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { type KubeObject, resources } from '../machinery/object.ts'
 import type { CertificateSigningRequest } from '../schema/types/certificates.v1.ts'
@@ -139,6 +140,10 @@ describe('certificate requests', () => {
     expect(get('waiting')?.status?.certificate).toBeUndefined()
     const certificate = new X509Certificate(Buffer.from(get('jane')?.status?.certificate ?? '', 'base64'))
     expect(certificate.subject).toBe('O=dev\nCN=jane')
+    expect(() => createSecureContext({ cert: certificate.toString() })).not.toThrow()
+    expect(execFileSync('openssl', ['x509', '-noout', '-purpose'], { input: certificate.toString() }).toString()).toContain(
+      'SSL client : Yes',
+    )
     expect(Date.parse(certificate.validTo)).toBe(Date.parse('2030-01-01T01:00:00Z'))
     expect(get('wrong')?.status?.conditions?.at(-1)).toMatchObject({
       type: 'Failed',
