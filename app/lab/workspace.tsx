@@ -94,7 +94,7 @@ export function Workspace({ locale, attempt, title, tasks, maxPoints, submission
   return (
     <main id="main" className="workspace" data-pane={pane} style={style as CSSProperties}>
       <div className="workspace-bar">
-        <p className="workspace-title">{title}</p>
+        <h1 className="workspace-title">{title}</h1>
         <p className="workspace-points">
           {fill(lab.standing, { points: verdict?.points ?? 0, max: maxPoints })}
           {live.live ? null : <span className="label"> {lab.offline}</span>}

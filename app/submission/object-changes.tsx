@@ -24,7 +24,7 @@ export async function ObjectChanges({ person, submission, digest }: { person: Pe
   return (
     <>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a long table scrolls, and must scroll by keyboard too */}
-      <section className="table-scroll changes" tabIndex={0} aria-label={t('changes')}>
+      <div className="table-scroll changes" tabIndex={0}>
         <table className="table">
           <thead>
             <tr>
@@ -47,7 +47,7 @@ export async function ObjectChanges({ person, submission, digest }: { person: Pe
             ))}
           </tbody>
         </table>
-      </section>
+      </div>
       {changes.length > most ? <p className="label">{t('moreChanges', { count: changes.length - most })}</p> : null}
     </>
   )

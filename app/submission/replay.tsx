@@ -41,6 +41,7 @@ function Player({ url, words }: { url: string; words: Props['words'] }) {
         if (gone || !place.current) return
         player = create(url, place.current, {
           fit: 'width',
+          theme: 'blueprint',
           idleTimeLimit: 2,
           autoPlay: true,
           terminalFontFamily: "'JetBrains Mono Variable', monospace",

@@ -44,89 +44,99 @@ export async function SubmissionReport({ locale, person, submission, gradeTask, 
         </p>
       </header>
 
-      {submission.comments.length > 0 ? (
-        <section aria-labelledby="said" className="report-section">
-          <h2 id="said">{t('comments')}</h2>
-          {submission.comments.map((comment) => (
-            <blockquote key={comment.at} className="comment">
-              <p className="whitespace-pre-line">{comment.text}</p>
-              <footer className="label">
-                {comment.by}, {when(comment.at)}
-              </footer>
-            </blockquote>
-          ))}
-        </section>
-      ) : null}
+      <div className="report">
+        <div>
+          {submission.comments.length > 0 ? (
+            <section aria-labelledby="said" className="report-section">
+              <h2 id="said">{t('comments')}</h2>
+              {submission.comments.map((comment) => (
+                <blockquote key={comment.at} className="comment">
+                  <p className="whitespace-pre-line">{comment.text}</p>
+                  <footer className="label">
+                    {comment.by}, {when(comment.at)}
+                  </footer>
+                </blockquote>
+              ))}
+            </section>
+          ) : null}
 
-      <section aria-labelledby="tasks" className="report-section">
-        <h2 id="tasks">{t('tasks')}</h2>
-        <ol className="tasks">
-          {submission.verdict.tasks.map((task, index) => {
-            const changed = submission.overrides.filter((each) => each.task === task.id)
-            const points = changed.at(-1)?.points ?? task.points
-            return (
-              <li key={task.id} className="task" data-state={task.state}>
-                <div className="task-head">
-                  <VerdictSign state={task.state} size={22} />
-                  <h3>
-                    {index + 1}. {title(task.id)}
-                  </h3>
-                  <p className="task-state">
-                    <strong>{stateWord(task.state, messages.lab)}</strong>
-                    <span className="label">
-                      {submission.hints[task.id] ? `${t('hints', { count: submission.hints[task.id] ?? 0 })} · ` : ''}
-                      {points}/{task.maxPoints}
-                    </span>
-                  </p>
-                </div>
-                <Criteria criteria={task.criteria} words={messages.lab} locale={locale} />
-                <Overrides changes={changed} when={when} say={(points, by) => t('overrode', { points, by })} />
-                {gradeTask?.({ id: task.id, points, maxPoints: task.maxPoints, title: title(task.id) })}
-              </li>
-            )
-          })}
-        </ol>
-        <Overrides
-          changes={submission.overrides.filter((each) => each.task === null)}
-          when={when}
-          say={(points, by) => t('overrodeWhole', { points, by })}
-        />
-      </section>
+          <section aria-labelledby="tasks" className="report-section">
+            <h2 id="tasks">{t('tasks')}</h2>
+            <ol className="tasks">
+              {submission.verdict.tasks.map((task, index) => {
+                const changed = submission.overrides.filter((each) => each.task === task.id)
+                const points = changed.at(-1)?.points ?? task.points
+                return (
+                  <li key={task.id} className="task" data-state={task.state}>
+                    <div className="task-head">
+                      <VerdictSign state={task.state} size={22} />
+                      <h3>
+                        {index + 1}. {title(task.id)}
+                      </h3>
+                      <p className="task-state">
+                        <strong>{stateWord(task.state, messages.lab)}</strong>
+                        <span className="label">
+                          {submission.hints[task.id] ? `${t('hints', { count: submission.hints[task.id] ?? 0 })} · ` : ''}
+                          {points}/{task.maxPoints}
+                        </span>
+                      </p>
+                    </div>
+                    <Criteria criteria={task.criteria} words={messages.lab} locale={locale} />
+                    <Overrides changes={changed} when={when} say={(points, by) => t('overrode', { points, by })} />
+                    {gradeTask?.({ id: task.id, points, maxPoints: task.maxPoints, title: title(task.id) })}
+                  </li>
+                )
+              })}
+            </ol>
+            <Overrides
+              changes={submission.overrides.filter((each) => each.task === null)}
+              when={when}
+              say={(points, by) => t('overrodeWhole', { points, by })}
+            />
+          </section>
 
-      {recordings.length > 0 ? (
-        <section aria-labelledby="replay" className="report-section">
-          <h2 id="replay">{t('replay')}</h2>
-          <Replay
-            recordings={recordings.map((each) => ({ name: each.name, url: file(each.digest) }))}
-            words={{ load: t('replayLoad'), loading: t('replayLoading'), fault: t('replayFault') }}
-          />
-        </section>
-      ) : null}
+          {after}
+        </div>
+        <div>
+          {recordings.length > 0 ? (
+            <section aria-labelledby="replay" className="report-section">
+              <h2 id="replay">{t('replay')}</h2>
+              <Replay
+                recordings={recordings.map((each) => ({ name: each.name, url: file(each.digest) }))}
+                words={{ load: t('replayLoad'), loading: t('replayLoading'), fault: t('replayFault') }}
+              />
+            </section>
+          ) : null}
 
-      {changes ? (
-        <section aria-labelledby="changes" className="report-section">
-          <h2 id="changes">{t('changes')}</h2>
-          <ObjectChanges person={person} submission={submission.id} digest={changes.digest} />
-        </section>
-      ) : null}
+          {changes ? (
+            <section aria-labelledby="changes" className="report-section">
+              <h2 id="changes">{t('changes')}</h2>
+              <ObjectChanges person={person} submission={submission.id} digest={changes.digest} />
+            </section>
+          ) : null}
 
-      <section aria-labelledby="evidence" className="report-section">
-        <h2 id="evidence">{t('evidence')}</h2>
-        <p className="label">
-          {t('versions', { lab: submission.versions.lab, engine: submission.versions.engine, kubernetes: submission.versions.kubernetes })}
-        </p>
-        <ul className="door-tasks">
-          {submission.evidence.map((each) => (
-            <li key={each.digest + each.name}>
-              <a className="link" href={file(each.digest)} download={each.name}>
-                {each.name}
-              </a>
-              <span className="label">{t('bytes', { kind: each.kind, bytes: each.bytes })}</span>
-            </li>
-          ))}
-        </ul>
-      </section>
-      {after}
+          <section aria-labelledby="evidence" className="report-section">
+            <h2 id="evidence">{t('evidence')}</h2>
+            <p className="label">
+              {t('versions', {
+                lab: submission.versions.lab,
+                engine: submission.versions.engine,
+                kubernetes: submission.versions.kubernetes,
+              })}
+            </p>
+            <ul className="door-tasks">
+              {submission.evidence.map((each) => (
+                <li key={each.digest + each.name}>
+                  <a className="link" href={file(each.digest)} download={each.name}>
+                    {each.name}
+                  </a>
+                  <span className="label">{t('bytes', { kind: each.kind, bytes: each.bytes })}</span>
+                </li>
+              ))}
+            </ul>
+          </section>
+        </div>
+      </div>
     </>
   )
 }

@@ -52,7 +52,7 @@ export default async function LabPage({ params }: Props) {
             t('name')
           )}
         </p>
-        <h1>{place.page.title}</h1>
+        <p className="lab-title">{place.page.title}</p>
         <p className="lesson-goal">{place.page.summary}</p>
         <div className="prose">
           <Body components={mdxComponents({ locale, lesson: null, signedIn: true, answers: {} })} />
