@@ -12,6 +12,7 @@ import { ResourceHandler } from './api/resource-handler.ts'
 import { ServedResources, tableOf } from './api/resources.ts'
 import { Rest } from './api/rest.ts'
 import { specialHandlers } from './api/special.ts'
+import { upgradeHandler } from './api/streaming/upgrade.ts'
 import { customScalePaths } from './api/subresources/scale.ts'
 import { Authenticator } from './auth/authenticate.ts'
 import { ClusterIdentity } from './auth/certificates.ts'
@@ -75,6 +76,7 @@ export class Cluster implements AsyncDisposable {
   private readonly random: Random
   private readonly api: ApiServer
   private readonly resources: ServedResources
+  private readonly generic: ResourceHandler
   private readonly identity: ClusterIdentity
   private readonly authenticator: Authenticator
   private readonly reportTo: (where: string, error: unknown) => void
@@ -145,6 +147,7 @@ export class Cluster implements AsyncDisposable {
     const admission = defaultAdmission({ cache, clock, random: chance }, authorizer)
     const rest = new Rest({ store, clock, random: chance, admission, allocator: new ServiceAllocator(store, chance) })
     const generic = new ResourceHandler(rest)
+    this.generic = generic
     const discovery = new Discovery(this.resources)
     this.api = new ApiServer({
       resources: this.resources,
@@ -156,6 +159,7 @@ export class Cluster implements AsyncDisposable {
         reviews: new Reviews(authorizer, tokens),
         tokens: { cache, tokens, clock },
         scalePaths: customScalePaths,
+        nodes: () => this.nodeApi,
       }),
       nonResource: new NonResourceHandler({ discovery, resources: this.resources, tokens, store, customKinds: () => this.customKinds() }),
     })
@@ -186,8 +190,14 @@ export class Cluster implements AsyncDisposable {
         keys: this.identity.server(),
         ca: this.identity.caCertificate,
         random: () => this.random.next(),
+        now: () => this.clock.now(),
         durable: () => this.store.durable(),
-        upgrade: () => Promise.reject(ApiError.badRequest('this server speaks no other protocol here')),
+        upgrade: upgradeHandler({
+          api: this.api,
+          generic: this.generic,
+          nodes: () => this.nodeApi,
+          report: (where, error) => this.report(where, error),
+        }),
         report: (where, error) => this.report(where, error),
       },
       address,
@@ -328,7 +338,7 @@ export class Cluster implements AsyncDisposable {
     const runtime = this.parts.use(createRuntime(nodes, { network: restoredNetwork(nodes, network) }))
     this.runtime = runtime
     this.parts.use(startEventExpiry(this.store, this.clock))
-    this.parts.use(startControllers(controllers))
+    this.parts.use(startControllers(controllers, (namespace, pod) => this.nodes?.podUsage(namespace, pod)))
     this.parts.use(startScheduler({ ...this.context, client: this.clientOf('kube-scheduler') }))
     this.nodes = this.parts.use(await startKubelets(nodes, { nodes: this.settings.nodes, network, runtime, cluster: this.name }))
   }

@@ -4,7 +4,10 @@ import { ApiError } from '../machinery/errors.ts'
 import type { KubeObject } from '../machinery/object.ts'
 import { encodeProtobuf, encodeWatchFrame, protobufContentType } from '../protobuf/index.ts'
 import type { ResourceInfo } from '../registry/index.ts'
+import type { ListMeta } from '../schema/types/meta.v1.ts'
+import { toTable } from '../table/index.ts'
 import type { Outcome } from './call.ts'
+import { customTable } from './custom-table.ts'
 import type { Listing } from './listing.ts'
 import { apiVersionOf } from './resources.ts'
 import type { WatchEvent } from './watch.ts'
@@ -43,6 +46,7 @@ export function negotiate(headers: Readonly<Record<string, string | undefined>>,
     if (as === undefined) return [{ mediaType, as: 'object', version: 'v1', pretty }]
     const version = parameters['v'] ?? ''
     if (parameters['g'] !== 'meta.k8s.io' || (version !== 'v1' && version !== 'v1beta1')) return []
+    if (as === 'Table' && mediaType !== protobufContentType) return [{ mediaType, as, version, pretty }]
     if (as === 'PartialObjectMetadata' || as === 'PartialObjectMetadataList') {
       return [{ mediaType, as: 'PartialObjectMetadata', version, pretty }]
     }
@@ -54,20 +58,26 @@ export function negotiate(headers: Readonly<Record<string, string | undefined>>,
   return usable.find((other) => other.as === first.as && other.mediaType === json) ?? first
 }
 
+export interface EncodeContext {
+  query: URLSearchParams
+  /** Cluster ms, from which ages in tables count. */
+  now: number
+}
+
 /** Throws ApiError for what cannot be put into the accepted form. */
-export function encode(outcome: Outcome, accepted: Accepted, query: URLSearchParams): Encoded {
+export function encode(outcome: Outcome, accepted: Accepted, context: EncodeContext): Encoded {
   switch (outcome.type) {
     case 'object':
-      return whole(outcome.status, objectForm(outcome.object, outcome.info, accepted, query), accepted)
+      return whole(outcome.status, objectForm(outcome.object, outcome.info, accepted, context), accepted)
     case 'list':
-      return whole(200, listForm(outcome.listing, accepted, query), accepted)
+      return whole(200, listForm(outcome.listing, accepted, context), accepted)
     case 'watch':
       return {
         status: 200,
         headers: {
           'content-type': accepted.mediaType === protobufContentType ? `${protobufContentType};stream=watch` : accepted.mediaType,
         },
-        body: watchFrames(outcome.info, outcome.events, accepted, query),
+        body: watchFrames(outcome.info, outcome.events, accepted, context),
       }
     case 'document': {
       const { status = 200, contentType = json, headers = {} } = outcome
@@ -85,9 +95,9 @@ export function encode(outcome: Outcome, accepted: Accepted, query: URLSearchPar
 /** The plain data that an outcome is in JSON. Not for streams. */
 export function plain(outcome: Outcome): unknown {
   const accepted: Accepted = { mediaType: json, as: 'object', version: 'v1', pretty: false }
-  const query = new URLSearchParams()
-  if (outcome.type === 'object') return objectForm(outcome.object, outcome.info, accepted, query)
-  if (outcome.type === 'list') return listForm(outcome.listing, accepted, query)
+  const context = { query: new URLSearchParams(), now: 0 }
+  if (outcome.type === 'object') return objectForm(outcome.object, outcome.info, accepted, context)
+  if (outcome.type === 'list') return listForm(outcome.listing, accepted, context)
   if (outcome.type === 'document') {
     return outcome.document instanceof Uint8Array ? JSON.parse(Buffer.from(outcome.document).toString()) : outcome.document
   }
@@ -107,12 +117,16 @@ export function compress(encoded: Encoded, acceptEncoding: string | undefined): 
 
 type Form = { apiVersion: string; kind: string }
 
-function objectForm(object: Form, info: ResourceInfo | undefined, { as, version }: Accepted, query: URLSearchParams): Form {
+function objectForm(object: Form, info: ResourceInfo | undefined, accepted: Accepted, context: EncodeContext): Form {
+  const { as, version } = accepted
   if (as === 'object' || !info || object.kind !== info.kind) return object
+  if (as === 'Table') return table(info, [object as KubeObject], (object as KubeObject).metadata, accepted, context)
   return partial(object as KubeObject, version)
 }
 
-function listForm({ info, items, metadata }: Listing, { as, version }: Accepted, query: URLSearchParams): Form {
+function listForm({ info, items, metadata }: Listing, accepted: Accepted, context: EncodeContext): Form {
+  const { as, version } = accepted
+  if (as === 'Table') return table(info, items, metadata, accepted, context)
   if (as === 'PartialObjectMetadata') {
     const list = {
       kind: 'PartialObjectMetadataList',
@@ -128,13 +142,20 @@ function listForm({ info, items, metadata }: Listing, { as, version }: Accepted,
   return list
 }
 
-function tableOptions(query: URLSearchParams, version: string, metadata: KubeObject['metadata']) {
-  const { resourceVersion, continue: token, remainingItemCount } = metadata as Record<string, unknown>
-  return {
-    includeObject: (query.get('includeObject') ?? 'Metadata') as 'None' | 'Metadata' | 'Object',
-    version,
-    metadata: JSON.parse(JSON.stringify({ resourceVersion, continue: token, remainingItemCount })) as Record<string, unknown>,
-  }
+function table(
+  info: ResourceInfo,
+  objects: readonly KubeObject[],
+  metadata: object,
+  { version }: Accepted,
+  { query, now }: EncodeContext,
+): Form {
+  const { resourceVersion, continue: token, remainingItemCount } = metadata as ListMeta
+  const given = { resourceVersion, continue: token, remainingItemCount }
+  const kept = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as ListMeta
+  const includeObject = (query.get('includeObject') ?? 'Metadata') as 'None' | 'Metadata' | 'Object'
+  const custom = customTable(info)
+  const made = toTable(info, objects, { now, includeObject, metadata: kept, ...(custom ? { custom } : {}) })
+  return version === 'v1' ? made : ({ ...made, apiVersion: `meta.k8s.io/${version}` } as Form)
 }
 
 function partial({ metadata }: KubeObject, version: string): Form {
@@ -159,13 +180,13 @@ async function* watchFrames(
   info: ResourceInfo,
   events: AsyncIterable<WatchEvent>,
   accepted: Accepted,
-  query: URLSearchParams,
+  context: EncodeContext,
 ): AsyncGenerator<Uint8Array> {
   let columnsSent = false
   for await (const { type, object } of events) {
     let form = object as Form
     if (type !== 'ERROR') {
-      form = objectForm(form, info, accepted, query)
+      form = objectForm(form, info, accepted, context)
       // Clients keep the columns of the first table.
       if (accepted.as === 'Table' && columnsSent) form = { ...form, columnDefinitions: null } as Form
       columnsSent = true

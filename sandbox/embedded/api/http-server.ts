@@ -19,6 +19,8 @@ export interface HttpServerParts {
   /** PEM. */
   ca: string
   random: () => number
+  /** Cluster ms. */
+  now(): number
   /** Resolves when what was written before may be told. */
   durable(): Promise<void>
   /** Takes a connection that wants to speak another protocol (exec, attach, port-forward). */
@@ -98,7 +100,7 @@ async function serve(parts: HttpServerParts, request: IncomingMessage, response:
     const { outcome, warnings } = await api.handle(call)
     if (outcome.type === 'object' || outcome.type === 'list' || outcome.type === 'watch') accepted = negotiate(headers, query)
     else accepted.pretty = /^(curl|Wget|Mozilla\/5\.0)/.test(headers['user-agent'] ?? '')
-    const encoded = compress(encode(outcome, accepted, query), headers['accept-encoding'])
+    const encoded = compress(encode(outcome, accepted, { query, now: parts.now() }), headers['accept-encoding'])
     if (method !== 'GET') await parts.durable()
     if (warnings.length > 0) {
       response.setHeader(
@@ -129,7 +131,11 @@ async function sendError(
   const answer = error instanceof ApiError ? error : ApiError.internal(error)
   if (answer.body.details?.retryAfterSeconds) response.setHeader('retry-after', String(answer.body.details.retryAfterSeconds))
   const form: Accepted = { ...accepted, mediaType: 'application/json', as: 'object' }
-  await send(response, encode({ type: 'object', status: answer.code, object: answer.body }, form, new URLSearchParams()), false)
+  await send(
+    response,
+    encode({ type: 'object', status: answer.code, object: answer.body }, form, { query: new URLSearchParams(), now: 0 }),
+    false,
+  )
 }
 
 async function send(response: ServerResponse, { status, headers, body }: Encoded, headOnly: boolean): Promise<void> {

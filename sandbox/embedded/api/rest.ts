@@ -204,7 +204,7 @@ export class Rest {
     if (rules) rules.prepare(draft, old, context)
     else if (subresource === 'status') strategy.prepareForStatusUpdate(draft, old)
     else strategy.prepareForUpdate(draft, old, context)
-    if (subresource !== 'status') countGeneration(info, draft, old)
+    if (subresource !== 'status' && admit) countGeneration(info, draft, old)
     const errors = rules
       ? rules.validate(draft, old)
       : subresource === 'status'

@@ -2,6 +2,7 @@ import type { Reviews } from '../auth/reviews.ts'
 import { createToken, type TokenRequestContext } from '../auth/token-request.ts'
 import { ApiError } from '../machinery/errors.ts'
 import { deepEqual } from '../machinery/freeze.ts'
+import type { NodeApi } from '../machinery/node-api.ts'
 import type { KubeObject } from '../machinery/object.ts'
 import { forbidden, specPath } from '../registry/field.ts'
 import type { ResourceInfo } from '../registry/index.ts'
@@ -15,6 +16,7 @@ import { writeOptions } from './options.ts'
 import type { ResourceHandler } from './resource-handler.ts'
 import type { ServedResources } from './resources.ts'
 import type { UpdateRules } from './rest.ts'
+import { logHandler } from './streaming/logs.ts'
 import { bindingHandler } from './subresources/binding.ts'
 import { evictionHandler } from './subresources/eviction.ts'
 import { type ScalePaths, scaleHandler } from './subresources/scale.ts'
@@ -25,10 +27,11 @@ export interface SpecialParts {
   reviews: Reviews
   tokens: TokenRequestContext
   scalePaths(info: ResourceInfo): ScalePaths | undefined
+  nodes(): NodeApi
 }
 
-/** The handlers of subresources and kinds with ways of their own, but for those that need a node. */
-export function specialHandlers({ generic, resources, reviews, tokens, scalePaths }: SpecialParts): Map<string, SpecialHandler> {
+/** The handlers of subresources and kinds with ways of their own. */
+export function specialHandlers({ generic, resources, reviews, tokens, scalePaths, nodes }: SpecialParts): Map<string, SpecialHandler> {
   const binding = bindingHandler(generic, resources)
   const review: SpecialHandler = async (call) => {
     if (call.request.verb !== 'create') throw ApiError.methodNotSupported()
@@ -41,6 +44,7 @@ export function specialHandlers({ generic, resources, reviews, tokens, scalePath
   return new Map<string, SpecialHandler>([
     ...questions.map((info) => [`${info.resource}.${info.group}`, review] as const),
     ['*/scale', scaleHandler(generic, scalePaths)],
+    ['pods/log', logHandler(generic, nodes)],
     ['pods/binding', binding],
     ['bindings', binding],
     ['pods/eviction', evictionHandler(generic, resources)],

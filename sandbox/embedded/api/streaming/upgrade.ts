@@ -1,0 +1,150 @@
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { type WebSocket, WebSocketServer } from 'ws'
+import { ContainerError, type Process } from '../../containers/runtime.ts'
+import { ApiError } from '../../machinery/errors.ts'
+import type { NodeApi, StreamOptions } from '../../machinery/node-api.ts'
+import type { Pod } from '../../schema/types/core.v1.ts'
+import type { ApiServer } from '../api-server.ts'
+import type { ApiCall, ResourceCall } from '../call.ts'
+import type { ResourceHandler } from '../resource-handler.ts'
+import { containerName, requireNode } from './container-name.ts'
+import { forwardPorts } from './port-forward.ts'
+
+/** Protocols of remote commands, the preferred first: v5 can close stdin. */
+const commandProtocols = ['v5.channel.k8s.io', 'v4.channel.k8s.io']
+const forwardProtocol = 'SPDY/3.1+portforward.k8s.io'
+const channels = { stdin: 0, stdout: 1, stderr: 2, error: 3, resize: 4, close: 255 } as const
+
+export interface UpgradeParts {
+  api: ApiServer
+  generic: ResourceHandler
+  nodes(): NodeApi
+  report(where: string, error: unknown): void
+}
+
+/**
+ * Takes over connections for exec, attach and port-forward by WebSocket, as kubectl 1.31 and later open them. Rejects
+ * with the ApiError that is to be the HTTP answer when it doesn't come to a connection.
+ */
+export function upgradeHandler(parts: UpgradeParts) {
+  const sockets = new WebSocketServer({
+    noServer: true,
+    perMessageDeflate: false,
+    handleProtocols: (offered) => [...commandProtocols, forwardProtocol].find((protocol) => offered.has(protocol)) ?? false,
+  })
+  return async (call: ApiCall, request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> => {
+    const resolved = parts.api.connect(call)
+    const { info, path } = resolved
+    if (info.group !== '' || info.resource !== 'pods') throw ApiError.unknownPath()
+    const pod = parts.generic.rest.get(info, path.namespace, path.name) as Pod
+    requireNode(pod)
+    if ((call.headers['upgrade'] ?? '').toLowerCase() !== 'websocket') {
+      throw ApiError.badRequest(`unable to upgrade: only WebSocket is spoken here, not ${call.headers['upgrade']}`)
+    }
+    const accept = () =>
+      new Promise<WebSocket>((resolve) => {
+        sockets.handleUpgrade(request, socket, head, (webSocket) => resolve(webSocket))
+      })
+    if (path.subresource === 'portforward') {
+      await admitConnect(parts, resolved, 'PodPortForwardOptions')
+      forwardPorts(await accept(), parts.nodes(), pod, parts.report)
+    } else if (path.subresource === 'exec' || path.subresource === 'attach') {
+      await admitConnect(parts, resolved, path.subresource === 'exec' ? 'PodExecOptions' : 'PodAttachOptions')
+      await runCommand(parts, resolved, pod, accept)
+    } else {
+      throw ApiError.unknownPath()
+    }
+  }
+}
+
+async function admitConnect(parts: UpgradeParts, call: ResourceCall, kind: string): Promise<void> {
+  const write = parts.generic.writeRequest(call, { dryRun: false, fieldManager: '', fieldValidation: 'Ignore' }, 'ConnectOptions')
+  const body = { apiVersion: 'v1', kind, metadata: {} }
+  await parts.generic.rest.admitBody(write, 'CONNECT', body)
+}
+
+async function runCommand(parts: UpgradeParts, call: ResourceCall, pod: Pod, accept: () => Promise<WebSocket>): Promise<void> {
+  const { query } = call.request
+  const { namespace, name, subresource } = call.path
+  const flag = (key: string) => ['true', '1'].includes(query.get(key)?.toLowerCase() ?? '')
+  const options: StreamOptions = {
+    container: containerName(pod, query.get('container')),
+    stdin: flag('stdin'),
+    stdout: flag('stdout'),
+    stderr: flag('stderr') && !flag('tty'),
+    tty: flag('tty'),
+  }
+  const command = query.getAll('command')
+  if (subresource === 'exec' && command.length === 0) throw ApiError.badRequest('you must specify at least one command')
+  const early: { channel: number; data: Uint8Array }[] = []
+  let deliver = (channel: number, data: Uint8Array) => {
+    early.push({ channel, data })
+  }
+  let started: Process | undefined
+  let failure: ContainerError | undefined
+  try {
+    started =
+      subresource === 'exec'
+        ? await parts.nodes().exec(namespace, name, { ...options, command })
+        : await parts.nodes().attach(namespace, name, options)
+    started.onOutput((stream, data) => deliver(channels[stream], data))
+  } catch (error) {
+    if (!(error instanceof ContainerError)) throw error
+    failure = error
+  }
+  const socket = await accept()
+  socket.on('error', (error) => parts.report(`${subresource} ${namespace}/${name}`, error))
+  deliver = (channel, data) => {
+    if (socket.readyState === socket.OPEN) socket.send(Buffer.concat([Uint8Array.of(channel), data]))
+  }
+  deliver(options.stdout ? channels.stdout : options.stderr ? channels.stderr : channels.error, new Uint8Array())
+  for (const { channel, data } of early.splice(0)) deliver(channel, data)
+  const finish = (status: unknown) => {
+    deliver(channels.error, Buffer.from(JSON.stringify(status)))
+    socket.close(1000)
+  }
+  if (!started) {
+    const what = `error executing command in container: ${failure?.message}`
+    finish({
+      metadata: {},
+      status: 'Failure',
+      message: `Internal error occurred: ${what}`,
+      reason: 'InternalError',
+      details: { causes: [{ message: what }] },
+      code: 500,
+    })
+    return
+  }
+  connectProcess(socket, started, subresource === 'attach', finish)
+}
+
+function connectProcess(socket: WebSocket, running: Process, attached: boolean, finish: (status: unknown) => void): void {
+  socket.on('message', (message: Buffer) => {
+    const channel = message[0]
+    const data = message.subarray(1)
+    if (channel === channels.stdin && data.length > 0) running.write(data)
+    else if (channel === channels.close && data[0] === channels.stdin) running.closeStdin()
+    else if (channel === channels.resize && data.length > 0) {
+      const { Width, Height } = JSON.parse(data.toString()) as { Width: number; Height: number }
+      running.resize(Width, Height)
+    }
+  })
+  socket.on('close', () => {
+    // The main process outlives those who look on; a command's ends when nobody listens.
+    if (!attached) running.kill('SIGHUP')
+  })
+  running.exited.then(({ exitCode }) => finish(exitStatus(exitCode)))
+}
+
+/** What clients read from the error channel. */
+function exitStatus(exitCode: number): unknown {
+  if (exitCode === 0) return { metadata: {}, status: 'Success' }
+  return {
+    metadata: {},
+    status: 'Failure',
+    message: `command terminated with non-zero exit code: exit status ${exitCode}`,
+    reason: 'NonZeroExitCode',
+    details: { causes: [{ reason: 'ExitCode', message: String(exitCode) }] },
+  }
+}
