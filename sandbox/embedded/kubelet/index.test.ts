@@ -172,6 +172,81 @@ describe('a pod', () => {
   })
 })
 
+describe('the kubelet', () => {
+  test('turns a pod away that the node has no room for', async () => {
+    const { runtime, boot, clock, run, pod, messages } = await podCluster()
+    runtime.programs.set('app', forever)
+    await boot()
+    run('big', { containers: [{ name: 'app', image: 'app', resources: { requests: { cpu: '64' } } }] })
+    await clock.advance(1000)
+    const message = "Node didn't have enough resource: cpu, requested: 64000, used: 0, capacity: 4000"
+    expect(pod('big')?.status).toMatchObject({ phase: 'Failed', reason: 'OutOfcpu', message: `Pod was rejected: ${message}` })
+    expect(pod('big')?.status?.containerStatuses).toBeUndefined()
+    expect(messages('OutOfcpu')).toEqual([message])
+  })
+
+  test('ends a pod at its deadline', async () => {
+    const { runtime, boot, clock, run, pod, status } = await podCluster()
+    runtime.programs.set('app', forever)
+    await boot()
+    run('late', { activeDeadlineSeconds: 10, containers: [{ name: 'app', image: 'app' }] })
+    await clock.advance(9000)
+    expect(pod('late')?.status?.phase).toBe('Running')
+    await clock.advance(2000)
+    expect(pod('late')?.status).toMatchObject({ phase: 'Failed', reason: 'DeadlineExceeded' })
+    expect(status('late')?.state?.terminated?.exitCode).toBe(143)
+  })
+
+  test('gives addresses in turn, and one that is free again only after the others', async () => {
+    const { runtime, boot, clock, run, pod, remove } = await podCluster()
+    runtime.programs.set('app', forever)
+    await boot()
+    const containers = [{ name: 'app', image: 'app' }]
+    run('a', { containers })
+    run('b', { containers })
+    await clock.advance(5000)
+    remove(resources.pods, 'a', 'default')
+    await clock.advance(5000)
+    run('c', { containers })
+    await clock.advance(5000)
+    expect(['b', 'c'].map((name) => pod(name)?.status?.podIP)).toEqual(['10.244.0.3', '10.244.0.4'])
+  })
+
+  test('holds a pod back that a readiness gate is not open for', async () => {
+    const { runtime, boot, clock, run, condition, edit } = await podCluster()
+    runtime.programs.set('app', forever)
+    await boot()
+    run('web', { readinessGates: [{ conditionType: 'lab/open' }], containers: [{ name: 'app', image: 'app' }] })
+    await clock.advance(5000)
+    expect(condition('web', 'ContainersReady')?.status).toBe('True')
+    expect(condition('web', 'Ready')).toMatchObject({
+      status: 'False',
+      reason: 'ReadinessGatesNotReady',
+      message: 'corresponding condition of pod readiness gate "lab/open" does not exist.',
+    })
+    edit('web', (pod) => pod.status?.conditions?.push({ type: 'lab/open', status: 'True' }))
+    await clock.advance(1)
+    expect(condition('web', 'Ready')?.status).toBe('True')
+    expect(condition('web', 'lab/open')?.status).toBe('True')
+  })
+
+  test('restarts a container whose image is changed in place', async () => {
+    const { runtime, boot, clock, run, edit, messages, status } = await podCluster()
+    runtime.programs.set('app:1', forever)
+    runtime.programs.set('app:2', forever)
+    await boot()
+    run('web', { containers: [{ name: 'app', image: 'app:1' }] })
+    await clock.advance(5000)
+    edit('web', (pod) => {
+      if (pod.spec?.containers[0]) pod.spec.containers[0].image = 'app:2'
+      pod.metadata.generation = 2
+    })
+    await clock.advance(5000)
+    expect(messages('Killing')).toEqual(['Container app definition changed, will be restarted'])
+    expect(status('web')).toMatchObject({ image: 'docker.io/library/app:2', restartCount: 1, ready: true })
+  })
+})
+
 describe('the end of a pod', () => {
   test('is TERM, then KILL after the grace period', async () => {
     const { runtime, boot, clock, run, pod, remove, messages } = await podCluster()

@@ -15,7 +15,7 @@ export interface PodRecord {
   runs: ContainerRun[]
   backOff: Record<string, BackOffEntry>
   /** Set when the pod ended or was rejected by the kubelet itself. */
-  verdict?: { phase: 'Failed'; reason: string; message: string }
+  verdict?: { phase: 'Failed'; reason: string; message: string; rejected?: boolean }
   /** The sandbox and the volumes are gone: nothing runs any more. */
   tornDown?: boolean
 }

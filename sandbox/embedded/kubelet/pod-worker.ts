@@ -43,6 +43,7 @@ export interface WorkerHost {
 /** A failed sync is tried again after 10 to 15 s; a failed mount after half a second, then twice as long, 122 s at most. */
 const retryAfter = 10_000
 const retryJitter = 0.5
+const relistPeriod = 1000
 const mountRetry = { first: 500, longest: 122_000 }
 
 /**
@@ -69,6 +70,8 @@ export class PodWorker implements Disposable {
   private gone = false
   private admitted: boolean
   private mountDelay = mountRetry.first
+  /** The life whose start (with its postStart hook) is under way: probes don't see it yet. */
+  private starting: string | undefined
   private reported = ''
 
   constructor(host: WorkerHost, pod: Pod, known?: PodRecord, restored: readonly RuntimeContainer[] = []) {
@@ -224,7 +227,11 @@ export class PodWorker implements Disposable {
   private nextSync(): number | undefined {
     const now = this.host.ctx.clock.now()
     const due: number[] = []
-    for (const [name, { reason }] of this.failures) due.push(Math.min(this.backOffOf(name, reason) ?? Infinity, this.retryDelay()))
+    for (const [name, { reason }] of this.failures) {
+      // The kubelet sees a container that could not start as one that has exited, when it looks next.
+      if (reason === 'RunContainerError') due.push(relistPeriod)
+      due.push(Math.min(this.backOffOf(name, reason) ?? Infinity, this.retryDelay()))
+    }
     const deadline = this.deadline()
     if (deadline !== undefined) due.push(deadline - now)
     const renewal = this.volumes.nextRenewal()
@@ -257,7 +264,7 @@ export class PodWorker implements Disposable {
       return true
     }
     this.event('Warning', failure.reason, failure.message)
-    this.record.verdict = { phase: 'Failed', reason: failure.reason, message: `Pod was rejected: ${failure.message}` }
+    this.record.verdict = { phase: 'Failed', reason: failure.reason, message: `Pod was rejected: ${failure.message}`, rejected: true }
     this.save()
     return false
   }
@@ -302,6 +309,7 @@ export class PodWorker implements Disposable {
       this.failures.set(container.name, { reason: error.reason, message: error.message })
       return false
     } finally {
+      this.starting = undefined
       this.save()
     }
   }
@@ -351,6 +359,7 @@ export class PodWorker implements Disposable {
       uid: userOf(pod, container) ?? image.user ?? 0,
       createdAt: ctx.clock.now(),
     }
+    this.starting = id
     this.record.runs.unshift(run)
     this.prune(container.name)
     this.follow(live, run)
@@ -536,7 +545,10 @@ export class PodWorker implements Disposable {
         // A kubelet that has just begun spreads its first probes over a period.
         const firstAfter = resumed || period > recently ? ctx.random() * period : 0
         const pod = {
-          run: () => latestRun(this.record, container.name),
+          run: () => {
+            const run = latestRun(this.record, container.name)
+            return run?.id === this.starting ? undefined : run
+          },
           started: (run: ContainerRun) => isStarted(container, run),
           terminating: () => this.terminating(),
           finished: () => this.record.tornDown === true,

@@ -101,7 +101,7 @@ export class ProbeWorker implements Disposable {
     if (Math.floor(running / 1000) < (this.probe.initialDelaySeconds ?? 0)) return
     if (this.pod.started(run) === (this.type === 'startup')) return
 
-    const outcome = await this.attempt()
+    const outcome = await this.attempt(run)
     if (this.disposed || run.exit || outcome.result === 'error') return
     const result: ProbeResult = outcome.result === 'failure' ? 'failure' : 'success'
     this.resultRun = result === this.lastResult ? this.resultRun + 1 : 1
@@ -118,10 +118,11 @@ export class ProbeWorker implements Disposable {
     if (before !== result) this.pod.changed()
   }
 
-  private async attempt(): Promise<ProbeOutcome> {
+  private async attempt(run: ContainerRun): Promise<ProbeOutcome> {
     let outcome: ProbeOutcome = { result: 'error', output: '' }
     for (let n = 0; n < attempts && outcome.result === 'error' && !this.disposed; n++) outcome = await this.pod.probe(this.probe)
-    if (this.disposed) return outcome
+    // What a probe finds in a container that is gone by then says nothing about it.
+    if (this.disposed || run.exit) return outcome
     if (outcome.result === 'failure') this.pod.event('Warning', 'Unhealthy', `${names[this.type]} probe failed: ${outcome.output}`)
     if (outcome.result === 'warning') this.pod.event('Warning', 'ProbeWarning', `${names[this.type]} probe warning: ${outcome.output}`)
     if (outcome.result === 'error') {

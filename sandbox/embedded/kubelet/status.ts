@@ -35,6 +35,7 @@ const kubeletConditions = ['PodReadyToStartContainers', 'Initialized', 'Ready', 
 export function podStatusOf(input: StatusInput): PodStatus {
   const { pod, record, hostIP, now } = input
   const old = pod.status ?? {}
+  if (record.verdict?.rejected) return rejectedStatus(input)
   const spec = pod.spec ?? { containers: [] }
   const init = spec.initContainers ?? []
   const initStatuses = init.map((container) => containerStatusOf(input, container, old.initContainerStatuses, 'init'))
@@ -81,6 +82,20 @@ export function podStatusOf(input: StatusInput): PodStatus {
   if (old.nominatedNodeName) status.nominatedNodeName = old.nominatedNodeName
   if (old.resourceClaimStatuses) status.resourceClaimStatuses = old.resourceClaimStatuses
   return status
+}
+
+/** A pod that the kubelet turned away has no containers to tell of. */
+function rejectedStatus({ pod, record }: StatusInput): PodStatus {
+  const { conditions, qosClass, startTime } = pod.status ?? {}
+  return {
+    observedGeneration: pod.metadata.generation,
+    phase: 'Failed',
+    reason: record.verdict?.reason,
+    message: record.verdict?.message,
+    startTime: startTime ?? formatTime(record.startedAt),
+    qosClass: qosClass ?? qosClassOf(pod),
+    ...(conditions && { conditions }),
+  }
 }
 
 /** RFC 3339 in whole seconds, from ms since the epoch. */
