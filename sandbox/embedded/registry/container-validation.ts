@@ -13,6 +13,7 @@ import {
   isPortNumber,
   isQualifiedName,
 } from './names.ts'
+import { goShape } from './pod-diff.ts'
 
 type Handler = NonNullable<Lifecycle['preStop']> & Pick<Probe, 'grpc'>
 
@@ -45,7 +46,7 @@ export function validateInitContainers(
     const at = path.index(index)
     const errors = validateContainer(container, volumes, at)
     const sidecar = container.restartPolicy === 'Always'
-    if (!sidecar) errors.push(...validateEnum(container.restartPolicy, ['Always'], at.child('restartPolicy')))
+    if (!sidecar) errors.push(...validateEnum(container.restartPolicy, ['Always', 'Never', 'OnFailure'], at.child('restartPolicy')))
     if (names.has(container.name)) errors.push(duplicate(at.child('name'), container.name))
     else if (container.name) names.add(container.name)
     errors.push(...hostPortConflicts([container], path))
@@ -98,7 +99,11 @@ function validateResourceName(name: string, path: Path): FieldError[] {
   const errors = isQualifiedName(name).map((text) => invalid(path, name, text))
   if (errors.length > 0 || name.includes('/')) return errors
   const standard = ['cpu', 'memory', 'ephemeral-storage'].includes(name) || name.startsWith('hugepages-')
-  return standard ? [] : [invalid(path, name, 'must be a standard resource for containers')]
+  if (standard) return []
+  return [
+    invalid(path, name, 'must be a standard resource type or fully qualified'),
+    invalid(path, name, 'must be a standard resource for containers'),
+  ]
 }
 
 function validatePorts(ports: ContainerPort[], path: Path): FieldError[] {
@@ -115,7 +120,7 @@ function validatePorts(ports: ContainerPort[], path: Path): FieldError[] {
     if (!port.containerPort) errors.push(required(at.child('containerPort')))
     else errors.push(...isPortNumber(port.containerPort).map((text) => invalid(at.child('containerPort'), port.containerPort, text)))
     if (port.hostPort) errors.push(...isPortNumber(port.hostPort).map((text) => invalid(at.child('hostPort'), port.hostPort, text)))
-    return [...errors, ...validateEnum(port.protocol, ['TCP', 'UDP', 'SCTP'], at.child('protocol'))]
+    return [...errors, ...validateEnum(port.protocol, ['SCTP', 'TCP', 'UDP'], at.child('protocol'))]
   })
 }
 
@@ -155,6 +160,16 @@ const envFields = [
   'status.podIP',
   'status.podIPs',
 ]
+/** Fields that the API can select pods by, and yet does not hand to containers. */
+const podFields = [
+  'metadata.annotations',
+  'metadata.labels',
+  'spec.restartPolicy',
+  'spec.schedulerName',
+  'spec.hostNetwork',
+  'status.phase',
+  'status.nominatedNodeName',
+]
 const envResources = [
   'limits.cpu',
   'limits.ephemeral-storage',
@@ -178,7 +193,7 @@ function validateValueFrom({ value, valueFrom }: EnvVar, path: Path): FieldError
   }
   for (const [name, reference] of Object.entries({ configMapKeyRef, secretKeyRef })) {
     if (!reference) continue
-    if (!reference.name) errors.push(required(path.child(name, 'name')))
+    errors.push(...validateSubdomain(reference.name ?? '', path.child(name, 'name')))
     if (!reference.key) errors.push(required(path.child(name, 'key')))
     else errors.push(...isConfigMapKey(reference.key).map((text) => invalid(path.child(name, 'key'), reference.key, text)))
   }
@@ -196,10 +211,9 @@ export function validateFieldPath(fieldPath: string | undefined, supported: read
   const at = path.child('fieldPath')
   const subscript = /^(metadata\.(?:labels|annotations))\['(.*)'\]$/.exec(fieldPath)
   if (subscript) return isQualifiedName((subscript[2] ?? '').toLowerCase()).map((text) => invalid(at, subscript[2], text))
-  if (/^metadata\.|^spec\.|^status\./.test(fieldPath) && !supported.includes(fieldPath)) return [notSupported(at, fieldPath, supported)]
-  return supported.includes(fieldPath)
-    ? []
-    : [invalid(at, fieldPath, `error converting fieldPath: field label not supported: ${fieldPath}`)]
+  if (supported.includes(fieldPath)) return []
+  if (podFields.includes(fieldPath)) return [notSupported(at, fieldPath, supported)]
+  return [invalid(at, fieldPath, `error converting fieldPath: field label not supported: ${fieldPath}`)]
 }
 
 function validateEnvFrom(container: Container, path: Path): FieldError[] {
@@ -308,9 +322,21 @@ function validateSecurityContext({ securityContext }: Container, path: Path): Fi
   }
   if (securityContext.allowPrivilegeEscalation === false) {
     if (securityContext.privileged)
-      errors.push(invalid(path, securityContext, 'cannot set `allowPrivilegeEscalation` to false and `privileged` to true'))
+      errors.push(
+        invalid(
+          path,
+          goShape(securityContext, 'core.v1.SecurityContext'),
+          'cannot set `allowPrivilegeEscalation` to false and `privileged` to true',
+        ),
+      )
     if (securityContext.capabilities?.add?.includes('CAP_SYS_ADMIN')) {
-      errors.push(invalid(path, securityContext, 'cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN'))
+      errors.push(
+        invalid(
+          path,
+          goShape(securityContext, 'core.v1.SecurityContext'),
+          'cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN',
+        ),
+      )
     }
   }
   return errors

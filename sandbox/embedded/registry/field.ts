@@ -69,9 +69,9 @@ export function notFound(path: Path, value: unknown): FieldError {
   return error('FieldValueNotFound', path, `Not found: ${show(value)}`, '')
 }
 
-/** The supported values are listed in sorted order, as the server does. */
+/** The supported values are listed in the order given, which is the server's. */
 export function notSupported(path: Path, value: unknown, supported: readonly string[]): FieldError {
-  const list = [...supported].sort().map((text) => JSON.stringify(text))
+  const list = supported.map((text) => JSON.stringify(text))
   return error(
     'FieldValueNotSupported',
     path,

@@ -7,10 +7,11 @@ export function podSpecDiff(before: PodSpec, after: PodSpec): string {
 }
 
 function lines(spec: PodSpec): string[] {
-  return JSON.stringify(goValue(spec, 'core.v1.PodSpec'), undefined, 1).split('\n')
+  return JSON.stringify(goShape(spec, 'core.v1.PodSpec'), undefined, 1).split('\n')
 }
 
-function goValue(value: unknown, type: string): unknown {
+/** A value with the names of Go's fields, unset ones as null: the form in which some errors show it. */
+export function goShape(value: unknown, type: string): unknown {
   if (value === undefined || value === null) return null
   const fields = jsonFieldsOf(type)
   if (fields.size === 0 || typeof value !== 'object') return value
@@ -18,12 +19,12 @@ function goValue(value: unknown, type: string): unknown {
   return Object.fromEntries(
     [...fields].map(([name, field]) => {
       const item = source[name]
-      const key = name.replace(/^(dns|host(?=PID|IPC)|tty|[a-z])/, (part) =>
-        part === 'dns' || part === 'tty' ? part.toUpperCase() : part.charAt(0).toUpperCase() + part.slice(1),
+      const key = name.replace(/^(dns|se(?=Linux)|host(?=PID|IPC)|tty|[a-z])/, (part) =>
+        part === 'dns' || part === 'se' || part === 'tty' ? part.toUpperCase() : part.charAt(0).toUpperCase() + part.slice(1),
       )
-      if (field.container === 'list' && Array.isArray(item)) return [key, item.map((part) => goValue(part, field.type))]
+      if (field.container === 'list' && Array.isArray(item)) return [key, item.map((part) => goShape(part, field.type))]
       if (item === undefined && !field.pointer && field.container === '') return [key, zero(field.type)]
-      return [key, field.container === '' ? goValue(item, field.type) : (item ?? null)]
+      return [key, field.container === '' ? goShape(item, field.type) : (item ?? null)]
     }),
   )
 }

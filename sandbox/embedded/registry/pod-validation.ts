@@ -146,7 +146,8 @@ function validateVolumes(volumes: Volume[], path: Path): { names: Set<string>; e
 
 function validateVolumeSource(volume: Volume, path: Path): FieldError[] {
   const { name: _, ...sources } = volume
-  const kinds = Object.keys(sources)
+  // An emptyDir beside another source is the one that counts as first.
+  const kinds = Object.keys(sources).sort((a, b) => Number(b === 'emptyDir') - Number(a === 'emptyDir'))
   if (kinds.length === 0) return [required(path, 'must specify a volume type')]
   const errors = kinds.slice(1).map((kind) => forbidden(path.child(kind), 'may not specify more than 1 volume type'))
   const { secret, configMap, persistentVolumeClaim, hostPath, nfs } = volume
@@ -168,7 +169,7 @@ function validateVolumeSource(volume: Volume, path: Path): FieldError[] {
     const at = path.child('hostPath')
     if (!hostPath.path) errors.push(required(at.child('path')))
     else if (hostPath.path.split('/').includes('..')) errors.push(invalid(at.child('path'), hostPath.path, "must not contain '..'"))
-    const types = ['', 'DirectoryOrCreate', 'Directory', 'FileOrCreate', 'File', 'Socket', 'CharDevice', 'BlockDevice']
+    const types = ['', 'BlockDevice', 'CharDevice', 'Directory', 'DirectoryOrCreate', 'File', 'FileOrCreate', 'Socket']
     errors.push(...validateEnum(hostPath.type, types, at.child('type')))
   }
   if (nfs) {
@@ -214,7 +215,7 @@ function validateTolerations(tolerations: Toleration[], path: Path): FieldError[
       errors.push(invalid(at.child('effect'), toleration.effect ?? '', "effect must be 'NoExecute' when `tolerationSeconds` is set"))
     }
     if (toleration.operator === 'Exists') {
-      if (toleration.value) errors.push(invalid(at.child('operator'), toleration, "value must be empty when `operator` is 'Exists'"))
+      if (toleration.value) errors.push(invalid(at.child('operator'), toleration.value, "value must be empty when `operator` is 'Exists'"))
     } else errors.push(...validateEnum(toleration.operator, ['Equal', 'Exists'], at.child('operator')))
     return [...errors, ...validateEnum(toleration.effect, ['NoSchedule', 'PreferNoSchedule', 'NoExecute'], at.child('effect'))]
   })
@@ -240,7 +241,9 @@ function validateAffinity({ affinity }: PodSpec, path: Path): FieldError[] {
     const field = 'requiredDuringSchedulingIgnoredDuringExecution'
     for (const [index, term] of (affinity?.[kind]?.[field] ?? []).entries()) {
       const place = path.child(kind, field).index(index)
-      if (!term.topologyKey) errors.push(required(place.child('topologyKey'), 'can not be empty'))
+      const key = term.topologyKey ?? ''
+      if (!key) errors.push(required(place.child('topologyKey'), 'can not be empty'))
+      errors.push(...isQualifiedName(key).map((text) => invalid(place.child('topologyKey'), key, text)))
       errors.push(...validateLabelSelector(term.labelSelector, place.child('labelSelector')))
     }
   }

@@ -53,9 +53,9 @@ export const networkCells: Record<string, CellsOf> = {
     selectorText(spec?.podSelector),
     age(metadata.creationTimestamp),
   ],
-  'networking.k8s.io/v1/ipaddresses': ({ spec, metadata }: IPAddress) => {
+  'networking.k8s.io/v1/ipaddresses': ({ spec, metadata }: IPAddress, age: Age) => {
     const { group, resource, namespace, name } = spec?.parentRef ?? { resource: '', name: '' }
-    return [metadata.name ?? '', [`${resource}${group ? `.${group}` : ''}`, namespace, name].filter(Boolean).join('/')]
+    return [metadata.name ?? '', [`${resource}${group ? `.${group}` : ''}`, namespace, name].filter(Boolean).join('/'), age(metadata.creationTimestamp)]
   },
   'networking.k8s.io/v1/servicecidrs': ({ spec, metadata }: ServiceCIDR, age: Age) => [
     metadata.name ?? '',

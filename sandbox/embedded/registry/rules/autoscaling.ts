@@ -2,7 +2,7 @@ import type { KubeObject } from '../../machinery/object.ts'
 import type { HorizontalPodAutoscaler as V1 } from '../../schema/types/autoscaling.v1.ts'
 import type { HorizontalPodAutoscaler, HPAScalingRules } from '../../schema/types/autoscaling.v2.ts'
 import type { Definition } from '../define.ts'
-import { type FieldError, invalid, required, specPath } from '../field.ts'
+import { type FieldError, forbidden, invalid, required, specPath } from '../field.ts'
 
 const defaultUtilization = 80
 
@@ -35,6 +35,17 @@ export const horizontalPodAutoscalerRules: Partial<Definition<HorizontalPodAutos
     }
     for (const field of ['kind', 'name'] as const) {
       if (!spec.scaleTargetRef?.[field]) errors.push(required(specPath.child('scaleTargetRef', field)))
+    }
+    if (spec.scaleTargetRef && !spec.scaleTargetRef.apiVersion?.includes('/')) {
+      errors.push(
+        invalid(specPath.child('scaleTargetRef', 'apiVersion'), spec.scaleTargetRef.apiVersion ?? '', 'apiVersion must specify API group'),
+      )
+    }
+    const scalesToZero = spec.metrics?.some(({ type }) => type === 'Object' || type === 'External')
+    if (min === 0 && !scalesToZero) {
+      errors.push(
+        forbidden(specPath.child('metrics'), 'must specify at least one Object or External metric to support scaling to zero replicas'),
+      )
     }
     return errors
   },

@@ -143,7 +143,7 @@ export const persistentVolumeClaimRules: Partial<Definition<PersistentVolumeClai
     const at = specPath.child('resources').key('storage')
     if (storage === undefined) errors.push(required(at))
     else if (compareQuantities(storage, 0) <= 0) {
-      errors.push(invalid(specPath.child('resources', 'requests').key('storage'), storage, 'must be greater than zero'))
+      errors.push(invalid(at, storage, 'must be greater than zero'))
     }
     return [...errors, ...validateEnum(spec.volumeMode, ['Block', 'Filesystem'], specPath.child('volumeMode'))]
   },
@@ -173,6 +173,19 @@ export const persistentVolumeClaimRules: Partial<Definition<PersistentVolumeClai
   },
 }
 
+/** The fields of a volume's spec that are not its source. */
+const persistentVolumeSettings = [
+  'accessModes',
+  'capacity',
+  'claimRef',
+  'mountOptions',
+  'nodeAffinity',
+  'persistentVolumeReclaimPolicy',
+  'storageClassName',
+  'volumeAttributesClassName',
+  'volumeMode',
+]
+
 export const persistentVolumeRules: Partial<Definition<PersistentVolume>> = {
   default(volume) {
     volume.status ??= {}
@@ -190,7 +203,12 @@ export const persistentVolumeRules: Partial<Definition<PersistentVolume>> = {
     if (!spec) return [required(specPath)]
     const errors: FieldError[] = []
     if (!spec.accessModes?.length) errors.push(required(specPath.child('accessModes')))
-    if (!spec.capacity?.['storage']) errors.push(required(specPath.child('capacity')))
+    if (!spec.capacity) errors.push(required(specPath.child('capacity')))
+    if (!spec.capacity?.['storage'] || Object.keys(spec.capacity).length > 1) {
+      errors.push(notSupported(specPath.child('capacity'), spec.capacity ?? null, ['storage']))
+    }
+    if (!Object.keys(spec).some((key) => !persistentVolumeSettings.includes(key)))
+      errors.push(required(specPath, 'must specify a volume type'))
     return [
       ...errors,
       ...validateEnum(spec.persistentVolumeReclaimPolicy, ['Delete', 'Recycle', 'Retain'], specPath.child('persistentVolumeReclaimPolicy')),

@@ -18,7 +18,7 @@ import { dns1035Label, isDns1123Subdomain, isPortName, isPortNumber, isWildcardD
 export const ingressRules: Partial<Definition<Ingress>> = {
   validate({ spec }) {
     if (!spec?.rules?.length && !spec?.defaultBackend) {
-      return [invalid(specPath, spec?.rules ?? [], 'either `defaultBackend` or `rules` must be specified')]
+      return [invalid(specPath, spec?.rules ?? null, 'either `defaultBackend` or `rules` must be specified')]
     }
     const errors = spec.defaultBackend ? validateBackend(spec.defaultBackend, specPath.child('defaultBackend')) : []
     for (const [index, rule] of (spec.rules ?? []).entries()) {
@@ -33,10 +33,12 @@ export const ingressRules: Partial<Definition<Ingress>> = {
       if (rule.http && !rule.http.paths?.length) errors.push(required(at.child('http', 'paths')))
       for (const [position, path] of (rule.http?.paths ?? []).entries()) {
         const place = at.child('http', 'paths').index(position)
-        const types = ['Exact', 'Prefix', 'ImplementationSpecific']
-        if (path.pathType === undefined || path.pathType === '')
+        const types = ['Exact', 'ImplementationSpecific', 'Prefix']
+        if (!path.pathType) {
           errors.push(required(place.child('pathType'), 'pathType must be specified'))
-        else if (!types.includes(path.pathType)) errors.push(notSupported(place.child('pathType'), path.pathType, types))
+          continue
+        }
+        if (!types.includes(path.pathType)) errors.push(notSupported(place.child('pathType'), path.pathType, types))
         else if ((path.pathType !== 'ImplementationSpecific' || path.path) && !path.path?.startsWith('/')) {
           errors.push(invalid(place.child('path'), path.path ?? '', 'must be an absolute path'))
         }
@@ -105,27 +107,27 @@ export const endpointSliceRules: Partial<Definition<EndpointSlice>> = {
 function validateBackend(backend: IngressBackend | undefined, path: Path): FieldError[] {
   const { service, resource } = backend ?? {}
   if (service && resource) return [invalid(path, '', 'cannot set both resource and service backends')]
-  if (!service && !resource) return [required(path, 'resource or service backend is required')]
+  if (!service && !resource) return [invalid(path, '', 'resource or service backend is required')]
   if (!service) return []
   const errors: FieldError[] = []
   const at = path.child('service')
   if (!service.name) errors.push(required(at.child('name')))
   else errors.push(...dns1035Label(service.name).map((text) => invalid(at.child('name'), service.name, text)))
   const { name, number } = service.port ?? {}
-  if (name && number) errors.push(invalid(at, '', 'cannot set both port name & port number'))
+  if (name && number) errors.push(invalid(path, '', 'cannot set both port name & port number'))
   else if (name) errors.push(...isPortName(name).map((text) => invalid(at.child('port', 'name'), name, text)))
   else if (number) errors.push(...isPortNumber(number).map((text) => invalid(at.child('port', 'number'), number, text)))
-  else errors.push(required(at, 'port name or number is required'))
+  else errors.push(required(path, 'port name or number is required'))
   return errors
 }
 
 function validatePolicyPort({ protocol, port, endPort }: NetworkPolicyPort, path: Path): FieldError[] {
-  const errors = validateEnum(protocol, ['SCTP', 'TCP', 'UDP'], path.child('protocol'))
+  const errors = validateEnum(protocol, ['TCP', 'UDP', 'SCTP'], path.child('protocol'))
   if (port !== undefined) errors.push(...validatePort(port, path.child('port')))
   if (endPort === undefined) return errors
   if (port === undefined) errors.push(required(path.child('port'), 'must be specified when `endPort` is specified'))
   else if (typeof port === 'string') errors.push(invalid(path.child('endPort'), endPort, 'may not be specified when `port` is non-numeric'))
-  else if (endPort < port) errors.push(invalid(path.child('endPort'), endPort, 'must be greater than or equal to `port`'))
+  else if (endPort < port) errors.push(invalid(path.child('endPort'), port, 'must be greater than or equal to `port`'))
   return errors
 }
 

@@ -15,6 +15,7 @@ import type { CSIDriver, StorageClass } from '../../schema/types/storage.v1.ts'
 import type { Definition } from '../define.ts'
 import { type FieldError, forbidden, invalid, metadataPath, Path, required, specPath } from '../field.ts'
 import { validateEnum, validateImmutable, validateLabelSelector } from '../metadata.ts'
+import { goShape } from '../pod-diff.ts'
 import { validateAmount } from './workloads.ts'
 
 export const podDisruptionBudgetRules: Partial<Definition<PodDisruptionBudget>> = {
@@ -22,7 +23,9 @@ export const podDisruptionBudgetRules: Partial<Definition<PodDisruptionBudget>> 
     if (!spec) return []
     const errors = validateLabelSelector(spec.selector, specPath.child('selector'))
     if (spec.minAvailable !== undefined && spec.maxUnavailable !== undefined) {
-      errors.push(invalid(specPath, spec, 'minAvailable and maxUnavailable cannot be both set'))
+      errors.push(
+        invalid(specPath, goShape(spec, 'policy.v1.PodDisruptionBudgetSpec'), 'minAvailable and maxUnavailable cannot be both set'),
+      )
     }
     const policies = ['AlwaysAllow', 'IfHealthyBudget']
     return [
@@ -39,13 +42,13 @@ export const priorityClassRules: Partial<Definition<PriorityClass>> = {
     object.preemptionPolicy ??= 'PreemptLowerPriority'
   },
   validate({ metadata, value, preemptionPolicy }) {
-    const errors = validateEnum(preemptionPolicy, ['Never', 'PreemptLowerPriority'], new Path('preemptionPolicy'))
+    const errors = validateEnum(preemptionPolicy, ['PreemptLowerPriority', 'Never'], new Path('preemptionPolicy'))
     const system = metadata.name === 'system-cluster-critical' || metadata.name === 'system-node-critical'
     if (metadata.name?.startsWith('system-') && !system) {
       errors.push(
         forbidden(
           metadataPath.child('name'),
-          "priority class names with 'system-' prefix are reserved for system use only. error: only user defined priority classes can be created",
+          `priority class names with 'system-' prefix are reserved for system use only. error: ${metadata.name} is not a known system priority class`,
         ),
       )
     } else if (!system && value > 1000000000) {
@@ -207,7 +210,7 @@ export const customResourceDefinitionRules: Partial<Definition<CustomResourceDef
     }
     for (const [index, { schema }] of versions.entries()) {
       if (schema?.openAPIV3Schema) continue
-      errors.push(required(specPath.child('versions').index(index).child('schema', 'openAPIV3Schema'), 'schemas are required'))
+      errors.push(required(specPath.child('versions').index(index).child('schema', 'openAPIV3Schema')))
     }
     return errors
   },

@@ -6,7 +6,7 @@ import { validateEnum, validateLabels } from '../metadata.ts'
 import { dns1035Label, isDns1123Label, isDns1123Subdomain, isPortNumber } from '../names.ts'
 import type { Allocator } from '../resource-info.ts'
 
-const types = ['ClusterIP', 'NodePort', 'LoadBalancer', 'ExternalName']
+const types = ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort']
 const affinitySeconds = 10800
 
 /** pkg/apis/core/v1/defaults.go, pkg/registry/core/service. */
@@ -119,7 +119,10 @@ function validatePorts(spec: ServiceSpec): FieldError[] {
     }
     const key = `${port.protocol}/${port.port}`
     if (used.has(key))
-      errors.push({ ...duplicate(at, ''), message: `Duplicate value: ${JSON.stringify({ protocol: port.protocol, port: port.port })}` })
+      errors.push({
+        ...duplicate(at, ''),
+        message: `Duplicate value: ${JSON.stringify({ Name: '', Protocol: port.protocol, AppProtocol: null, Port: port.port, TargetPort: 0, NodePort: 0 })}`,
+      })
     used.add(key)
   }
   return errors

@@ -4,7 +4,7 @@ import type { PodTemplateSpec, ReplicationController } from '../../schema/types/
 import type { LabelSelector } from '../../schema/types/meta.v1.ts'
 import type { Definition } from '../define.ts'
 import { type FieldError, forbidden, invalid, notSupported, type Path, required, specPath } from '../field.ts'
-import { selectorMatches, validateEnum, validateImmutable, validateLabelSelector, validateNonnegative } from '../metadata.ts'
+import { selectorMatches, validateImmutable, validateLabelSelector, validateNonnegative } from '../metadata.ts'
 import { dnsLabel, isPercent } from '../names.ts'
 import { defaultPersistentVolumeClaimSpec, defaultPodTemplate } from '../pod-defaults.ts'
 import { validatePodTemplate } from '../pod-validation.ts'
@@ -36,7 +36,9 @@ export const deploymentRules: Partial<Definition<Deployment>> = {
       ...validateTemplate(spec.template, 'ReplicaSet'),
       ...validateNonnegative(spec.minReadySeconds, specPath.child('minReadySeconds')),
       ...validateNonnegative(spec.revisionHistoryLimit, specPath.child('revisionHistoryLimit')),
-      ...validateEnum(type, ['Recreate', 'RollingUpdate'], strategy.child('type')),
+      ...(type === 'Recreate' || type === 'RollingUpdate'
+        ? []
+        : [notSupported(strategy, { Type: type, RollingUpdate: rollingUpdate ?? null }, ['Recreate', 'RollingUpdate'])]),
     ]
     if (type === 'Recreate' && rollingUpdate) {
       errors.push(forbidden(strategy.child('rollingUpdate'), "may not be specified when strategy `type` is 'Recreate'"))
@@ -102,7 +104,9 @@ export const daemonSetRules: Partial<Definition<DaemonSet>> = {
       ...validateSelected(spec.selector, spec.template, 'daemonset'),
       ...validateTemplate(spec.template, 'DaemonSet'),
       ...validateNonnegative(spec.minReadySeconds, specPath.child('minReadySeconds')),
-      ...validateEnum(spec.updateStrategy?.type, ['RollingUpdate', 'OnDelete'], strategy.child('type')),
+      ...(spec.updateStrategy?.type === 'RollingUpdate' || spec.updateStrategy?.type === 'OnDelete'
+        ? []
+        : [notSupported(strategy, { Type: spec.updateStrategy?.type, RollingUpdate: null }, ['RollingUpdate', 'OnDelete'])]),
       ...(spec.updateStrategy?.type === 'RollingUpdate'
         ? validateRolling(spec.updateStrategy.rollingUpdate ?? {}, strategy.child('rollingUpdate'))
         : []),
@@ -193,25 +197,22 @@ export const replicationControllerRules: Partial<Definition<ReplicationControlle
 
 function validateUpdateStrategy(type: string | undefined, path: Path): FieldError[] {
   if (!type) return [required(path)]
-  return type === 'RollingUpdate' || type === 'OnDelete' ? [] : [invalid(path, { type }, "must be 'RollingUpdate' or 'OnDelete'")]
+  return type === 'RollingUpdate' || type === 'OnDelete'
+    ? []
+    : [invalid(path, { Type: type, RollingUpdate: null }, "must be 'RollingUpdate' or 'OnDelete'")]
 }
 
 /** A selector that is there, is not empty and selects the template. */
 function validateSelected(selector: LabelSelector | null | undefined, template: PodTemplateSpec | undefined, owner: string): FieldError[] {
   const path = specPath.child('selector')
-  if (!selector) return [required(path)]
-  const errors = validateLabelSelector(selector, path)
-  if (!Object.keys(selector.matchLabels ?? {}).length && !selector.matchExpressions?.length) {
+  const labels = template?.metadata?.labels
+  const errors = selector ? validateLabelSelector(selector, path) : [required(path)]
+  if (selector && !Object.keys(selector.matchLabels ?? {}).length && !selector.matchExpressions?.length) {
     return [...errors, invalid(path, selector, `empty selector is invalid for ${owner}`)]
   }
-  if (errors.length === 0 && !selectorMatches(selector, template?.metadata?.labels)) {
-    errors.push(
-      invalid(
-        specPath.child('template', 'metadata', 'labels'),
-        template?.metadata?.labels ?? null,
-        '`selector` does not match template `labels`',
-      ),
-    )
+  if (errors.length > 0 && selector) return [...errors, invalid(path, selector, 'invalid label selector')]
+  if (!selectorMatches(selector ?? undefined, labels)) {
+    errors.push(invalid(specPath.child('template', 'metadata', 'labels'), labels ?? null, '`selector` does not match template `labels`'))
   }
   return errors
 }
