@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { ContainerError, type Process } from '../../containers/runtime.ts'
-import { ApiError } from '../../machinery/errors.ts'
+import { ApiError, isApiError } from '../../machinery/errors.ts'
 import type { NodeApi, StreamOptions } from '../../machinery/node-api.ts'
 import type { Pod } from '../../schema/types/core.v1.ts'
 import type { ApiServer } from '../api-server.ts'
@@ -14,6 +14,8 @@ import { forwardPorts } from './port-forward.ts'
 /** Protocols of remote commands, the preferred first: v5 can close stdin. */
 const commandProtocols = ['v5.channel.k8s.io', 'v4.channel.k8s.io']
 const forwardProtocol = 'SPDY/3.1+portforward.k8s.io'
+/** Stands for it while the handshake is read: its slash is no character of a WebSocket protocol's name by RFC 6455. */
+const forwardStandIn = 'spdy-portforward'
 const channels = { stdin: 0, stdout: 1, stderr: 2, error: 3, resize: 4, close: 255 } as const
 
 export interface UpgradeParts {
@@ -31,7 +33,8 @@ export function upgradeHandler(parts: UpgradeParts) {
   const sockets = new WebSocketServer({
     noServer: true,
     perMessageDeflate: false,
-    handleProtocols: (offered) => [...commandProtocols, forwardProtocol].find((protocol) => offered.has(protocol)) ?? false,
+    handleProtocols: (offered) =>
+      offered.has(forwardStandIn) ? forwardProtocol : (commandProtocols.find((protocol) => offered.has(protocol)) ?? false),
   })
   return async (call: ApiCall, request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> => {
     const resolved = parts.api.connect(call)
@@ -42,6 +45,8 @@ export function upgradeHandler(parts: UpgradeParts) {
     if ((call.headers['upgrade'] ?? '').toLowerCase() !== 'websocket') {
       throw ApiError.badRequest(`unable to upgrade: only WebSocket is spoken here, not ${call.headers['upgrade']}`)
     }
+    const offered = request.headers['sec-websocket-protocol']
+    if (offered) request.headers['sec-websocket-protocol'] = offered.replace(forwardProtocol, forwardStandIn)
     const accept = () =>
       new Promise<WebSocket>((resolve) => {
         sockets.handleUpgrade(request, socket, head, (webSocket) => resolve(webSocket))
@@ -82,7 +87,7 @@ async function runCommand(parts: UpgradeParts, call: ResourceCall, pod: Pod, acc
     early.push({ channel, data })
   }
   let started: Process | undefined
-  let failure: ContainerError | undefined
+  let failure: string | undefined
   try {
     started =
       subresource === 'exec'
@@ -90,8 +95,10 @@ async function runCommand(parts: UpgradeParts, call: ResourceCall, pod: Pod, acc
         : await parts.nodes().attach(namespace, name, options)
     started.onOutput((stream, data) => deliver(channels[stream], data))
   } catch (error) {
-    if (!(error instanceof ContainerError)) throw error
-    failure = error
+    // What went wrong in the container itself is told on the connection, all else as the answer to the request.
+    if (error instanceof ContainerError) failure = `error executing command in container: ${error.message}`
+    else if (isApiError(error, 'InternalError')) failure = error.body.details?.causes?.[0]?.message ?? error.message
+    else throw error
   }
   const socket = await accept()
   socket.on('error', (error) => parts.report(`${subresource} ${namespace}/${name}`, error))
@@ -105,7 +112,7 @@ async function runCommand(parts: UpgradeParts, call: ResourceCall, pod: Pod, acc
     socket.close(1000)
   }
   if (!started) {
-    const what = `error executing command in container: ${failure?.message}`
+    const what = failure ?? ''
     finish({
       metadata: {},
       status: 'Failure',
