@@ -260,14 +260,16 @@ async function startHolder(kind: JailKind, argv: string[]): Promise<{ pid: numbe
   }
 }
 
-async function pidFromInfo(info: Readable): Promise<number> {
+function pidFromInfo(info: Readable): Promise<number> {
   let text = ''
-  for await (const chunk of info) {
-    text += String(chunk)
-    const found = /"child-pid":\s*(\d+)/.exec(text)
-    if (found) return Number(found[1])
-  }
-  throw new Error('bubblewrap said nothing about its child')
+  return new Promise((resolve) => {
+    // read to its end: bubblewrap dies of a pipe that nobody reads
+    info.on('data', (chunk) => {
+      text += String(chunk)
+      const found = /"child-pid":\s*(\d+)/.exec(text)
+      if (found) resolve(Number(found[1]))
+    })
+  })
 }
 
 async function firstChild(pid: number): Promise<number> {

@@ -392,7 +392,8 @@ class EmbeddedSandbox implements Sandbox {
     const before = new Map(watch.known)
     watch.known.clear()
     await this.parts.pool.call('watch', this.id, watch.number, watch.selector)
-    const now = await this.now()
+    // not this.now(): that waits for the return that this is part of
+    const now = await this.parts.pool.call('now', this.id)
     for (const [uid, object] of before)
       if (!watch.known.has(uid)) this.parts.pool.deliver(watch.number, { type: 'DELETED', object, time: now })
   }

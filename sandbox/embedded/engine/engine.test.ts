@@ -1,0 +1,119 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Sandbox, WatchEvent } from '../../engine.ts'
+import { listObjects } from '../../manifests.ts'
+import { prepareTools } from '../../terminal/tools.ts'
+import { EmbeddedEngine } from './engine.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'engine-test-'))
+const configMaps = { group: '', version: 'v1', resource: 'configmaps', namespace: 'default' }
+let tools: string
+let engine: EmbeddedEngine
+const faults: string[] = []
+
+const start = () =>
+  EmbeddedEngine.start({ dir: join(folder, 'sandboxes'), tools, processes: 1, allowNoJail: true, onFault: (fault) => faults.push(fault) })
+
+beforeAll(async () => {
+  tools = (await prepareTools(join(import.meta.dirname, '../../../.cache'))).folder
+  engine = await start()
+})
+
+afterAll(async () => {
+  await engine[Symbol.asyncDispose]()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+const write = (sandbox: Sandbox, name: string) =>
+  sandbox.api({
+    method: 'POST',
+    path: '/api/v1/namespaces/default/configmaps',
+    body: { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name }, data: { at: name } },
+  })
+const names = async (sandbox: Sandbox) => (await listObjects((request) => sandbox.api(request), configMaps)).map((one) => one.metadata.name)
+
+test('a sandbox has nodes, applies its manifests and answers real kubectl in its toolbox', async () => {
+  const manifests = 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: given}\ndata: {a: b}\n'
+  const sandbox = await engine.create({ id: 'first', nodes: 2, manifests }, () => undefined)
+  expect((await sandbox.exec(['kubectl', 'get', 'configmap', 'given', '-o', 'jsonpath={.data.a}'])).stdout).toBe('b')
+  expect((await sandbox.exec(['kubectl', 'wait', 'node', '--all', '--for=condition=Ready', '--timeout=20s'])).exitCode).toBe(0)
+  await engine.destroy('first')
+})
+
+test('a refused manifest leaves nothing behind and says which', async () => {
+  const manifests = 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: NOT_A_NAME}\n'
+  await expect(engine.create({ id: 'refused', nodes: 1, manifests }, () => undefined)).rejects.toThrow(/ConfigMap NOT_A_NAME: .*RFC 1123/s)
+  expect(await engine.adopt([])).toEqual([])
+})
+
+describe('when the process of a cluster is killed', () => {
+  test('no acknowledged write is lost, watches go on, and the shell finds its cluster again', async () => {
+    const sandbox = await engine.create({ id: 'killed', nodes: 1 }, () => undefined)
+    const seen: WatchEvent[] = []
+    const abort = new AbortController()
+    await sandbox.watch(configMaps, (event) => seen.push(event), abort.signal)
+    const acknowledged: string[] = []
+    let killed = false
+    for (let index = 0; index < 60; index++) {
+      if (index === 30) for (const pid of engine.pids()) process.kill(pid, 'SIGKILL')
+      const name = `write-${index}`
+      const answer = await write(sandbox, name).catch(() => {
+        killed = true
+        return null
+      })
+      if (answer?.status === 201) acknowledged.push(name)
+    }
+    expect(killed || faults.some((fault) => fault.includes('SIGKILL'))).toBe(true)
+    expect(acknowledged.length).toBeGreaterThan(50)
+    expect(await names(sandbox)).toEqual(expect.arrayContaining(acknowledged))
+    await until(() => acknowledged.every((name) => seen.some((event) => event.object.metadata.name === name)))
+    expect((await sandbox.exec(['kubectl', 'get', 'configmap', 'write-59', '-o', 'name'])).stdout).toBe('configmap/write-59\n')
+    abort.abort()
+    await engine.destroy('killed')
+  })
+})
+
+test('a fork lives its own life: nothing of it reaches the original', async () => {
+  const sandbox = await engine.create({ id: 'forked', nodes: 1 }, () => undefined)
+  await write(sandbox, 'before')
+  {
+    await using fork = await (sandbox.fork as NonNullable<Sandbox['fork']>)()
+    await fork.api({ method: 'DELETE', path: '/api/v1/namespaces/default/configmaps/before' })
+    const began = await fork.now()
+    await fork.advance(3_600_000)
+    expect((await fork.now()) - began).toBe(3_600_000)
+    expect((await fork.api({ method: 'GET', path: '/api/v1/namespaces/default/configmaps/before' })).status).toBe(404)
+  }
+  expect(await names(sandbox)).toContain('before')
+  await engine.destroy('forked')
+})
+
+test('another engine on the same folder adopts what it is told to and removes the rest', async () => {
+  const kept = await engine.create({ id: 'kept', nodes: 1 }, () => undefined)
+  await engine.create({ id: 'orphan', nodes: 1 }, () => undefined)
+  await write(kept, 'lasting')
+  await kept.exec(['bash', '-c', 'echo mine > ~/note'])
+  await engine[Symbol.asyncDispose]()
+  engine = await start()
+  const [adopted, ...others] = await engine.adopt(['kept', 'never-was'])
+  expect(others).toEqual([])
+  expect(await names(adopted as Sandbox)).toContain('lasting')
+  expect((await (adopted as Sandbox).exec(['cat', '/home/learner/note'])).stdout).toBe('mine\n')
+  expect(await engine.adopt(['orphan'])).toEqual([])
+})
+
+test('a paused sandbox is back as it was', async () => {
+  const sandbox = await engine.create({ id: 'paused', nodes: 1 }, () => undefined)
+  await write(sandbox, 'asleep')
+  await sandbox.pause()
+  await sandbox.resume()
+  expect(await names(sandbox)).toContain('asleep')
+  await engine.destroy('paused')
+})
+
+async function until(condition: () => boolean): Promise<void> {
+  for (let tries = 0; tries < 200 && !condition(); tries++) await new Promise((resolve) => setTimeout(resolve, 50))
+  expect(condition()).toBe(true)
+}

@@ -1,0 +1,158 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { window } from './protocol.ts'
+import { type Seat, TerminalSession, type Viewer } from './session.ts'
+import { openToolbox, type Toolbox } from './toolbox.ts'
+import { prepareTools } from './tools.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'session-test-'))
+let toolbox: Toolbox
+
+beforeAll(async () => {
+  const tools = await prepareTools(join(import.meta.dirname, '../../.cache'))
+  toolbox = await openToolbox({
+    home: join(folder, 'home'),
+    tools: tools.folder,
+    apiSocket: join(folder, 'none.sock'),
+    kubeconfig: async () => '',
+  })
+})
+
+afterAll(async () => {
+  await toolbox?.[Symbol.asyncDispose]()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+const open = (id: string) =>
+  TerminalSession.open({
+    id,
+    recording: join(folder, `${id}.cast`),
+    cols: 80,
+    rows: 24,
+    start: (cols, rows) => toolbox.openTerminal({ cols, rows }),
+  })
+
+test('a second look finds the screen as it was, colours and scrollback too, and the output goes on from there', async () => {
+  await using session = await open('reattach')
+  const first = sit(session)
+  first.seat.input(`printf '\\e[31mred\\e[0m\\n'; seq 100; PS1='> '\r`)
+  await until(() => first.text().includes('\n100\r\n'))
+  first.seat[Symbol.dispose]()
+  const second = sit(session)
+  expect(second.screens).toBe(1)
+  expect(second.text()).toContain('\x1b[31mred')
+  expect(second.text()).toMatch(/1\r\n2\r\n3\r\n/)
+  second.seat.input('echo went-on-$((40+2))\r')
+  await until(() => second.text().includes('went-on-42'))
+})
+
+test('every byte is counted: a frame begins where the one before ended', async () => {
+  await using session = await open('sequence')
+  const viewer = sit(session)
+  viewer.seat.input('seq 2000; echo done-$((1+1))\r')
+  await until(() => viewer.text().includes('done-2'))
+  for (const [index, frame] of viewer.frames.entries())
+    if (index > 0) expect(frame.seq).toBe((viewer.frames[index - 1]?.seq ?? 0) + (viewer.frames[index - 1]?.size ?? 0))
+})
+
+test('the last who asks to write may write; the one before is told', async () => {
+  await using session = await open('writers')
+  const first = sit(session)
+  const second = sit(session)
+  expect([first.writer(), second.writer()]).toEqual([false, true])
+  first.seat.input('echo from-first\r')
+  second.seat.input('echo from-second\r')
+  await until(() => second.text().includes('from-second\r\n'))
+  expect(second.text()).not.toContain('from-first')
+})
+
+test('`yes` waits while the browser does not acknowledge, and memory stays flat', async () => {
+  await using session = await open('yes')
+  const viewer = sit(session, { acknowledge: false })
+  viewer.seat.input('yes\r')
+  await until(() => viewer.received() > window)
+  await new Promise((resolve) => setTimeout(resolve, 300))
+  const stalled = viewer.received()
+  await new Promise((resolve) => setTimeout(resolve, 300))
+  expect(viewer.received()).toBe(stalled)
+  expect(stalled).toBeLessThan(window + 256 * 1024)
+  viewer.seat.ack(stalled + 1_000_000)
+  await until(() => viewer.received() > stalled)
+})
+
+test('the recording is an asciicast from the first byte, and a new shell goes on under the old screen', async () => {
+  const session = await open('recorded')
+  const viewer = sit(session)
+  viewer.seat.resize(100, 30)
+  viewer.seat.input('echo 你好-$((6*7))\r')
+  await until(() => viewer.text().includes('你好-42'))
+  await session[Symbol.asyncDispose]()
+  const [header, ...events] = readFileSync(join(folder, 'recorded.cast'), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+  expect(header).toMatchObject({ version: 2, width: 80, height: 24 })
+  expect(events.some(([, kind, data]) => kind === 'r' && data === '100x30')).toBe(true)
+  expect(events.map(([, kind, data]) => (kind === 'o' ? data : '')).join('')).toContain('你好-42')
+  expect(events.every(([time], index) => index === 0 || time >= events[index - 1][0])).toBe(true)
+  await using again = await open('recorded')
+  const later = sit(again)
+  expect(later.text()).toContain('你好-42')
+  expect(later.text()).toContain('this is a new shell')
+})
+
+test('the end of the shell is told with its code', async () => {
+  await using session = await open('exit')
+  const viewer = sit(session)
+  viewer.seat.input('exit 3\r')
+  await until(() => viewer.exit() === 3)
+})
+
+function sit(session: TerminalSession, { acknowledge = true } = {}) {
+  const frames: { seq: number; size: number }[] = []
+  let text = ''
+  let received = 0
+  let exitCode: number | null = null
+  let writes = false
+  const state = { screens: 0 }
+  const seat: { current: Seat | null } = { current: null }
+  const viewer: Viewer = {
+    wantsToWrite: true,
+    screen: ({ bytes }) => {
+      state.screens++
+      text = Buffer.from(bytes).toString()
+    },
+    output: (seq, bytes) => {
+      frames.push({ seq, size: bytes.length })
+      text += Buffer.from(bytes).toString()
+      received += bytes.length
+      if (text.length > 4_000_000) text = ''
+      if (acknowledge) seat.current?.ack(seq + bytes.length)
+    },
+    exit: (code) => {
+      exitCode = code
+    },
+    writer: (now) => {
+      writes = now
+    },
+  }
+  seat.current = session.attach(viewer)
+  return {
+    seat: seat.current,
+    frames,
+    text: () => text,
+    received: () => received,
+    exit: () => exitCode,
+    writer: () => writes,
+    get screens() {
+      return state.screens
+    },
+  }
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  for (let tries = 0; tries < 400 && !condition(); tries++) await new Promise((resolve) => setTimeout(resolve, 25))
+  expect(condition()).toBe(true)
+}
