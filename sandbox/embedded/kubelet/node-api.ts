@@ -45,7 +45,7 @@ export function createNodeApi(ctx: ClusterContext, workerOf: (uid: string) => Po
         return await live.exec(options.command, { tty: options.tty, stdin: options.stdin })
       } catch (error) {
         if (!(error instanceof ContainerError)) throw error
-        throw ApiError.internal(new Error(`error executing command in container: ${error.message}`))
+        throw ApiError.internal(new Error(`Internal error occurred: error executing command in container: ${error.message}`))
       }
     },
 
