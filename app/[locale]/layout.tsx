@@ -1,10 +1,11 @@
 import type { Metadata, Viewport } from 'next'
 import { cookies } from 'next/headers'
 import { notFound } from 'next/navigation'
-import { getTranslations, setRequestLocale } from 'next-intl/server'
+import { getMessages, getTranslations, setRequestLocale } from 'next-intl/server'
 import type { ReactNode } from 'react'
 import '../globals.css'
 import { isLocale } from '../i18n/routing.ts'
+import { ErrorWordsProvider } from '../ui/error-words.tsx'
 import { Masthead } from '../ui/masthead.tsx'
 import { isTheme, themeCookie } from '../ui/theme.ts'
 
@@ -42,7 +43,7 @@ export default async function LocaleLayout({ children, params }: Props) {
           {t('skip')}
         </a>
         <Masthead locale={locale} theme={theme ?? 'system'} />
-        {children}
+        <ErrorWordsProvider words={(await getMessages()).error}>{children}</ErrorWordsProvider>
       </body>
     </html>
   )

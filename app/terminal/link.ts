@@ -75,7 +75,7 @@ export class TerminalLink implements Disposable {
     socket.binaryType = 'arraybuffer'
     this.#socket = socket
     this.#screenNext = false
-    socket.onopen = () => this.#send({ type: 'open', ticket, ...this.#screen.size(), seen: 0 })
+    socket.onopen = () => this.#send({ type: 'open', ticket, ...this.#screen.size() })
     socket.onmessage = (event: MessageEvent<string | ArrayBuffer>) => {
       if (typeof event.data === 'string') this.#control(JSON.parse(event.data) as FromServer)
       else void this.#output(socket, event.data)

@@ -1,7 +1,7 @@
 /** The terminal's wire protocol, version 1, as the browser sees it. Text frames are JSON; binary frames are output. */
 
 export type FromClient =
-  | { type: 'open'; ticket: string; cols: number; rows: number; seen: number }
+  | { type: 'open'; ticket: string; cols: number; rows: number }
   | { type: 'input'; data: string }
   | { type: 'resize'; cols: number; rows: number }
   /** Output up to this sequence number has been drawn. */
@@ -9,7 +9,7 @@ export type FromClient =
 
 export type FromServer =
   | { type: 'ready'; terminal: string; writer: boolean; seq: number }
-  /** The next binary frame is the whole screen with its scrollback: reset, then write it. */
+  /** Reset and resize: the next binary frame is the whole screen with its scrollback, as it was at `seq`. */
   | { type: 'screen'; seq: number; cols: number; rows: number }
   | { type: 'exit'; code: number }
   | { type: 'error'; message: string }

@@ -52,16 +52,27 @@ export function TerminalView({ attempt, terminal, title, front, screenReader, wo
     xterm.unicode.activeVersion = '11'
     xterm.open(element)
     fit.fit()
+    // Whoever watches sees the writer's size; only the writer's window decides it.
+    let writer = false
+    const refit = () => {
+      if (writer && element.clientWidth > 0 && element.clientHeight > 0) fit.fit()
+    }
     const link = new TerminalLink({
       ticket: async () =>
         (await call<{ ticket: string }>('POST', `/api/attempts/${attempt}/terminals/${encodeURIComponent(terminal)}/ticket`)).ticket,
       screen: {
         size: () => ({ cols: xterm.cols, rows: xterm.rows }),
-        reset: () => xterm.reset(),
+        reset: (cols, rows) => {
+          xterm.reset()
+          xterm.resize(cols, rows)
+        },
         write: (bytes) => new Promise((resolve) => xterm.write(bytes, resolve)),
       },
       onState: (next) => {
-        if (!end.signal.aborted) setState(next)
+        if (end.signal.aborted) return
+        writer = next.kind === 'open' && next.writer
+        setState(next)
+        if (writer) refit()
       },
     })
     xterm.onData((data) => link.input(data))
@@ -71,9 +82,7 @@ export function TerminalView({ attempt, terminal, title, front, screenReader, wo
     onThemeChange(() => {
       xterm.options.theme = terminalTheme(element)
     }, end.signal)
-    const watch = new ResizeObserver(() => {
-      if (element.clientWidth > 0 && element.clientHeight > 0) fit.fit()
-    })
+    const watch = new ResizeObserver(refit)
     watch.observe(element)
     held.current = { xterm, fit, link }
     return () => {
