@@ -7,6 +7,7 @@ import { startDeployment } from './deployment.ts'
 import { startDisruption } from './disruption.ts'
 import { startEndpoints } from './endpoints.ts'
 import { startEndpointSlice } from './endpointslice.ts'
+import { startEndpointSliceMirroring } from './endpointslice-mirroring.ts'
 import { startGarbageCollector } from './garbage-collector.ts'
 import { type PodUsage, startHorizontalPodAutoscaler } from './horizontal-pod-autoscaler.ts'
 import { startJob } from './job.ts'
@@ -34,6 +35,7 @@ const controllers = [
   startTTLAfterFinished,
   startEndpoints,
   startEndpointSlice,
+  startEndpointSliceMirroring,
   startNamespace,
   startGarbageCollector,
   startPodGarbageCollector,

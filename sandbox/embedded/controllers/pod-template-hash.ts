@@ -1,4 +1,5 @@
 import type { PodTemplateSpec } from '../schema/types/core.v1.ts'
+import { podTemplateText } from './go-text.ts'
 
 const letters = 'bcdfghjklmnpqrstvwxz2456789'
 
@@ -7,7 +8,7 @@ const letters = 'bcdfghjklmnpqrstvwxz2456789'
  * collision) in letters that spell no words, as kube-controller-manager writes it.
  */
 export function podTemplateHash(template: PodTemplateSpec, collisionCount?: number): string {
-  return safeEncode(String(fnv1a(canonical(template), collisionCount)))
+  return safeEncode(String(fnv1a(podTemplateText(template), collisionCount)))
 }
 
 /** 32-bit FNV-1a of a text's UTF-8 and, if given, a number as eight little-endian bytes. */
@@ -36,16 +37,4 @@ export function safeEncode(text: string): string {
 /** `length` letters by chance, as names from generateName end. */
 export function randomSuffix(random: () => number, length = 5): string {
   return Array.from({ length }, () => letters[Math.floor(random() * letters.length)]).join('')
-}
-
-/** JSON with sorted keys and without what is empty, so that equal templates give equal texts. */
-function canonical(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value)
-  const fields = Object.entries(value)
-    .filter(([, field]) => field !== undefined && field !== null)
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([key, field]) => [key, canonical(field)] as const)
-    .filter(([, text]) => text !== '{}' && text !== '[]')
-  return `{${fields.map(([key, text]) => `${JSON.stringify(key)}:${text}`).join(',')}}`
 }

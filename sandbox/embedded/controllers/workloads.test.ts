@@ -247,6 +247,40 @@ describe('endpoints of a Service', () => {
   })
 })
 
+describe('endpoints made by hand', () => {
+  it('are copied into slices', async () => {
+    const { create, cache, merge, errors } = await start()
+    await create(
+      resources.services,
+      { apiVersion: 'v1', kind: 'Service', metadata: { name: 'outside' }, spec: { ports: [{ port: 80 }] } },
+      0,
+    )
+    await create(
+      resources.endpoints,
+      {
+        apiVersion: 'v1',
+        kind: 'Endpoints',
+        metadata: { name: 'outside' },
+        subsets: [{ addresses: [{ ip: '192.0.2.1' }], ports: [{ port: 80 }] }],
+      },
+      1,
+    )
+    const slices = () =>
+      cache
+        .list<EndpointSlice>(resources.endpointSlices, 'default')
+        .filter(({ metadata }) => metadata.labels?.['kubernetes.io/service-name'] === 'outside')
+    expect(slices().map(({ endpoints }) => endpoints)).toEqual([[{ addresses: ['192.0.2.1'], conditions: { ready: true } }]])
+    await merge(resources.endpoints, 'outside', { subsets: [{ addresses: [{ ip: '192.0.2.2' }], ports: [{ port: 80 }] }] }, 1)
+    expect(slices().map(({ endpoints }) => endpoints[0]?.addresses)).toEqual([['192.0.2.2']])
+    expect(
+      cache
+        .list<EndpointSlice>(resources.endpointSlices, 'default')
+        .filter(({ metadata }) => metadata.labels?.['kubernetes.io/service-name'] === 'kubernetes'),
+    ).toHaveLength(1)
+    expect(errors).toEqual([])
+  })
+})
+
 describe('garbage collection', () => {
   const web = (name: string) => ({
     apiVersion: 'apps/v1',
