@@ -84,8 +84,7 @@ export async function startKubelets(ctx: ClusterContext, options: KubeletOptions
     }
   }
 
-  function contentChanged(kind: 'ConfigMap' | 'Secret', { type, object, previous }: Change<ConfigMap | Secret>): void {
-    if (type === 'ADDED' && !previous && workers.size === 0) return
+  function contentChanged(kind: 'ConfigMap' | 'Secret', { object }: Change<ConfigMap | Secret>): void {
     for (const worker of workers.values()) {
       if (worker.record.namespace === object.metadata.namespace) worker.contentChanged(kind, object.metadata.name ?? '')
     }

@@ -1,5 +1,5 @@
 import type { Timer } from '../clock.ts'
-import { ContainerError, type ContainerRuntime, type Container as RuntimeContainer } from '../containers/runtime.ts'
+import type { ContainerRuntime, Container as RuntimeContainer } from '../containers/runtime.ts'
 import type { ClusterContext } from '../machinery/context.ts'
 import { isNotFound } from '../machinery/errors.ts'
 import { resources } from '../machinery/object.ts'
@@ -7,21 +7,17 @@ import type { Network, PodNetwork } from '../network/network.ts'
 import type { Container, Pod } from '../schema/types/core.v1.ts'
 import { computeActions } from './actions.ts'
 import { admissionFailure } from './admission.ts'
-import { backOffLeft, backOffLeftSinceUpdate, nextBackOff } from './back-off.ts'
-import { containerSpecOf, podFilesKey, podLabel, userOf } from './container-spec.ts'
-import { goDuration } from './duration.ts'
-import { ConfigError, type NodeFacts } from './environment.ts'
-import { HookError, runHook } from './hooks.ts'
-import { ensureImage, StartError } from './images.ts'
-import { stopContainer } from './killing.ts'
+import { backOffLeft, backOffLeftSinceUpdate } from './back-off.ts'
+import { backOffKey, ContainerLives } from './container-lives.ts'
+import { podFilesKey, podLabel } from './container-spec.ts'
+import type { NodeFacts } from './environment.ts'
 import { podFiles } from './pod-files.ts'
 import { attachPod } from './pod-network.ts'
 import { type ContainerRun, isSidecar, latestRun, type PodRecord, type PodRecords, stateOf } from './pod-record.ts'
 import { runProbe } from './probe-handlers.ts'
 import { type ProbeType, ProbeWorker } from './prober.ts'
-import { isReady, isStarted, podStatusOf, type StartFailure } from './status.ts'
+import { isReady, isStarted, podStatusOf } from './status.ts'
 import { statusPatch } from './status-patch.ts'
-import { terminationMessage } from './termination-message.ts'
 import { MountError, PodVolumes } from './volumes.ts'
 
 /** What a pod's worker needs of its node's kubelet. */
@@ -53,15 +49,13 @@ const mountRetry = { first: 500, longest: 122_000 }
 export class PodWorker implements Disposable {
   pod: Pod
   readonly record: PodRecord
-  readonly containers = new Map<string, RuntimeContainer>()
   private readonly host: WorkerHost
   private readonly volumes: PodVolumes
-  private readonly failures = new Map<string, StartFailure>()
-  private readonly pullErrors = new Map<string, string>()
+  private readonly lives: ContainerLives
   private readonly probes: ProbeWorker[] = []
   private readonly triggered = new Set<string>()
   private readonly syncing = new AbortController()
-  private haste = new AbortController()
+  private readonly hurry = new AbortController()
   private net: PodNetwork | undefined
   private timer: Timer | undefined
   private again = false
@@ -70,8 +64,6 @@ export class PodWorker implements Disposable {
   private gone = false
   private admitted: boolean
   private mountDelay = mountRetry.first
-  /** The life whose start (with its postStart hook) is under way: probes don't see it yet. */
-  private starting: string | undefined
   private reported = ''
 
   constructor(host: WorkerHost, pod: Pod, known?: PodRecord, restored: readonly RuntimeContainer[] = []) {
@@ -83,10 +75,19 @@ export class PodWorker implements Disposable {
     this.admitted = known !== undefined
     this.volumes = new PodVolumes(host.ctx, host.runtime, host.node, uid)
     if (known?.ip && !known.tornDown) this.attach()
-    for (const container of restored) this.adopt(container)
-    for (const run of this.record.runs) if (!run.exit && !this.containers.has(run.id)) this.lost(run)
+    this.lives = new ContainerLives(this, host, this.volumes)
+    this.lives.adopt(restored)
     if (!this.record.tornDown) this.startProbes(known !== undefined)
     this.wake()
+  }
+
+  get containers(): ReadonlyMap<string, RuntimeContainer> {
+    return this.lives.containers
+  }
+
+  /** Aborts with the seconds left when the pod must end sooner than it was to. */
+  get haste(): AbortSignal {
+    return this.hurry.signal
   }
 
   /** The pod's own network while it has one. */
@@ -105,7 +106,7 @@ export class PodWorker implements Disposable {
     this.pod = pod
     const graceBefore = before.metadata.deletionGracePeriodSeconds
     const grace = pod.metadata.deletionGracePeriodSeconds
-    if (grace !== undefined && graceBefore !== undefined && grace < graceBefore) this.haste.abort(grace)
+    if (grace !== undefined && graceBefore !== undefined && grace < graceBefore) this.hurry.abort(grace)
     if (this.terminating()) this.syncing.abort()
     if (wantsSync(before, pod)) this.wake()
   }
@@ -114,7 +115,7 @@ export class PodWorker implements Disposable {
   remove(): void {
     this.gone = true
     this.syncing.abort()
-    this.haste.abort(0)
+    this.hurry.abort(0)
     this.wake()
   }
 
@@ -204,15 +205,15 @@ export class PodWorker implements Disposable {
     }
     const exits = new Map(this.record.runs.toReversed().flatMap((run) => (run.exit ? [[run.name, run.exit.finishedAt] as const] : [])))
     for (const { run, container, message, probe } of actions.kill) {
-      await this.kill(run, container, message, this.graceOf(container, probe))
+      await this.lives.kill(run, container, message, this.graceOf(container, probe))
       signal.throwIfAborted()
     }
-    for (const container of actions.startEphemeral) await this.start(container, exits.get(container.name), signal)
+    for (const container of actions.startEphemeral) await this.lives.start(container, exits.get(container.name), signal)
     for (const container of actions.startInit) {
-      const started = await this.start(container, exits.get(container.name), signal)
+      const started = await this.lives.start(container, exits.get(container.name), signal)
       if (!started && !isSidecar(container)) return await this.rest()
     }
-    for (const container of actions.start) await this.start(container, exits.get(container.name), signal)
+    for (const container of actions.start) await this.lives.start(container, exits.get(container.name), signal)
     if (actions.startInit.length > 0 || actions.kill.length > 0) this.wake()
     return await this.rest()
   }
@@ -227,7 +228,7 @@ export class PodWorker implements Disposable {
   private nextSync(): number | undefined {
     const now = this.host.ctx.clock.now()
     const due: number[] = []
-    for (const [name, { reason }] of this.failures) {
+    for (const [name, { reason }] of this.lives.failures) {
       // The kubelet sees a container that could not start as one that has exited, when it looks next.
       if (reason === 'RunContainerError') due.push(relistPeriod)
       due.push(Math.min(this.backOffOf(name, reason) ?? Infinity, this.retryDelay()))
@@ -296,118 +297,6 @@ export class PodWorker implements Disposable {
     this.net = attachPod(this.host.ctx, this.host.network, this.record, this.pod)
   }
 
-  /** A life of a container from nothing to running. False when it could not be; then the failure says why. */
-  private async start(container: Container, lastExit: number | undefined, signal: AbortSignal): Promise<boolean> {
-    signal.throwIfAborted()
-    try {
-      this.backOff(container, lastExit)
-      await this.startNow(container, signal)
-      this.failures.delete(container.name)
-      return true
-    } catch (error) {
-      if (!(error instanceof StartError)) throw error
-      this.failures.set(container.name, { reason: error.reason, message: error.message })
-      return false
-    } finally {
-      this.starting = undefined
-      this.save()
-    }
-  }
-
-  private backOff(container: Container, lastExit: number | undefined): void {
-    if (lastExit === undefined) return
-    const { backOff } = this.record
-    const key = backOffKey(container)
-    const now = this.host.ctx.clock.now()
-    if (backOffLeft(backOff[key], lastExit, now) > 0) {
-      this.event('Warning', 'BackOff', `Back-off restarting failed container ${container.name} in pod ${podLabel(this.pod)}`, container)
-      const delay = goDuration(backOff[key]?.delay ?? 0)
-      throw new StartError('CrashLoopBackOff', `back-off ${delay} restarting failed container=${container.name} pod=${podLabel(this.pod)}`)
-    }
-    nextBackOff(backOff, key, lastExit, now)
-  }
-
-  private async startNow(container: Container, signal: AbortSignal): Promise<void> {
-    const { ctx, runtime } = this.host
-    const event = (type: 'Normal' | 'Warning', reason: string, message: string) => this.event(type, reason, message, container)
-    const failed = (reason: string, message: string) => {
-      event('Warning', 'Failed', `Error: ${message}`)
-      return new StartError(reason, message)
-    }
-    const pull = { ctx, runtime, container, backOff: this.record.backOff, previous: this.pullErrors, event }
-    const image = await ensureImage(pull, signal)
-    signal.throwIfAborted()
-    const { pod, net: network, volumes } = this
-    if (!network) throw new StartError('CreateContainerError', 'the pod sandbox is gone')
-    const id = randomHex(ctx, 64)
-    let live: RuntimeContainer
-    try {
-      live = await runtime.create(containerSpecOf({ ctx, runtime, pod, container, image, network, node: this.host.node, volumes, id }))
-    } catch (error) {
-      if (error instanceof ConfigError) throw failed('CreateContainerConfigError', error.message)
-      if (error instanceof ContainerError) throw failed('CreateContainerError', error.message)
-      throw error
-    }
-    event('Normal', 'Created', `Created container: ${container.name}`)
-    const run: ContainerRun = {
-      id,
-      name: container.name,
-      image: image.name,
-      specImage: container.image ?? '',
-      imageID: image.id,
-      restartCount: (latestRun(this.record, container.name)?.restartCount ?? -1) + 1,
-      uid: userOf(pod, container) ?? image.user ?? 0,
-      createdAt: ctx.clock.now(),
-    }
-    this.starting = id
-    this.record.runs.unshift(run)
-    this.prune(container.name)
-    this.follow(live, run)
-    this.save()
-    try {
-      await live.start()
-    } catch (error) {
-      if (!(error instanceof ContainerError)) throw error
-      run.exit ??= { exitCode: error.exitCode, reason: 'StartError', message: error.message, finishedAt: ctx.clock.now() }
-      throw failed('RunContainerError', error.message)
-    }
-    run.startedAt = live.startedAt ?? ctx.clock.now()
-    event('Normal', 'Started', `Started container ${container.name}`)
-    this.save()
-    await this.postStart(container, live, run, signal)
-  }
-
-  private async postStart(container: Container, running: RuntimeContainer, run: ContainerRun, signal: AbortSignal): Promise<void> {
-    const handler = container.lifecycle?.postStart
-    if (!handler) return
-    try {
-      await runHook(this.hookTarget(container, running), handler, signal)
-    } catch (error) {
-      if (!(error instanceof HookError)) throw error
-      this.event('Warning', 'FailedPostStartHook', 'PostStartHook failed', container)
-      await this.kill(run, container, 'FailedPostStartHook', this.graceOf(container))
-      throw new StartError('PostStartHookError', error.message)
-    }
-  }
-
-  private async kill(run: ContainerRun, container: Container, message: string, grace: number, turn?: Promise<void>): Promise<void> {
-    const running = this.containers.get(run.id)
-    if (!running || stateOf(run) !== 'running') return
-    this.event('Normal', 'Killing', message, container)
-    const handler = container.lifecycle?.preStop
-    const hook = async (signal: AbortSignal) => {
-      try {
-        if (handler) await runHook(this.hookTarget(container, running), handler, signal)
-      } catch (error) {
-        if (signal.aborted) return
-        if (!(error instanceof HookError)) throw error
-        this.event('Warning', 'FailedPreStopHook', 'PreStopHook failed', container)
-      }
-    }
-    const { clock } = this.host.ctx
-    await stopContainer({ clock, running, grace, preStop: handler && hook, turn, haste: this.haste.signal })
-  }
-
   /** Stops what still runs: ordinary containers at once, sidecars after them, from the last to the first. */
   private async killAll(): Promise<void> {
     const done = new Map<string, Promise<void>>()
@@ -417,14 +306,14 @@ export class PodWorker implements Disposable {
       const run = latestRun(this.record, container.name)
       if (!run || stateOf(run) !== 'running') continue
       const turn = isSidecar(container) ? Promise.all(done.values()).then(() => undefined) : undefined
-      done.set(container.name, this.kill(run, container, `Stopping container ${container.name}`, this.graceOf(container), turn))
+      done.set(container.name, this.lives.kill(run, container, `Stopping container ${container.name}`, this.graceOf(container), turn))
     }
     await Promise.all(done.values())
   }
 
   private async terminate(): Promise<number | undefined> {
     if (!this.record.tornDown) {
-      this.failures.clear()
+      this.lives.failures.clear()
       if (!this.gone) await this.writeStatus()
       await this.killAll()
       for (const probe of this.probes.splice(0)) probe[Symbol.dispose]()
@@ -455,83 +344,17 @@ export class PodWorker implements Disposable {
   private end(): void {
     this.ended = true
     this.timer?.cancel()
-    for (const container of this.containers.values()) container.remove()
-    this.containers.clear()
+    this.lives.removeAll()
     this.host.records.delete(this.record.uid)
     this.host.forget(this.record.uid)
   }
 
-  private graceOf(container: Container, probe?: 'livenessProbe' | 'startupProbe'): number {
+  graceOf(container: Container, probe?: 'livenessProbe' | 'startupProbe'): number {
     const { deletionGracePeriodSeconds } = this.pod.metadata
     if (this.gone) return 0
     if (deletionGracePeriodSeconds !== undefined) return deletionGracePeriodSeconds
     const own = probe && container[probe]?.terminationGracePeriodSeconds
     return own ?? this.pod.spec?.terminationGracePeriodSeconds ?? 30
-  }
-
-  private hookTarget(container: Container, running: RuntimeContainer) {
-    const { ctx, network, node } = this.host
-    return {
-      clock: ctx.clock,
-      network: network.node(node.name),
-      podIP: this.record.ip ?? '',
-      podName: podLabel(this.pod),
-      container,
-      running,
-    }
-  }
-
-  /** Keeps the last two lives of a container: what `logs --previous` shows. */
-  private prune(name: string): void {
-    const old = this.record.runs.filter((run) => run.name === name).slice(2)
-    for (const run of old) {
-      const container = this.containers.get(run.id)
-      if (container) {
-        this.volumes.release(container)
-        container.remove()
-      }
-      this.containers.delete(run.id)
-    }
-    this.record.runs = this.record.runs.filter((run) => !old.includes(run))
-  }
-
-  private adopt(container: RuntimeContainer): void {
-    const run = this.record.runs.find(({ id }) => id === container.spec.id)
-    if (!run) {
-      container.remove()
-      return
-    }
-    this.follow(container, run)
-    if (container.startedAt !== undefined) run.startedAt ??= container.startedAt
-    if (container.exit && !run.exit) this.exited(container, run)
-  }
-
-  private follow(container: RuntimeContainer, run: ContainerRun): void {
-    this.containers.set(run.id, container)
-    container.onExit(() => this.exited(container, run))
-  }
-
-  private exited(container: RuntimeContainer, run: ContainerRun): void {
-    const { exit } = container
-    if (!exit || run.exit || this.ended) return
-    const spec = this.containerNamed(run.name)
-    const message = spec && terminationMessage(container, spec, exit.exitCode)
-    run.exit = {
-      exitCode: exit.exitCode,
-      signal: exit.signal,
-      reason: exit.reason,
-      finishedAt: exit.finishedAt,
-      ...(message && { message }),
-    }
-    this.save()
-    this.wake()
-  }
-
-  /** A container that the runtime no longer knows after a restart. */
-  private lost(run: ContainerRun): void {
-    run.startedAt ??= run.createdAt
-    const message = 'The container could not be located when the pod was terminated'
-    run.exit = { exitCode: 137, reason: 'ContainerStatusUnknown', message, finishedAt: this.host.ctx.clock.now() }
   }
 
   private startProbes(resumed: boolean): void {
@@ -547,13 +370,13 @@ export class PodWorker implements Disposable {
         const pod = {
           run: () => {
             const run = latestRun(this.record, container.name)
-            return run?.id === this.starting ? undefined : run
+            return run?.id === this.lives.starting ? undefined : run
           },
           started: (run: ContainerRun) => isStarted(container, run),
           terminating: () => this.terminating(),
           finished: () => this.record.tornDown === true,
           probe: async () => {
-            const running = this.containers.get(latestRun(this.record, container.name)?.id ?? '')
+            const running = this.lives.containers.get(latestRun(this.record, container.name)?.id ?? '')
             if (!running || !this.net) return { result: 'error' as const, output: 'container not found' }
             const target = { clock: ctx.clock, network: network.node(node.name), podIP: this.net.ip, container, running }
             return await runProbe(target, probe)
@@ -584,7 +407,8 @@ export class PodWorker implements Disposable {
 
   private async writeStatus(terminal = false): Promise<void> {
     const { ctx, node } = this.host
-    const { pod, record, failures } = this
+    const { pod, record } = this
+    const { failures } = this.lives
     const latest = ctx.cache.get<Pod>(resources.pods, record.name, record.namespace)
     if (latest && latest.metadata.uid !== record.uid) return
     const current = latest ?? pod
@@ -610,7 +434,7 @@ export class PodWorker implements Disposable {
     }
   }
 
-  private containerNamed(name: string): Container | undefined {
+  containerNamed(name: string): Container | undefined {
     const { containers = [], initContainers = [], ephemeralContainers = [] } = this.pod.spec ?? {}
     return [...containers, ...initContainers, ...(ephemeralContainers as Container[])].find((container) => container.name === name)
   }
@@ -625,13 +449,9 @@ export class PodWorker implements Disposable {
     return `spec.${list}{${container.name}}`
   }
 
-  private save(): void {
+  save(): void {
     if (!this.ended) this.host.records.save(this.record)
   }
-}
-
-function backOffKey(container: Container): string {
-  return `container/${container.name}/${container.image}`
 }
 
 /** Whether a change in the API is one that the kubelet acts on; its own status is not. */
@@ -645,13 +465,4 @@ function wantsSync(before: Pod, after: Pod): boolean {
     return JSON.stringify([metadata.labels, metadata.annotations, gates, final])
   }
   return seen(before) !== seen(after)
-}
-
-function randomHex(ctx: ClusterContext, length: number): string {
-  let text = ''
-  while (text.length < length)
-    text += Math.floor(ctx.random() * 2 ** 32)
-      .toString(16)
-      .padStart(8, '0')
-  return text.slice(0, length)
 }
