@@ -159,22 +159,26 @@ describe.each(['bubblewrap', 'unshare'] as const)('a toolbox walled off by %s', 
       kubeconfig: async () => '',
     })
     await box.exec(['bash', '-c', 'setsid nohup sleep 5454 >/dev/null 2>&1 &'])
-    expect(running('sleep 5454')).toBe(true)
+    await until(() => running('sleep 5454'))
     await box[Symbol.asyncDispose]()
     await until(() => !running('sleep 5454'))
   })
 
   test('when the platform is killed every process in it is gone', async () => {
+    const seconds = 600_000 + process.pid
     const script = `
       const { openToolbox } = await import(${JSON.stringify(join(import.meta.dirname, 'toolbox.ts'))})
       const box = await openToolbox({ home: ${JSON.stringify(join(folder, `${jail}-crash`))}, tools: ${JSON.stringify(tools.folder)}, apiSocket: '/nowhere', jail: '${jail}', kubeconfig: async () => '' })
-      await box.exec(['bash', '-c', 'setsid nohup sleep 6565 >/dev/null 2>&1 &'])
+      await box.exec(['bash', '-c', 'setsid nohup sleep ${seconds} >/dev/null 2>&1 &'])
       console.log('open')`
     const platform = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] })
-    await new Promise((resolve) => platform.stdout.once('data', resolve))
-    expect(running('sleep 6565')).toBe(true)
-    platform.kill('SIGKILL')
-    await until(() => !running('sleep 6565'))
+    try {
+      await new Promise((resolve) => platform.stdout.once('data', resolve))
+      await until(() => running(`sleep ${seconds}`))
+    } finally {
+      platform.kill('SIGKILL')
+    }
+    await until(() => !running(`sleep ${seconds}`))
   })
 })
 
