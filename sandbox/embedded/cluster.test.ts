@@ -10,7 +10,7 @@ import { Cluster } from './cluster.ts'
 const errors: unknown[] = []
 const options = {
   nodes: 1,
-  clock: { start: Date.parse('2030-01-01T00:00:00Z'), rate: 0 },
+  clock: { start: Date.parse('2026-01-01T00:00:00Z'), rate: 0 },
   report: (where: string, error: unknown) => errors.push([where, error]),
 }
 let cluster: Cluster
