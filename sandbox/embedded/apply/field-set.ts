@@ -76,14 +76,13 @@ export function sameSet(a: FieldSet, b: FieldSet): boolean {
   return isEmpty(difference(a, b)) && isEmpty(difference(b, a))
 }
 
-/** Every member's path, parents before children, in the set's sorted order. */
+/** Every member's path: at each place its members in order, then what is below. */
 export function pathsOf(set: FieldSet, above: FieldPath = []): FieldPath[] {
-  return [...set.children]
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .flatMap(([element, child]) => {
-      const path = [...above, element]
-      return [...(child.member ? [path] : []), ...pathsOf(child, path)]
-    })
+  const children = [...set.children].sort(([a], [b]) => (a < b ? -1 : 1))
+  return [
+    ...children.filter(([, child]) => child.member).map(([element]) => [...above, element]),
+    ...children.flatMap(([element, child]) => pathsOf(child, [...above, element])),
+  ]
 }
 
 /** '.spec.containers[name="web"].image', as conflicts name fields. */

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import { PatchError } from './patch-error.ts'
+import { doesNotFit, PatchError } from './patch-error.ts'
 
 interface Operation {
   op: string
@@ -46,7 +46,7 @@ function apply(holder: { document: unknown }, operation: Operation): void {
       test(holder, path, operation.value)
       return
     default:
-      throw new PatchError(422, `Unexpected kind: ${op}`)
+      throw doesNotFit(`Unexpected kind: ${op}`)
   }
 }
 
@@ -106,7 +106,7 @@ function test(holder: { document: unknown }, path: string, value: unknown): void
   const place = path === '' ? { parent: { '': holder.document }, key: '' } : parentOf(holder.document, path)
   if (!place) throw missing(`test operation does not apply: is missing path: ${path}`)
   const actual = (place.parent as Record<string, unknown>)[place.key]
-  if (!isDeepStrictEqual(actual ?? null, value ?? null)) throw new PatchError(422, `testing value ${path} failed: test failed`)
+  if (!isDeepStrictEqual(actual ?? null, value ?? null)) throw doesNotFit(`testing value ${path} failed: test failed`)
 }
 
 function read(holder: { document: unknown }, path: string, op: string): unknown {
@@ -135,19 +135,16 @@ function parentOf(document: unknown, path: string): { parent: Container; key: st
 function position(key: string, last: number, where: string): number {
   const index = Number(key)
   if (!/^-?\d+$/.test(key)) {
-    throw new PatchError(
-      422,
-      `${where}: value was not a proper array index: '${key}': strconv.Atoi: parsing ${JSON.stringify(key)}: invalid syntax`,
-    )
+    throw doesNotFit(`${where}: value was not a proper array index: '${key}': strconv.Atoi: parsing ${JSON.stringify(key)}: invalid syntax`)
   }
   if (index > last || index < -(last + 1)) {
-    throw new PatchError(422, `${where}: Unable to access invalid index: ${index}: invalid index referenced`)
+    throw doesNotFit(`${where}: Unable to access invalid index: ${index}: invalid index referenced`)
   }
   return index < 0 ? last + 1 + index : index
 }
 
 function missing(text: string): PatchError {
-  return new PatchError(422, `${text}: missing value`)
+  return doesNotFit(`${text}: missing value`)
 }
 
 function isContainer(value: unknown): value is Container {

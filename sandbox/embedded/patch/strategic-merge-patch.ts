@@ -64,9 +64,9 @@ function directive(patch: Fields): Fields {
 function retain(original: Fields, patch: Fields): void {
   const keys = patch[retainKeys]
   if (keys === undefined) return
-  if (!Array.isArray(keys)) throw new PatchError(400, 'invalid patch format of retainKeys')
+  if (!Array.isArray(keys)) throw new PatchError(500, 'invalid patch format of retainKeys')
   const extra = Object.keys(patch).find((key) => !key.startsWith('$') && patch[key] !== null && !keys.includes(key))
-  if (extra !== undefined) throw new PatchError(400, 'patch contains fields not present in the retainKeys list')
+  if (extra !== undefined) throw new PatchError(500, 'patch contains fields not present in the retainKeys list')
   for (const key of Object.keys(original)) if (!keys.includes(key)) delete original[key]
 }
 
@@ -75,7 +75,7 @@ function order(original: Fields, patch: Fields, schema: Schema | undefined): voi
   for (const key of Object.keys(patch).filter((name) => name.startsWith(elementOrder))) {
     const wanted = patch[key]
     delete patch[key]
-    if (!Array.isArray(wanted)) throw new PatchError(400, 'invalid patch format of setElementOrder list')
+    if (!Array.isArray(wanted)) throw new PatchError(500, 'invalid patch format of setElementOrder list')
     const name = key.slice(elementOrder.length)
     const before = original[name]
     const change = patch[name]
@@ -117,7 +117,7 @@ function mergeList(original: unknown[], patch: unknown[], schema: Schema | undef
   const ofObjects = isObject(original[0] ?? patch[0])
   const mergeKey = ofObjects ? schema && resolve(schema)['x-kubernetes-patch-merge-key'] : undefined
   if (!ofObjects) return inOrder([...new Set([...original, ...patch])], patch, original, undefined)
-  if (!mergeKey) throw new PatchError(400, 'cannot merge lists without merge key')
+  if (!mergeKey) throw new PatchError(500, 'cannot merge lists without merge key')
   const { kept, changes } = special(original as Fields[], patch as Fields[], mergeKey)
   const merged = [...kept]
   for (const change of changes) {
@@ -141,7 +141,7 @@ function special(original: Fields[], patch: Fields[], mergeKey: string): { kept:
     else if (kind === 'delete') {
       if (!(mergeKey in item)) throw noMergeKey(item, mergeKey)
       kept = kept.filter((other) => !same(other, item, mergeKey))
-    } else if (kind === 'merge') throw new PatchError(400, 'merging lists cannot yet be specified in the patch')
+    } else if (kind === 'merge') throw new PatchError(500, 'merging lists cannot yet be specified in the patch')
     else throw badDirective(kind, item)
   }
   return replace ? { kept: changes, changes: [] } : { kept, changes }
@@ -198,11 +198,11 @@ function withoutNulls(value: unknown): unknown {
 }
 
 function noMergeKey(item: Fields, mergeKey: string): PatchError {
-  return new PatchError(400, `map: ${goMap(item)} does not contain declared merge key: ${mergeKey}`)
+  return new PatchError(500, `map: ${goMap(item)} does not contain declared merge key: ${mergeKey}`)
 }
 
 function badDirective(kind: unknown, patch: Fields): PatchError {
-  return new PatchError(400, `unknown patch type: ${String(kind)} in map: ${goMap(patch)}`)
+  return new PatchError(500, `unknown patch type: ${String(kind)} in map: ${goMap(patch)}`)
 }
 
 /** A map as Go's %v prints it. */

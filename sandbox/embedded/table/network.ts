@@ -55,7 +55,11 @@ export const networkCells: Record<string, CellsOf> = {
   ],
   'networking.k8s.io/v1/ipaddresses': ({ spec, metadata }: IPAddress, age: Age) => {
     const { group, resource, namespace, name } = spec?.parentRef ?? { resource: '', name: '' }
-    return [metadata.name ?? '', [`${resource}${group ? `.${group}` : ''}`, namespace, name].filter(Boolean).join('/'), age(metadata.creationTimestamp)]
+    return [
+      metadata.name ?? '',
+      [`${resource}${group ? `.${group}` : ''}`, namespace, name].filter(Boolean).join('/'),
+      age(metadata.creationTimestamp),
+    ]
   },
   'networking.k8s.io/v1/servicecidrs': ({ spec, metadata }: ServiceCIDR, age: Age) => [
     metadata.name ?? '',

@@ -1,0 +1,99 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import type { KubeObject } from '../machinery/object.ts'
+import { applyPatch } from '../patch/index.ts'
+import { findKind } from '../registry/index.ts'
+import { decodeObject, schemaOf } from '../schema/index.ts'
+import type { ManagedFieldsEntry } from '../schema/types/meta.v1.ts'
+import { ApplyConflict, managerName, serverSideApply, trackManagedFields } from './index.ts'
+
+interface Step {
+  what: string
+  type: 'apply' | 'merge' | 'strategic'
+  manager: string
+  force?: boolean
+  sub?: string
+  body: KubeObject & { spec?: unknown }
+  status: number
+  message?: string
+  causes?: unknown[]
+  before?: KubeObject
+  after: KubeObject
+}
+
+const steps = JSON.parse(readFileSync(new URL('./fixtures/history.json', import.meta.url), 'utf8')) as Step[]
+const schema = schemaOf('apps', 'v1', 'Deployment')!
+const { strategy } = findKind('apps', 'v1', 'Deployment')!
+const now = '2026-01-01T00:00:00Z'
+
+/** A Deployment's history as a real API server lived it: each step starts from the recorded state before it. */
+describe('a history of applies and updates', () => {
+  test.each(steps.map((step) => [step.what, step] as const))('%s', (_, step) => {
+    const live = step.before
+    if (step.status === 409) {
+      const error = caught(() => run(step, live))
+      expect(error).toBeInstanceOf(ApplyConflict)
+      expect(error?.message).toBe(step.message)
+      expect(inOrder(error?.causes)).toEqual(inOrder(step.causes))
+      return
+    }
+    const object = run(step, live)
+    expect(owners(object)).toEqual(owners(step.after))
+    expect(comparable(object)).toEqual(comparable(step.after))
+  })
+})
+
+test('the name of a manager that gives none is its User-Agent up to the first slash', () => {
+  expect(managerName(undefined, 'kubectl/v1.34.4 (linux/amd64)')).toBe('kubectl')
+  expect(managerName('helm', 'kubectl/v1.34.4')).toBe('helm')
+})
+
+test('an object that nobody is known to manage belongs to before-first-apply', () => {
+  const { managedFields: _, ...metadata } = steps[0]!.after.metadata
+  const live = { ...steps[0]!.after, metadata }
+  const error = caught(() => run({ ...steps[3]!, body: steps[3]!.body }, live))
+  expect(error?.message).toBe('Apply failed with 1 conflict: conflict with "before-first-apply" using apps/v1: .spec.replicas')
+})
+
+function run(step: Step, live: KubeObject | undefined): KubeObject {
+  const common = { schema, manager: step.manager, subresource: step.sub, hasStatus: true, now }
+  if (step.type === 'apply') {
+    return defaulted(serverSideApply({ ...common, live, applied: step.body, force: step.force }))
+  }
+  const patched = applyPatch(step.type, live, step.body, schema)
+  const after = defaulted(patched as KubeObject)
+  const managedFields = trackManagedFields({ ...common, before: live, after, apiVersion: 'apps/v1' })
+  return { ...after, metadata: { ...after.metadata, managedFields } }
+}
+
+function defaulted(object: KubeObject): KubeObject {
+  const result = decodeObject(object, 'apps.v1.Deployment').object as unknown as KubeObject
+  strategy.default(result)
+  return result
+}
+
+function caught(action: () => unknown): ApplyConflict | undefined {
+  try {
+    action()
+  } catch (error) {
+    if (error instanceof ApplyConflict) return error
+    throw error
+  }
+  return undefined
+}
+
+function owners(object: KubeObject): unknown {
+  const key = (entry: ManagedFieldsEntry) => `${entry.manager} ${entry.operation} ${entry.subresource ?? ''}`
+  return Object.fromEntries((object.metadata.managedFields ?? []).map((entry) => [key(entry), entry.fieldsV1]))
+}
+
+function comparable(object: KubeObject): unknown {
+  const { labels, annotations } = object.metadata
+  const { spec, status } = object as KubeObject & { spec?: unknown; status?: unknown }
+  return JSON.parse(JSON.stringify({ labels, annotations, spec, status }))
+}
+
+/** A real server lists causes in the order of a Go map: any. */
+function inOrder(causes: unknown[] | undefined): string[] {
+  return (causes ?? []).map((cause) => JSON.stringify(cause, ['reason', 'message', 'field'])).sort()
+}
