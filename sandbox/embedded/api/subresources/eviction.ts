@@ -31,10 +31,21 @@ export function evictionHandler(generic: ResourceHandler, resources: ServedResou
     await rest.admitBody(write, 'CREATE', eviction)
     const pod = rest.get(info, path.namespace, path.name) as Pod
     if (!ignoresBudgets(pod)) await takeBudget(generic, resources, call, pod, deletion.dryRun)
+    if (!deletion.dryRun)
+      await rest.update(write, (existing) => targeted(existing as Pod, timestamp(rest.clock.now())), { rules: unchecked, admit: false })
     await deleteObject(rest, { ...write, subresource: '' }, deletion)
     const success: Status = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 }
     return objectOutcome(success, undefined, 201)
   }
+}
+
+/** The pod with the condition that says why it goes. */
+function targeted(existing: Pod, now: string): Pod {
+  const pod = structuredClone(existing) as Pod
+  const others = pod.status?.conditions?.filter(({ type }) => type !== 'DisruptionTarget') ?? []
+  const condition = { type: 'DisruptionTarget', status: 'True', reason: 'EvictionByEvictionAPI', message: 'Eviction API: evicting' }
+  pod.status = { ...pod.status, conditions: [...others, { ...condition, lastProbeTime: null, lastTransitionTime: now } as never] }
+  return pod
 }
 
 /** A pod that doesn't run disrupts nobody. */
