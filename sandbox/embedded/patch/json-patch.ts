@@ -98,7 +98,7 @@ function replace(holder: { document: unknown }, path: string, value: unknown): v
     parent[index] = value
     return
   }
-  if (!Object.hasOwn(parent, key)) throw missing(`replace operation does not apply: doc is missing key: ${path}`)
+  // The server's library replaces an absent field too, against the RFC.
   parent[key] = value
 }
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { gunzipSync } from 'node:zlib'
 
-export { type Decoded, decodeObject, type TypeMismatch } from './decode.ts'
+export { type Decoded, decodeObject, TypeMismatch } from './decode.ts'
 export type { WireField } from './wire.ts'
 
 /** An OpenAPI v3 schema as Kubernetes writes it. */
