@@ -1,0 +1,31 @@
+import { expect, test } from 'vitest'
+import type { KubeObject } from '../machinery/object.ts'
+import { decodeObject } from '../schema/index.ts'
+import { wireTypeOf } from '../schema/wire.ts'
+import { toTable } from '../table/index.ts'
+import { builtInResources } from './index.ts'
+
+const context = { now: '2026-01-01T00:00:00Z', allocator: { clusterIP: () => '10.96.0.77', nodePort: () => 30077 } }
+
+test.each(builtInResources.map((info) => [`${info.group}/${info.resource}`, info] as const))(
+  '%s: rules bear an empty object',
+  (_, info) => {
+    const apiVersion = info.group ? `${info.group}/${info.version}` : info.version
+    const given = { apiVersion, kind: info.kind, metadata: { name: 'x' } }
+    const make = () => decodeObject(given, wireTypeOf(apiVersion, info.kind)!).object as unknown as KubeObject
+    const { strategy } = info
+    const object = make()
+    strategy.default(object)
+    strategy.prepareForCreate(object, context)
+    expect(Array.isArray(strategy.validateCreate(object))).toBe(true)
+    const changed = make()
+    strategy.default(changed)
+    strategy.prepareForUpdate(changed, object, context)
+    expect(Array.isArray(strategy.validateUpdate(changed, object))).toBe(true)
+    strategy.prepareForStatusUpdate(changed, object)
+    for (const select of Object.values(strategy.fieldSelectors)) expect(typeof select(object)).toBe('string')
+    if (info.verbs.includes('list')) expect(toTable(info, [object], { now: 0 }).rows).toHaveLength(1)
+    const stored = info.conversion?.toStorage(object)
+    if (stored) expect(info.conversion?.fromStorage(stored)).toMatchObject({ apiVersion, kind: info.kind })
+  },
+)
