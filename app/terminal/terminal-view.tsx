@@ -65,6 +65,7 @@ export function TerminalView({ attempt, terminal, title, front, screenReader, wo
         reset: (cols, rows) => {
           xterm.reset()
           xterm.resize(cols, rows)
+          refit()
         },
         write: (bytes) => new Promise((resolve) => xterm.write(bytes, resolve)),
       },

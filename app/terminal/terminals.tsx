@@ -67,7 +67,7 @@ export function Terminals({ attempt, terminals, nodes, words }: Props) {
                 bar.current?.querySelector<HTMLElement>(`#${CSS.escape(`tab-${next.id}`)}`)?.focus()
               }}
             >
-              {index + 1}&ensp;{each.node ?? each.title}
+              {tabName(each, index, words)}
             </button>
           ))}
         </div>
@@ -149,4 +149,10 @@ export function Terminals({ attempt, terminals, nodes, words }: Props) {
       <p className="label terminals-keys">{words.keys}</p>
     </div>
   )
+}
+
+/** The node's name, or the number that the terminal was given. */
+function tabName(terminal: { title: string; node: string | null }, index: number, words: TerminalWords): string {
+  const number = /\d+$/.exec(terminal.title)?.[0] ?? String(index + 1)
+  return terminal.node ? `${terminal.node} ${number}` : fill(words.tab, { number })
 }

@@ -43,25 +43,23 @@ export interface Sheet {
 /** ready; waiting: on its way; failed: will not get better by waiting; done: ran to its end. */
 export type PodTone = 'ready' | 'waiting' | 'failed' | 'done'
 
-const pod = { w: 104, h: 76, gap: 10 }
-const room = { pad: 14, foot: 26, gap: 14 }
+const pod = { w: 96, h: 76, gap: 8 }
+/** `least` holds two Pods side by side; an empty control plane needs no more than its name. */
+const room = { pad: 12, foot: 26, gap: 14, least: 224, leastEmpty: 140 }
 
 export function arrange(view: ClusterView, width: number): Sheet {
   const services = placeServices(view.services, width)
   const top = services.length > 0 ? Math.max(...services.map((each) => each.y + each.h)) + 40 : 4
   const rooms: PlacedRoom[] = []
   const pods: PlacedPod[] = []
-  const columns = Math.min(view.nodes.length, Math.max(1, Math.floor((width + room.gap) / 232)))
   let y = top
-  for (let start = 0; start < view.nodes.length; start += columns) {
-    const row = view.nodes.slice(start, start + columns)
-    const w = (width - room.gap * (columns - 1)) / columns
-    const held = row.map((node) => podsOf(view.pods, node.name))
-    const h = Math.max(...held.map((each) => roomHeight(each.length, w)))
-    for (const [column, node] of row.entries()) {
-      const x = column * (w + room.gap)
+  for (const row of rowsOf(view, width)) {
+    const h = Math.max(...row.map((each) => roomHeight(each.held.length, each.w)))
+    let x = 0
+    for (const { node, held, w } of row) {
       rooms.push({ x, y, w, h, name: node.name, kind: 'node', ready: node.ready, unschedulable: node.unschedulable })
-      pods.push(...placePods(held[column]!, { x, y, w, h }))
+      pods.push(...placePods(held, { x, y, w, h }))
+      x += w + room.gap
     }
     y += h + room.gap
   }
@@ -82,6 +80,28 @@ export function toneOf(one: PodView): PodTone {
   return 'waiting'
 }
 
+/** Nodes in rows, as many as fit; what is left of a row is shared by the rooms that hold Pods. */
+function rowsOf(view: ClusterView, width: number): { node: ClusterView['nodes'][number]; held: PodView[]; w: number }[][] {
+  const rows: { node: ClusterView['nodes'][number]; held: PodView[]; w: number }[][] = []
+  let left = 0
+  for (const node of view.nodes) {
+    const held = podsOf(view.pods, node.name)
+    const w = Math.min(width, node.controlPlane && held.length === 0 ? room.leastEmpty : room.least)
+    if (left < w) {
+      rows.push([])
+      left = width
+    }
+    rows.at(-1)!.push({ node, held, w })
+    left -= w + room.gap
+  }
+  for (const row of rows) {
+    const growing = row.some((each) => each.w !== room.leastEmpty) ? row.filter((each) => each.w !== room.leastEmpty) : row
+    const spare = width - row.reduce((sum, each) => sum + each.w, 0) - room.gap * (row.length - 1)
+    for (const each of growing) each.w += spare / growing.length
+  }
+  return rows
+}
+
 function podsOf(all: PodView[], node: string | null): PodView[] {
   return all.filter((each) => each.node === node).sort((a, b) => a.name.localeCompare(b.name))
 }
@@ -91,7 +111,8 @@ function perRow(w: number): number {
 }
 
 function roomHeight(count: number, w: number): number {
-  const rows = Math.max(1, Math.ceil(count / perRow(w)))
+  if (count === 0) return 64
+  const rows = Math.ceil(count / perRow(w))
   return room.pad + rows * (pod.h + pod.gap) - pod.gap + room.pad + room.foot
 }
 

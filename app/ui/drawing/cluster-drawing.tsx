@@ -18,7 +18,7 @@ export interface DrawingWords {
   cordoned: string
 }
 
-const english: DrawingWords = { nowhere: 'not scheduled', notReady: 'NotReady', cordoned: 'cordoned' }
+const plain: DrawingWords = { nowhere: 'not scheduled', notReady: 'NotReady', cordoned: 'cordoned' }
 
 export interface DrawingProps {
   /** What a screen reader says in place of the picture (unless Pods can be picked, then each says itself). */
@@ -45,7 +45,7 @@ function SheetDrawing({
   place,
   label,
   packets = [],
-  words = english,
+  words = plain,
   onPick,
   sentence,
 }: DrawingProps & { sheet: Sheet; place: string }) {
@@ -103,7 +103,7 @@ function Room({ room, words }: { room: PlacedRoom; words: DrawingWords }) {
         <path className="d-bar" d={`M${right - 18 - door} ${room.y - 4}h${door}M${right - 18 - door} ${room.y + 4}h${door}`} />
       ) : null}
       <text x={room.x + 14} y={room.y + room.h - 11} className="d-name">
-        {room.name}
+        {shorten(room.name, Math.floor((room.w - (state ? 110 : 28)) / 7.3))}
       </text>
       {state ? (
         <text
