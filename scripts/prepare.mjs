@@ -21,8 +21,9 @@ export function checkNode() {
 /** Installs the packages of package-lock.json unless exactly those are there. */
 export async function installPackages() {
   if (await packagesAreThere()) return
+  // not `npm ci`: it refuses a lock made where a registry has not every platform's binaries; this keeps to the lock as well
   await step('Installing packages (once, about a minute)', () =>
-    quietly('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], 'install'),
+    quietly('npm', ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error'], 'install'),
   )
 }
 
