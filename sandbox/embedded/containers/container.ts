@@ -344,9 +344,9 @@ export class LocalContainer implements Container {
         this.machine.fs.mkdirs(path, who, 0o755)
       } catch (error) {
         if (!(error instanceof Errno)) throw error
-        throw new ContainerError('StartError', `${startPrefix}mkdir ${path}: ${error.message.toLowerCase()}: unknown`)
+        throw new ContainerError('StartError', `${startPrefix}mkdir ${path}: ${error.message.toLowerCase()}`)
       }
-    } else if (node.type !== 'dir') throw new ContainerError('StartError', `${startPrefix}mkdir ${path}: not a directory: unknown`)
+    } else if (node.type !== 'dir') throw new ContainerError('StartError', `${startPrefix}mkdir ${path}: not a directory`)
     return path
   }
 
@@ -386,7 +386,7 @@ export class LocalContainer implements Container {
 
 const logRecordBytes = 64 * 1024
 const startPrefix =
-  'failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: '
+  'failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: '
 
 function commandError(name: string, error: Errno, how: 'start' | 'exec', ctx: ClusterContext): ContainerError {
   const cause =
@@ -395,11 +395,11 @@ function commandError(name: string, error: Errno, how: 'start' | 'exec', ctx: Cl
       : error.code === 'ENOENT'
         ? `stat ${name}: no such file or directory`
         : error.message.toLowerCase()
-  if (how === 'start') return new ContainerError('StartError', `${startPrefix}exec: "${name}": ${cause}: unknown`, 128)
+  if (how === 'start') return new ContainerError('StartError', `${startPrefix}exec: "${name}": ${cause}`, 128)
   const id = Array.from({ length: 64 }, () => Math.floor(ctx.random() * 16).toString(16)).join('')
   return new ContainerError(
     'ExecError',
-    `failed to exec in container: failed to start exec "${id}": OCI runtime exec failed: exec failed: unable to start container process: exec: "${name}": ${cause}: unknown`,
+    `failed to exec in container: failed to start exec "${id}": OCI runtime exec failed: exec failed: unable to start container process: exec: "${name}": ${cause}`,
     error.code === 'ENOENT' ? 127 : 126,
   )
 }

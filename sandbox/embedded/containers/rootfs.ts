@@ -1,5 +1,5 @@
 import { programMark } from './kernel/machine.ts'
-import { programs } from './programs/table.ts'
+import { tools } from './programs/table.ts'
 import { type DirNode, directory, file, symlink } from './vfs/node.ts'
 
 export interface RootOptions {
@@ -62,10 +62,7 @@ function build(options: RootOptions): DirNode {
   put(root, '/etc/passwd', 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/home:/bin/false\n')
   put(root, '/etc/group', 'root:x:0:\nnobody:x:65534:\n')
   if (options.base !== 'scratch') {
-    for (const name of programs.keys()) {
-      if (['labapp', 'nginx', 'bash', 'dash', 'sh'].includes(name)) continue
-      place(root, `/bin/${name}`, name)
-    }
+    for (const name of tools) place(root, `/bin/${name}`, name)
     place(root, '/bin/sh', options.base === 'debian' ? 'dash' : 'sh')
     if (options.base === 'debian') place(root, '/bin/bash', 'bash')
   }

@@ -38,7 +38,8 @@ export class World {
         return seed / 2147483648
       },
       signal: new AbortController().signal,
-      report: (where, error) => void this.reported.push(`${where}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`),
+      report: (where, error) =>
+        void this.reported.push(`${where}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`),
     }
     this.network = this.loopback()
     this.runtime = createRuntime(this.ctx, { network: () => this.network })
@@ -70,7 +71,11 @@ export class World {
   }
 
   /** Runs a command in a container and waits for its end, cluster time passing as it must. */
-  async exec(container: Container, argv: string[], stdin?: string | Uint8Array): Promise<{ code: number; stdout: string; stderr: string; bytes: Buffer }> {
+  async exec(
+    container: Container,
+    argv: string[],
+    stdin?: string | Uint8Array,
+  ): Promise<{ code: number; stdout: string; stderr: string; bytes: Buffer }> {
     const process = await container.exec(argv, { tty: false, stdin: stdin !== undefined })
     const out: Uint8Array[] = []
     let stderr = ''
@@ -144,7 +149,11 @@ function pair(a: { ip: string; port: number }, b: { ip: string; port: number }):
     const ends = new Set<() => void>()
     const early: Uint8Array[] = []
     let ended = false
-    const end: Connection & { deliver: (chunk: Uint8Array) => void; finish: () => void; other?: { deliver: (chunk: Uint8Array) => void; finish: () => void } } = {
+    const end: Connection & {
+      deliver: (chunk: Uint8Array) => void
+      finish: () => void
+      other?: { deliver: (chunk: Uint8Array) => void; finish: () => void }
+    } = {
       remote,
       local,
       write: (chunk) => end.other?.deliver(chunk.slice()),

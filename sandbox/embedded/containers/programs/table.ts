@@ -1,15 +1,26 @@
 import type { Program, Run } from '../kernel/process.ts'
 import { labapp } from '../servers/labapp.ts'
 import { nginx } from '../servers/nginx.ts'
-import { coreutils } from './coreutils.ts'
+import { filePrograms } from './files.ts'
+import { linePrograms } from './lines.ts'
+import { netPrograms } from './net.ts'
+import { sed } from './sed.ts'
 import { shellProgram } from './shell-program.ts'
+import { systemPrograms } from './system.ts'
+import { tar } from './tar.ts'
+import { webPrograms } from './web.ts'
+
+const plain: Record<string, Run> = { ...filePrograms, ...linePrograms, ...systemPrograms, ...netPrograms, ...webPrograms, sed, tar }
+
+/** What a busybox-like image has in /bin. */
+export const tools: readonly string[] = Object.keys(plain)
 
 /** Every program by the name that its file in an image carries. */
 export const programs: ReadonlyMap<string, Program> = new Map<string, Program>([
+  ...Object.entries(plain).map(([name, run]): [string, Program] => [name, { run }]),
   ['sh', shellProgram('ash')],
   ['dash', shellProgram('dash')],
   ['bash', shellProgram('bash')],
-  ...Object.entries(coreutils).map(([name, run]): [string, Program] => [name, { run: run as Run }]),
   ['labapp', labapp],
   ['nginx', nginx],
 ])

@@ -76,6 +76,8 @@ export class Shell {
   private substitutionStatus = 0
   private depth = 0
   line = 1
+  /** The command with which sh -c may end: it replaces the shell. */
+  private lastCommand: Simple | undefined
   /** Where getopts stands inside a word. */
   getoptsAt = 0
   getoptsIndex = 1
@@ -178,7 +180,7 @@ export class Shell {
       while (list) {
         // To know whether a line is the last, the next one is read before it runs: only for sh -c, where that shows nowhere.
         const ahead = options.replace ? this.peekNext(parser) : 'later'
-        if (!ahead && this.replaceable(list)) return await this.replaceBy(list)
+        this.lastCommand = ahead ? undefined : this.replaceable(list)
         await this.list(list)
         if (this.jump?.type === 'return') break
         list = ahead === 'later' ? parser.next() : ahead
@@ -203,23 +205,17 @@ export class Shell {
     }
   }
 
-  private replaceable(list: List): boolean {
-    if (this.traps.size > 0 || this.jobs.some((job) => !job.done)) return false
-    const only = list.items.length === 1 ? list.items[0] : undefined
-    return (
-      only !== undefined &&
-      !only.background &&
-      only.command.rest.length === 0 &&
-      only.command.first.commands.length === 1 &&
-      !only.command.first.negated &&
-      !only.command.first.timed &&
-      only.command.first.commands[0]?.type === 'simple'
-    )
-  }
-
-  private async replaceBy(list: List): Promise<number> {
-    const command = list.items[0]?.command.first.commands[0] as Simple
-    return this.simple(command, true)
+  /** May the last command of this last line replace the shell? Not while a trap or a job still needs it. */
+  private replaceable(list: List): Simple | undefined {
+    if (this.traps.size > 0) return undefined
+    const item = list.items.at(-1)
+    if (!item || item.background || list.items.some((each) => each.background)) return undefined
+    const { first, rest } = item.command
+    const pipeline = rest.at(-1)?.pipeline ?? first
+    const command = pipeline.commands.length === 1 && !pipeline.negated && !pipeline.timed ? pipeline.commands[0] : undefined
+    if (command?.type !== 'simple') return undefined
+    const name = command.words[0]?.text ?? ''
+    return name === '' || builtins.has(name) || this.functions.has(name) ? undefined : command
   }
 
   /** Ends the shell: the EXIT trap runs, then the code is what the process ends with. */
@@ -400,7 +396,8 @@ export class Shell {
   async command(command: Command): Promise<number> {
     const wait = this.process.spend(stepPrice)
     if (wait) await wait
-    if (command.type === 'simple') return this.simple(command, false)
+    if (command.type === 'simple')
+      return this.simple(command, command === this.lastCommand && this.traps.size === 0 && this.jobs.every((job) => job.done))
     if (command.type === 'function') {
       this.functions.set(command.name, command)
       return (this.status = 0)
