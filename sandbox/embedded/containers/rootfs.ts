@@ -1,12 +1,15 @@
 import { programMark } from './kernel/machine.ts'
 import { tools } from './programs/table.ts'
-import { type DirNode, directory, file, symlink } from './vfs/node.ts'
+import { type DirNode, directory, file } from './vfs/node.ts'
 
 export interface RootOptions {
   base: 'busybox' | 'alpine' | 'debian' | 'scratch'
   /** Path to the name of the program in it. */
   programs?: Record<string, string>
   files?: Record<string, string>
+  modes?: Record<string, number>
+  /** bash beside the base's own shell. */
+  bash?: boolean
 }
 
 const roots = new Map<string, DirNode>()
@@ -29,6 +32,12 @@ export function programFile(name: string) {
 
 /** When our images were built, ms. */
 const built = Date.UTC(2026, 0, 15, 9, 0, 0)
+
+const release = {
+  busybox: 'NAME="BusyBox"\nID=busybox\n',
+  alpine: 'NAME="Alpine Linux"\nID=alpine\nVERSION_ID=3.20.3\nPRETTY_NAME="Alpine Linux v3.20"\n',
+  debian: 'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nNAME="Debian GNU/Linux"\nVERSION_ID="12"\nVERSION="12 (bookworm)"\nID=debian\n',
+}
 
 function build(options: RootOptions): DirNode {
   const root = directory(0o755, { mtime: built })
@@ -64,10 +73,13 @@ function build(options: RootOptions): DirNode {
   if (options.base !== 'scratch') {
     for (const name of tools) place(root, `/bin/${name}`, name)
     place(root, '/bin/sh', options.base === 'debian' ? 'dash' : 'sh')
-    if (options.base === 'debian') place(root, '/bin/bash', 'bash')
+    if (options.base === 'debian' || options.bash) place(root, '/bin/bash', 'bash')
+    if (options.base === 'debian') put(root, '/etc/debian_version', '12.11\n')
+    if (options.base === 'alpine') put(root, '/etc/alpine-release', '3.20.3\n')
+    put(root, '/etc/os-release', release[options.base])
   }
   for (const [path, name] of Object.entries(options.programs ?? {})) place(root, path, name)
-  for (const [path, content] of Object.entries(options.files ?? {})) put(root, path, content)
+  for (const [path, content] of Object.entries(options.files ?? {})) put(root, path, content, options.modes?.[path])
   return root
 }
 
@@ -84,17 +96,12 @@ function folder(root: DirNode, path: string): DirNode {
   return dir
 }
 
-function put(root: DirNode, path: string, content: string): void {
+function put(root: DirNode, path: string, content: string, mode = 0o644): void {
   const slash = path.lastIndexOf('/')
-  folder(root, path.slice(0, slash)).entries.set(path.slice(slash + 1), file(content, 0o644, { mtime: built }))
+  folder(root, path.slice(0, slash)).entries.set(path.slice(slash + 1), file(content, mode, { mtime: built }))
 }
 
 function place(root: DirNode, path: string, program: string): void {
   const slash = path.lastIndexOf('/')
   folder(root, path.slice(0, slash)).entries.set(path.slice(slash + 1), programFile(program))
-}
-
-export function link(root: DirNode, path: string, target: string): void {
-  const slash = path.lastIndexOf('/')
-  folder(root, path.slice(0, slash)).entries.set(path.slice(slash + 1), symlink(target, { mtime: built }))
 }

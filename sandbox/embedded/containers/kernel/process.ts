@@ -39,6 +39,8 @@ export interface ExitStatus {
 
 export interface ProcessOptions {
   argv: readonly string[]
+  /** What ps shows instead of the arguments, where a program has renamed itself. */
+  title: string | undefined
   env: Map<string, string>
   cwd: string
   uid: number
@@ -104,6 +106,10 @@ export class Process {
   get name(): string {
     const word = this.argv[0] ?? ''
     return word.slice(word.lastIndexOf('/') + 1)
+  }
+
+  get commandLine(): string {
+    return this.title ?? this.argv.join(' ')
   }
 
   get args(): string[] {

@@ -298,13 +298,13 @@ async function ps(process: Process): Promise<number> {
   const rows = [...machine.processes.values()].sort((a, b) => a.pid - b.pid)
   if (wide) {
     await process.print(
-      `UID          PID    PPID  C STIME TTY          TIME CMD\n${rows.map((row) => `${ownerName(process, row.uid, 'passwd', false).padEnd(8)} ${String(row.pid).padStart(7)} ${String(row.ppid).padStart(7)}  0 ${formatTime('%H:%M', row.startedAt)} ${row.terminal ? 'pts/0' : '?    '}    ${clockTime(row.cpuNanoseconds)} ${row.argv.join(' ')}\n`).join('')}`,
+      `UID          PID    PPID  C STIME TTY          TIME CMD\n${rows.map((row) => `${ownerName(process, row.uid, 'passwd', false).padEnd(8)} ${String(row.pid).padStart(7)} ${String(row.ppid).padStart(7)}  0 ${formatTime('%H:%M', row.startedAt)} ${row.terminal ? 'pts/0' : '?    '}    ${clockTime(row.cpuNanoseconds)} ${row.commandLine}\n`).join('')}`,
     )
     return 0
   }
   const width = process.terminal?.cols ?? 10_000
   await process.print(
-    `PID   USER     ${process.fs.find('/etc/alpine-release', process.who) ? 'TIME  ' : ''}COMMAND\n${rows.map((row) => `${String(row.pid).padStart(5)} ${ownerName(process, row.uid, 'passwd', false).padEnd(8)} ${process.fs.find('/etc/alpine-release', process.who) ? ' 0:00 ' : ''}${row.argv.join(' ')}`.slice(0, width)).join('\n')}\n`,
+    `PID   USER     ${process.fs.find('/etc/alpine-release', process.who) ? 'TIME  ' : ''}COMMAND\n${rows.map((row) => `${String(row.pid).padStart(5)} ${ownerName(process, row.uid, 'passwd', false).padEnd(8)} ${process.fs.find('/etc/alpine-release', process.who) ? ' 0:00 ' : ''}${row.commandLine}`.slice(0, width)).join('\n')}\n`,
   )
   return 0
 }
@@ -323,7 +323,7 @@ async function top(process: Process): Promise<number> {
     const rows = [...machine.processes.values()].sort((a, b) => b.cpuNanoseconds - a.cpuNanoseconds)
     const body = rows.map(
       (row) =>
-        `${String(row.pid).padStart(5)} ${String(row.ppid).padStart(5)} ${ownerName(process, row.uid, 'passwd', false).padEnd(8)} S    ${String(Math.floor(row.memoryBytes / 1024)).padStart(5)} ${String(Math.round((row.memoryBytes / nodeMemory) * 100)).padStart(3)}%  ${String(Math.min(100, Math.round(row.cpuNanoseconds / 1e4 / Math.max(1000, machine.now() - row.startedAt) / nodeCores / 10))).padStart(2)}% ${row.argv.join(' ')}\n`,
+        `${String(row.pid).padStart(5)} ${String(row.ppid).padStart(5)} ${ownerName(process, row.uid, 'passwd', false).padEnd(8)} S    ${String(Math.floor(row.memoryBytes / 1024)).padStart(5)} ${String(Math.round((row.memoryBytes / nodeMemory) * 100)).padStart(3)}%  ${String(Math.min(100, Math.round(row.cpuNanoseconds / 1e4 / Math.max(1000, machine.now() - row.startedAt) / nodeCores / 10))).padStart(2)}% ${row.commandLine}\n`,
     )
     await process.print(
       `${once ? '' : '\x1b[H\x1b[J'}Mem: ${used}K used, ${total - used}K free, 18956K shrd, 16716K buff, 2147720K cached\nCPU:  ${String(share).padStart(2)}% usr   0% sys   0% nic ${String(100 - share).padStart(3)}% idle   0% io   0% irq   0% sirq\nLoad average: 0.12 0.10 0.09 1/${rows.length} ${process.pid}\n  PID  PPID USER     STAT   VSZ %VSZ %CPU COMMAND\n${body.join('')}`,

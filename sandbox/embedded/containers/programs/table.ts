@@ -1,6 +1,8 @@
 import type { Program, Run } from '../kernel/process.ts'
 import { labapp } from '../servers/labapp.ts'
 import { nginx } from '../servers/nginx.ts'
+import { redisCli, redisServer } from '../servers/redis.ts'
+import { smallServers } from '../servers/small.ts'
 import { filePrograms } from './files.ts'
 import { linePrograms } from './lines.ts'
 import { netPrograms } from './net.ts'
@@ -23,4 +25,7 @@ export const programs: ReadonlyMap<string, Program> = new Map<string, Program>([
   ['bash', shellProgram('bash')],
   ['labapp', labapp],
   ['nginx', nginx],
+  ['redis-server', redisServer],
+  ['redis-cli', redisCli],
+  ...Object.entries(smallServers),
 ])

@@ -81,7 +81,7 @@ export function proc(machine: () => Machine): DirNode {
 function processFolder(machine: Machine, process: Process): DirNode {
   const dir = directory(0o555, { uid: process.uid, gid: process.gid, mtime: process.startedAt })
   const put = (name: string, content: (reader: Process | undefined) => string) => dir.entries.set(name, generated(content))
-  put('cmdline', () => `${process.argv.join('\0')}\0`)
+  put('cmdline', () => process.title ?? `${process.argv.join('\0')}\0`)
   put('comm', () => `${process.name.slice(0, 15)}\n`)
   put('environ', () => [...process.env].map(([name, value]) => `${name}=${value}\0`).join(''))
   put('cgroup', () => '0::/\n')

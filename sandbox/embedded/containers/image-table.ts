@@ -1,0 +1,288 @@
+import type { RootOptions } from './rootfs.ts'
+
+export interface ImageConfig {
+  entrypoint: string[]
+  cmd: string[]
+  env: Record<string, string>
+  workingDir: string
+  user: number
+}
+
+export interface ImageDefinition {
+  /** In full: docker.io/library/nginx. */
+  repositories: string[]
+  /** Tags that exist. */
+  tags: RegExp
+  /** Even tags that look like a mistake exist. */
+  anyTag?: boolean
+  sizeBytes: number
+  /** On every node from the start, never pulled. */
+  preloaded?: boolean
+  root: RootOptions
+  config: (tag: string) => Partial<ImageConfig>
+}
+
+const versions = (numbers: string, flavors: string) =>
+  new RegExp(`^(?:latest|stable|mainline|(?:${flavors})|(?:${numbers})(?:\\.\\d+){0,2}(?:-(?:${flavors}))?(?:\\d+(?:\\.\\d+)?)?)$`)
+const debianFlavors = 'alpine|slim|bookworm|bullseye|trixie|perl|slim-bookworm|slim-bullseye|slim-trixie|alpine-slim|otel'
+const any = /./
+
+const nginxConf = `
+user  nginx;
+worker_processes  auto;
+
+error_log  /var/log/nginx/error.log notice;
+pid        /run/nginx.pid;
+
+events {
+    worker_connections  1024;
+}
+
+http {
+    include       /etc/nginx/mime.types;
+    default_type  application/octet-stream;
+
+    sendfile        on;
+    keepalive_timeout  65;
+
+    include /etc/nginx/conf.d/*.conf;
+}
+`
+
+const nginxDefault = `server {
+    listen       80;
+    listen  [::]:80;
+    server_name  localhost;
+
+    location / {
+        root   /usr/share/nginx/html;
+        index  index.html index.htm;
+    }
+
+    error_page   500 502 503 504  /50x.html;
+    location = /50x.html {
+        root   /usr/share/nginx/html;
+    }
+}
+`
+
+const welcome = `<!DOCTYPE html>
+<html>
+<head>
+<title>Welcome to nginx!</title>
+</head>
+<body>
+<h1>Welcome to nginx!</h1>
+<p>If you see this page, the nginx web server is running in this container and answers.</p>
+</body>
+</html>
+`
+
+const nginxFiles = {
+  '/etc/nginx/nginx.conf': nginxConf,
+  '/etc/nginx/conf.d/default.conf': nginxDefault,
+  '/etc/nginx/mime.types':
+    'types {\n    text/html                             html htm shtml;\n    text/css                              css;\n    application/javascript                js;\n    application/json                      json;\n    text/plain                            txt;\n}\n',
+  '/usr/share/nginx/html/index.html': welcome,
+  '/usr/share/nginx/html/50x.html':
+    '<!DOCTYPE html>\n<html>\n<head>\n<title>Error</title>\n</head>\n<body>\n<h1>An error occurred.</h1>\n</body>\n</html>\n',
+  '/docker-entrypoint.sh': '#!/bin/sh\n# Runs the command it is given.\nset -e\nexec "$@"\n',
+}
+
+const executable = { '/docker-entrypoint.sh': 0o755 }
+
+/** What the embedded engine knows to run, by image. */
+export const definitions: ImageDefinition[] = [
+  {
+    repositories: [
+      'docker.io/library/busybox',
+      'docker.io/kindest/local-path-helper',
+      'gcr.io/google-containers/busybox',
+      'registry.k8s.io/busybox',
+      'quay.io/prometheus/busybox',
+    ],
+    tags: /^(?:latest|stable|unstable|musl|glibc|uclibc|v?[12](?:[.\d]*)(?:-(?:musl|glibc|uclibc|\d+))?|v\d+-[0-9a-f]+)$/,
+    sizeBytes: 2_156_518,
+    root: { base: 'busybox' },
+    config: () => ({ cmd: ['sh'] }),
+  },
+  {
+    repositories: ['docker.io/library/alpine'],
+    tags: /^(?:latest|edge|3(?:\.\d+){0,2}|2\.\d+)$/,
+    sizeBytes: 3_644_116,
+    root: { base: 'alpine' },
+    config: () => ({ cmd: ['/bin/sh'] }),
+  },
+  {
+    repositories: ['docker.io/library/debian', 'docker.io/library/ubuntu', 'docker.io/library/bash', 'docker.io/library/buildpack-deps'],
+    tags: /^(?:latest|stable|testing|(?:bookworm|bullseye|trixie|sid|noble|jammy|focal)(?:-slim)?|(?:1[0-3]|5|20\.04|22\.04|24\.04|25\.\d+)(?:\.\d+)*(?:-slim)?)$/,
+    sizeBytes: 49_580_000,
+    root: { base: 'debian' },
+    config: () => ({ cmd: ['bash'] }),
+  },
+  {
+    repositories: [
+      'docker.io/library/nginx',
+      'docker.io/nginxinc/nginx-unprivileged',
+      'registry.k8s.io/e2e-test-images/nginx',
+      'public.ecr.aws/nginx/nginx',
+    ],
+    tags: versions('1', debianFlavors),
+    sizeBytes: 72_950_530,
+    root: { base: 'debian', programs: { '/usr/sbin/nginx': 'nginx' }, files: nginxFiles, modes: executable },
+    config: () => ({ entrypoint: ['/docker-entrypoint.sh'], cmd: ['nginx', '-g', 'daemon off;'], env: { NGINX_VERSION: '1.27.5' } }),
+  },
+  {
+    repositories: ['docker.io/library/httpd', 'registry.k8s.io/e2e-test-images/httpd'],
+    tags: versions('2', debianFlavors),
+    sizeBytes: 58_100_000,
+    root: {
+      base: 'debian',
+      programs: { '/usr/local/apache2/bin/httpd': 'apache', '/usr/local/bin/httpd-foreground': 'apache' },
+      files: { '/usr/local/apache2/htdocs/index.html': '<html><body><h1>It works!</h1></body></html>\n' },
+    },
+    config: () => ({ cmd: ['httpd-foreground'], workingDir: '/usr/local/apache2' }),
+  },
+  {
+    repositories: ['docker.io/library/redis', 'docker.io/valkey/valkey', 'docker.io/bitnami/redis'],
+    tags: versions('[2-9]', debianFlavors),
+    sizeBytes: 45_900_000,
+    root: {
+      base: 'debian',
+      programs: {
+        '/usr/local/bin/redis-server': 'redis-server',
+        '/usr/local/bin/redis-cli': 'redis-cli',
+        '/usr/local/bin/valkey-server': 'redis-server',
+        '/usr/local/bin/valkey-cli': 'redis-cli',
+      },
+    },
+    config: () => ({ cmd: ['redis-server'], workingDir: '/data' }),
+  },
+  {
+    repositories: ['docker.io/library/postgres', 'docker.io/bitnami/postgresql'],
+    tags: versions('9|1\\d', debianFlavors),
+    sizeBytes: 155_000_000,
+    root: { base: 'debian', programs: { '/usr/local/bin/postgres': 'postgres', '/usr/local/bin/pg_isready': 'pg_isready' } },
+    config: () => ({ cmd: ['postgres'], env: { PGDATA: '/var/lib/postgresql/data' } }),
+  },
+  {
+    repositories: ['docker.io/library/mysql', 'docker.io/library/mariadb'],
+    tags: versions('5|8|9|10|11', `${debianFlavors}|debian|oracle|lts|innovation`),
+    sizeBytes: 232_000_000,
+    root: { base: 'debian', programs: { '/usr/sbin/mysqld': 'mysqld', '/usr/bin/mysqladmin': 'mysqladmin' } },
+    config: () => ({ cmd: ['mysqld'] }),
+  },
+  {
+    repositories: ['docker.io/curlimages/curl'],
+    tags: /^(?:latest|\d+\.\d+\.\d+)$/,
+    sizeBytes: 9_700_000,
+    root: { base: 'alpine' },
+    config: () => ({ entrypoint: ['curl'], cmd: ['--help'], user: 100 }),
+  },
+  {
+    repositories: [
+      'docker.io/nicolaka/netshoot',
+      'docker.io/wbitt/network-multitool',
+      'docker.io/praqma/network-multitool',
+      'registry.k8s.io/e2e-test-images/jessie-dnsutils',
+      'docker.io/tutum/dnsutils',
+    ],
+    tags: any,
+    sizeBytes: 200_000_000,
+    root: { base: 'alpine', bash: true },
+    config: () => ({ cmd: ['bash'] }),
+  },
+  {
+    repositories: ['docker.io/polinux/stress', 'docker.io/progrium/stress', 'docker.io/alexeiled/stress-ng', 'docker.io/vish/stress'],
+    tags: any,
+    sizeBytes: 4_000_000,
+    root: { base: 'alpine' },
+    config: () => ({ cmd: ['stress', '--help'] }),
+  },
+  {
+    repositories: ['docker.io/library/labapp', 'docker.io/labernetes/labapp', 'ghcr.io/labernetes/labapp'],
+    tags: any,
+    sizeBytes: 9_437_184,
+    preloaded: true,
+    root: { base: 'busybox', programs: { '/usr/local/bin/labapp': 'labapp' } },
+    config: (tag) => ({ entrypoint: ['labapp'], env: { VERSION: tag === 'latest' ? 'v1' : tag } }),
+  },
+  {
+    repositories: ['registry.k8s.io/pause', 'k8s.gcr.io/pause', 'gcr.io/google_containers/pause', 'gcr.io/google-containers/pause'],
+    tags: /^(?:latest|[23]\.\d+(?:\.\d+)?)$/,
+    sizeBytes: 320_368,
+    preloaded: true,
+    root: { base: 'scratch', programs: { '/pause': 'pause' } },
+    config: () => ({ entrypoint: ['/pause'], user: 65535 }),
+  },
+  {
+    repositories: ['registry.k8s.io/e2e-test-images/agnhost', 'k8s.gcr.io/e2e-test-images/agnhost'],
+    tags: /^(?:latest|2\.\d+(?:\.\d+)?)$/,
+    sizeBytes: 51_000_000,
+    root: { base: 'alpine', programs: { '/agnhost': 'agnhost' } },
+    config: () => ({ entrypoint: ['/agnhost'], cmd: ['pause'] }),
+  },
+  {
+    repositories: ['registry.k8s.io/liveness', 'k8s.gcr.io/liveness', 'registry.k8s.io/e2e-test-images/liveness'],
+    tags: any,
+    sizeBytes: 3_000_000,
+    root: { base: 'busybox', programs: { '/server': 'agnhost' } },
+    config: () => ({ entrypoint: ['/server'], cmd: ['liveness'] }),
+  },
+  {
+    repositories: ['docker.io/traefik/whoami', 'docker.io/containous/whoami', 'docker.io/jwilder/whoami'],
+    tags: /^(?:latest|v?1(?:\.\d+)*)$/,
+    sizeBytes: 2_800_000,
+    root: { base: 'scratch', programs: { '/whoami': 'whoami' } },
+    config: () => ({ entrypoint: ['/whoami'] }),
+  },
+  {
+    repositories: ['docker.io/hashicorp/http-echo'],
+    tags: /^(?:latest|alpine|[01](?:\.\d+)*)$/,
+    sizeBytes: 3_100_000,
+    root: { base: 'scratch', programs: { '/http-echo': 'http-echo' } },
+    config: () => ({ entrypoint: ['/http-echo'] }),
+  },
+  {
+    repositories: [
+      'registry.k8s.io/echoserver',
+      'k8s.gcr.io/echoserver',
+      'gcr.io/google_containers/echoserver',
+      'docker.io/ealen/echo-server',
+    ],
+    tags: any,
+    sizeBytes: 46_000_000,
+    root: { base: 'debian', programs: { '/usr/local/bin/echoserver': 'echoserver' } },
+    config: () => ({ cmd: ['echoserver'] }),
+  },
+  {
+    repositories: ['registry.k8s.io/hpa-example', 'k8s.gcr.io/hpa-example'],
+    tags: any,
+    sizeBytes: 180_000_000,
+    root: { base: 'debian', programs: { '/usr/local/bin/apache2-foreground': 'hpa-example' } },
+    config: () => ({ cmd: ['apache2-foreground'] }),
+  },
+  {
+    repositories: ['docker.io/library/python'],
+    tags: versions('[23]', debianFlavors),
+    sizeBytes: 120_000_000,
+    root: { base: 'debian', programs: { '/usr/local/bin/python3': 'python3', '/usr/local/bin/python': 'python3' } },
+    config: () => ({ cmd: ['python3'] }),
+  },
+  {
+    repositories: ['docker.io/library/node', 'docker.io/library/openjdk', 'docker.io/library/eclipse-temurin'],
+    tags: versions('\\d+', `${debianFlavors}|jre|jdk|current|lts`),
+    sizeBytes: 160_000_000,
+    root: { base: 'debian', programs: { '/usr/local/bin/node': 'node', '/usr/local/bin/java': 'node' } },
+    config: () => ({ cmd: ['node'] }),
+  },
+]
+
+/** An image that may well exist, but whose contents nobody here knows. */
+export const unknownImage: ImageDefinition = {
+  repositories: [],
+  tags: any,
+  sizeBytes: 30_000_000,
+  root: { base: 'alpine', programs: { '/usr/local/bin/unknown': 'unknown' } },
+  config: () => ({ entrypoint: ['unknown'] }),
+}
