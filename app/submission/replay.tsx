@@ -1,6 +1,7 @@
 'use client'
 import { useEffect, useRef, useState } from 'react'
 import 'asciinema-player/dist/bundle/asciinema-player.css'
+import './replay.css'
 
 interface Props {
   recordings: { name: string; url: string }[]

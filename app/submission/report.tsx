@@ -119,7 +119,7 @@ export async function SubmissionReport({ locale, person, submission, gradeTask, 
             <h2 id="evidence">{t('evidence')}</h2>
             <p className="label">
               {t('versions', {
-                lab: submission.versions.lab,
+                lab: shortDigest(submission.versions.lab),
                 engine: submission.versions.engine,
                 kubernetes: submission.versions.kubernetes,
               })}
@@ -158,4 +158,9 @@ function Overrides({
       <p className="label">{when(change.at)}</p>
     </div>
   ))
+}
+
+/** Enough of a digest to tell two versions apart. */
+function shortDigest(version: string): string {
+  return version.replace(/^(sha256:[0-9a-f]{12})[0-9a-f]+$/, '$1')
 }
