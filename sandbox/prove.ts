@@ -5,7 +5,7 @@ import type { Verdict } from './check/kit.ts'
 import { Observer } from './check/observer.ts'
 import { EmbeddedEngine } from './embedded/engine/engine.ts'
 import type { Engine, Sandbox } from './engine.ts'
-import { type Lab, loadLabs } from './supervisor/labs.ts'
+import { type Lab, loadLabs, runStartScript } from './supervisor/labs.ts'
 import { prepareTools } from './terminal/tools.ts'
 
 /**
@@ -106,6 +106,7 @@ async function prove(engine: Engine, { lab, script, expects }: Proof, folder: st
   )
   const faults: string[] = []
   try {
+    await runStartScript(lab, sandbox)
     const observer = await Observer.start({
       sandbox,
       lab: definition,

@@ -2,6 +2,9 @@
  * What a lab.ts imports. A check is collect + judge: `collect` names what to look at, `judge` is a pure function from
  * evidence to an outcome. A judge must not throw; a missing object is an outcome. (A judge that throws all the same is
  * shown to the learner as "waiting" and reported to the operator as a fault of the lab.)
+ *
+ * What the learner finds is start/*.yaml (applied in the order of their names), start/home/** (copied to their home) and, for
+ * what manifests cannot tell, start.sh: run once in the toolbox after both, before the lab counts as started.
  */
 import type { ApiRequest, ApiResponse, Capability, ExecResult, ObjectSelector, WatchedObject } from '../engine.ts'
 
@@ -113,6 +116,11 @@ export interface Provocation {
   after: readonly string[]
   /** Whether there is anything to provoke yet. Pure. */
   when: (evidence: Evidence) => boolean
+  /**
+   * What the result depends on (JSON). While it stays the same, changes of `after` do not run it again: a Deployment's
+   * status changes all the time, its spec does not. Pure. Without it every change counts.
+   */
+  basis?: (evidence: Evidence) => unknown
   /** Does it and returns what was seen (JSON). A throw is kept as a fault in the evidence. */
   run: (ground: ProvingGround) => Promise<unknown>
   /** Engines without fork: puts the learner's cluster back as it was. */
@@ -190,6 +198,14 @@ export function notYet(expected: Text, observed: Text, more: { hint?: number; po
 
 export function waiting(expected: Text, observed: Text, until?: number): Outcome {
   return until === undefined ? { state: 'waiting', expected, observed } : { state: 'waiting', expected, observed, until }
+}
+
+/** The outcome of what a provocation saw, as `look` judges it; waiting while it has not run, or when it could not. */
+export function afterProvoking<T>(evidence: Evidence, name: string, expected: Text, look: (seen: T) => Outcome): Outcome {
+  const result = evidence.provoked[name]
+  if (!result) return waiting(expected, { en: 'about to be tried on a copy of your cluster', zh: '即将在你集群的副本上试验' })
+  if (!result.ok) return waiting(expected, { en: `it could not be tried: ${result.fault}`, zh: `试验未能完成：${result.fault}` })
+  return look(result.seen as T)
 }
 
 /** The same text in both languages: a name, a number, a piece of YAML. */

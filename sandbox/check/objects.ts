@@ -45,3 +45,28 @@ export function isReady(pod: Pod): boolean {
 export function restartsOf(pod: Pod): number {
   return (pod.status?.containerStatuses ?? []).reduce((sum, container) => sum + container.restartCount, 0)
 }
+
+/** A field manager that owns a field of an object. */
+export interface FieldManager {
+  manager: string
+  operation: string
+  /** '' unless the field was set through one. */
+  subresource: string
+}
+
+/** Who owns a field ('spec', 'replicas'), by metadata.managedFields; an empty list for nobody. */
+export function managersOf(object: { metadata: object } | undefined, ...path: readonly string[]): FieldManager[] {
+  const managed = (object?.metadata as { managedFields?: ManagedFields[] } | undefined)?.managedFields ?? []
+  return managed.flatMap(({ manager = '', operation = '', subresource = '', fieldsV1 }) => {
+    let at: unknown = fieldsV1
+    for (const part of path) at = typeof at === 'object' && at !== null ? (at as Record<string, unknown>)[`f:${part}`] : undefined
+    return at === undefined ? [] : [{ manager, operation, subresource }]
+  })
+}
+
+interface ManagedFields {
+  manager?: string
+  operation?: string
+  subresource?: string
+  fieldsV1?: unknown
+}

@@ -38,6 +38,7 @@ export class Observer implements AsyncDisposable {
   private readonly provoked: Record<string, ProvocationResult | undefined> = {}
   private readonly stale = new Set<string>()
   private readonly staleProvocations = new Set<string>()
+  private readonly bases = new Map<string, string>()
   private pendingChanges = ''
   private writing = Promise.resolve()
   private timer: NodeJS.Timeout | undefined
@@ -79,6 +80,7 @@ export class Observer implements AsyncDisposable {
     this.timer = undefined
     for (const [name, query] of Object.entries(this.options.lab.collect)) if (query.kind !== 'objects') this.stale.add(name)
     for (const name of Object.keys(this.options.lab.provoke ?? {})) this.staleProvocations.add(name)
+    this.bases.clear()
     await this.look()
     await this.provokeStale()
     const evidence = await this.evidence()
@@ -194,10 +196,14 @@ export class Observer implements AsyncDisposable {
         if (!this.staleProvocations.delete(name) || this.abort.signal.aborted) continue
         if (!holds(() => provocation.when(evidence))) {
           this.provoked[name] = undefined
+          this.bases.delete(name)
           continue
         }
+        const basis = provocation.basis && JSON.stringify(provocation.basis(evidence))
+        if (basis !== undefined && this.bases.get(name) === basis) continue
         const result = await provoke(this.options.sandbox, provocation)
         this.provoked[name] = result
+        if (basis !== undefined && result.ok) this.bases.set(name, basis)
         if (!result.ok) this.options.onFault({ where: `provoking ${name}`, error: new Error(result.fault) })
       }
     })

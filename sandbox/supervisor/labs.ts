@@ -3,6 +3,7 @@ import { readdir, readFile, stat } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { LabDefinition } from '../check/kit.ts'
+import type { Sandbox } from '../engine.ts'
 
 /** A lab as it stands in its folder. */
 export interface Lab {
@@ -12,6 +13,8 @@ export interface Lab {
   manifests: string
   /** start/home, whose files the learner finds at home; null for none. */
   homeFiles: string | null
+  /** start.sh, for a start that manifests cannot tell (a Helm release, an object changed by hand); null for none. */
+  startScript: string | null
   solution: string
   /** File names under wrong/, in order. */
   wrong: string[]
@@ -19,12 +22,25 @@ export interface Lab {
   digest: string
 }
 
+const startTimeout = 60_000
+
 /** Loads every lab of a folder, by slug. Rejects with the file's name at the first that cannot be loaded. */
 export async function loadLabs(folder: string): Promise<Map<string, Lab>> {
   const labs = new Map<string, Lab>()
   for (const entry of (await readdir(folder, { withFileTypes: true })).sort((a, b) => (a.name < b.name ? -1 : 1)))
     if (entry.isDirectory()) labs.set(entry.name, await loadLab(join(folder, entry.name), entry.name))
   return labs
+}
+
+/**
+ * Runs the lab's start.sh in the toolbox, with the start's manifests applied and start/home at home, before the lab is
+ * given to its learner. Rejects with what the script said when it fails. Does nothing for a lab without one.
+ */
+export async function runStartScript(lab: Lab, sandbox: Sandbox): Promise<void> {
+  if (lab.startScript === null) return
+  const stdin = await readFile(lab.startScript, 'utf8')
+  const { exitCode, stdout, stderr } = await sandbox.exec(['bash', '-euo', 'pipefail', '-s'], { stdin, timeout: startTimeout })
+  if (exitCode !== 0) throw new Error(`start.sh of ${lab.definition.slug} ended with ${exitCode}: ${`${stdout}${stderr}`.trim()}`)
 }
 
 async function loadLab(folder: string, slug: string): Promise<Lab> {
@@ -38,20 +54,23 @@ async function loadLab(folder: string, slug: string): Promise<Lab> {
   const manifests = await Promise.all(
     start.filter((name) => name.endsWith('.yaml')).map((name) => readFile(join(folder, 'start', name), 'utf8')),
   )
-  const home = join(folder, 'start', 'home')
-  const homeFiles = await stat(home).then(
-    () => home,
-    () => null,
-  )
   return {
     definition: lab,
     folder,
     manifests: manifests.join('\n---\n'),
-    homeFiles,
+    homeFiles: await found(join(folder, 'start', 'home')),
+    startScript: await found(join(folder, 'start.sh')),
     solution: join(folder, 'solution.sh'),
     wrong: (await names(join(folder, 'wrong'))).filter((name) => name.endsWith('.sh')),
     digest: await digestOf(folder),
   }
+}
+
+async function found(path: string): Promise<string | null> {
+  return stat(path).then(
+    () => path,
+    () => null,
+  )
 }
 
 async function names(folder: string): Promise<string[]> {

@@ -6,7 +6,7 @@ import { Observer, withDigests } from '../check/observer.ts'
 import type { Capability, Engine, Sandbox, SandboxSpec } from '../engine.ts'
 import { TerminalSession } from '../terminal/session.ts'
 import { type ClusterView, clusterView, watchClusterView } from './cluster-view.ts'
-import type { Lab } from './labs.ts'
+import { type Lab, runStartScript } from './labs.ts'
 
 export interface SupervisorOptions {
   /** Cheapest first. */
@@ -105,6 +105,7 @@ export class Supervisor implements AsyncDisposable {
     await mkdir(this.folder(order.lease), { recursive: true, mode: 0o700 })
     try {
       const sandbox = await engine.create(specOf(order, lab), ({ step }) => listener({ type: 'step', step }), signal)
+      if (lab) await runStartScript(lab, sandbox)
       const kept: Kept = { engine: engine.name, nodes: await nodesOf(sandbox), startedAt: await sandbox.now(), terminals: [], opened: 0 }
       await this.keep(order.lease, kept)
       this.begin({ order, lab, engine, sandbox, listener, observer: null, sessions: new Map(), kept })

@@ -328,20 +328,7 @@ class EmbeddedSandbox implements Sandbox {
     }
     return {
       api: (request) => pool.call('request', id, request),
-      // the copy's clock stands still until somebody moves it, and a command may need time to pass
-      execInPod: async (namespace, pod, argv, options = {}) => {
-        const running = pool.call('exec', id, namespace, pod, [...argv], options)
-        let over = false
-        const settled = running.finally(() => {
-          over = true
-        })
-        settled.catch(() => undefined)
-        for (let step = 10; ; step = Math.min(1_000, step * 2)) {
-          await Promise.race([settled.catch(() => undefined), new Promise((resolve) => setTimeout(resolve, 2))])
-          if (over) return running
-          await pool.call('advance', id, step)
-        }
-      },
+      execInPod: (namespace, pod, argv, options = {}) => pool.call('exec', id, namespace, pod, [...argv], options),
       now: () => pool.call('now', id),
       advance: (ms) => pool.call('advance', id, ms),
       async [Symbol.asyncDispose]() {

@@ -6,7 +6,14 @@ import { parseLabelSelector } from '../machinery/selectors.ts'
 import type { ClusterProcess, FromProcess, ToProcess } from './messages.ts'
 
 /** A process that runs clusters for the platform (pool.ts starts it) and ends with it, however the platform ends. */
-const clusters = new Map<string, { cluster: Cluster; watches: Map<number, Disposable> }>()
+const clusters = new Map<string, Running>()
+
+interface Running {
+  cluster: Cluster
+  watches: Map<number, Disposable>
+  /** A fork, whose clock stands still until somebody moves it. */
+  still: boolean
+}
 
 const methods: ClusterProcess = {
   async open(id, { dir, name, socket, nodes, seed, rate, snapshot }) {
@@ -20,7 +27,7 @@ const methods: ClusterProcess = {
       await cluster[Symbol.asyncDispose]()
       throw error
     }
-    clusters.set(id, { cluster, watches: new Map() })
+    clusters.set(id, { cluster, watches: new Map(), still: false })
   },
   async close(id) {
     const found = clusters.get(id)
@@ -30,13 +37,17 @@ const methods: ClusterProcess = {
     await found.cluster[Symbol.asyncDispose]()
   },
   async fork(id, fork) {
-    clusters.set(fork, { cluster: await at(id).fork(), watches: new Map() })
+    clusters.set(fork, { cluster: await at(id).fork(), watches: new Map(), still: true })
   },
   async kubeconfig(id, server, user) {
     return at(id).kubeconfig(user ? { server, user } : { server })
   },
   request: (id, request) => at(id).request(request),
-  exec: (id, namespace, pod, argv, options) => exec(at(id), namespace, pod, argv, options),
+  exec(id, namespace, pod, argv, options) {
+    const { cluster, still } = clusters.get(id) ?? missing(id)
+    const running = exec(cluster, namespace, pod, argv, options)
+    return still ? movedAlong(cluster, running) : running
+  },
   snapshot: async (id) => at(id).snapshot(),
   now: async (id) => at(id).context.clock.now(),
   advance: (id, ms) => at(id).advance(ms),
@@ -103,6 +114,17 @@ function visible(
   const seen = object as unknown as WatchedObject
   if (matches(object)) return { type: previous && !matches(previous) && type !== 'DELETED' ? 'ADDED' : type, object: seen }
   return previous && matches(previous) ? { type: 'DELETED', object: seen } : null
+}
+
+/** A command may wait for time to pass: moves the clock on, no further than it needs, until the command is over. */
+async function movedAlong<T>(cluster: Cluster, running: Promise<T>): Promise<T> {
+  let over = false
+  const end = () => {
+    over = true
+  }
+  running.then(end, end)
+  for (let step = 1; !over; step = Math.min(1_000, step * 2)) await cluster.advance(step)
+  return running
 }
 
 async function exec(
