@@ -56,7 +56,7 @@ function PodDetail({ pod, words }: { pod: PodView; words: ClusterWords }) {
 function ClusterList({ view, words }: { view: ClusterView; words: ClusterWords }) {
   return (
     <div className="cluster-list">
-      <h3>{words.nodes}</h3>
+      <h2>{words.nodes}</h2>
       <ul>
         {view.nodes.map((node) => (
           <li key={node.name}>
@@ -65,13 +65,13 @@ function ClusterList({ view, words }: { view: ClusterView; words: ClusterWords }
           </li>
         ))}
       </ul>
-      <h3>{words.pods}</h3>
+      <h2>{words.pods}</h2>
       <ul>
         {view.pods.map((pod) => (
           <li key={pod.uid}>{sayPod(pod, words)}</li>
         ))}
       </ul>
-      <h3>{words.services}</h3>
+      <h2>{words.services}</h2>
       <ul>
         {view.services.map((service) => (
           <li key={service.uid}>
