@@ -1,6 +1,23 @@
-import { defineLab, type Evidence, notYet, pass, verbatim, waiting } from '../../sandbox/check/kit.ts'
-import type { Container, Pod } from '../../sandbox/check/objects.ts'
-import { endpointsOf, findDeployment, isReady, restartsOf } from '../../sandbox/check/objects.ts'
+import {
+  afterProvoking,
+  defineLab,
+  type Evidence,
+  notYet,
+  type Outcome,
+  type ProvingGround,
+  pass,
+  verbatim,
+} from '../../sandbox/check/kit.ts'
+import {
+  as,
+  type Container,
+  type Deployment,
+  endpointsOf,
+  findDeployment,
+  isReady,
+  type Pod,
+  restartsOf,
+} from '../../sandbox/check/objects.ts'
 
 const namespace = 'default'
 const shopPods = { group: '', version: 'v1', resource: 'pods', namespace, labelSelector: 'app=shop' } as const
@@ -12,7 +29,7 @@ const shopSlices = {
   labelSelector: 'kubernetes.io/service-name=shop',
 } as const
 
-/** What the rollout showed: how many looks, and the addresses that got traffic while /ready did not answer 200. */
+/** What the rollout showed: how many looks, and the addresses that were ready while /ready did not answer 200 (0: nothing). */
 interface Rollout {
   looks: number
   early: { address: string; status: number }[]
@@ -36,39 +53,8 @@ export const lab = defineLab({
       },
       after: ['deployments'],
       when: (evidence) => probeOf(evidence) !== undefined,
-      run: async (ground): Promise<Rollout> => {
-        const path = `/apis/apps/v1/namespaces/${namespace}/deployments/shop`
-        await ground.api({
-          method: 'PATCH',
-          path,
-          body: { spec: { template: { metadata: { annotations: { 'labs/restarted': 'yes' } } } } },
-        })
-        const early: Rollout['early'] = []
-        let looks = 0
-        const finished = await ground.sample(1_000, 180_000, async (time) => {
-          looks++
-          const [slices, pods] = [await ground.list(shopSlices), await ground.list(shopPods)]
-          for (const endpoint of endpointsOf(slices)) {
-            if (!endpoint.ready) continue
-            const pod = pods.find((one) => one.metadata.name === endpoint.pod)
-            // what is being stopped may answer late; what is new may not be in early
-            if (!pod || pod.metadata['deletionTimestamp']) continue
-            const status = await askReady(ground, endpoint.pod)
-            if (status !== 200) early.push({ address: endpoint.address, status })
-          }
-          const status =
-            ((await ground.api({ method: 'GET', path })).body as { status?: Record<string, number>; metadata: { generation: number } })
-              .status ?? {}
-          return (
-            time > 0 &&
-            looks > 3 &&
-            status['updatedReplicas'] === status['replicas'] &&
-            status['availableReplicas'] === status['replicas'] &&
-            !status['unavailableReplicas']
-          )
-        })
-        return { looks, early: early.slice(0, 5), finished }
-      },
+      basis: (evidence) => findDeployment(evidence.objects['deployments'], 'shop')?.spec,
+      run: rollOut,
     },
   },
   tasks: [
@@ -99,7 +85,7 @@ export const lab = defineLab({
           judge: (evidence) => {
             const probe = probeOf(evidence)
             const expected = verbatim('periodSeconds <= 5')
-            if (!probe) return notYet(expected, { en: 'there is no readiness probe', zh: '没有就绪探针' }, { hint: 1 })
+            if (!probe) return notYet(expected, { en: 'there is no readiness probe', zh: '没有就绪探针' }, { hint: 0 })
             const period = probe.periodSeconds ?? 10
             return period <= 5 ? pass(verbatim(`periodSeconds: ${period}`)) : notYet(expected, verbatim(`periodSeconds: ${period}`))
           },
@@ -117,46 +103,7 @@ export const lab = defineLab({
             en: 'Running only says that a process was started. This one needs 15 seconds before it listens.',
             zh: 'Running 只说明进程启动了；这个应用要 15 秒之后才开始监听。',
           },
-          judge: (evidence) => {
-            const expected = { en: 'every ready address answers 200 on /ready', zh: '每个 ready 地址的 /ready 都返回 200' }
-            const replicas = findDeployment(evidence.objects['deployments'], 'shop')?.spec?.replicas ?? 0
-            if (replicas < 3)
-              return notYet(
-                { en: 'shop keeps its 3 replicas', zh: 'shop 保持 3 个副本' },
-                { en: `${replicas} replicas`, zh: `${replicas} 个副本` },
-              )
-            if (!probeOf(evidence))
-              return notYet(
-                expected,
-                { en: 'without a readiness probe a Pod counts as ready the moment it runs', zh: '没有就绪探针时，Pod 一运行就算就绪' },
-                { hint: 0 },
-              )
-            const result = evidence.provoked['rollout']
-            if (!result)
-              return waiting(expected, {
-                en: 'a rollout on a copy of your cluster is about to be watched',
-                zh: '即将在集群副本上观察一次滚动发布',
-              })
-            if (!result.ok)
-              return waiting(expected, { en: `the rollout could not be watched: ${result.fault}`, zh: `无法观察滚动发布：${result.fault}` })
-            const { early, looks, finished } = result.seen as Rollout
-            const [first] = early
-            if (first)
-              return notYet(
-                expected,
-                {
-                  en: `${first.address} was ready in the slice while /ready answered ${first.status || 'nothing'}`,
-                  zh: `${first.address} 在端点切片里已是 ready，而它的 /ready ${first.status ? `返回 ${first.status}` : '没有应答'}`,
-                },
-                { hint: 0 },
-              )
-            if (!finished)
-              return notYet(
-                { en: 'the rollout comes to its end', zh: '滚动发布能够完成' },
-                { en: 'after three minutes it still had not', zh: '三分钟后仍未完成' },
-              )
-            return pass({ en: `${looks} looks at the endpoints, none too early`, zh: `观察端点 ${looks} 次，没有一次过早` })
-          },
+          judge: judgeRollout,
         },
       ],
     },
@@ -186,7 +133,7 @@ function probeOf(evidence: Evidence): NonNullable<Container['readinessProbe']> |
   return shopContainer(evidence)?.readinessProbe
 }
 
-function judgeProbe(evidence: Evidence) {
+function judgeProbe(evidence: Evidence): Outcome {
   const expected = verbatim('readinessProbe: httpGet: {path: /ready, port: http}')
   const container = shopContainer(evidence)
   if (!container) return notYet(expected, { en: 'there is no Deployment shop', zh: '没有名为 shop 的 Deployment' })
@@ -197,56 +144,95 @@ function judgeProbe(evidence: Evidence) {
       : container.startupProbe
         ? { en: 'only a startup probe', zh: '只有启动探针' }
         : { en: 'no probe at all', zh: '没有任何探针' }
-    return notYet(expected, other, { hint: 1 })
+    return notYet(expected, other, { hint: container.livenessProbe ? 1 : 0 })
   }
   const { path = '/', port } = probe.httpGet ?? {}
   if (!probe.httpGet) return notYet(expected, { en: 'a readiness probe that does not ask over HTTP', zh: '就绪探针没有使用 HTTP 请求' })
   return path === '/ready' && (port === 'http' || String(port) === '8080')
     ? pass(verbatim(`GET ${path} :${port}`))
-    : notYet(expected, verbatim(`httpGet: {path: ${path}, port: ${port}}`))
+    : notYet(expected, verbatim(`httpGet: {path: ${path}, port: ${port}}`), { hint: 2 })
 }
 
-function judgeOut(evidence: Evidence) {
+function judgeRollout(evidence: Evidence): Outcome {
+  const expected = { en: 'every ready address answers 200 on /ready', zh: '每个 ready 地址的 /ready 都返回 200' }
+  const replicas = findDeployment(evidence.objects['deployments'], 'shop')?.spec?.replicas ?? 0
+  if (replicas < 3)
+    return notYet({ en: 'shop keeps its 3 replicas', zh: 'shop 保持 3 个副本' }, { en: `${replicas} replicas`, zh: `${replicas} 个副本` })
+  if (!probeOf(evidence))
+    return notYet(
+      expected,
+      { en: 'without a readiness probe a Pod counts as ready the moment it runs', zh: '没有就绪探针时，Pod 一运行就算就绪' },
+      { hint: 0 },
+    )
+  return afterProvoking<Rollout>(evidence, 'rollout', expected, ({ early: [first], looks, finished }) => {
+    if (first)
+      return notYet(
+        expected,
+        {
+          en: `${first.address} was ready in the slice while /ready answered ${first.status || 'nothing'}`,
+          zh: `${first.address} 在端点切片里已是 ready，而它的 /ready ${first.status ? `返回 ${first.status}` : '没有应答'}`,
+        },
+        { hint: 1 },
+      )
+    if (!finished)
+      return notYet(
+        { en: 'the rollout comes to its end', zh: '滚动发布能够完成' },
+        { en: 'after three minutes it still had not', zh: '三分钟后仍未完成' },
+      )
+    return pass({ en: `${looks} looks at the endpoints, none too early`, zh: `观察端点 ${looks} 次，没有一次过早` })
+  })
+}
+
+function judgeOut(evidence: Evidence): Outcome {
   const expected = { en: '1 Pod not ready with 0 restarts, 2 ready endpoints', zh: '1 个 Pod 未就绪且重启 0 次，2 个就绪端点' }
-  const pods = ((evidence.objects['pods'] ?? []) as unknown as Pod[]).filter((pod) => !pod.metadata.deletionTimestamp)
-  const ready = endpointsOf(evidence.objects['slices'] ?? []).filter((endpoint) => endpoint.ready)
-  // a Pod that has not been ready yet is booting, not taken out
-  const out = pods.filter(
-    (pod) =>
-      !isReady(pod) &&
-      pod.status?.phase === 'Running' &&
-      pod.status.containerStatuses?.some((one) => one.started) &&
-      hasServed(pod, evidence.time),
-  )
+  const pods = as<Pod>(evidence.objects['pods']).filter((pod) => !pod.metadata.deletionTimestamp)
+  const ready = endpointsOf(evidence.objects['slices']).filter((endpoint) => endpoint.ready)
+  const out = pods.filter(takenOut)
   const restarts = out.reduce((sum, pod) => sum + restartsOf(pod), 0)
   const observed = {
     en: `${pods.length} Pods, ${out.length} of them taken out, ${restarts} restarts, ${ready.length} ready endpoints`,
     zh: `共 ${pods.length} 个 Pod，其中 ${out.length} 个被摘下，重启 ${restarts} 次，就绪端点 ${ready.length} 个`,
   }
   if (pods.length === 3 && out.length === 1 && restarts === 0 && ready.length === 2 && probeOf(evidence)) return pass(observed)
-  return notYet(expected, observed, { hint: 2 })
+  return notYet(expected, observed, { hint: probeOf(evidence) ? 1 : 0 })
 }
 
-/** Longer up than the app needs to boot: it could serve, so it was taken out. */
-function hasServed(pod: Pod, time: number): boolean {
+/** Runs, was ready once, and is not ready now: a Pod that boots has never been ready. */
+function takenOut(pod: Pod): boolean {
   const startedAt = pod.status?.containerStatuses?.[0]?.state?.running?.startedAt
-  return startedAt !== undefined && time - Date.parse(startedAt) > 20_000
+  const since = pod.status?.conditions?.find((condition) => condition.type === 'Ready')?.lastTransitionTime
+  return !isReady(pod) && startedAt !== undefined && since !== undefined && Date.parse(since) - Date.parse(startedAt) > 5_000
 }
 
-async function askReady(
-  ground: { exec: (namespace: string, pod: string, argv: readonly string[]) => Promise<{ stdout: string }> },
-  pod: string,
-): Promise<number> {
-  const { stdout } = await ground.exec(namespace, pod, [
-    'curl',
-    '-s',
-    '-o',
-    '/dev/null',
-    '-m',
-    '1',
-    '-w',
-    '%{http_code}',
-    'http://127.0.0.1:8080/ready',
-  ])
+async function rollOut(ground: ProvingGround): Promise<Rollout> {
+  const path = `/apis/apps/v1/namespaces/${namespace}/deployments/shop`
+  await ground.api({ method: 'PATCH', path, body: { spec: { template: { metadata: { annotations: { 'labs/restarted': 'yes' } } } } } })
+  const early: Rollout['early'] = []
+  let looks = 0
+  const finished = await ground.sample(1_000, 180_000, async () => {
+    looks++
+    const [slices, pods] = [await ground.list(shopSlices), await ground.list(shopPods)]
+    for (const endpoint of endpointsOf(slices)) {
+      const pod = pods.find((one) => one.metadata.name === endpoint.pod)
+      // what is being stopped may answer late; what is new may not be in early
+      if (!endpoint.ready || !pod || pod.metadata['deletionTimestamp']) continue
+      const status = await askReady(ground, endpoint.pod)
+      if (status !== 200) early.push({ address: endpoint.address, status })
+    }
+    const { metadata, spec, status } = (await ground.api({ method: 'GET', path })).body as Deployment
+    const all = spec?.replicas ?? 0
+    return (
+      status?.observedGeneration === metadata.generation &&
+      status?.updatedReplicas === all &&
+      status?.replicas === all &&
+      status?.availableReplicas === all
+    )
+  })
+  return { looks, early: early.slice(0, 5), finished }
+}
+
+async function askReady(ground: ProvingGround, pod: string): Promise<number> {
+  const url = 'http://127.0.0.1:8080/ready'
+  const { stdout } = await ground.exec(namespace, pod, ['curl', '-s', '-o', '/dev/null', '-m', '2', '-w', '%{http_code}', url])
   return Number(stdout) || 0
 }

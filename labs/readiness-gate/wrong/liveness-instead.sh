@@ -2,4 +2,4 @@ kubectl patch deployment shop --type=json -p '[{"op": "add", "path": "/spec/temp
   "value": {"httpGet": {"path": "/ready", "port": "http"}, "periodSeconds": 2, "initialDelaySeconds": 20}}]'
 kubectl rollout status deployment/shop --timeout=120s
 pod=$(kubectl get pods -l app=shop -o name | head -n 1)
-kubectl exec "$pod" -- rm /tmp/ready
+until kubectl exec "$pod" -- rm /tmp/ready; do sleep 1; done
