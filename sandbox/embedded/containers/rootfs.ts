@@ -74,6 +74,7 @@ function build(options: RootOptions): DirNode {
     for (const name of tools) place(root, `/bin/${name}`, name)
     place(root, '/bin/sh', options.base === 'debian' ? 'dash' : 'sh')
     if (options.base === 'debian' || options.bash) place(root, '/bin/bash', 'bash')
+    if (options.base === 'debian') place(root, '/bin/dash', 'dash')
     if (options.base === 'debian') put(root, '/etc/debian_version', '12.11\n')
     if (options.base === 'alpine') put(root, '/etc/alpine-release', '3.20.3\n')
     put(root, '/etc/os-release', release[options.base])

@@ -39,8 +39,6 @@ export interface ExitStatus {
 
 export interface ProcessOptions {
   argv: readonly string[]
-  /** What ps shows instead of the arguments, where a program has renamed itself. */
-  title: string | undefined
   env: Map<string, string>
   cwd: string
   uid: number
@@ -63,6 +61,8 @@ export class Process {
   parent: Process | undefined
   pgid: number
   argv: readonly string[]
+  /** What ps shows instead of the arguments, where a program has renamed itself. */
+  title: string | undefined
   env: Map<string, string>
   cwd: string
   uid: number

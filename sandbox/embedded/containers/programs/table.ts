@@ -3,6 +3,7 @@ import { labapp } from '../servers/labapp.ts'
 import { nginx } from '../servers/nginx.ts'
 import { redisCli, redisServer } from '../servers/redis.ts'
 import { smallServers } from '../servers/small.ts'
+import { awk } from './awk.ts'
 import { filePrograms } from './files.ts'
 import { linePrograms } from './lines.ts'
 import { netPrograms } from './net.ts'
@@ -12,7 +13,7 @@ import { systemPrograms } from './system.ts'
 import { tar } from './tar.ts'
 import { webPrograms } from './web.ts'
 
-const plain: Record<string, Run> = { ...filePrograms, ...linePrograms, ...systemPrograms, ...netPrograms, ...webPrograms, sed, tar }
+const plain: Record<string, Run> = { ...filePrograms, ...linePrograms, ...systemPrograms, ...netPrograms, ...webPrograms, sed, tar, awk }
 
 /** What a busybox-like image has in /bin. */
 export const tools: readonly string[] = Object.keys(plain)

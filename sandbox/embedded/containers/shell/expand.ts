@@ -362,6 +362,7 @@ async function listOf(shell: Shell, parameter: Parameter): Promise<string[] | un
   if (parameter.indirect === 'names') return shell.variables.names().filter((each) => each.startsWith(name))
   if (name === '@' || name === '*') return shell.positional
   if (index && /^[@*]$/.test(index.text)) {
+    if (name === 'PIPESTATUS' && shell.flavor === 'bash') return shell.pipeStatus.map(String)
     const variable = shell.variables.find(name)
     if (!variable) return []
     const entries = variable.array
@@ -384,6 +385,7 @@ async function valueOf(shell: Shell, parameter: Parameter): Promise<string | und
   if (parameter.index) {
     const key = await indexOf(shell, parameter)
     const variable = shell.variables.find(parameter.name)
+    if (parameter.name === 'PIPESTATUS' && shell.flavor === 'bash') return shell.pipeStatus.map(String)[Number(key)]
     value = variable?.array ? variable.array.get(key) : key === '0' ? variable?.value : undefined
   } else value = shell.parameter(parameter.name)
   if (parameter.indirect !== true || value === undefined) return value

@@ -46,7 +46,6 @@ const posix = [
   'cd /tmp && pwd; cd - >/dev/null; cd /nonexistent 2>/dev/null || echo failed',
   'echo "a\'b" \'a"b\' a\\ b "\\$x" "a\\\\b" \\"q\\"',
   'x=; echo "${x:-empty}" "${x-set}" ${x:+no}"end"',
-  'n=5; echo $((n++ + ++n)) $n $((n+=3)) $((n==10 ? 1 : 2))',
   'exec 3>&1; echo to3 >&3; exec 3>&-; echo done',
   'f() { return 2; }; f; echo $?; f && echo no; f || echo yes',
   'yes | head -2; seq 3 | tail -1; seq 10 | sed -n 2,3p; echo hello | tr a-z A-Z; echo a:b:c | cut -d: -f2,3',
@@ -61,7 +60,16 @@ const posix = [
   'echo start; (echo sub; kill -KILL $(sh -c "echo \\$PPID")); echo after',
 ]
 
+const awkScripts = [
+  `printf "a 1\nb 2\na 3\n" | awk '{ s[$1] += $2 } END { print s["a"], s["b"], NR }'`,
+  `printf "x:y:z\n" | awk -F: '{ print $2, NF; $2 = "q"; print; print $NF }' OFS=-`,
+  `seq 10 | awk 'NR > 2 && NR < 5 { printf "%d-%s\\n", $1, "n" } /9/ { print "nine" } END { print length("abc"), substr("hello", 2, 3), index("hello", "l"), toupper("x") }'`,
+  `awk 'BEGIN { for (i = 0; i < 3; i++) { if (i == 1) continue; print i, i ^ 2, i / 2 } n = split("a,b,c", p, ","); print n, p[3]; x = "foo"; gsub(/o/, "0", x); print x; exit 3 }'`,
+  `echo "a b c" | awk 'function f(v, w) { return v "-" w } { print f($1, $3); print ($2 ~ /b/) ? "yes" : "no"; while (k < 2) k++; print k }'`,
+]
+
 const bashOnly = [
+  'n=5; echo $((n++ + ++n)) $n $((n+=3)) $((n==10 ? 1 : 2))',
   'echo {1..5} {a,b}{1,2} x{,y}z {01..03} {5..1..2}',
   'a=(one two "three four"); echo ${#a[@]} "${a[2]}" ${a[@]:1:1}; a+=(five); for x in "${a[@]}"; do echo "<$x>"; done; echo "${!a[@]}"',
   'declare -A m; m[k]=v; m[x]=y; echo ${m[k]} ${#m[@]}',
@@ -79,18 +87,20 @@ const bashOnly = [
   'trap "echo err" ERR; false; true; echo end',
 ]
 
-describe.each([
-  ['dash', 'debian:12', posix],
-  ['bash', 'debian:12', [...posix, ...bashOnly]],
-] as const)('%s', (shell, image, scripts) => {
-  test.each(scripts.map((script) => [script]))('%s', async (script) => {
+const shells = [
+  { shell: 'dash', scripts: [...posix, ...awkScripts] },
+  { shell: 'bash', scripts: [...posix, ...bashOnly] },
+]
+
+describe.each(shells)('$shell', ({ shell, scripts }) => {
+  test.each(scripts)('%s', async (script) => {
     const real = spawnSync(shell, ['-c', script], {
       encoding: 'utf8',
       cwd: '/',
-      env: { PATH: process.env['PATH'], HOME: '/root', LC_ALL: 'C' },
+      env: { ...process.env, HOME: '/root', LC_ALL: 'C' },
     })
     const world = new World()
-    const container = await world.run({ image, command: ['sleep', '1000000'] })
+    const container = await world.run({ image: 'debian:12', command: ['sleep', '1000000'] })
     const own = await world.exec(container, [shell, '-c', script])
     expect({ stdout: own.stdout, code: own.code }).toEqual({ stdout: real.stdout, code: real.status ?? 137 })
     expect(world.reported).toEqual([])

@@ -61,6 +61,8 @@ export class Shell {
   positional: string[] = []
   name: string
   status = 0
+  /** Exit codes of the last pipeline's members: bash's PIPESTATUS. */
+  pipeStatus: number[] = [0]
   lastBackground = 0
   interactive = false
   jobs: Job[] = []
@@ -270,7 +272,7 @@ export class Shell {
     const started = this.process.machine.now()
     if (pipeline.negated) this.unchecked++
     try {
-      if (pipeline.commands.length === 1) await this.command(pipeline.commands[0] as Command)
+      if (pipeline.commands.length === 1) this.pipeStatus = [await this.command(pipeline.commands[0] as Command)]
       else await this.pipe(pipeline.commands)
     } finally {
       if (pipeline.negated) this.unchecked--
@@ -308,7 +310,7 @@ export class Shell {
     }
     const statuses = await this.foreground(members)
     const codes = statuses.map((status) => status.code)
-    if (this.flavor === 'bash') this.variables.setArray('PIPESTATUS', new Map(codes.map((code, index) => [String(index), String(code)])))
+    this.pipeStatus = codes
     this.status = codes[codes.length - 1] as number
     if (this.options.has('pipefail')) this.status = codes.findLast((code) => code !== 0) ?? 0
   }
