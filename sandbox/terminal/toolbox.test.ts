@@ -182,6 +182,19 @@ describe.each(['bubblewrap', 'unshare'] as const)('a toolbox walled off by %s', 
   })
 })
 
+test('without a jail the shell still has a home, the tools and its own way to the API server', async () => {
+  await using box = await openToolbox({
+    home: join(folder, 'plain'),
+    tools: tools.folder,
+    apiSocket: join(folder, 'api.sock'),
+    jail: 'none',
+    kubeconfig: async (server) => `server: ${server}\n`,
+  })
+  const { stdout } = await box.exec(['bash', '-c', 'pwd; cat .kube/config; curl -s $(sed "s/server: https/http/" .kube/config); env'])
+  expect(stdout).toMatch(/^\S+\/plain\nserver: https:\/\/127\.0\.0\.1:\d+\nthe API\n/)
+  expect(stdout).not.toMatch(/npm_|NODE_|DATABASE|SECRET|VITEST/)
+})
+
 describe.runIf(process.getuid?.() === 0)('as an ordinary user', () => {
   test.each(['bubblewrap', 'unshare'])('%s works too', (jail) => {
     const own = mkdtempSync(join(tmpdir(), 'toolbox-user-'))
