@@ -1,7 +1,8 @@
 import { aggregate } from '../auth/rbac.ts'
 import type { ClusterContext } from '../machinery/context.ts'
 import { resources } from '../machinery/object.ts'
-import { compareQuantities, formatQuantity, parseQuantities, parseQuantity, type Quantities, type Quantity } from '../machinery/quantity.ts'
+import { compareAmounts, parseQuantities, type Quantities } from '../machinery/quantities.ts'
+import { formatQuantity, parseQuantity, type Quantity } from '../schema/quantity.ts'
 import type { Container, LimitRange, LimitRangeItem, PersistentVolumeClaim, Pod } from '../schema/types/core.v1.ts'
 import { type AdmissionPlugin, type AdmissionRequest, isAbout, refuse } from './admission.ts'
 import { podLimits, podRequests } from './pod-resources.ts'
@@ -95,21 +96,21 @@ function each(bounds: Amounts | undefined, check: (name: string, bound: Quantity
 function minimum(type: string, name: string, bound: Quantity, request?: Quantity, limit?: Quantity): string | undefined {
   const start = `minimum ${name} usage per ${type} is ${formatQuantity(bound)}`
   if (!request) return `${start}.  No request is specified`
-  if (compareQuantities(request, bound) < 0) return `${start}, but request is ${formatQuantity(request)}`
-  return limit && compareQuantities(limit, bound) < 0 ? `${start}, but limit is ${formatQuantity(limit)}` : undefined
+  if (compareAmounts(request, bound) < 0) return `${start}, but request is ${formatQuantity(request)}`
+  return limit && compareAmounts(limit, bound) < 0 ? `${start}, but limit is ${formatQuantity(limit)}` : undefined
 }
 
 function maximum(type: string, name: string, bound: Quantity, request?: Quantity, limit?: Quantity): string | undefined {
   const start = `maximum ${name} usage per ${type} is ${formatQuantity(bound)}`
   if (!limit) return `${start}.  No limit is specified`
-  if (compareQuantities(limit, bound) > 0) return `${start}, but limit is ${formatQuantity(limit)}`
-  return request && compareQuantities(request, bound) > 0 ? `${start}, but request is ${formatQuantity(request)}` : undefined
+  if (compareAmounts(limit, bound) > 0) return `${start}, but limit is ${formatQuantity(limit)}`
+  return request && compareAmounts(request, bound) > 0 ? `${start}, but request is ${formatQuantity(request)}` : undefined
 }
 
 function maximumRequest(type: string, name: string, bound: Quantity, request?: Quantity): string | undefined {
   const start = `maximum ${name} usage per ${type} is ${formatQuantity(bound)}`
   if (!request) return `${start}.  No request is specified`
-  return compareQuantities(request, bound) > 0 ? `${start}, but request is ${formatQuantity(request)}` : undefined
+  return compareAmounts(request, bound) > 0 ? `${start}, but request is ${formatQuantity(request)}` : undefined
 }
 
 function ratio(type: string, name: string, bound: Quantity, request?: Quantity, limit?: Quantity): string | undefined {

@@ -1,4 +1,4 @@
-import { maxQuantities, parseQuantities, type Quantities, sumQuantities } from '../machinery/quantity.ts'
+import { maxQuantities, parseQuantities, type Quantities, sumQuantities } from '../machinery/quantities.ts'
 import type { Container, Pod } from '../schema/types/core.v1.ts'
 
 /**

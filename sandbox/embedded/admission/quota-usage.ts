@@ -1,7 +1,8 @@
 import type { Cache } from '../machinery/context.ts'
 import type { KubeObject } from '../machinery/object.ts'
-import { parseQuantities, parseQuantity, type Quantities, sumQuantities } from '../machinery/quantity.ts'
+import { parseQuantities, type Quantities, sumQuantities } from '../machinery/quantities.ts'
 import { builtInResources } from '../registry/index.ts'
+import { parseQuantity } from '../schema/quantity.ts'
 import type { PersistentVolumeClaim, Pod, ResourceQuota, ScopedResourceSelectorRequirement, Service } from '../schema/types/core.v1.ts'
 import { podLimits, podRequests } from './pod-resources.ts'
 

@@ -1,13 +1,7 @@
 import type { ClusterContext } from '../machinery/context.ts'
 import { type KubeObject, resources } from '../machinery/object.ts'
-import {
-  compareQuantities,
-  formatQuantity,
-  parseQuantities,
-  type Quantities,
-  subtractQuantities,
-  sumQuantities,
-} from '../machinery/quantity.ts'
+import { compareAmounts, parseQuantities, type Quantities, subtractQuantities, sumQuantities } from '../machinery/quantities.ts'
+import { formatQuantity } from '../schema/quantity.ts'
 import type { Pod, ResourceQuota } from '../schema/types/core.v1.ts'
 import { type AdmissionPlugin, type AdmissionRequest, refuse } from './admission.ts'
 import { computeUsage, inScope, statedByContainers, usageOf, usedOf } from './quota-usage.ts'
@@ -41,7 +35,7 @@ export function resourceQuota({ cache, clock }: Pick<ClusterContext, 'cache' | '
     if (names.length === 0) return
     const used = withPending(quota, usedOf(cache, quota, clock.now()))
     const after = sumQuantities(used, delta)
-    const exceeded = names.filter((name) => compareQuantities(after[name] as never, hard[name] as never) > 0).sort()
+    const exceeded = names.filter((name) => compareAmounts(after[name] as never, hard[name] as never) > 0).sort()
     if (exceeded.length === 0) return
     const print = (list: Quantities) => exceeded.map((name) => `${name}=${formatQuantity(list[name] as never)}`).join(',')
     const why = `exceeded quota: ${quota.metadata.name}, requested: ${print(delta)}, used: ${print(used)}, limited: ${print(hard)}`

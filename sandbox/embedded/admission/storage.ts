@@ -1,6 +1,7 @@
 import type { ClusterContext } from '../machinery/context.ts'
 import { resources } from '../machinery/object.ts'
-import { compareQuantities, parseQuantity } from '../machinery/quantity.ts'
+import { compareAmounts } from '../machinery/quantities.ts'
+import { parseQuantity } from '../schema/quantity.ts'
 import type { PersistentVolumeClaim } from '../schema/types/core.v1.ts'
 import type { StorageClass } from '../schema/types/storage.v1.ts'
 import { type AdmissionPlugin, isAbout, refuse } from './admission.ts'
@@ -49,7 +50,7 @@ export function persistentVolumeClaimResize({ cache }: Pick<ClusterContext, 'cac
       const old = request.oldObject as PersistentVolumeClaim
       const size = parseQuantity(claim.spec?.resources?.requests?.['storage'] ?? '0')
       const oldSize = parseQuantity(old.spec?.resources?.requests?.['storage'] ?? '0')
-      if (compareQuantities(size, oldSize) <= 0) return
+      if (compareAmounts(size, oldSize) <= 0) return
       if (old.status?.phase !== 'Bound') throw refuse(request, 'Only bound persistent volume claims can be expanded')
       const name = classOf(claim)
       const found = name && name === classOf(old) ? cache.get<StorageClass>(resources.storageClasses, name) : undefined

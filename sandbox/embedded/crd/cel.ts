@@ -1,5 +1,5 @@
 import { Environment } from '@marcbachmann/cel-js'
-import { compareQuantities, parseQuantity } from '../machinery/quantity.ts'
+import { compareQuantities, parseQuantity, QuantityError } from '../schema/quantity.ts'
 import type { JSONSchemaProps } from '../schema/types/apiextensions.v1.ts'
 import { itemsOf, propertyOf } from './schema.ts'
 
@@ -57,13 +57,11 @@ environment
       parseQuantity(text)
       return true
     } catch (error) {
-      if (error instanceof RangeError) return false
+      if (error instanceof QuantityError) return false
       throw error
     }
   })
-  .registerFunction('quantityCompare(string, string): int', (a: string, b: string) =>
-    BigInt(compareQuantities(parseQuantity(a), parseQuantity(b))),
-  )
+  .registerFunction('quantityCompare(string, string): int', (a: string, b: string) => BigInt(compareQuantities(a, b)))
 
 function extreme(list: Item[], better: (a: Item, b: Item) => boolean): Item {
   const [first, ...rest] = list

@@ -10,6 +10,8 @@ export interface Quantity {
 export class QuantityError extends Error {}
 
 const nanoPerUnit = 1_000_000_000n
+/** More than an int64 of units is cut down to it. */
+const largest = (2n ** 63n - 1n) * nanoPerUnit
 const decimal = ['n', 'u', 'm', '', 'k', 'M', 'G', 'T', 'P', 'E'] as const
 const binary = ['', 'Ki', 'Mi', 'Gi', 'Ti', 'Pi', 'Ei'] as const
 const pattern = /^([+-]?)([0-9]*)(?:\.([0-9]*))?(?:([eE])([+-]?[0-9]+)|([numkMGTPE]|[KMGTPE]i)?)$/
@@ -26,14 +28,16 @@ export function parseQuantity(value: string | number): Quantity {
         : "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'",
     )
   }
-  const digits = BigInt(whole + fraction || '0')
+  const digits = BigInt(whole + fraction)
   const format = exponentMark ? 'exponent' : suffix.endsWith('i') ? 'binary' : 'decimal'
   const exponent = exponentMark ? Number(exponentText) : format === 'decimal' ? 3 * (decimal.indexOf(suffix as '') - 3) : 0
   const factor = format === 'binary' ? 1024n ** BigInt(binary.indexOf(suffix as '')) : 1n
   const power = 9 + exponent - fraction.length
-  const scaled = digits * factor * 10n ** BigInt(Math.max(power, 0))
-  const divisor = 10n ** BigInt(Math.max(-power, 0))
-  const nano = (scaled + divisor - 1n) / divisor
+  // Past these powers the outcome is the largest amount or the smallest whatever the digits: their squares need not be reckoned.
+  const scaled = digits * factor * 10n ** BigInt(Math.min(Math.max(power, 0), 64))
+  const divisor = 10n ** BigInt(Math.min(Math.max(-power, 0), 64 + whole.length + fraction.length))
+  const exact = (scaled + divisor - 1n) / divisor
+  const nano = exact > largest ? largest : exact
   return { nano: sign === '-' ? -nano : nano, format }
 }
 

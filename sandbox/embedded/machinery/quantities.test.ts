@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { addQuantities, formatQuantity, parseQuantity } from './quantity.ts'
+import { formatQuantity, parseQuantity, QuantityError } from '../schema/quantity.ts'
+import { addQuantities } from './quantities.ts'
 
 describe('quantities', () => {
   for (const [text, canonical] of [
@@ -29,7 +30,13 @@ describe('quantities', () => {
     expect(formatQuantity(addQuantities(parseQuantity('900m'), parseQuantity('100m')))).toBe('1')
   })
 
+  it('reads no more than the largest amount, however large the exponent', () => {
+    expect(parseQuantity('1e999999999')).toEqual(parseQuantity('9223372036854775807e0'))
+    expect(parseQuantity('-1e999999999').nano).toBe(-parseQuantity('1e999999999').nano)
+    expect(formatQuantity(parseQuantity('1e-999999999'))).toBe('1e-9')
+  })
+
   it('refuses what is none', () => {
-    for (const text of ['', '1Zi', 'ten', '1 Gi', '.']) expect(() => parseQuantity(text)).toThrow(RangeError)
+    for (const text of ['', '1Zi', 'ten', '1 Gi', '.']) expect(() => parseQuantity(text)).toThrow(QuantityError)
   })
 })

@@ -1,0 +1,47 @@
+import type { Entry } from './run.ts'
+
+/** Letters and digits of generated names: Kubernetes leaves out what could spell a word. */
+const safe = '[bcdfghjklmnpqrstvwxz2456789]'
+
+const replacements: [RegExp, string][] = [
+  [/\u001b\[[0-9;]*[a-zA-Z]/g, ''],
+  [/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/g, '<uid>'],
+  [/containerd:\/\/[0-9a-f]{64}/g, 'containerd://<id>'],
+  [/\S+@sha256:[0-9a-f]{64}|sha256:[0-9a-f]{64}/g, '<digest>'],
+  [/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)/g, '<time>'],
+  [/(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d [+-]\d{4}/g, '<time>'],
+  [/(resourceVersion"?: *"?|resourceVersion=)\d+/g, '$1<version>'],
+  [/https:\/\/127\.0\.0\.1:\d+/g, '<server>'],
+  [/\b\d{1,3}(\.\d{1,3}){3}\b(?!\/)/g, '<ip>'],
+  [/\b[a-z]+-control-plane\b/g, '<node>'],
+  [new RegExp(`\\b((?:[a-z0-9]+-)+${safe}{8,10})-${safe}{5}\\b`, 'g'), '$1-<random>'],
+  [new RegExp(`(kube-api-access|debugger|node-debugger)-${safe}{5}\\b`, 'g'), '$1-<random>'],
+  [/\b\d+(\.\d+)?(ms|s)\b \(\d+(\.\d+)?(ms|s) including waiting\)/g, '<duration>'],
+  [/(?<=\s|\()(\d+d)?(\d+h)?(\d+m)?(\d+s)?(?<=[dhms])(?=\s|\)|$)/gm, '<age>'],
+  [/:3\d{4}\/(TCP|UDP)/g, ':<nodePort>/$1'],
+  [/(nodePort"?: )3\d{4}/g, '$1<nodePort>'],
+  [/eyJ[\w-]+\.[\w-]+\.[\w-]+/g, '<token>'],
+  [/Container image "([^"]+)" already present on machine( and can be accessed by the pod)?/g, 'Image "$1" is there'],
+  [/Successfully pulled image "([^"]+)" in .*/g, 'Image "$1" is there'],
+]
+
+/** What is left of a command's output without what no two clusters have in common: times, addresses, generated names. */
+export function normalise({ command, code, stdout, stderr }: Entry): Entry {
+  return { command, code, stdout: normaliseText(stdout), stderr: normaliseText(stderr) }
+}
+
+function normaliseText(text: string): string {
+  let result = text
+  for (const [pattern, replacement] of replacements) result = result.replace(pattern, replacement)
+  return result
+    .split('\n')
+    .filter((line) => !/Pulling image /.test(line))
+    .map(columns)
+    .join('\n')
+}
+
+/** The widths of columns hang on the longest name in them; indentation is kept. */
+function columns(line: string): string {
+  const indent = /^ */.exec(line)?.[0] ?? ''
+  return (indent + line.slice(indent.length).replace(/\t| {2,}/g, '  ')).trimEnd()
+}
