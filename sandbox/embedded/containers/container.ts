@@ -170,7 +170,10 @@ export class LocalContainer implements Container {
     const { terminal, stdin } = this
     return {
       write: (data) => (terminal ? terminal.type(data) : stdin?.pipe.feed(data)),
-      closeStdin: () => stdin?.writer.release(),
+      closeStdin: () => {
+        this.stdin?.writer.release()
+        this.stdin = undefined
+      },
       resize: (cols, rows) => terminal?.resize(cols, rows),
       onOutput: (listener) => {
         this.outputListeners.add(listener)
@@ -474,6 +477,7 @@ class Session {
     this.process = {
       write: (data) => (this.terminal ? this.terminal.type(data) : this.pipe.feed(data)),
       closeStdin: () => {
+        this.terminal?.hangUp()
         this.stdinWriter?.release()
         this.stdinWriter = undefined
       },

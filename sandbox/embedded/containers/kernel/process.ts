@@ -346,7 +346,10 @@ export class Process {
     }
     const disposition = this.dispositions.get(signal)
     if (disposition === 'ignore') return
-    if (disposition) return disposition()
+    if (disposition) {
+      disposition()
+      return
+    }
     if (this.pid === 1 || harmless.has(signal)) return
     this.end({ code: 128 + signalNumbers[signal], signal })
   }

@@ -4,6 +4,8 @@ import type { Process } from './process.ts'
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
+/** Ctrl-D on an empty line, on its way through the input: 0xff never is in UTF-8. */
+const endMark = new Uint8Array([0xff])
 
 /**
  * A pseudo terminal with a line discipline: echo, erase, kill line, word erase, Ctrl-C, Ctrl-\, Ctrl-D, CR to NL on input and
@@ -19,7 +21,6 @@ export class Terminal {
   private readonly output: (data: Uint8Array) => void
   private readonly signal: (pgid: number, signal: 'INT' | 'QUIT' | 'WINCH' | 'HUP') => void
   private readonly input = new Pipe()
-  private readonly inputReader = this.input.reader().retain()
   private readonly inputWriter = this.input.writer().retain()
   private line = ''
   private atEnd = false
@@ -33,6 +34,8 @@ export class Terminal {
     this.rows = size.rows
     this.output = output
     this.signal = signal
+    // The terminal itself holds the reading end: what is typed waits for whoever reads next.
+    this.input.reader().retain()
   }
 
   /** A descriptor of the terminal. */
@@ -42,7 +45,10 @@ export class Terminal {
 
   /** Keys from outside. */
   type(data: Uint8Array): void {
-    if (this.raw) return this.input.feed(data)
+    if (this.raw) {
+      this.input.feed(data)
+      return
+    }
     for (const char of decoder.decode(data)) this.key(char)
   }
 
@@ -69,7 +75,6 @@ export class Terminal {
       return nothing
     }
     const data = await this.input.take(max, process)
-    // Ctrl-D on an empty line travels as a lone zero-length mark: 0xff never is in UTF-8.
     if (data.length === 1 && data[0] === 0xff) return nothing
     if (data.length > 1 && data[data.length - 1] === 0xff) {
       this.atEnd = true
@@ -79,30 +84,41 @@ export class Terminal {
   }
 
   put(data: Uint8Array): void {
-    if (!data.includes(10)) return this.output(data.slice())
-    this.output(encoder.encode(decoder.decode(data).replace(/\r?\n/g, '\r\n')))
+    this.output(data.includes(10) ? encoder.encode(decoder.decode(data).replace(/\r?\n/g, '\r\n')) : data.slice())
   }
 
   private key(char: string): void {
-    if (char === '\x03' || char === '\x1c') {
-      if (this.echo) this.show(char === '\x03' ? '^C' : '^\\')
-      this.line = ''
-      return this.signal(this.foreground, char === '\x03' ? 'INT' : 'QUIT')
+    switch (char) {
+      case '\x03':
+      case '\x1c':
+        if (this.echo) this.show(char === '\x03' ? '^C' : '^\\')
+        this.line = ''
+        this.signal(this.foreground, char === '\x03' ? 'INT' : 'QUIT')
+        break
+      case '\x04':
+        this.input.feed(this.line === '' ? endMark : encoder.encode(this.line))
+        this.line = ''
+        break
+      case '\x7f':
+      case '\b':
+        this.erase(1)
+        break
+      case '\x15':
+        this.erase(this.line.length)
+        break
+      case '\x17':
+        this.erase(this.line.length - this.line.replace(/\S+\s*$/, '').length)
+        break
+      default:
+        this.typed(char === '\r' ? '\n' : char)
     }
-    if (char === '\x04') {
-      if (this.line === '') return this.input.feed(new Uint8Array([0xff]))
-      this.input.feed(encoder.encode(this.line))
-      this.line = ''
-      return
-    }
-    if (char === '\x7f' || char === '\b') return this.erase(1)
-    if (char === '\x15') return this.erase(this.line.length)
-    if (char === '\x17') return this.erase(this.line.length - this.line.replace(/\S+\s*$/, '').length)
-    const typed = char === '\r' ? '\n' : char
+  }
+
+  private typed(char: string): void {
     if (this.echo)
-      this.show(typed === '\n' ? '\r\n' : typed < ' ' && typed !== '\t' ? `^${String.fromCharCode(typed.charCodeAt(0) + 64)}` : typed)
-    this.line += typed
-    if (typed !== '\n') return
+      this.show(char === '\n' ? '\r\n' : char < ' ' && char !== '\t' ? `^${String.fromCharCode(char.charCodeAt(0) + 64)}` : char)
+    this.line += char
+    if (char !== '\n') return
     this.input.feed(encoder.encode(this.line))
     this.line = ''
   }

@@ -74,8 +74,7 @@ async function ls(process: Process): Promise<number> {
   const files: [string, Node][] = []
   const folders: string[] = []
   for (const path of options.operands.length > 0 ? options.operands : ['.']) {
-    const node =
-      process.fs.find(path, process.who, flags.has('l') && !path.endsWith('/') ? false : true) ?? process.fs.find(path, process.who, false)
+    const node = process.fs.find(path, process.who, !flags.has('l') || path.endsWith('/')) ?? process.fs.find(path, process.who, false)
     if (!node) {
       await process.complain(`${process.name}: ${path}: No such file or directory\n`)
       status = 1

@@ -145,10 +145,16 @@ export function compileFind(process: Process, args: readonly string[]): FindPlan
         }
       case '-print':
         acts = true
-        return async ({ path, out }) => (await out.line(path), true)
+        return async ({ path, out }) => {
+          await out.line(path)
+          return true
+        }
       case '-print0':
         acts = true
-        return async ({ path, out }) => (await out.add(`${path}\0`), true)
+        return async ({ path, out }) => {
+          await out.add(`${path}\0`)
+          return true
+        }
       case '-quit':
         return async ({ out }) => {
           await out.flush()
@@ -185,7 +191,10 @@ export function compileFind(process: Process, args: readonly string[]): FindPlan
           await out.flush()
           if (gathered.length > 0) await runCommand(process, [...command.slice(0, -1), ...gathered])
         })
-        return async ({ path }) => (gathered.push(path), true)
+        return async ({ path }) => {
+          gathered.push(path)
+          return true
+        }
       }
       default:
         problem ??= `unrecognized: ${word}`
@@ -194,7 +203,13 @@ export function compileFind(process: Process, args: readonly string[]): FindPlan
   }
   const test = or()
   if (problem) return problem
-  plan.test = acts ? test : async (visit) => ((await test(visit)) ? (await visit.out.line(visit.path), true) : false)
+  plan.test = acts
+    ? test
+    : async (visit) => {
+        if (!(await test(visit))) return false
+        await visit.out.line(visit.path)
+        return true
+      }
   plan.finish = async (out) => {
     for (const finish of finishers) await finish(out)
   }

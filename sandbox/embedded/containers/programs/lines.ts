@@ -628,7 +628,10 @@ async function tr(process: Process): Promise<number> {
   const set = new Set(from)
   const to = second === undefined ? [] : characters(second)
   const map = new Map<string, string>()
-  if (!flags.has('d') && !complement) from.forEach((char, index) => map.set(char, to[Math.min(index, to.length - 1)] ?? char))
+  if (!flags.has('d') && !complement)
+    from.forEach((char, index) => {
+      map.set(char, to[Math.min(index, to.length - 1)] ?? char)
+    })
   const squeezed = flags.has('s')
     ? new Set(second === undefined || (flags.has('d') && second !== undefined) ? (second === undefined ? from : to) : to)
     : undefined

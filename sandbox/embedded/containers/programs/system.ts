@@ -33,7 +33,10 @@ export const systemPrograms: Record<string, Run> = {
   whoami,
   hostname,
   uname,
-  arch: async (process) => (await process.print('x86_64\n'), 0),
+  arch: async (process) => {
+    await process.print('x86_64\n')
+    return 0
+  },
   ps,
   top,
   kill,
@@ -48,7 +51,10 @@ export const systemPrograms: Record<string, Run> = {
   mount,
   sync: () => 0,
   which,
-  clear: async (process) => (await process.print('\x1b[H\x1b[J'), 0),
+  clear: async (process) => {
+    await process.print('\x1b[H\x1b[J')
+    return 0
+  },
   tty,
   logname: whoami,
   groups,
@@ -78,7 +84,10 @@ export const systemPrograms: Record<string, Run> = {
   stty: () => 0,
   reset: () => 0,
   chroot: nohup,
-  pwd: async (process) => (await process.print(`${process.cwd}\n`), 0),
+  pwd: async (process) => {
+    await process.print(`${process.cwd}\n`)
+    return 0
+  },
   busybox,
   vi,
   getconf,

@@ -72,7 +72,7 @@ export const builtins: ReadonlyMap<string, Builtin> = new Map<string, Builtin>([
   ['getopts', getopts],
   ['let', (shell, args) => (args.map((arg) => arithmetic(shell, arg)).at(-1) ? 0 : 1)],
   ['shopt', shopt],
-  ['times', async (shell) => (await shell.process.print('0m0.00s 0m0.00s\n0m0.00s 0m0.00s\n'), 0)],
+  ['times', times],
   ['mapfile', mapfile],
   ['readarray', mapfile],
   ['history', () => 0],
@@ -98,10 +98,10 @@ async function echo(shell: Shell, args: string[]): Promise<number> {
         out += text[at]
         continue
       }
-      const escape = readEscape(text, at)
-      out += escape.text
-      at = escape.end
-      if (escape.stop) {
+      const special = readEscape(text, at)
+      out += special.text
+      at = special.end
+      if (special.stop) {
         await shell.process.print(out)
         return 0
       }
@@ -508,10 +508,12 @@ async function read(shell: Shell, args: string[]): Promise<number> {
     shell.variables.setArray(array, new Map(fields.map((field, index) => [String(index), field])))
     return ended ? 1 : 0
   }
-  if (names.length === 0) shell.variables.set('REPLY', raw ? text : unescape(text))
+  if (names.length === 0) shell.variables.set('REPLY', raw ? text : unquoted(text))
   else {
     const fields = splitFields(text, shell.ifs ?? ' \t\n', names.length, raw)
-    names.forEach((name, index) => shell.variables.set(name, fields[index] ?? ''))
+    names.forEach((name, index) => {
+      shell.variables.set(name, fields[index] ?? '')
+    })
   }
   return ended || (!complete && limit === Number.POSITIVE_INFINITY) ? 1 : 0
 }
@@ -536,7 +538,7 @@ function splitFields(line: string, ifs: string, count: number, raw: boolean): st
         [...rest.slice(0, -1)].every((char) => !ifs.includes(char))
       )
         rest = rest.slice(0, -1)
-      fields.push(raw ? rest : unescape(rest))
+      fields.push(raw ? rest : unquoted(rest))
       return fields
     }
     let field = ''
@@ -555,7 +557,7 @@ function splitFields(line: string, ifs: string, count: number, raw: boolean): st
   return fields
 }
 
-function unescape(text: string): string {
+function unquoted(text: string): string {
   return text.replace(/\\(.)/gs, '$1')
 }
 
@@ -935,6 +937,11 @@ async function shopt(shell: Shell, args: string[]): Promise<number> {
   if (args.includes('-s')) for (const name of names) shell.shopt.add(name)
   else if (args.includes('-u')) for (const name of names) shell.shopt.delete(name)
   else for (const name of names) await shell.process.print(`${name.padEnd(15)}\t${shell.shopt.has(name) ? 'on' : 'off'}\n`)
+  return 0
+}
+
+async function times(shell: Shell): Promise<number> {
+  await shell.process.print('0m0.00s 0m0.00s\n0m0.00s 0m0.00s\n')
   return 0
 }
 

@@ -107,7 +107,10 @@ class Fields {
   /** The result of an unquoted expansion. */
   split(text: string): void {
     if (text === '') return
-    if (this.ifs === undefined || this.ifs === '') return this.add(text, false)
+    if (this.ifs === undefined || this.ifs === '') {
+      this.add(text, false)
+      return
+    }
     let piece = ''
     let sawWhite = false
     const flush = () => {
@@ -213,7 +216,7 @@ async function expandParameter(shell: Shell, parameter: Parameter, inQuotes: boo
   const list = await listOf(shell, parameter)
   if (parameter.length) {
     if (list) return put(String(list.length))
-    const value = await valueOf(shell, parameter)
+    const value = await parameterValue(shell, parameter)
     demandSet(shell, parameter, value)
     return put(String([...(value ?? '')].length))
   }
@@ -244,7 +247,7 @@ async function expandParameter(shell: Shell, parameter: Parameter, inQuotes: boo
     })
     return
   }
-  const value = await valueOf(shell, parameter)
+  const value = await parameterValue(shell, parameter)
   if (operator && /^:?[-+=?]$/.test(operator)) {
     const missing = value === undefined || (operator.startsWith(':') && value === '')
     if (operator.endsWith('+')) {
@@ -380,7 +383,7 @@ function sorted(array: Map<string, string>, associative = false): (readonly [str
   return associative ? entries : entries.sort(([a], [b]) => Number(a) - Number(b))
 }
 
-async function valueOf(shell: Shell, parameter: Parameter): Promise<string | undefined> {
+async function parameterValue(shell: Shell, parameter: Parameter): Promise<string | undefined> {
   let value: string | undefined
   if (parameter.index) {
     const key = await indexOf(shell, parameter)

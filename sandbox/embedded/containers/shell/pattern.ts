@@ -3,7 +3,7 @@ export function patternSource(pattern: string, star = '[^]*', one = '[^]'): stri
   let out = ''
   for (let index = 0; index < pattern.length; index++) {
     const char = pattern[index] as string
-    if (char === '\\') out += escape(pattern[++index] ?? '\\')
+    if (char === '\\') out += literally(pattern[++index] ?? '\\')
     else if (/[@?*+!]/.test(char) && pattern[index + 1] === '(') {
       const close = closing(pattern, index + 1)
       if (close === -1) {
@@ -57,10 +57,10 @@ function compiled(pattern: string, ignoreCase: boolean): RegExp {
 }
 
 function plain(char: string, star: string, one: string): string {
-  return char === '*' ? star : char === '?' ? one : escape(char)
+  return char === '*' ? star : char === '?' ? one : literally(char)
 }
 
-function escape(char: string): string {
+function literally(char: string): string {
   return /[\\^$.*+?()[\]{}|/]/.test(char) ? `\\${char}` : char
 }
 

@@ -17,10 +17,10 @@ function once(format: string, args: string[], errors: string[]): { text: string;
   for (let index = 0; index < format.length; index++) {
     const char = format[index] as string
     if (char === '\\') {
-      const escape = readEscape(format, index)
-      if (escape.stop) return { text, stop: true }
-      text += escape.text
-      index = escape.end
+      const special = readEscape(format, index)
+      if (special.stop) return { text, stop: true }
+      text += special.text
+      index = special.end
       continue
     }
     if (char !== '%') {
@@ -69,10 +69,10 @@ function convert(
           text += source[index]
           continue
         }
-        const escape = readEscape(source, index)
-        if (escape.stop) return { text, stop: true }
-        text += escape.text
-        index = escape.end
+        const special = readEscape(source, index)
+        if (special.stop) return { text, stop: true }
+        text += special.text
+        index = special.end
       }
       return { text: text.slice(0, precision) }
     }
@@ -173,7 +173,7 @@ const simple: Record<string, string> = {
   "'": "'",
 }
 
-/** The escape at `at`; `end` is the index of its last character, `stop` is \c. */
+/** The special at `at`; `end` is the index of its last character, `stop` is \c. */
 export function readEscape(text: string, at: number): { text: string; end: number; stop?: boolean } {
   const next = text[at + 1]
   if (next === undefined) return { text: '\\', end: at }
