@@ -17,6 +17,7 @@ const arrows = {
   platform: [],
   server: ['app', 'platform', 'sandbox', 'sandbox/check', 'labs', 'package.json'],
   scripts: ['app', 'platform', 'server', 'sandbox', 'sandbox/check', 'labs', 'content', 'package.json'],
+  bench: ['platform', 'server', 'sandbox', 'sandbox/check', 'labs', 'content', 'package.json'],
   e2e: ['app', 'platform', 'server', 'sandbox', 'sandbox/check', 'labs', 'content', 'package.json'],
 }
 /** Of the platform the site may know these files, and nothing behind them. */

@@ -156,6 +156,11 @@ export class EmbeddedEngine implements Engine {
     return this.pool.pids()
   }
 
+  /** The Unix socket on which a sandbox's API server listens, for figures. */
+  apiSocket(id: string): string {
+    return join(this.sockets, `${id.slice(-32)}.sock`)
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([...this.sandboxes.values()].map((sandbox) => sandbox[Symbol.asyncDispose]()))
     await this.pool[Symbol.asyncDispose]()
@@ -171,7 +176,7 @@ export class EmbeddedEngine implements Engine {
     const sandbox = new EmbeddedSandbox({
       spec,
       folder: this.folder(spec.id),
-      socket: join(this.sockets, `${spec.id.slice(-32)}.sock`),
+      socket: this.apiSocket(spec.id),
       pool: this.pool,
       tools: this.options.tools,
       jail: this.jail,
