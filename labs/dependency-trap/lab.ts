@@ -24,15 +24,16 @@ const frontSlices = {
 } as const
 const dbScale = `/apis/apps/v1/namespaces/${namespace}/deployments/db/scale`
 
-/** How long the outage on the copy lasts, s. The task asks for a calm minute; the probes need some seconds to turn. */
+/** How long the outage on the copy lasts, s, and for how much of it a probe with default figures may still say ready. */
 const outageLasts = 75
+const probesTurn = 35
 
 /** What happened on the copy. Seconds. */
 interface Outage {
   fronts: number
   /** While db was away. */
   restarts: number
-  /** Of the Service front, at the end of the outage. */
+  /** Of the Service front at most, once the probes had time to turn. */
   readyEndpoints: number
   /** From db's return until every front was Ready and behind the Service; null for not within two minutes. */
   backAfter: number | null
@@ -56,8 +57,8 @@ export const lab = defineLab({
   provoke: {
     outage: {
       what: {
-        en: 'On a copy of your cluster, db is stopped for 75 seconds and started again; then one front is broken with POST /break.',
-        zh: '在你集群的副本上把 db 停掉 75 秒再启动，然后用 POST /break 弄坏其中一个 front。',
+        en: 'On a copy of your cluster, front begins anew with db at hand; then db is stopped for 75 seconds and started again, and at last one front is broken with POST /break.',
+        zh: '在你集群的副本上，先让 db 可用并重新启动 front；接着把 db 停掉 75 秒再启动；最后用 POST /break 弄坏其中一个 front。',
       },
       after: ['deployments'],
       when: (evidence) => replicasOf(evidence, 'front') > 0 && findDeployment(evidence.objects['deployments'], 'db') !== undefined,
@@ -136,11 +137,18 @@ export const lab = defineLab({
           judge: (evidence) => {
             const expected = { en: '0 ready endpoints while db is away', zh: 'db 不在时就绪端点为 0 个' }
             if (replicasOf(evidence, 'front') < 1) return notYet(expected, noFront)
+            if (!containerOf(evidence)?.readinessProbe)
+              return notYet(
+                expected,
+                {
+                  en: 'without a readiness probe every front that runs is sent requests',
+                  zh: '没有就绪探针，只要 front 在运行就会收到请求',
+                },
+                { hint: 0 },
+              )
             return afterProvoking<Outage>(evidence, 'outage', expected, ({ readyEndpoints }) => {
               const observed = { en: `${readyEndpoints} ready endpoints`, zh: `就绪端点 ${readyEndpoints} 个` }
-              return readyEndpoints === 0 && containerOf(evidence)?.readinessProbe
-                ? pass(observed)
-                : notYet(expected, observed, { hint: 0 })
+              return readyEndpoints === 0 ? pass(observed) : notYet(expected, observed, { hint: 1 })
             })
           },
         },
@@ -245,12 +253,25 @@ async function stopAndStart(ground: ProvingGround): Promise<Outage> {
   const endpoints = async () => endpointsOf(await ground.list(frontSlices)).filter((one) => one.ready).length
   const before = await scale()
   try {
+    // a Pod in back-off does not restart either: all begin fresh
+    await scaleTo(1)
+    await ground.sample(1_000, 60_000, async () => as<Pod>(await ground.list(dbPods)).some(isReady))
+    const old = new Set((await ground.list(frontPods)).map((pod) => pod.metadata.uid))
+    await ground.api({ method: 'DELETE', path: `/api/v1/namespaces/${namespace}/pods?labelSelector=${encodeURIComponent('app=front')}` })
+    await ground.sample(1_000, 120_000, async () => {
+      const pods = await fronts()
+      return pods.length > 0 && pods.every((pod) => isReady(pod) && !old.has(pod.metadata.uid ?? ''))
+    })
+
     await scaleTo(0)
     await ground.sample(1_000, 60_000, async () => (await ground.list(dbPods)).length === 0)
     const atFirst = await restarts()
-    await ground.wait(outageLasts * 1000)
+    await ground.wait(probesTurn * 1000)
+    let readyEndpoints = 0
+    await ground.sample(2_000, (outageLasts - probesTurn) * 1000, async () => {
+      readyEndpoints = Math.max(readyEndpoints, await endpoints())
+    })
     const atLast = await restarts()
-    const readyEndpoints = await endpoints()
 
     await scaleTo(1)
     const returned = await ground.now()
@@ -274,7 +295,7 @@ async function stopAndStart(ground: ProvingGround): Promise<Outage> {
     let sickNoticedAfter: Outage['sickNoticedAfter'] = null
     if (!victim) return { ...seen, sickNoticedAfter }
     const calm = restartsOf(victim)
-    await ground.exec(namespace, victim.metadata.name ?? '', ['curl', '-s', '-X', 'POST', '-m', '2', 'http://127.0.0.1:8080/break'])
+    await ground.exec(namespace, victim.metadata.name ?? '', ['curl', '-s', '-X', 'POST', 'http://127.0.0.1:8080/break'])
     const broken = await ground.now()
     await ground.sample(1_000, 120_000, async (time) => {
       const now = (await fronts()).find((pod) => pod.metadata.uid === victim.metadata.uid)
