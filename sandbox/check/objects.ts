@@ -1,10 +1,10 @@
 /** Reading Kubernetes objects in a judge: typed, and never throwing for what is missing. */
 import type { Deployment } from '../embedded/schema/types/apps.v1.ts'
-import type { Container, Pod } from '../embedded/schema/types/core.v1.ts'
+import type { ConfigMap, Container, Pod } from '../embedded/schema/types/core.v1.ts'
 import type { EndpointSlice } from '../embedded/schema/types/discovery.v1.ts'
 import type { WatchedObject } from '../engine.ts'
 
-export type { Container, Deployment, EndpointSlice, Pod }
+export type { ConfigMap, Container, Deployment, EndpointSlice, Pod }
 
 /** An address of a Service as its EndpointSlices have it. */
 export interface EndpointSeen {

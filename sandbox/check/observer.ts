@@ -73,6 +73,11 @@ export class Observer implements AsyncDisposable {
     await rm(changesFile, { force: true })
   }
 
+  /** Judges once more though nothing has changed: time has passed. */
+  again(): Promise<void> {
+    return this.look()
+  }
+
   /** Looks at everything anew, provocations too, and resolves with the evidence and its verdict. */
   async conclude(): Promise<{ evidence: Evidence; verdict: Verdict }> {
     clearTimeout(this.timer)

@@ -1,0 +1,3 @@
+kubectl create configmap report --from-literal=reason=ProgressDeadlineExceeded
+kubectl rollout undo deployment/pay
+kubectl rollout status deployment/pay --timeout=120s
