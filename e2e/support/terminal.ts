@@ -30,6 +30,16 @@ export class TerminalPane {
     await this.page.keyboard.press('Enter')
   }
 
+  /** Puts a text in as the clipboard would, all at once. */
+  async paste(text: string): Promise<void> {
+    await this.focus()
+    await this.page.evaluate((data) => {
+      const clipboardData = new DataTransfer()
+      clipboardData.setData('text/plain', data)
+      document.activeElement!.dispatchEvent(new ClipboardEvent('paste', { clipboardData, bubbles: true, cancelable: true }))
+    }, text)
+  }
+
   /** The lines on the screen, without blanks at their ends. */
   async lines(): Promise<string[]> {
     const texts = await this.rows.allTextContents()
