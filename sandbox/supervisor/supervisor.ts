@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Evidence, Verdict } from '../check/kit.ts'
+import type { Verdict } from '../check/kit.ts'
 import { Observer, withDigests } from '../check/observer.ts'
 import type { Capability, Engine, Sandbox, SandboxSpec } from '../engine.ts'
 import { TerminalSession } from '../terminal/session.ts'
+import { ChangeLog, readChanges } from './change-log.ts'
 import { type ClusterView, clusterView, watchClusterView } from './cluster-view.ts'
 import { type Lab, runStartScript } from './labs.ts'
 
@@ -64,6 +65,7 @@ interface Live {
   sandbox: Sandbox
   listener: Listener
   observer: Promise<Observer> | null
+  changes: Promise<ChangeLog> | null
   sessions: Map<string, Promise<TerminalSession>>
   kept: Kept
 }
@@ -108,7 +110,7 @@ export class Supervisor implements AsyncDisposable {
       if (lab) await runStartScript(lab, sandbox)
       const kept: Kept = { engine: engine.name, nodes: await nodesOf(sandbox), startedAt: await sandbox.now(), terminals: [], opened: 0 }
       await this.keep(order.lease, kept)
-      this.begin({ order, lab, engine, sandbox, listener, observer: null, sessions: new Map(), kept })
+      this.begin({ order, lab, engine, sandbox, listener, observer: null, changes: null, sessions: new Map(), kept })
       return { engine: engine.name, nodes: kept.nodes }
     } catch (error) {
       await this.end(order.lease)
@@ -129,7 +131,17 @@ export class Supervisor implements AsyncDisposable {
           continue
         }
         const lab = order.lab === null ? null : this.labOf(order.lab)
-        this.begin({ order, lab, engine, sandbox, listener: listenerOf(order.lease), observer: null, sessions: new Map(), kept })
+        this.begin({
+          order,
+          lab,
+          engine,
+          sandbox,
+          listener: listenerOf(order.lease),
+          observer: null,
+          changes: null,
+          sessions: new Map(),
+          kept,
+        })
         found.set(order.lease, { engine: engine.name, nodes: kept.nodes })
       }
     for (const lease of await readdir(this.options.dir).catch(() => []))
@@ -155,6 +167,7 @@ export class Supervisor implements AsyncDisposable {
     const found = this.at(lease)
     await this.letGo(found)
     found.observer = null
+    found.changes = null
     found.kept.terminals = []
     await this.keep(lease, found.kept)
     await found.sandbox.pause()
@@ -213,9 +226,10 @@ export class Supervisor implements AsyncDisposable {
   }
 
   async skipAhead(lease: string, seconds: number): Promise<void> {
-    const { sandbox, engine } = this.at(lease)
+    const { sandbox, engine, observer } = this.at(lease)
     if (!sandbox.advance) throw new Error(`Time cannot be skipped on a ${engine.name} cluster`)
     await sandbox.advance(seconds * 1000)
+    await (await observer)?.again()
   }
 
   /** Judges for the last time and collects everything a submission keeps. */
@@ -225,12 +239,12 @@ export class Supervisor implements AsyncDisposable {
     if (!observer || !found.lab) throw new Error('There is no lab to hand in')
     const { evidence, verdict } = await observer.conclude()
     const snapshot = await found.sandbox.snapshot()
-    const { changes, ...rest } = evidence
+    await (await found.changes)?.flush()
     const objects = snapshot.objects.map((object) => (object.kind === 'Secret' ? withDigests(object) : object))
     const { runtime: _runtime, ...kept } = snapshot
     const pieces: Piece[] = [
-      json('evidence', 'evidence.json', { ...rest, changes: {} } satisfies Evidence),
-      json('changes', 'changes.json', changes),
+      json('evidence', 'evidence.json', evidence),
+      json('changes', 'changes.json', await readChanges(join(this.folder(lease), 'objects.jsonl'))),
       json('verdicts', 'verdicts.json', observer.verdicts),
       json('snapshot', 'snapshot.json', { ...kept, objects }),
     ]
@@ -271,14 +285,17 @@ export class Supervisor implements AsyncDisposable {
         this.options.onFault(`lab ${lab.definition.slug}: ${'criterion' in fault ? fault.criterion : fault.where}`, fault.error),
     })
     found.observer.catch((error) => this.options.onFault(`lab ${lab.definition.slug} cannot be observed`, error))
+    const faulty = (error: unknown) => this.options.onFault('keeping the changes of a sandbox', error)
+    found.changes = ChangeLog.start(sandbox, join(this.folder(order.lease), 'objects.jsonl'), faulty)
+    found.changes.catch(faulty)
   }
 
   private async letGo(found: Live): Promise<void> {
     const sessions = [...found.sessions.values()]
     found.sessions.clear()
     await Promise.allSettled(sessions.map(async (session) => (await session)[Symbol.asyncDispose]()))
-    const observer = await found.observer?.catch(() => null)
-    await observer?.[Symbol.asyncDispose]()
+    const owned = [found.observer, found.changes]
+    await Promise.allSettled(owned.map(async (one) => (await one)?.[Symbol.asyncDispose]()))
   }
 
   private sessionOf(found: Live, terminal: Terminal): Promise<TerminalSession> {

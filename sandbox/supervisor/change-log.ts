@@ -1,0 +1,101 @@
+import { appendFile, readFile } from 'node:fs/promises'
+import { withDigests } from '../check/observer.ts'
+import type { GroupVersionResource, Sandbox, WatchEvent } from '../engine.ts'
+
+/** The kinds whose every change is kept, so that somebody can see later how the cluster came to be as it was. */
+const kept: readonly GroupVersionResource[] = [
+  ...['nodes', 'namespaces', 'pods', 'services', 'configmaps', 'secrets', 'serviceaccounts', 'events'].map((resource) => ({
+    group: '',
+    version: 'v1',
+    resource,
+  })),
+  ...['deployments', 'replicasets', 'statefulsets', 'daemonsets'].map((resource) => ({ group: 'apps', version: 'v1', resource })),
+  { group: 'batch', version: 'v1', resource: 'jobs' },
+  { group: 'discovery.k8s.io', version: 'v1', resource: 'endpointslices' },
+  ...['roles', 'rolebindings', 'clusterroles', 'clusterrolebindings'].map((resource) => ({
+    group: 'rbac.authorization.k8s.io',
+    version: 'v1',
+    resource,
+  })),
+]
+
+/** What comes with every cluster and tells nothing of the learner's work. */
+const systemNamespaces = new Set(['kube-system', 'kube-public', 'kube-node-lease', 'local-path-storage'])
+const limitBytes = 24 * 2 ** 20
+const flushAfterMs = 200
+
+/** Writes the changes of a sandbox's objects to a file (JSON lines, oldest first), 24 MiB at most. */
+export class ChangeLog implements AsyncDisposable {
+  private readonly file: string
+  private readonly onFault: (error: unknown) => void
+  private readonly abort = new AbortController()
+  /** uid -> resourceVersion of what the file has already. */
+  private readonly known = new Map<string, string>()
+  private pending = ''
+  private bytes = 0
+  private timer: NodeJS.Timeout | undefined
+  private writing: Promise<void> = Promise.resolve()
+
+  private constructor(file: string, onFault: (error: unknown) => void) {
+    this.file = file
+    this.onFault = onFault
+  }
+
+  /** Resolves when every kind is watched; goes on where the file ends when it is there already. */
+  static async start(sandbox: Sandbox, file: string, onFault: (error: unknown) => void): Promise<ChangeLog> {
+    const log = new ChangeLog(file, onFault)
+    for (const { type, object } of await readChanges(file)) {
+      if (type === 'DELETED') log.known.delete(object.metadata.uid)
+      else log.known.set(object.metadata.uid, object.metadata.resourceVersion)
+    }
+    for (const resource of kept) await sandbox.watch(resource, (event) => log.receive(event), log.abort.signal)
+    return log
+  }
+
+  /** Resolves when everything so far is in the file. */
+  async flush(): Promise<void> {
+    clearTimeout(this.timer)
+    this.timer = undefined
+    const text = this.pending
+    this.pending = ''
+    if (text) this.writing = this.writing.then(() => appendFile(this.file, text, { mode: 0o600 })).catch(this.onFault)
+    await this.writing
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.abort.abort()
+    await this.flush()
+  }
+
+  private receive({ type, object, time }: WatchEvent): void {
+    const { uid, namespace, resourceVersion } = object.metadata
+    const labels = object.metadata['labels'] as Record<string, string> | undefined
+    if (systemNamespaces.has(namespace ?? '') || labels?.['kubernetes.io/bootstrapping']) return
+    const before = this.known.get(uid)
+    if (type === 'DELETED') this.known.delete(uid)
+    else if (before === resourceVersion) return
+    else this.known.set(uid, resourceVersion)
+    if (this.bytes > limitBytes) return
+    const { managedFields: _managed, ...metadata } = object.metadata
+    const shown = { ...(object.kind === 'Secret' ? withDigests(object) : object), metadata }
+    const line = `${JSON.stringify({ time, type: type === 'ADDED' && before ? 'MODIFIED' : type, object: shown })}\n`
+    this.bytes += line.length
+    this.pending += line
+    this.timer ??= setTimeout(() => {
+      this.timer = undefined
+      void this.flush()
+    }, flushAfterMs)
+  }
+}
+
+/** Every change of a log, oldest first; a line torn by a crash is left out. */
+export async function readChanges(file: string): Promise<WatchEvent[]> {
+  const lines = (await readFile(file, 'utf8').catch(() => '')).split('\n')
+  return lines.flatMap((line) => {
+    try {
+      return line ? [JSON.parse(line) as WatchEvent] : []
+    } catch {
+      return []
+    }
+  })
+}

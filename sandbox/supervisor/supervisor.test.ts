@@ -1,0 +1,208 @@
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { Verdict } from '../check/kit.ts'
+import { EmbeddedEngine } from '../embedded/engine/engine.ts'
+import type { WatchEvent } from '../engine.ts'
+import { prepareTools } from '../terminal/tools.ts'
+import type { ClusterView } from './cluster-view.ts'
+import { type Lab, loadLabs } from './labs.ts'
+import { type Report, Supervisor } from './supervisor.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'supervisor-test-'))
+const faults: string[] = []
+let labs: Map<string, Lab>
+let tools: string
+let supervisor: Supervisor
+
+const begin = async () =>
+  new Supervisor({
+    engines: [
+      await EmbeddedEngine.start({
+        dir: join(folder, 'sandboxes'),
+        tools,
+        processes: 1,
+        allowNoJail: true,
+        onFault: (fault) => faults.push(fault),
+      }),
+    ],
+    labs,
+    dir: join(folder, 'attempts'),
+    version: '0',
+    onFault: (where, error) => faults.push(`${where}: ${error}`),
+  })
+
+beforeAll(async () => {
+  tools = (await prepareTools(join(import.meta.dirname, '../../.cache'))).folder
+  labs = await loadLabs(join(import.meta.dirname, '../../labs'))
+  supervisor = await begin()
+})
+
+afterAll(async () => {
+  await supervisor[Symbol.asyncDispose]()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+const start = async (lease: string, lab: string | null) => {
+  const reports: Report[] = []
+  const started = await supervisor.start({ lease, lab }, (report) => reports.push(report), new AbortController().signal)
+  return { started, reports, verdict: () => reports.filter((report) => report.type === 'verdict').at(-1)?.verdict }
+}
+
+const stateOf = (verdict: Verdict | undefined, task: string) => verdict?.tasks.find((one) => one.id === task)?.state
+
+/** What a learner would type, in a terminal of the sandbox. */
+async function type(lease: string, command: string): Promise<void> {
+  const { id } = await supervisor.openTerminal(lease, null)
+  const session = await supervisor.session(lease, id)
+  using seat = session.attach({
+    wantsToWrite: true,
+    screen: () => undefined,
+    output: () => undefined,
+    exit: () => undefined,
+    writer: () => undefined,
+  })
+  seat.input(`${command}; exit\r`)
+  await until(async () => !(await supervisor.terminals(lease)).some((terminal) => terminal.id === id))
+}
+
+test('a lab is judged from its start, again when something changes, and is handed in with its evidence', async () => {
+  const { started, verdict, reports } = await start('lab', 'readiness-gate')
+  expect(started).toEqual({ engine: 'embedded', nodes: ['labernetes-control-plane', 'labernetes-worker', 'labernetes-worker2'] })
+  await until(() => stateOf(verdict(), 't1') === 'not-yet')
+  const patch = `[{"op": "add", "path": "/spec/template/spec/containers/0/readinessProbe", "value": {"httpGet": {"path": "/ready", "port": "http"}, "periodSeconds": 2}}]`
+  await type('lab', `kubectl patch deployment shop --type=json -p '${patch}'; kubectl create secret generic pin --from-literal=code=4711`)
+  await until(() => stateOf(verdict(), 't1') === 'pass')
+  await until(() => stateOf(verdict(), 't2') === 'pass')
+  expect(stateOf(verdict(), 't3')).toBe('not-yet')
+  expect(reports.some((report) => report.type === 'active')).toBe(true)
+
+  const view = await supervisor.clusterView('lab')
+  expect(view.services).toMatchObject([{ name: 'shop', type: 'ClusterIP' }])
+  expect(view.pods.length).toBeGreaterThanOrEqual(3)
+  expect(view.pods[0]?.owner).toBe('Deployment/shop')
+
+  const { verdict: last, versions, pieces } = await supervisor.handIn('lab')
+  expect(stateOf(last, 't1')).toBe('pass')
+  expect(versions).toMatchObject({
+    engine: 'embedded 0',
+    kubernetes: expect.stringMatching(/^v1\.34/),
+    lab: expect.stringMatching(/^sha256:/),
+  })
+  const read = (name: string) => JSON.parse(Buffer.from(pieces.find((piece) => piece.name === name)?.bytes ?? '').toString())
+  const changes = read('changes.json') as WatchEvent[]
+  expect(
+    changes.some(({ type: what, object }) => what === 'MODIFIED' && object.kind === 'Deployment' && object.metadata.name === 'shop'),
+  ).toBe(true)
+  expect(read('evidence.json').provoked.rollout).toMatchObject({ ok: true, seen: { early: [], finished: true } })
+  expect(read('verdicts.json').length).toBeGreaterThan(1)
+  expect(read('snapshot.json').objects.length).toBeGreaterThan(50)
+  const whole = pieces.map((piece) => Buffer.from(piece.bytes).toString()).join('')
+  expect(whole).not.toContain(Buffer.from('4711').toString('base64'))
+  expect(pieces.find((piece) => piece.kind === 'recording')?.bytes.length).toBeGreaterThan(200)
+  await supervisor.end('lab')
+  expect(readdirSync(join(folder, 'attempts'))).toEqual([])
+})
+
+test('a reset is a fresh cluster under the same lease', async () => {
+  await start('again', null)
+  await type('again', 'kubectl create configmap mine; touch ~/left-over')
+  await supervisor.reset('again')
+  const { id } = await supervisor.openTerminal('again', null)
+  const session = await supervisor.session('again', id)
+  let text = ''
+  using seat = session.attach({
+    wantsToWrite: true,
+    screen: () => undefined,
+    output: (_, bytes) => {
+      text += Buffer.from(bytes)
+    },
+    exit: () => undefined,
+    writer: () => undefined,
+  })
+  seat.input('ls; kubectl get cm -o name; echo done-$((1+1))\r')
+  await until(() => text.includes('done-2'))
+  expect(text).not.toContain('configmap/mine')
+  expect(text).not.toMatch(/^left-over/m)
+  await supervisor.end('again')
+})
+
+test('the drawing follows the cluster', async () => {
+  await start('drawn', null)
+  const views: ClusterView[] = []
+  const abort = new AbortController()
+  await supervisor.watchCluster('drawn', (view) => views.push(view), abort.signal)
+  expect(views.at(-1)?.pods).toEqual([])
+  await type('drawn', 'kubectl run web --image=nginx:1.27')
+  await until(() => views.at(-1)?.pods[0]?.ready === true)
+  expect(views.map((view) => view.pods[0]?.status)).toContain('ContainerCreating')
+  abort.abort()
+  await supervisor.end('drawn')
+})
+
+test('the next process brings back what has an order, with verdict and screen, and removes the rest', async () => {
+  await start('kept', 'readiness-gate')
+  await start('orphan', null)
+  const { id } = await supervisor.openTerminal('kept', null)
+  const session = await supervisor.session('kept', id)
+  let text = ''
+  {
+    using seat = session.attach({
+      wantsToWrite: true,
+      screen: () => undefined,
+      output: (_, bytes) => {
+        text += Buffer.from(bytes)
+      },
+      exit: () => undefined,
+      writer: () => undefined,
+    })
+    seat.input('kubectl create configmap mine; echo before-the-restart > ~/note; cat ~/note\r')
+    await until(() => text.includes('before-the-restart\r\n'))
+  }
+  await supervisor[Symbol.asyncDispose]()
+  supervisor = await begin()
+  const reports: Report[] = []
+  const found = await supervisor.adopt(
+    [
+      { lease: 'kept', lab: 'readiness-gate' },
+      { lease: 'never', lab: null },
+    ],
+    () => (report) => reports.push(report),
+  )
+  expect([...found.keys()]).toEqual(['kept'])
+  await until(() => reports.some((report) => report.type === 'verdict'))
+  let screen = ''
+  using seat = (await supervisor.session('kept', id)).attach({
+    wantsToWrite: true,
+    screen: ({ bytes }) => {
+      screen += Buffer.from(bytes)
+    },
+    output: (_, bytes) => {
+      screen += Buffer.from(bytes)
+    },
+    exit: () => undefined,
+    writer: () => undefined,
+  })
+  expect(screen).toContain('before-the-restart')
+  seat.input('cat ~/note; kubectl get configmap mine -o name\r')
+  await until(() => screen.includes('configmap/mine'))
+  expect(readdirSync(join(folder, 'sandboxes'))).toEqual(['kept'])
+  await supervisor.end('kept')
+})
+
+test('what cannot be is refused with a sentence', async () => {
+  await expect(supervisor.start({ lease: 'x', lab: 'nowhere' }, () => undefined, new AbortController().signal)).rejects.toThrow(
+    'There is no lab nowhere',
+  )
+  await expect(supervisor.openTerminal('nobody', null)).rejects.toThrow('This sandbox does not run')
+  expect(faults.filter((fault) => fault.includes('cannot be observed'))).toEqual([])
+})
+
+async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  for (let tries = 0; tries < 600; tries++) {
+    if (await condition()) return
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+  expect(await condition()).toBe(true)
+}
