@@ -2,9 +2,10 @@
 import type { Deployment } from '../embedded/schema/types/apps.v1.ts'
 import type { ConfigMap, Container, Pod } from '../embedded/schema/types/core.v1.ts'
 import type { EndpointSlice } from '../embedded/schema/types/discovery.v1.ts'
+import type { ClusterRole, ClusterRoleBinding, RoleBinding } from '../embedded/schema/types/rbac.v1.ts'
 import type { WatchedObject } from '../engine.ts'
 
-export type { ConfigMap, Container, Deployment, EndpointSlice, Pod }
+export type { ClusterRole, ClusterRoleBinding, ConfigMap, Container, Deployment, EndpointSlice, Pod, RoleBinding }
 
 /** An address of a Service as its EndpointSlices have it. */
 export interface EndpointSeen {
