@@ -354,6 +354,25 @@ describe('probes', () => {
     expect(status('web')).toMatchObject({ restartCount: 1, lastState: { terminated: { exitCode: 143 } } })
   })
 
+  test('liveness looks for the first time one period after the pod has come, in a young cluster too', async () => {
+    const { runtime, boot, clock, run, messages, times } = await podCluster()
+    runtime.pullTime = 0
+    runtime.programs.set('app', {
+      main: (container) => {
+        container.runtime.clock.setTimeout(() => {
+          container.spec.network.listen(8080, { http: async () => ({ status: 200, headers: {}, body: new Uint8Array() }) })
+        }, 4000)
+      },
+    })
+    await boot()
+    const probe = (port: number) => ({ httpGet: { path: '/', port }, periodSeconds: 5, failureThreshold: 3 })
+    run('listening', { containers: [{ name: 'app', image: 'app', livenessProbe: probe(8080) }] })
+    run('deaf', { containers: [{ name: 'app', image: 'app', livenessProbe: probe(9090) }] })
+    await clock.advance(17_000)
+    expect(messages('Unhealthy').filter((message) => message.includes(':8080'))).toEqual([])
+    expect(times('Unhealthy')).toEqual([5, 10, 15])
+  })
+
   test('a startup probe holds the others back', async () => {
     const { runtime, boot, clock, run, status, messages } = await podCluster()
     const began = new Map<string, number>()

@@ -34,7 +34,6 @@ export async function startKubelets(ctx: ClusterContext, options: KubeletOptions
   await heartbeat.renew()
   const workers = new Map<string, PodWorker>()
   const records = new PodRecords(ctx.records)
-  const startedAt = ctx.clock.now()
   const hosts = new Map([...nodes].map(([name, node]) => [name, hostOf(node)]))
 
   function hostOf(node: RegisteredNode): WorkerHost {
@@ -44,7 +43,6 @@ export async function startKubelets(ctx: ClusterContext, options: KubeletOptions
       network,
       records,
       node,
-      startedAt,
       nextIP: () => nextIP(ctx, node, new Set([...workers.values()].flatMap(({ record, active }) => (active ? (record.ip ?? []) : [])))),
       podsBesides: (uid) =>
         [...workers.values()]

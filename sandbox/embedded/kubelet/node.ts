@@ -6,6 +6,7 @@ import { addressIn } from '../network/addresses.ts'
 import { nodeCIDR } from '../network/index.ts'
 import type { Lease } from '../schema/types/coordination.v1.ts'
 import type { Node, NodeCondition } from '../schema/types/core.v1.ts'
+import type { CSINode } from '../schema/types/storage.v1.ts'
 import type { NodeFacts } from './environment.ts'
 import { formatTime } from './status.ts'
 
@@ -48,6 +49,7 @@ export async function registerNode(ctx: ClusterContext, name: string, index: num
       await ctx.client.patch(resources.nodes, name, { status: made.status }, 'merge', { subresource: 'status' })
     }
     announce(ctx, made)
+    await ctx.client.create(resources.csiNodes, csiNode(name, stored?.metadata.uid ?? ''))
   }
   const node = ctx.cache.get<Node>(resources.nodes, name)
   const allocatable = Object.fromEntries(Object.entries(node?.status?.allocatable ?? capacity).map(([key, value]) => [key, String(value)]))
@@ -57,6 +59,14 @@ export async function registerNode(ctx: ClusterContext, name: string, index: num
     podCIDR: node?.spec?.podCIDR ?? `10.244.${index}.0/24`,
     allocatable,
   }
+}
+
+/** What the kubelet says of the node's storage drivers: there are none. */
+function csiNode(name: string, uid: string): CSINode {
+  const migrated = ['aws-ebs', 'azure-disk', 'azure-file', 'cinder', 'gce-pd', 'portworx-volume', 'vsphere-volume']
+  const annotations = { 'storage.alpha.kubernetes.io/migrated-plugins': migrated.map((plugin) => `kubernetes.io/${plugin}`).join(',') }
+  const ownerReferences = [{ apiVersion: 'v1', kind: 'Node', name, uid }]
+  return { apiVersion: 'storage.k8s.io/v1', kind: 'CSINode', metadata: { name, annotations, ownerReferences }, spec: { drivers: [] } }
 }
 
 /** Renews the leases of all nodes by one slow timer, and says again that they are ready where somebody has come to doubt it. */

@@ -27,8 +27,6 @@ export interface WorkerHost {
   network: Network
   records: PodRecords
   node: NodeFacts
-  /** Cluster ms. */
-  startedAt: number
   nextIP(): string
   /** Pods of the node that hold resources, but for the one named by uid. */
   podsBesides(uid: string): Pod[]
@@ -40,6 +38,8 @@ export interface WorkerHost {
 const retryAfter = 10_000
 const retryJitter = 0.5
 const relistPeriod = 1000
+/** ms from a container's start to the first look at it. */
+const noticeAfter = 100
 const mountRetry = { first: 500, longest: 122_000 }
 
 /**
@@ -77,7 +77,7 @@ export class PodWorker implements Disposable {
     if (known?.ip && !known.tornDown) this.attach()
     this.lives = new ContainerLives(this, host, this.volumes)
     this.lives.adopt(restored)
-    if (!this.record.tornDown) this.startProbes(known !== undefined)
+    if (!this.record.tornDown) this.startProbes()
     this.wake()
   }
 
@@ -214,6 +214,8 @@ export class PodWorker implements Disposable {
       if (!started && !isSidecar(container)) return await this.rest()
     }
     for (const container of actions.start) await this.lives.start(container, exits.get(container.name), signal)
+    // A program that is done at once has never been seen running: the kubelet learns of both when it looks at the runtime next.
+    if (actions.start.length > 0 || actions.startEphemeral.length > 0) await this.host.ctx.clock.sleep(noticeAfter, signal)
     if (actions.startInit.length > 0 || actions.kill.length > 0) this.wake()
     return await this.rest()
   }
@@ -357,16 +359,16 @@ export class PodWorker implements Disposable {
     return own ?? this.pod.spec?.terminationGracePeriodSeconds ?? 30
   }
 
-  private startProbes(resumed: boolean): void {
-    const { ctx, startedAt, network, node } = this.host
-    const recently = ctx.clock.now() - startedAt
+  private startProbes(): void {
+    const { ctx, network, node } = this.host
     for (const container of [...(this.pod.spec?.containers ?? []), ...(this.pod.spec?.initContainers ?? []).filter(isSidecar)]) {
       for (const type of ['startup', 'liveness', 'readiness'] satisfies ProbeType[]) {
         const probe = container[`${type}Probe`]
         if (!probe) continue
+        // The kubelet looks for the first time when the pod comes to it and there is no container yet, then each period.
+        // In a cluster that was brought back or forked the beat goes on.
         const period = (probe.periodSeconds ?? 10) * 1000
-        // A kubelet that has just begun spreads its first probes over a period.
-        const firstAfter = resumed || period > recently ? ctx.random() * period : 0
+        const firstAfter = period - ((ctx.clock.now() - this.record.startedAt) % period)
         const pod = {
           run: () => {
             const run = latestRun(this.record, container.name)

@@ -7,7 +7,7 @@ import { resources } from './object.ts'
 /** client-go's EventCorrelator: so many similar events of one source are shown one by one, then they are combined. */
 const similarLimit = 10
 const similarWindow = 600_000
-/** One source may write so many events about one object at once, and one more each five minutes. */
+/** One source may write so many events of one type about one object at once, and one more each five minutes. */
 const burst = 25
 const refill = 300_000
 const remembered = 4096
@@ -72,7 +72,7 @@ class Recorder {
     const key = JSON.stringify([...about_, fieldPath, type, reason, text === message ? text : 'combined'])
     const time = `${new Date(now).toISOString().slice(0, 19)}Z`
     const known = this.observed.get(key)
-    if (!this.allowed(JSON.stringify(about_), now)) return
+    if (!this.allowed(JSON.stringify([...about_, type]), now)) return
     const event: Event = {
       apiVersion: 'v1',
       kind: 'Event',
