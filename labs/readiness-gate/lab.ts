@@ -206,6 +206,12 @@ function takenOut(pod: Pod): boolean {
 
 async function rollOut(ground: ProvingGround): Promise<Rollout> {
   const path = `/apis/apps/v1/namespaces/${namespace}/deployments/shop`
+  // a rollout of the learner's own may still be on its way, with Pods that have no probe
+  await ground.sample(1_000, 120_000, async () => {
+    const { metadata, spec, status } = (await ground.api({ method: 'GET', path })).body as Deployment
+    const all = spec?.replicas ?? 0
+    return status?.observedGeneration === metadata.generation && status?.updatedReplicas === all && status?.replicas === all
+  })
   await ground.api({ method: 'PATCH', path, body: { spec: { template: { metadata: { annotations: { 'labs/restarted': 'yes' } } } } } })
   const early: Rollout['early'] = []
   let looks = 0
