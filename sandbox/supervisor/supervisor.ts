@@ -307,7 +307,7 @@ export class Supervisor implements AsyncDisposable {
     opening.catch(() => found.sessions.delete(terminal.id))
     void opening.then(
       (session) => {
-        let toldAt = 0
+        let toldAt = Number.NEGATIVE_INFINITY
         session.onInput(() => {
           if (performance.now() - toldAt < activeEveryMs) return
           toldAt = performance.now()
