@@ -1,4 +1,5 @@
-import { readdir, readFile, readlink, stat } from 'node:fs/promises'
+import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { limits } from './jail.ts'
 
@@ -52,9 +53,9 @@ interface Seen {
 }
 
 async function look(): Promise<void> {
-  const byNamespace = await processes()
+  const byNamespace = processes()
   for (const toolbox of watched) {
-    toolbox.namespace ??= await readlink(`/proc/${toolbox.pid}/ns/pid`).catch(() => null)
+    toolbox.namespace ??= namespaceOf(toolbox.pid)
     const inside = toolbox.namespace === null ? [] : (byNamespace.get(toolbox.namespace) ?? [])
     const others = inside.filter((one) => one.pid !== toolbox.pid)
     const total = others.reduce((sum, one) => sum + one.bytes, 0)
@@ -70,28 +71,59 @@ async function look(): Promise<void> {
   }
 }
 
-async function processes(): Promise<Map<string, Seen[]>> {
+/** Of the whole machine. Synchronous: /proc is memory, and a few hundred promises would cost fifty times as much as the reading. */
+function processes(): Map<string, Seen[]> {
   const found = new Map<string, Seen[]>()
-  for (const name of await readdir('/proc')) {
+  for (const name of readdirSync('/proc')) {
     const pid = Number(name)
     if (!Number.isInteger(pid)) continue
-    const namespace = await readlink(`/proc/${pid}/ns/pid`).catch(() => null)
-    if (namespace === null) continue
-    const resident = Number((await readFile(`/proc/${pid}/statm`, 'utf8').catch(() => '')).split(' ')[1] ?? 0)
-    found.set(namespace, [...(found.get(namespace) ?? []), { pid, bytes: resident * pageBytes }])
+    const namespace = namespaceOf(pid)
+    if (namespace === null || namespace === ourNamespace) continue
+    const seen = { pid, bytes: residentPages(pid) * pageBytes }
+    const others = found.get(namespace)
+    if (others) others.push(seen)
+    else found.set(namespace, [seen])
   }
   return found
 }
 
+const ourNamespace = namespaceOf(process.pid)
+
+/** null for a process that is gone or not ours to ask about. */
+function namespaceOf(pid: number): string | null {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/pid`)
+  } catch {
+    return null
+  }
+}
+
+function residentPages(pid: number): number {
+  try {
+    return Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1] ?? 0)
+  } catch {
+    return 0 // it ended meanwhile
+  }
+}
+
+/** Bytes of the files in a folder; stops at `enough`. Folder by folder, so that the platform goes on between them. */
 async function sizeOf(folder: string, enough: number): Promise<number> {
   let total = 0
   for (const entry of await readdir(folder, { withFileTypes: true }).catch(() => [])) {
     if (total > enough) return total
     const path = join(folder, entry.name)
     if (entry.isDirectory()) total += await sizeOf(path, enough - total)
-    else if (entry.isFile()) total += (await stat(path).catch(() => null))?.size ?? 0
+    else if (entry.isFile()) total += fileSize(path)
   }
   return total
+}
+
+function fileSize(path: string): number {
+  try {
+    return statSync(path).size
+  } catch {
+    return 0 // it is gone, or in a folder that its owner has closed
+  }
 }
 
 function end(pid: number): void {
