@@ -1,6 +1,6 @@
 import { defineLab, type Evidence, notYet, type Outcome, pass, type Text, verbatim, waiting } from '../../sandbox/check/kit.ts'
+import type { WatchedObject } from '../../sandbox/check/objects.ts'
 import { as, type ConfigMap, type Container, type Deployment, endpointsOf, findDeployment } from '../../sandbox/check/objects.ts'
-import type { WatchedObject } from '../../sandbox/engine.ts'
 
 const namespace = 'default'
 const wanted = 4

@@ -5,7 +5,7 @@ import type { EndpointSlice } from '../embedded/schema/types/discovery.v1.ts'
 import type { ClusterRole, ClusterRoleBinding, RoleBinding } from '../embedded/schema/types/rbac.v1.ts'
 import type { WatchedObject } from '../engine.ts'
 
-export type { ClusterRole, ClusterRoleBinding, ConfigMap, Container, Deployment, EndpointSlice, Pod, RoleBinding }
+export type { ClusterRole, ClusterRoleBinding, ConfigMap, Container, Deployment, EndpointSlice, Pod, RoleBinding, WatchedObject }
 
 /** An address of a Service as its EndpointSlices have it. */
 export interface EndpointSeen {
