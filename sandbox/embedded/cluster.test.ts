@@ -182,6 +182,7 @@ test('a cluster opened from a snapshot holds the same objects', async () => {
     'kube-node-lease',
     'kube-public',
     'kube-system',
+    'local-path-storage',
   ])
 })
 

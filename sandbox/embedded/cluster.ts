@@ -39,6 +39,7 @@ import { createNetwork } from './network/index.ts'
 import type { CustomKind } from './openapi/index.ts'
 import { startScheduler } from './scheduler/index.ts'
 import type { CustomResourceDefinition } from './schema/types/apiextensions.v1.ts'
+import { startControlPlanePods } from './system/control-plane.ts'
 
 export interface ClusterOptions {
   /** Where its state lives. Without one it is gone when it is disposed. */
@@ -330,7 +331,10 @@ export class Cluster implements AsyncDisposable {
   }
 
   private async start(): Promise<void> {
-    if (this.store.count('namespaces') === 0) await bootstrap(this.clientOf('kube-apiserver'))
+    if (this.store.count('namespaces') === 0) {
+      const now = new Date(this.clock.now()).toISOString()
+      await bootstrap(this.clientOf('kube-apiserver'), { controlPlane: this.controlPlane, ca: this.identity.caCertificate, now })
+    }
     this.parts.use(startCustomResources(this.context, this.resources))
     const controllers = { ...this.context, client: this.clientOf('kube-controller-manager') }
     const nodes = { ...this.context, client: this.clientOf('kubelet') }
@@ -341,6 +345,11 @@ export class Cluster implements AsyncDisposable {
     this.parts.use(startControllers(controllers, (namespace, pod) => this.nodes?.podUsage(namespace, pod)))
     this.parts.use(startScheduler({ ...this.context, client: this.clientOf('kube-scheduler') }))
     this.nodes = this.parts.use(await startKubelets(nodes, { nodes: this.settings.nodes, network, runtime, cluster: this.name }))
+    this.parts.use(await startControlPlanePods(nodes, this.controlPlane))
+  }
+
+  private get controlPlane(): string {
+    return `${this.name}-control-plane`
   }
 
   private customKinds(): CustomKind[] {

@@ -1,9 +1,6 @@
 import type { Store } from '../machinery/store.ts'
-import type { Allocator } from '../registry/index.ts'
+import { AllocationError, type Allocator } from '../registry/resource-info.ts'
 import type { Service } from '../schema/types/core.v1.ts'
-
-/** An address or port that is taken or out of range; the message is the server's. */
-export class AllocationError extends Error {}
 
 /** The range of Service addresses and that of node ports, as kubeadm sets them up. */
 const serviceBase = 0x0a600000

@@ -24,6 +24,12 @@ export interface ApiServerParts {
   nonResource: NonResourceHandler
 }
 
+/** What the answer to any request for a kind warns of. */
+const deprecations: Readonly<Record<string, string>> = {
+  'v1 ComponentStatus': 'v1 ComponentStatus is deprecated in v1.19+',
+  'v1 Endpoints': 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice',
+}
+
 /** Every request's way, past authentication: what does it ask, may they, who answers. */
 export class ApiServer {
   private readonly parts: ApiServerParts
@@ -62,6 +68,8 @@ export class ApiServer {
     if (!info || (!info.namespaced && path.namespace && path.resource !== 'namespaces')) return undefined
     // Only in lists and watches does a namespaced path mean all namespaces.
     if (info.namespaced && !path.namespace && !['list', 'watch', 'create'].includes(request.verb)) return undefined
+    const deprecation = deprecations[path.group === '' ? `${path.version} ${info.kind}` : '']
+    if (deprecation) warn(deprecation)
     return { ...call, request, path: info.namespaced ? path : { ...path, namespace: '' }, info, warn }
   }
 

@@ -2,11 +2,15 @@ import { bootstrapPolicy } from '../auth/bootstrap-policy.ts'
 import type { Client } from '../machinery/context.ts'
 import { type KubeObject, type Resource, resources } from '../machinery/object.ts'
 import { addressIn } from '../network/addresses.ts'
-import { apiServerPort, nodeCIDR } from '../network/index.ts'
+import { apiServerPort, nodeCIDR, serviceCIDR } from '../network/index.ts'
+import { builtInResources } from '../registry/index.ts'
 import type { Endpoints, Namespace, Service } from '../schema/types/core.v1.ts'
 import type { EndpointSlice } from '../schema/types/discovery.v1.ts'
+import type { ServiceCIDR } from '../schema/types/networking.v1.ts'
 import type { PriorityClass } from '../schema/types/scheduling.v1.ts'
 import type { StorageClass } from '../schema/types/storage.v1.ts'
+import { addons } from '../system/addons.ts'
+import { apiVersionOf } from './resources.ts'
 
 const rbac: Record<string, Resource> = {
   ClusterRole: resources.clusterRoles,
@@ -16,7 +20,7 @@ const rbac: Record<string, Resource> = {
 }
 
 /** Makes what a new cluster has before anyone has asked for anything. Rejects with ApiError. */
-export async function bootstrap(client: Client): Promise<void> {
+export async function bootstrap(client: Client, cluster: Parameters<typeof addons>[0]): Promise<void> {
   for (const name of ['default', 'kube-system', 'kube-public', 'kube-node-lease']) {
     await client.create<Namespace>(resources.namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } })
   }
@@ -26,6 +30,21 @@ export async function bootstrap(client: Client): Promise<void> {
   await client.create(resources.services, kubernetesService)
   await client.create(resources.endpoints, kubernetesEndpoints)
   await client.create(resources.endpointSlices, kubernetesEndpointSlice)
+  await client.create(resourceOf(serviceCIDRObject), serviceCIDRObject)
+  for (const object of addons(cluster)) await client.create(resourceOf(object), object, { namespace: object.metadata.namespace })
+}
+
+function resourceOf({ apiVersion, kind }: KubeObject): Resource {
+  const found = builtInResources.find((info) => info.kind === kind && apiVersionOf(info) === apiVersion)
+  if (!found) throw new Error(`no built-in resource is a ${kind} of ${apiVersion}`)
+  return found
+}
+
+const serviceCIDRObject: ServiceCIDR = {
+  apiVersion: 'networking.k8s.io/v1',
+  kind: 'ServiceCIDR',
+  metadata: { name: 'kubernetes', finalizers: ['networking.k8s.io/service-cidr-finalizer'] },
+  spec: { cidrs: [serviceCIDR] },
 }
 
 const serverAddress = addressIn(nodeCIDR, 2)
@@ -47,13 +66,26 @@ const priorityClasses: PriorityClass[] = [
   },
 ]
 
-const standardStorageClass: StorageClass = {
+const isDefaultClass = { 'storageclass.kubernetes.io/is-default-class': 'true' }
+const appliedStorageClass: StorageClass = {
   apiVersion: 'storage.k8s.io/v1',
   kind: 'StorageClass',
-  metadata: { name: 'standard', annotations: { 'storageclass.kubernetes.io/is-default-class': 'true' } },
+  metadata: { annotations: isDefaultClass, name: 'standard' },
   provisioner: 'rancher.io/local-path',
   reclaimPolicy: 'Delete',
   volumeBindingMode: 'WaitForFirstConsumer',
+}
+
+/** kind applies it with kubectl. */
+const standardStorageClass: StorageClass = {
+  ...appliedStorageClass,
+  metadata: {
+    name: 'standard',
+    annotations: {
+      ...isDefaultClass,
+      'kubectl.kubernetes.io/last-applied-configuration': `${JSON.stringify(appliedStorageClass)}\n`,
+    },
+  },
 }
 
 const kubernetesService: Service = {

@@ -2,6 +2,7 @@ import { openIdConfiguration, type ServiceAccountTokens } from '../auth/tokens.t
 import { ApiError } from '../machinery/errors.ts'
 import type { Store } from '../machinery/store.ts'
 import { type CustomKind, openApiDocument, openApiIndex, openApiVersion2 } from '../openapi/index.ts'
+import { openApiBytes, openApiProtobuf } from '../openapi/protobuf.ts'
 import type { ApiCall, Outcome } from './call.ts'
 import type { Discovery } from './discovery.ts'
 import type { RequestInfo } from './request-info.ts'
@@ -71,7 +72,7 @@ export class NonResourceHandler {
       case 'apis':
         return this.discovery(call, first, rest, request)
       case 'version':
-        return document(version)
+        return { type: 'text', status: 200, text: JSON.stringify(version, undefined, 2), headers: { 'content-type': 'application/json' } }
       case 'healthz':
       case 'livez':
       case 'readyz':
@@ -114,9 +115,11 @@ export class NonResourceHandler {
 
   private health(endpoint: string, rest: readonly string[], { query }: RequestInfo): Outcome {
     const excluded = query.getAll('exclude')
-    const checks = healthChecks.filter((name) => !excluded.includes(name))
+    // Only readiness has a check of its own for a server that is about to stop.
+    const all = endpoint === 'readyz' ? [...healthChecks, 'shutdown'] : healthChecks
+    const checks = all.filter((name) => !excluded.includes(name))
     if (rest.length > 0) {
-      const known = healthChecks.includes(rest.join('/'))
+      const known = all.includes(rest.join('/'))
       return { type: 'text', status: known ? 200 : 404, text: known ? 'ok' : '404 page not found\n' }
     }
     if (!query.has('verbose')) return { type: 'text', status: 200, text: 'ok' }
@@ -126,7 +129,11 @@ export class NonResourceHandler {
 
   private openApi(call: ApiCall, [version, ...rest]: readonly string[], request: RequestInfo): Outcome {
     const custom = this.parts.customKinds()
-    if (version === 'v2' && rest.length === 0) return document(openApiVersion2(custom))
+    if (version === 'v2' && rest.length === 0) {
+      const whole = openApiVersion2(custom)
+      if (!(call.headers['accept'] ?? '').includes(openApiProtobuf)) return document(whole)
+      return { type: 'document', document: openApiBytes(whole), contentType: openApiProtobuf }
+    }
     if (version !== 'v3') return this.missing(request)
     if (rest.length === 0) return document(openApiIndex(custom))
     const found = openApiDocument(rest.join('/'), custom)

@@ -1,5 +1,6 @@
 import { ApiError } from '../machinery/errors.ts'
 import type { KubeObject } from '../machinery/object.ts'
+import { sortedJson } from '../machinery/sorted-json.ts'
 import { applyPatch, PatchError, patchContentTypes } from '../patch/index.ts'
 import { invalid, Path } from '../registry/field.ts'
 import type { GroupVersionKind, Verb } from '../registry/index.ts'
@@ -205,7 +206,7 @@ export class ResourceHandler {
     } catch (error) {
       const strict = error instanceof ApiError ? /strict decoding error: .*$/s.exec(error.message)?.[0] : undefined
       if (!strict) throw error
-      throw ApiError.invalid({ group: '', kind: '' }, '', [invalid(new Path('patch'), JSON.stringify(value), strict)])
+      throw ApiError.invalid({ group: '', kind: '' }, '', [invalid(new Path('patch'), sortedJson(value), strict)])
     }
     info.strategy.default(object)
     this.track(call, options, existing, object)

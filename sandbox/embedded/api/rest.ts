@@ -5,6 +5,7 @@ import type { KubeObject, UserInfo } from '../machinery/object.ts'
 import type { Store } from '../machinery/store.ts'
 import { invalid, metadataPath } from '../registry/field.ts'
 import type { CreateContext, ResourceInfo } from '../registry/index.ts'
+import { AllocationError } from '../registry/resource-info.ts'
 import type { ServiceAllocator } from './allocator.ts'
 import {
   countGeneration,
@@ -154,7 +155,7 @@ export class Rest {
     if (!again) object.metadata.name = draft.metadata.name as string
     if (strategy.tracksGeneration) draft.metadata.generation = 1
     using allocator = this.allocator.begin()
-    strategy.prepareForCreate(draft, { allocator, now: timestamp(this.clock.now()), user: request.user })
+    located(info, draft, () => strategy.prepareForCreate(draft, { allocator, now: timestamp(this.clock.now()), user: request.user }))
     const errors = strategy.validateCreate(draft)
     if (errors.length > 0) throw ApiError.invalid(info, draft.metadata.name ?? '', errors)
     for (const warning of strategy.warnings(draft)) request.warn(warning)
@@ -203,7 +204,7 @@ export class Rest {
     const context: CreateContext = { allocator, now: timestamp(this.clock.now()), user: request.user }
     if (rules) rules.prepare(draft, old, context)
     else if (subresource === 'status') strategy.prepareForStatusUpdate(draft, old)
-    else strategy.prepareForUpdate(draft, old, context)
+    else located(info, draft, () => strategy.prepareForUpdate(draft, old, context))
     if (subresource !== 'status' && admit) countGeneration(info, draft, old)
     const errors = rules
       ? rules.validate(draft, old)
@@ -253,6 +254,16 @@ export class Rest {
       options,
       warn,
     }
+  }
+}
+
+/** An address or port that is not to be had is a field's error. */
+function located(info: ResourceInfo, { metadata }: KubeObject, prepare: () => void): void {
+  try {
+    prepare()
+  } catch (error) {
+    if (error instanceof AllocationError && error.field) throw ApiError.invalid(info, metadata.name ?? '', [error.field])
+    throw error
   }
 }
 

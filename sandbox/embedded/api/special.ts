@@ -4,8 +4,9 @@ import { ApiError } from '../machinery/errors.ts'
 import { deepEqual } from '../machinery/freeze.ts'
 import type { NodeApi } from '../machinery/node-api.ts'
 import type { KubeObject } from '../machinery/object.ts'
-import { forbidden, specPath } from '../registry/field.ts'
+import { forbidden, invalid, specPath } from '../registry/field.ts'
 import type { ResourceInfo } from '../registry/index.ts'
+import { qosClass } from '../registry/qos.ts'
 import type { TokenRequest } from '../schema/types/authentication.v1.ts'
 import type { CertificateSigningRequest } from '../schema/types/certificates.v1.ts'
 import type { Namespace, Pod } from '../schema/types/core.v1.ts'
@@ -136,19 +137,23 @@ const resize: UpdateRules = {
     }
     Object.assign(pod, { spec, status: structuredClone((old as Pod).status) })
   },
-  validate: () => [],
+  validate: (object, old) => {
+    const { spec } = object as Pod
+    const before = (old as Pod).spec
+    if (!spec || !before || qosClass(spec) === qosClass(before)) return []
+    return [invalid(specPath, qosClass(before), 'Pod QOS Class may not change as a result of resizing')]
+  },
 }
 
 /** Deprecated long ago and still asked for: the parts of the control plane, all in this process. */
 const componentStatuses: SpecialHandler = (call: ResourceCall) => {
-  const names = ['controller-manager', 'scheduler', 'etcd-0']
+  const names = ['controller-manager', 'etcd-0', 'scheduler']
   const items = names.map((name): KubeObject & { conditions: unknown[] } => ({
     apiVersion: 'v1',
     kind: 'ComponentStatus',
     metadata: { name },
     conditions: [{ type: 'Healthy', status: 'True', message: 'ok' }],
   }))
-  call.warn('v1 ComponentStatus is deprecated in v1.19+')
   if (call.request.verb === 'list') return { type: 'list', listing: { info: call.info, items, metadata: {} } }
   const found = items.find((item) => item.metadata.name === call.path.name)
   if (call.request.verb !== 'get') throw ApiError.methodNotSupported()

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { KubeObject } from '../machinery/object.ts'
+import { sortedJson } from '../machinery/sorted-json.ts'
 import { decodeObject } from '../schema/decode.ts'
 import type { Schema } from '../schema/index.ts'
 import type { ManagedFieldsEntry } from '../schema/types/meta.v1.ts'
@@ -65,7 +66,7 @@ export function serverSideApply(request: ApplyRequest): KubeObject {
   takeOver(owners, change, identityOf(self), request.force ?? false, annotationFields(live, request, schema))
   const changed = !isDeepStrictEqual(before, after)
   if (changed || !live) owners.set(identityOf(self), { ...self, time: now, fields })
-  return withManagedFields(after, writeOwners(owners))
+  return withManagedFields(request.manager === 'kubectl' ? withLastApplied(after, applied) : after, writeOwners(owners))
 }
 
 export interface TrackRequest {
@@ -83,14 +84,15 @@ export interface TrackRequest {
 
 /**
  * metadata.managedFields after a create, update or patch (anything but apply): the manager owns what it added or
- * changed, others lose that, and what is gone belongs to nobody. A client that sends an empty list resets ownership.
+ * changed, others lose that, and what is gone belongs to nobody. A client may send a list of its own, by which kubectl
+ * takes over what it applied before; an empty one resets ownership.
  * `after` is the object with its defaults, before admission and the strategy's preparation: what these add is nobody's.
  */
 export function trackManagedFields(request: TrackRequest): ManagedFieldsEntry[] | undefined {
   const { before, after, schema, subresource, now, hasStatus = false } = request
   const sent = after.metadata.managedFields
   const reset = before !== undefined && sent !== undefined && sent.length === 0
-  const known = reset ? [] : (before?.metadata.managedFields ?? sent)
+  const known = reset ? [] : sent?.length ? sent : before?.metadata.managedFields
   if (before && !known?.length) return undefined
   const owners = readOwners(known)
   const change = compare(before ? withoutManagedFields(before) : emptyObject(after), withoutManagedFields(after), schema)
@@ -158,6 +160,16 @@ function annotationFields(live: KubeObject | undefined, request: ApplyRequest, s
     if (error instanceof SyntaxError) return emptySet()
     throw error
   }
+}
+
+/** Where kubectl once applied client-side, what it applies server-side is noted in the same place, so that it may go back. */
+function withLastApplied(object: KubeObject, applied: KubeObject): KubeObject {
+  const { annotations } = object.metadata
+  if (annotations?.[lastApplied] === undefined) return object
+  const { [lastApplied]: _, ...others } = applied.metadata.annotations ?? {}
+  const { annotations: __, ...metadata } = applied.metadata
+  const config = { ...applied, metadata: applied.metadata.annotations ? { ...metadata, annotations: others } : metadata }
+  return { ...object, metadata: { ...object.metadata, annotations: { ...annotations, [lastApplied]: `${sortedJson(config)}\n` } } }
 }
 
 /** An object that nobody is known to manage belongs to before-first-apply. */

@@ -278,6 +278,29 @@ export const definitions: ImageDefinition[] = [
   },
 ]
 
+/** The parts of a cluster that show as pods; their work is done by this process. */
+const clusterParts: [repository: string, program: string, sizeBytes: number][] = [
+  ['registry.k8s.io/coredns/coredns', '/coredns', 22_384_805],
+  ['registry.k8s.io/etcd', '/usr/local/bin/etcd', 67_870_000],
+  ['registry.k8s.io/kube-apiserver', '/usr/local/bin/kube-apiserver', 89_050_000],
+  ['registry.k8s.io/kube-controller-manager', '/usr/local/bin/kube-controller-manager', 76_000_000],
+  ['registry.k8s.io/kube-scheduler', '/usr/local/bin/kube-scheduler', 53_850_000],
+  ['registry.k8s.io/kube-proxy', '/usr/local/bin/kube-proxy', 76_106_104],
+  ['docker.io/kindest/kindnetd', '/bin/kindnetd', 37_290_000],
+  ['docker.io/kindest/local-path-provisioner', '/usr/local/bin/local-path-provisioner', 20_940_000],
+]
+
+for (const [repository, program, sizeBytes] of clusterParts) {
+  definitions.push({
+    repositories: [repository],
+    tags: any,
+    sizeBytes,
+    preloaded: true,
+    root: { base: 'scratch', programs: { [program]: 'pause' } },
+    config: () => ({ entrypoint: [program] }),
+  })
+}
+
 /** An image that may well exist, but whose contents nobody here knows. */
 export const unknownImage: ImageDefinition = {
   repositories: [],

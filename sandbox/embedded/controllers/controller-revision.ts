@@ -1,6 +1,7 @@
 import type { ClusterContext } from '../machinery/context.ts'
 import { isAlreadyExists } from '../machinery/errors.ts'
 import { type KubeObject, resources } from '../machinery/object.ts'
+import { sortedJson } from '../machinery/sorted-json.ts'
 import type { ControllerRevision } from '../schema/types/apps.v1.ts'
 import type { Pod, PodTemplateSpec } from '../schema/types/core.v1.ts'
 import { semanticEqual } from './equality.ts'
@@ -17,6 +18,7 @@ export const hashLabel = 'controller.kubernetes.io/hash'
 /** A set whose templates are kept as ControllerRevisions. */
 export interface RevisionedSet extends KubeObject {
   spec?: { selector: Parameters<typeof matchesSelector>[0]; template: PodTemplateSpec; revisionHistoryLimit?: number }
+  status?: { collisionCount?: number }
 }
 
 /** The set's revisions, oldest first, after taking on orphans that it selects. */
@@ -33,7 +35,7 @@ export async function updateRevision(
   context: ClusterContext,
   set: RevisionedSet,
   revisions: readonly ControllerRevision[],
-  collisionCount: number,
+  hashOf: (collisions: number) => string = (collisions) => safeEncode(String(fnv1(sortedJson(dataOf(set)) + String(collisions)))),
 ): Promise<ControllerRevision> {
   const data = dataOf(set)
   const next = (revisions.at(-1)?.revision ?? 0) + 1
@@ -42,8 +44,8 @@ export async function updateRevision(
   if (equal)
     return await context.client.update<ControllerRevision>(resources.controllerRevisions, { ...structuredClone(equal), revision: next })
   const { labels, annotations } = set.metadata
-  for (let probe = collisionCount; ; probe++) {
-    const hash = safeEncode(String(fnv1(JSON.stringify(data) + String(probe))))
+  for (let probe = set.status?.collisionCount ?? 0; ; probe++) {
+    const hash = hashOf(probe)
     const revision: ControllerRevision = {
       apiVersion: 'apps/v1',
       kind: 'ControllerRevision',

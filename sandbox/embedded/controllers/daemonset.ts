@@ -2,12 +2,13 @@ import type { ClusterContext } from '../machinery/context.ts'
 import { resources } from '../machinery/object.ts'
 import { matchesNode, noScheduleEffects, untoleratedTaint } from '../scheduler/node-selection.ts'
 import type { DaemonSet, DaemonSetStatus } from '../schema/types/apps.v1.ts'
-import type { Node, Pod, PodSpec, Toleration } from '../schema/types/core.v1.ts'
+import type { Node, Pod, PodSpec, PodTemplateSpec, Toleration } from '../schema/types/core.v1.ts'
 import { hashLabel, listRevisions, revisionHashLabel, revisionOf, truncateHistory, updateRevision } from './controller-revision.ts'
 import { semanticEqual } from './equality.ts'
 import { scaledValue } from './int-or-percent.ts'
 import { claim, controllerOf, isControlledBy, keyOf, splitKey, watchPodsOf } from './owner.ts'
 import { availableAt, createPod, deletePod, isPodAvailable, isPodReady, podFromTemplate } from './pod.ts'
+import { podTemplateHash } from './pod-template-hash.ts'
 import { WorkQueue } from './queue.ts'
 import { slowStart } from './replicaset.ts'
 import { isEmptySelector, matchesSelector } from './selector.ts'
@@ -68,7 +69,9 @@ async function syncDaemonSet(context: ClusterContext, queue: WorkQueue, failures
     return
   }
   if (set.metadata.deletionTimestamp) return
-  const update = await updateRevision(context, set, await listRevisions(context, set), set.status?.collisionCount ?? 0)
+  const update = await updateRevision(context, set, await listRevisions(context, set), (collisions) =>
+    podTemplateHash(set.spec?.template as PodTemplateSpec, collisions || undefined),
+  )
   const hash = update.metadata.labels?.[hashLabel] ?? ''
   const sync = await observe(context, set, hash)
   await manage(sync, queue, failures)

@@ -19,6 +19,7 @@ import { startReplicaSet } from './replicaset.ts'
 import { startResourceQuota } from './resource-quota.ts'
 import { startRootCa } from './root-ca.ts'
 import { startServiceAccount } from './service-account.ts'
+import { startServiceAddresses } from './service-addresses.ts'
 import { startStatefulSet } from './statefulset.ts'
 import { startTaintEviction } from './taint-eviction.ts'
 import { startTokenSecret } from './token-secret.ts'
@@ -45,6 +46,7 @@ const controllers = [
   startNodeLifecycle,
   startTaintEviction,
   startServiceAccount,
+  startServiceAddresses,
   startRootCa,
   startTokenSecret,
   startCertificateSigning,

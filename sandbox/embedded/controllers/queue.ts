@@ -1,6 +1,6 @@
 import type { Timer } from '../clock.ts'
 import type { ClusterContext } from '../machinery/context.ts'
-import { isConflict, isNotFound } from '../machinery/errors.ts'
+import { ApiError } from '../machinery/errors.ts'
 
 export interface QueueOptions {
   /** Names the queue where its errors are reported. */
@@ -107,8 +107,8 @@ export class WorkQueue implements Disposable {
       this.failures.delete(key)
     } catch (error) {
       if (this.disposed) return
-      // A write that lost a race is not worth a report: the retry reads what is there now.
-      if (!isConflict(error) && !isNotFound(error)) this.context.report(`${this.options.name}: ${key}`, error)
+      // A lost race needs no report, the retry reads what is there now; nor does a refusal: it stands in an Event or in the status.
+      if (!(error instanceof ApiError) || error.code >= 500) this.context.report(`${this.options.name}: ${key}`, error)
       this.addRateLimited(key)
     }
   }

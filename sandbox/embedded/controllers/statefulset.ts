@@ -57,7 +57,7 @@ async function syncStatefulSet(context: ClusterContext, queue: WorkQueue, key: s
     return matchesSelector(set.spec?.selector, pod.metadata.labels) && ordinalOf(set, pod.metadata.name) >= 0
   })
   const revisions = await listRevisions(context, set)
-  const update = await updateRevision(context, set, revisions, set.status?.collisionCount ?? 0)
+  const update = await updateRevision(context, set, revisions)
   const current = revisions.find(({ metadata }) => metadata.name === set.status?.currentRevision) ?? update
   const sync = arrange(context, set, current, update, pods)
   let failure: unknown

@@ -1,4 +1,5 @@
 import type { ResourceInfo, Verb } from '../registry/index.ts'
+import { schemaName } from '../schema/index.ts'
 
 type Kind = Pick<ResourceInfo, 'group' | 'version' | 'kind' | 'listKind' | 'resource' | 'namespaced' | 'verbs' | 'subresources'>
 type SchemaName = (group: string, version: string, kind: string) => string | undefined
@@ -58,7 +59,7 @@ export function pathsOf(info: Kind, nameOf: SchemaName): Record<string, unknown>
     description: `${action} ${info.kind}`,
     operationId: `${action}${info.group === '' ? 'Core' : upper(info.group.split('.')[0] ?? '')}${upper(info.version)}${info.namespaced ? 'Namespaced' : ''}${info.kind}`,
     parameters,
-    ...(body && { requestBody: { required: true, content: content(body, nameOf, action === 'patch') } }),
+    ...(body && { requestBody: { required: true, content: content(body, nameOf, action === 'patch' ? patchTypesOf(info) : undefined) } }),
     responses: { '200': { description: 'OK', content: content(answer, nameOf) }, '401': { description: 'Unauthorized' } },
     'x-kubernetes-action': action,
     'x-kubernetes-group-version-kind': { group: info.group, version: info.version, kind: info.kind },
@@ -105,10 +106,16 @@ const patchTypes = [
   'application/strategic-merge-patch+json',
 ]
 
-function content(target: Target, nameOf: SchemaName, patch = false): Record<string, unknown> {
+/** Clients read from here whether a kind takes strategic patches: only built-in ones do. */
+function patchTypesOf({ group, version, kind }: Kind): string[] {
+  const builtIn = schemaName(group, version, kind) !== undefined
+  return builtIn ? patchTypes : patchTypes.filter((type) => !type.includes('strategic'))
+}
+
+function content(target: Target, nameOf: SchemaName, patch: string[] | undefined = undefined): Record<string, unknown> {
   const name = patch ? 'io.k8s.apimachinery.pkg.apis.meta.v1.Patch' : nameOf(target.group, target.version, target.kind)
   const schema = name ? { $ref: `#/components/schemas/${name}` } : { type: 'string' }
-  const types = patch ? patchTypes : ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf']
+  const types = patch ?? ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf']
   return Object.fromEntries(types.map((type) => [type, { schema }]))
 }
 

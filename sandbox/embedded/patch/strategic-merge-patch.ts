@@ -19,7 +19,11 @@ export function applyStrategicMergePatch(object: unknown, patch: unknown, schema
       415,
       'the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml',
     )
-  if (!isObject(object) || !isObject(patch)) throw new PatchError(400, 'invalid JSON document')
+  if (!isObject(object)) throw new PatchError(400, 'invalid JSON document')
+  if (!isObject(patch)) {
+    const type = Array.isArray(patch) ? 'array' : typeof patch === 'boolean' ? 'bool' : typeof patch
+    throw new PatchError(400, `json: cannot unmarshal ${type} into Go value of type map[string]interface {}`)
+  }
   return mergeFields(structuredClone(object), structuredClone(patch), schema)
 }
 

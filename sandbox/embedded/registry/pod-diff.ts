@@ -3,11 +3,13 @@ import { jsonFieldsOf } from '../schema/wire.ts'
 
 /** The unified diff that the API server shows for a refused change of a pod: Go's fields, unset ones as null. */
 export function podSpecDiff(before: PodSpec, after: PodSpec): string {
-  return unifiedDiff(lines(before), lines(after))
+  return specDiff(before, after, 'core.v1.PodSpec')
 }
 
-function lines(spec: PodSpec): string[] {
-  return JSON.stringify(goShape(spec, 'core.v1.PodSpec'), undefined, 1).split('\n')
+/** The same for another type of spec. */
+export function specDiff(before: unknown, after: unknown, type: string): string {
+  const lines = (spec: unknown) => JSON.stringify(goShape(spec, type), undefined, 1).split('\n')
+  return unifiedDiff(lines(before), lines(after))
 }
 
 /** A value with the names of Go's fields, unset ones as null: the form in which some errors show it. */

@@ -43,6 +43,11 @@ export interface ResourceInfo {
   readonly definition?: CustomResourceDefinitionVersion
 }
 
+/** An address or port that is taken or out of range; the message is the server's, `field` says where it was asked for. */
+export class AllocationError extends Error {
+  field: FieldError | undefined
+}
+
 /** Service addresses and node ports that the API server gives out. */
 export interface Allocator {
   /** A free address of the service range, or `wanted` when it is free; throws AllocationError. */

@@ -88,14 +88,15 @@ export function schemaOfItems(schema: Schema | undefined): Schema | undefined {
 /** A CustomResourceDefinition version's schema with the fields that every object has. */
 export function customResourceSchema(group: string, version: string, kind: string, schema: Schema | undefined): Schema {
   const own = schema ?? { type: 'object', 'x-kubernetes-preserve-unknown-fields': true }
+  const common = schemaOf('', 'v1', 'ConfigMap')?.properties ?? {}
   return {
     ...own,
     type: 'object',
     properties: {
       ...own.properties,
-      apiVersion: { type: 'string', ...own.properties?.['apiVersion'] },
-      kind: { type: 'string', ...own.properties?.['kind'] },
-      metadata: { description: "Standard object's metadata.", allOf: [{ $ref: prefix + objectMeta }] },
+      apiVersion: { ...common['apiVersion'], type: 'string', ...own.properties?.['apiVersion'] },
+      kind: { ...common['kind'], type: 'string', ...own.properties?.['kind'] },
+      metadata: { ...common['metadata'], allOf: [{ $ref: prefix + objectMeta }] },
     },
     'x-kubernetes-group-version-kind': [{ group, version, kind }],
   }

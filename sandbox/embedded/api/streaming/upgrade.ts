@@ -43,6 +43,8 @@ export function upgradeHandler(parts: UpgradeParts) {
     const pod = parts.generic.rest.get(info, path.namespace, path.name) as Pod
     requireNode(pod)
     if ((call.headers['upgrade'] ?? '').toLowerCase() !== 'websocket') {
+      // kubectl asks again over SPDY for whatever reason it was refused, and shows the second answer.
+      if (path.subresource !== 'portforward') containerName(pod, resolved.request.query.get('container'))
       throw ApiError.badRequest(`unable to upgrade: only WebSocket is spoken here, not ${call.headers['upgrade']}`)
     }
     const offered = request.headers['sec-websocket-protocol']

@@ -18,6 +18,7 @@ import { type FieldError, forbidden, invalid, metadataPath, notSupported, Path, 
 import { validateEnum, validateImmutable } from '../metadata.ts'
 import { dnsLabel, isConfigMapKey } from '../names.ts'
 import { defaultPersistentVolumeClaimSpec, defaultPodTemplate } from '../pod-defaults.ts'
+import { specDiff } from '../pod-diff.ts'
 import { validatePodTemplate } from '../pod-validation.ts'
 
 const megabyte = 1024 * 1024
@@ -163,7 +164,10 @@ export const persistentVolumeClaimRules: Partial<Definition<PersistentVolumeClai
     const errors: FieldError[] = []
     if (!isDeepStrictEqual(comparable(spec), comparable(old.spec))) {
       errors.push(
-        forbidden(specPath, 'spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims'),
+        forbidden(
+          specPath,
+          `spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims\n${specDiff(old.spec, spec, 'core.v1.PersistentVolumeClaimSpec')}`,
+        ),
       )
     }
     if (bound && before !== undefined && storage !== undefined && compareQuantities(storage, before) < 0) {
@@ -242,11 +246,27 @@ export const limitRangeRules: Partial<Definition<LimitRange>> = {
   },
 }
 
+/** What has no slash must be one of the resources that a quota counts by itself. */
+function isQuotaName(name: string): boolean {
+  const own =
+    'cpu memory ephemeral-storage storage requests.cpu requests.memory requests.storage requests.ephemeral-storage limits.cpu limits.memory limits.ephemeral-storage pods resourcequotas services replicationcontrollers secrets persistentvolumeclaims configmaps services.nodeports services.loadbalancers'
+  return name.includes('/') || own.split(' ').includes(name) || /^(requests\.)?hugepages-/.test(name)
+}
+
 export const resourceQuotaRules: Partial<Definition<ResourceQuota>> = {
   validate({ spec }) {
-    return Object.entries(spec?.hard ?? {})
+    const unknown = Object.keys(spec?.hard ?? {}).flatMap((name) => {
+      if (isQuotaName(name)) return []
+      const at = specPath.child('hard').key(name)
+      return [
+        invalid(at, name, 'must be a standard resource type or fully qualified'),
+        invalid(at, name, 'must be a standard resource for quota'),
+      ]
+    })
+    const negative = Object.entries(spec?.hard ?? {})
       .filter(([, quantity]) => compareQuantities(quantity, 0) < 0)
       .map(([name, quantity]) => invalid(specPath.child('hard').key(name), quantity, 'must be greater than or equal to 0'))
+    return [...unknown, ...negative]
   },
   validateChange: ({ spec }, old) =>
     isDeepStrictEqual(spec?.scopes ?? [], old.spec?.scopes ?? [])

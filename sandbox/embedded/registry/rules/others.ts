@@ -15,6 +15,7 @@ import type { CSIDriver, StorageClass } from '../../schema/types/storage.v1.ts'
 import type { Definition } from '../define.ts'
 import { type FieldError, forbidden, invalid, metadataPath, Path, required, specPath } from '../field.ts'
 import { validateEnum, validateImmutable, validateLabelSelector } from '../metadata.ts'
+import { pathSegment } from '../names.ts'
 import { goShape } from '../pod-diff.ts'
 import { validateAmount } from './workloads.ts'
 
@@ -174,6 +175,12 @@ export const leaseRules: Partial<Definition<Lease>> = {
 }
 
 export const apiServiceRules: Partial<Definition<APIService>> = {
+  // The core group's is called v1. with the dot.
+  name: pathSegment,
+  prepareForCreate(object, { now }) {
+    const local = { type: 'Available', status: 'True', reason: 'Local', message: 'Local APIServices are always available' }
+    object.status = object.spec?.service ? {} : { conditions: [{ ...local, lastTransitionTime: now }] }
+  },
   default({ spec }) {
     if (spec?.service) spec.service.port ??= 443
   },

@@ -1,10 +1,10 @@
-import type { Service, ServiceSpec } from '../../schema/types/core.v1.ts'
+import type { Service, ServicePort, ServiceSpec } from '../../schema/types/core.v1.ts'
 import { validatePort } from '../container-validation.ts'
 import type { Definition } from '../define.ts'
 import { duplicate, type FieldError, forbidden, invalid, notSupported, required, specPath } from '../field.ts'
 import { validateEnum, validateLabels } from '../metadata.ts'
 import { dns1035Label, isDns1123Label, isDns1123Subdomain, isPortNumber } from '../names.ts'
-import type { Allocator } from '../resource-info.ts'
+import { AllocationError, type Allocator } from '../resource-info.ts'
 
 const types = ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort']
 const affinitySeconds = 10800
@@ -29,13 +29,13 @@ export const serviceRules: Partial<Definition<Service>> = {
   },
   prepareForCreate(service, { allocator }) {
     service.status = { loadBalancer: {} }
-    if (service.spec) allocate(service.spec, allocator)
+    if (service.spec) allocate(service.spec, allocator, [])
   },
   prepareForUpdate(service, old, { allocator }) {
     const { spec } = service
     if (!spec || !old.spec) return
     keepAllocated(spec, old.spec)
-    allocate(spec, allocator)
+    allocate(spec, allocator, old.spec.ports ?? [])
   },
   validate({ spec }) {
     if (!spec) return [required(specPath)]
@@ -53,7 +53,7 @@ export const serviceRules: Partial<Definition<Service>> = {
   fieldSelectors: { 'spec.clusterIP': ({ spec }) => spec?.clusterIP ?? '', 'spec.type': ({ spec }) => spec?.type ?? '' },
 }
 
-function allocate(spec: ServiceSpec, allocator: Allocator): void {
+function allocate(spec: ServiceSpec, allocator: Allocator, before: readonly ServicePort[]): void {
   if (spec.type === 'ExternalName') {
     delete spec.clusterIPs
     delete spec.clusterIP
@@ -63,7 +63,8 @@ function allocate(spec: ServiceSpec, allocator: Allocator): void {
   }
   const wanted = spec.clusterIP ?? spec.clusterIPs?.[0]
   if (!spec.clusterIPs?.length || spec.clusterIPs[0] !== wanted) {
-    spec.clusterIP = wanted === 'None' ? 'None' : allocator.clusterIP(wanted)
+    const refusal = (why: string) => invalid(specPath.child('clusterIPs'), [wanted], `failed to allocate IP ${wanted}: ${why}`)
+    spec.clusterIP = wanted === 'None' ? 'None' : located(() => allocator.clusterIP(wanted), refusal)
     spec.clusterIPs = [spec.clusterIP]
   } else if (spec.clusterIP === undefined) {
     spec.clusterIP = wanted === 'None' ? 'None' : allocator.clusterIP(wanted)
@@ -71,7 +72,25 @@ function allocate(spec: ServiceSpec, allocator: Allocator): void {
   spec.ipFamilies ??= ['IPv4']
   spec.ipFamilyPolicy ??= 'SingleStack'
   const needsPorts = spec.type === 'NodePort' || (spec.type === 'LoadBalancer' && spec.allocateLoadBalancerNodePorts !== false)
-  if (needsPorts) for (const port of spec.ports ?? []) port.nodePort ??= allocator.nodePort()
+  if (!needsPorts) return
+  for (const [index, port] of (spec.ports ?? []).entries()) {
+    if (port.nodePort && before.some(({ nodePort }) => nodePort === port.nodePort)) continue
+    const at = specPath.child('ports').index(index).child('nodePort')
+    port.nodePort = located(
+      () => allocator.nodePort(port.nodePort || undefined),
+      (why) => invalid(at, port.nodePort, why),
+    )
+  }
+}
+
+/** Says of an allocation that fails which field asked for it. */
+function located<T>(allocation: () => T, refusal: (why: string) => FieldError): T {
+  try {
+    return allocation()
+  } catch (error) {
+    if (error instanceof AllocationError) error.field = refusal(error.message)
+    throw error
+  }
 }
 
 /** What a client may leave out of an update keeps its value; what the new type has no use for goes. */
