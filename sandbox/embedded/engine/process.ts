@@ -4,6 +4,7 @@ import type { Process } from '../containers/runtime.ts'
 import type { KubeObject } from '../machinery/object.ts'
 import { parseLabelSelector } from '../machinery/selectors.ts'
 import type { ClusterProcess, FromProcess, ToProcess } from './messages.ts'
+import { warmUp } from './warm-up.ts'
 
 /** A process that runs clusters for the platform (pool.ts starts it) and ends with it, however the platform ends. */
 const clusters = new Map<string, Running>()
@@ -73,7 +74,11 @@ const methods: ClusterProcess = {
   },
 }
 
+const asked = new AbortController()
+void warmUp((where, error) => tell({ cluster: 'that warms up', fault: `${where}: ${sentenceOf(error)}` }), asked.signal)
+
 process.on('message', ({ call, method, args }: ToProcess) => {
+  asked.abort()
   const run = methods[method] as (...values: unknown[]) => Promise<unknown>
   run(...args).then(
     (result) => tell({ call, result }),
