@@ -133,6 +133,11 @@ export class World {
         this.demandHost(name)
         return [{ name, type, ttl: 30, data: '10.244.1.5' }]
       },
+      lookup: async (name) => {
+        this.demandHost(name)
+        return name === 'localhost' ? '127.0.0.1' : /^[\d.]+$/.test(name) ? name : '10.244.1.5'
+      },
+      echo: () => 64,
       listeners: () => [...ports.keys()].map((port) => ({ host: '0.0.0.0', port, protocol: 'tcp' as const })),
       [Symbol.dispose]: () => ports.clear(),
     }

@@ -134,7 +134,10 @@ function podRecord(ctx: ClusterContext, labels: string[], asked: string, type: R
 function canonical(ctx: ClusterContext, asked: string, target: string, type: RecordType): DnsReply {
   const alias: DnsAnswer = { name: asked, type: 'CNAME', ttl, data: target }
   if (type === 'CNAME' || target.replace(/\.$/, '').toLowerCase() === asked) return found([alias])
-  return found([alias, ...clusterDns(ctx, target, type).answers])
+  const inside = target.replace(/\.$/, '').toLowerCase().endsWith(`.${domain}`)
+  const { answers } = clusterDns(ctx, target, type)
+  // CoreDNS follows a name within the cluster itself, and drops one that leads to nothing.
+  return inside && answers.length === 0 ? nodata : found([alias, ...answers])
 }
 
 function reverse(ctx: ClusterContext, asked: string): DnsReply {

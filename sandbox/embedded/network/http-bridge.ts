@@ -14,6 +14,8 @@ export class HttpBridge implements Disposable {
     this.server = createServer((request, response) => {
       void this.answer(request, response)
     })
+    // Who has sent its request may close its side and still wants the answer: printf ... | nc.
+    Object.assign(this.server, { httpAllowHalfOpen: true })
     // Node's own limits count real time; the ends of an embedded cluster's connections set their own.
     this.server.keepAliveTimeout = 0
     this.server.requestTimeout = 0
@@ -45,7 +47,7 @@ export class HttpBridge implements Disposable {
       outgoing.on('error', fail)
       outgoing.on('response', (incoming) => {
         readAll(incoming).then((body) => {
-          resolve({ status: incoming.statusCode ?? 0, headers: plainHeaders(incoming), body })
+          resolve({ status: incoming.statusCode ?? 0, reason: incoming.statusMessage, headers: plainHeaders(incoming), body })
           connection[Symbol.dispose]()
         }, fail)
       })
@@ -67,7 +69,9 @@ export class HttpBridge implements Disposable {
         served.connection.remote,
       )
       response.sendDate = false
-      response.writeHead(answer.status, { ...answer.headers, 'content-length': String(answer.body.length) })
+      if (answer.reason !== undefined) response.statusMessage = answer.reason
+      const sized = Object.keys(answer.headers).some((name) => name.toLowerCase() === 'content-length')
+      response.writeHead(answer.status, { ...answer.headers, ...(sized ? {} : { 'Content-Length': String(answer.body.length) }) })
       response.end(request.method === 'HEAD' ? undefined : answer.body)
     } catch {
       // The program died or gave up while it answered: its peer sees the connection go, as on a real network.

@@ -133,6 +133,20 @@ class ClusterNetwork implements Network, Disposable {
     return { deliver: bound, from, to }
   }
 
+  /** Only real addresses answer an echo: a Service's is nobody's, and kube-proxy forwards ports. */
+  echo(source: Host, ip: string): number | undefined {
+    if (inCIDR(ip, '127.0.0.0/8') || ip === source.ip) return 64
+    if (ip === this.gatewayOf(source.node)) return 64
+    const target = this.hosts.get(ip)
+    const node = target?.node ?? this.ctx.cache.list<Node>(resources.nodes).find((each) => internalIP(each) === ip)?.metadata.name
+    if (node === undefined) return undefined
+    if (target && !this.sameNode(source, target) && !admits(this.ctx, party(source), party(target), 0, 'ICMP')) return undefined
+    // Each node on the way takes one off, but for the one that the packet begins or ends at.
+    const routers =
+      source.node === node ? Number(Boolean(source.pod && target?.pod)) : Number(Boolean(source.pod)) + Number(Boolean(target?.pod))
+    return 64 - routers
+  }
+
   ask(source: Host, nameserver: string, name: string, type: RecordType): DnsReply | undefined {
     if (nameserver === addressIn(nodeCIDR, 1)) return upstream(this.ctx, name, type)
     const kubeDns = this.ctx.cache.get<Service>(resources.services, 'kube-dns', 'kube-system')
@@ -166,10 +180,13 @@ class ClusterNetwork implements Network, Disposable {
 
   /** A node reaches its own pods from the gateway address of their block; a pod that reaches itself by a Service is masqueraded. */
   private seenAs(source: Host, target: Host, translated: boolean): string {
-    const gateway = () => addressIn(this.nodeNamed(target.node)?.spec?.podCIDR ?? podCIDR, 1)
-    if (!source.pod && target.pod && source.node === target.node) return gateway()
-    if (source === target && source.pod && translated) return gateway()
+    if (!source.pod && target.pod && source.node === target.node) return this.gatewayOf(target.node)
+    if (source === target && source.pod && translated) return this.gatewayOf(target.node)
     return source.ip
+  }
+
+  private gatewayOf(node: string): string {
+    return addressIn(this.nodeNamed(node)?.spec?.podCIDR ?? podCIDR, 1)
   }
 
   /** NetworkPolicies never stop a node from reaching its own pods: the kubelet's probes come from there. */
@@ -219,7 +236,7 @@ class Namespace implements PodNetwork {
     if (this.ended.signal.aborted) throw new NetworkError('ECONNRESET', 'the network namespace is gone')
     if (this.host.listeners.has(key)) throw new NetworkError('EADDRINUSE', `address already in use: ${host || '0.0.0.0'}:${port}`)
     const loopback = host === 'localhost' || host.startsWith('127.')
-    const bound: Bound = { host: loopback ? '127.0.0.1' : '0.0.0.0', port, listener, owner: this }
+    const bound: Bound = { host: loopback ? '127.0.0.1' : host === '::' ? '::' : '0.0.0.0', port, listener, owner: this }
     this.host.listeners.set(key, bound)
     return {
       [Symbol.dispose]: () => {
@@ -252,9 +269,25 @@ class Namespace implements PodNetwork {
     return await this.network.bridge.request(near, request, signal)
   }
 
-  async resolve(name: string, type: RecordType = 'A'): Promise<DnsAnswer[]> {
-    const ask = (server: string, asked: string, kind: RecordType) => this.network.ask(this.host, server, asked, kind)
-    return await resolveName(this.network.ctx.clock, this.dns, ask, name, type, this.ended.signal)
+  async resolve(name: string, type: RecordType = 'A', server?: string): Promise<DnsAnswer[]> {
+    const ask = (nameserver: string, asked: string, kind: RecordType) => this.network.ask(this.host, nameserver, asked, kind)
+    const dns = server === undefined ? this.dns : { ...this.dns, nameservers: [server] }
+    return await resolveName(this.network.ctx.clock, dns, ask, name, type, this.ended.signal)
+  }
+
+  async lookup(host: string): Promise<string> {
+    if (host === 'localhost' || host === '' || host === '::1' || host === '0.0.0.0') return '127.0.0.1'
+    if (parseIPv4(host) !== undefined) return host
+    const known = this.hosts().find(({ names }) => names.includes(host))
+    if (known) return known.ip
+    const answers = await this.resolve(host)
+    const address = answers.find(({ type }) => type === 'A')
+    if (!address) throw new NetworkError('ENOTFOUND', `no such host: ${host}`)
+    return address.data
+  }
+
+  echo(ip: string): number | undefined {
+    return this.network.echo(this.host, ip)
   }
 
   listeners(): { host: string; port: number; protocol: 'tcp' | 'udp' }[] {
@@ -275,7 +308,8 @@ class Namespace implements PodNetwork {
   }
 
   private async reach(host: string, port: number, signal?: AbortSignal): Promise<Exclude<Route, string>> {
-    const ip = await this.addressOf(host, signal)
+    signal?.throwIfAborted()
+    const ip = await this.lookup(host)
     const route = this.network.route(this.host, ip, port)
     const { clock } = this.network.ctx
     const waiting = signal ? AbortSignal.any([signal, this.ended.signal]) : this.ended.signal
@@ -291,18 +325,6 @@ class Namespace implements PodNetwork {
       default:
         return route
     }
-  }
-
-  private async addressOf(host: string, signal?: AbortSignal): Promise<string> {
-    if (host === 'localhost' || host === '' || host === '::1' || host === '0.0.0.0') return '127.0.0.1'
-    if (parseIPv4(host) !== undefined) return host
-    signal?.throwIfAborted()
-    const known = this.hosts().find(({ names }) => names.includes(host))
-    if (known) return known.ip
-    const answers = await this.resolve(host)
-    const address = answers.find(({ type }) => type === 'A')
-    if (!address) throw new NetworkError('ENOTFOUND', `no such host: ${host}`)
-    return address.data
   }
 }
 

@@ -30,14 +30,18 @@ export interface DnsConfig {
 export interface PodNetwork extends Disposable {
   readonly ip: string
   readonly dns: DnsConfig
-  /** host '0.0.0.0' or '' is every address, '127.0.0.1' the loopback only. Throws NetworkError EADDRINUSE. */
+  /** host '0.0.0.0', '::' or '' is every address, '127.0.0.1' the loopback only. Throws NetworkError EADDRINUSE. */
   listen(port: number, listener: Listener, host?: string): Disposable
   /** Any address or name. Rejects with NetworkError (ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH, ENOTFOUND). */
   connect(host: string, port: number, signal?: AbortSignal): Promise<Connection>
   /** One HTTP request; the body is whole. Rejects as connect does. */
   http(host: string, port: number, request: HttpRequest, signal?: AbortSignal): Promise<HttpResponse>
-  /** By the pod's resolv.conf. Rejects with NetworkError ENOTFOUND (NXDOMAIN) or ETIMEDOUT. */
-  resolve(name: string, type?: 'A' | 'AAAA' | 'SRV' | 'PTR' | 'CNAME'): Promise<DnsAnswer[]>
+  /** By the pod's resolv.conf, or from the server given. Rejects with NetworkError ENOTFOUND (NXDOMAIN) or ETIMEDOUT. */
+  resolve(name: string, type?: 'A' | 'AAAA' | 'SRV' | 'PTR' | 'CNAME', server?: string): Promise<DnsAnswer[]>
+  /** The address of a name or address as programs find it: /etc/hosts, then DNS. Rejects as resolve does. */
+  lookup(host: string): Promise<string>
+  /** The TTL with which the answer to an ICMP echo comes back; undefined where none comes. */
+  echo(ip: string): number | undefined
   /** Open listeners, as `ss -ltn` shows them. */
   listeners(): { host: string; port: number; protocol: 'tcp' | 'udp' }[]
 }
@@ -55,6 +59,8 @@ export interface HttpRequest {
 
 export interface HttpResponse {
   status: number
+  /** The words after the code, where they are not the usual ones. */
+  reason?: string
   headers: Record<string, string>
   body: Uint8Array
 }

@@ -1,4 +1,4 @@
-import { type DnsAnswer, type HttpResponse, NetworkError } from '../../network/network.ts'
+import { type HttpResponse, NetworkError } from '../../network/network.ts'
 import { type Process, TimeoutFault } from '../kernel/process.ts'
 import { header } from '../servers/http.ts'
 
@@ -8,20 +8,23 @@ export interface Target {
   port: number
   path: string
   user?: string
+  /** What stands where a port should. */
+  badPort?: string
 }
 
 /** The parts of a URL, http:// when it says none; undefined when it makes no sense. */
 export function parseTarget(text: string): Target | undefined {
-  const match = /^(?:([a-zA-Z][\w+.-]*):\/\/)?(?:([^@/]*)@)?(\[[^\]]+\]|[^:/?#]*)(?::(\d+))?([/?][^#]*)?/.exec(text)
+  const match = /^(?:([a-zA-Z][\w+.-]*):\/\/)?(?:([^@/]*)@)?(\[[^\]]+\]|[^:/?#]*)(?::([^/?#]*))?([/?][^#]*)?/.exec(text)
   if (!match?.[3]) return undefined
   const scheme = (match[1] ?? 'http').toLowerCase()
   const path = match[5] ?? '/'
   return {
     scheme,
     host: match[3].replace(/^\[|\]$/g, ''),
-    port: match[4] ? Number(match[4]) : scheme === 'https' ? 443 : 80,
+    port: /^\d+$/.test(match[4] ?? '') ? Number(match[4]) : scheme === 'https' ? 443 : 80,
     path: path.startsWith('/') ? path : `/${path}`,
     user: match[2],
+    ...(match[4] && !/^\d+$/.test(match[4]) ? { badPort: match[4] } : {}),
   }
 }
 
@@ -32,9 +35,8 @@ export function request(
   options: { method: string; headers: Record<string, string>; body: Uint8Array; timeoutMs: number },
 ): Promise<HttpResponse> {
   const { network } = process.machine
-  const host = target.host === 'localhost' ? '127.0.0.1' : target.host
   const message = { method: options.method, path: target.path, headers: options.headers, body: options.body }
-  return process.within(options.timeoutMs, (signal) => network.http(host, target.port, message, signal))
+  return process.within(options.timeoutMs, (signal) => network.http(target.host, target.port, message, signal))
 }
 
 export function isTimeout(error: unknown): boolean {
@@ -48,8 +50,4 @@ export function redirectOf(target: Target, response: HttpResponse): string | und
   if (/^[a-z]+:\/\//i.test(location)) return location
   const base = `${target.scheme}://${target.host}${target.port === (target.scheme === 'https' ? 443 : 80) ? '' : `:${target.port}`}`
   return location.startsWith('/') ? base + location : `${base}${target.path.replace(/[^/]*$/, '')}${location}`
-}
-
-export function address(answers: readonly DnsAnswer[]): string | undefined {
-  return answers.find((answer) => answer.type === 'A' || answer.type === 'AAAA')?.data
 }

@@ -5,7 +5,10 @@ import { redisCli, redisServer } from '../servers/redis.ts'
 import { smallServers } from '../servers/small.ts'
 import { awk } from './awk.ts'
 import { filePrograms } from './files.ts'
+import { fileServers } from './httpd.ts'
 import { linePrograms } from './lines.ts'
+import { namePrograms } from './names.ts'
+import { connectionPrograms } from './nc.ts'
 import { netPrograms } from './net.ts'
 import { sed } from './sed.ts'
 import { shellProgram } from './shell-program.ts'
@@ -13,7 +16,19 @@ import { systemPrograms } from './system.ts'
 import { tar } from './tar.ts'
 import { webPrograms } from './web.ts'
 
-const plain: Record<string, Run> = { ...filePrograms, ...linePrograms, ...systemPrograms, ...netPrograms, ...webPrograms, sed, tar, awk }
+const plain: Record<string, Run> = {
+  ...filePrograms,
+  ...linePrograms,
+  ...systemPrograms,
+  ...netPrograms,
+  ...namePrograms,
+  ...connectionPrograms,
+  ...fileServers,
+  ...webPrograms,
+  sed,
+  tar,
+  awk,
+}
 
 /** What a busybox-like image has in /bin. */
 export const tools: readonly string[] = Object.keys(plain)

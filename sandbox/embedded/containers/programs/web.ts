@@ -1,9 +1,9 @@
 import type { HttpResponse } from '../../network/network.ts'
 import { NetworkError } from '../../network/network.ts'
 import type { Process, Run } from '../kernel/process.ts'
-import { header, statusTexts } from '../servers/http.ts'
+import { header, reasonOf } from '../servers/http.ts'
 import { Errno } from '../vfs/errno.ts'
-import { address, isTimeout, parseTarget, redirectOf, request, type Target } from './client.ts'
+import { isTimeout, parseTarget, redirectOf, request, type Target } from './client.ts'
 import { baseName } from './files.ts'
 import { badOption, last, parseOptions } from './options.ts'
 import { readBytes } from './text.ts'
@@ -13,9 +13,12 @@ export const webPrograms: Record<string, Run> = { wget, curl }
 
 const never = 900_000
 
+const wgetUsage =
+  'BusyBox v1.36.1 multi-call binary.\n\nUsage: wget [-cqS] [--spider] [-O FILE] [-o LOGFILE] [--header STR]\n\t[--post-data STR | --post-file FILE] [-Y on/off]\n\t[--no-check-certificate] [-P DIR] [-U AGENT] [-T SEC] URL...\n'
+
 /** busybox' wget: its options, its texts, its exit code 1. */
 async function wget(process: Process): Promise<number> {
-  const options = parseOptions(process.args, 'qO:T:ScP:U:t:Yso:', {
+  const options = parseOptions(process.args, 'qO:T:ScP:U:t:Y:so:nv', {
     spider: 'x',
     'post-data=': 'p',
     'post-file=': 'f',
@@ -32,18 +35,19 @@ async function wget(process: Process): Promise<number> {
     'max-redirect=': 'r',
   })
   const bad = badOption(options)
-  if (bad)
-    return process.fail(
-      `${bad}\nBusyBox v1.36.1 multi-call binary.\n\nUsage: wget [-cqS] [--spider] [-O FILE] [-o LOGFILE] [--header STR]\n\t[--post-data STR | --post-file FILE] [-Y on/off]\n\t[-P DIR] [-U AGENT] [-T SEC] URL...`,
-    )
+  if (bad) return process.fail(`${bad}\n${wgetUsage}`.trimEnd())
   const quiet = options.flags.has('q')
   const [url] = options.operands
-  if (url === undefined) return process.fail('missing URL')
+  if (url === undefined) {
+    await process.complain(wgetUsage)
+    return 1
+  }
   const tell = async (text: string) => {
     if (!quiet) await process.complain(text)
   }
   let target = parseTarget(url)
-  if (!target) return process.fail(`bad address '${url}'`)
+  if (!target) return process.fail(`bad address '${url.replace(/^\w+:\/\//, '')}'`)
+  if (target.badPort !== undefined) return process.fail(`bad port '${target.badPort}'`)
   const body =
     last(options, 'p') !== undefined
       ? Buffer.from(last(options, 'p') as string)
@@ -60,9 +64,7 @@ async function wget(process: Process): Promise<number> {
     let response: HttpResponse
     try {
       const ip = await lookUp(process, target.host)
-      await tell(
-        `Connecting to ${target.host}${hop === 0 || target.port !== 80 ? '' : ''} (${ip.includes(':') ? `[${ip}]` : ip}:${target.port})\n`,
-      )
+      await tell(`Connecting to ${target.host} (${ip.includes(':') ? `[${ip}]` : ip}:${target.port})\n`)
       response = await request(process, target, {
         method: last(options, 'm') ?? (options.flags.has('x') ? 'HEAD' : body ? 'POST' : 'GET'),
         headers,
@@ -72,19 +74,16 @@ async function wget(process: Process): Promise<number> {
     } catch (error) {
       return wgetFailed(process, target, error)
     }
-    if (options.flags.has('S'))
-      await process.complain(
-        `  HTTP/1.1 ${response.status} ${statusTexts[response.status] ?? ''}\n${Object.entries(response.headers)
-          .map(([name, value]) => `  ${name}: ${value}\n`)
-          .join('')}  \n`,
-      )
+    const status = `HTTP/1.1 ${response.status} ${reasonOf(response)}`
+    // An error ends wget before it reads the headers.
+    const headersShown = Object.entries(response.headers).map(([name, value]) => `  ${name}: ${value}\n`)
+    if (options.flags.has('S')) await process.complain(`  ${status}\n${response.status >= 400 ? '' : `${headersShown.join('')}  \n`}`)
     const next = redirectOf(target, response)
     if (next !== undefined) {
       target = parseTarget(next) ?? target
       continue
     }
-    if (response.status >= 400 || response.status < 200)
-      return process.fail(`server returned error: HTTP/1.1 ${response.status} ${statusTexts[response.status] ?? ''}`)
+    if (response.status >= 400 || response.status < 200) return process.fail(`server returned error: ${status}`)
     if (options.flags.has('x')) {
       await tell('remote file exists\n')
       return 0
@@ -121,7 +120,7 @@ async function save(
     return process.fail(`can't open '${name}': ${error.message}`)
   }
   await tell(
-    `saving to '${name}'\n${name.padEnd(20)} 100% |********************************| ${String(response.body.length).padStart(5)}  0:00:00 ETA\n'${name}' saved\n`,
+    `saving to '${name}'\n${baseName(name).padEnd(20)} 100% |********************************| ${String(response.body.length).padStart(5)}  0:00:00 ETA\n'${name}' saved\n`,
   )
   return 0
 }
@@ -142,9 +141,7 @@ function hostHeader(target: Target): string {
 }
 
 async function lookUp(process: Process, host: string): Promise<string> {
-  if (host === 'localhost') return '127.0.0.1'
-  if (/^[\d.]+$/.test(host) || host.includes(':')) return host
-  return address(await process.until(() => process.machine.network.resolve(host))) ?? host
+  return await process.until(() => process.machine.network.lookup(host))
 }
 
 class CurlFault extends Error {
@@ -309,9 +306,7 @@ async function transfer(process: Process, url: string, options: ReturnType<typeo
       await process.complain(
         `* Connected to ${target.host} (${ip}) port ${target.port}\n> ${method} ${target.path} HTTP/1.1\n${Object.entries(headers)
           .map(([name, value]) => `> ${name}: ${value}\n`)
-          .join(
-            '',
-          )}> \n* Request completely sent off\n< HTTP/1.1 ${response.status} ${statusTexts[response.status] ?? ''}\n${Object.entries(
+          .join('')}> \n* Request completely sent off\n< HTTP/1.1 ${response.status} ${reasonOf(response)}\n${Object.entries(
           response.headers,
         )
           .map(([name, value]) => `< ${name}: ${value}\n`)
@@ -333,7 +328,7 @@ async function transfer(process: Process, url: string, options: ReturnType<typeo
   }
   const head =
     flags.has('i') || flags.has('I')
-      ? `HTTP/1.1 ${response.status} ${statusTexts[response.status] ?? ''}\r\n${Object.entries(response.headers)
+      ? `HTTP/1.1 ${response.status} ${reasonOf(response)}\r\n${Object.entries(response.headers)
           .map(([name, value]) => `${name}: ${value}\r\n`)
           .join('')}\r\n`
       : ''

@@ -10,7 +10,11 @@ export function answer(status: number, body: string | Uint8Array, headers: Recor
   const bytes = typeof body === 'string' ? encoder.encode(body) : body
   return {
     status,
-    headers: { 'Content-Type': 'text/plain; charset=utf-8', 'Content-Length': String(bytes.length), ...headers },
+    headers: {
+      ...(header(headers, 'content-type') === undefined ? { 'Content-Type': 'text/plain; charset=utf-8' } : {}),
+      ...headers,
+      'Content-Length': String(bytes.length),
+    },
     body: bytes,
   }
 }
@@ -71,6 +75,11 @@ export function combinedLog(now: number, request: HttpRequest, peer: { ip: strin
   const agent = header(request.headers, 'user-agent') ?? '-'
   const referer = header(request.headers, 'referer') ?? '-'
   return `${peer.ip} - - [${commonLogTime(now)}] "${request.method} ${request.path} HTTP/1.1" ${response.status} ${response.body.length} "${referer}" "${agent}"${extra}\n`
+}
+
+/** The words after a status code, which the server may have chosen. */
+export function reasonOf(response: HttpResponse): string {
+  return response.reason ?? statusTexts[response.status] ?? ''
 }
 
 export const statusTexts: Record<number, string> = {

@@ -1,6 +1,6 @@
 import { type HttpRequest, type HttpResponse, NetworkError } from '../../network/network.ts'
 import type { Process, Program } from '../kernel/process.ts'
-import { contentType } from '../programs/net.ts'
+import { contentType } from '../programs/httpd.ts'
 import { glob } from '../shell/expand.ts'
 import { Errno } from '../vfs/errno.ts'
 import { contentOf } from '../vfs/node.ts'
@@ -279,7 +279,7 @@ async function handle(
       Server: setting(scopes, 'server_tokens')?.[0] === 'off' ? 'nginx' : `nginx/${version}`,
       Date: new Date(process.machine.now()).toUTCString(),
       ...response.headers,
-      Connection: 'keep-alive',
+      Connection: header(request.headers, 'connection')?.toLowerCase() === 'close' ? 'close' : 'keep-alive',
     },
   }
   for (const each of scopes.find((scope) => scope.some((one) => one.name === 'add_header')) ?? []) {
@@ -489,13 +489,18 @@ function redirect(status: number, to: string): HttpResponse {
   return { ...page, headers: { ...page.headers, Location: to } }
 }
 
+/** nginx' own words for some statuses. */
+const reasons: Record<number, string> = { 405: 'Not Allowed', 503: 'Service Temporarily Unavailable', 504: 'Gateway Time-out' }
+
 function errorPage(status: number): HttpResponse {
-  const title = `${status} ${statusTexts[status] === 'Bad Gateway' ? 'Bad Gateway' : status === 503 ? 'Service Temporarily Unavailable' : status === 504 ? 'Gateway Time-out' : status === 405 ? 'Not Allowed' : (statusTexts[status] ?? '')}`
-  return answer(
+  const reason = reasons[status] ?? statusTexts[status] ?? ''
+  const title = `${status} ${reason}`
+  const page = answer(
     status,
     `<html>\r\n<head><title>${title}</title></head>\r\n<body>\r\n<center><h1>${title}</h1></center>\r\n<hr><center>nginx/${version}</center>\r\n</body>\r\n</html>\r\n`,
     { 'Content-Type': 'text/html' },
   )
+  return { ...page, reason }
 }
 
 function setting(scopes: readonly Directive[][], name: string): string[] | undefined {

@@ -1,6 +1,6 @@
 import { type HttpRequest, type HttpResponse, NetworkError } from '../../network/network.ts'
 import type { Process, Program, Run } from '../kernel/process.ts'
-import { contentType } from '../programs/net.ts'
+import { contentType } from '../programs/httpd.ts'
 import { last, parseOptions } from '../programs/options.ts'
 import { contentOf } from '../vfs/node.ts'
 import { answer, combinedLog, commonLogTime, type Handler, header, listenHttp } from './http.ts'
