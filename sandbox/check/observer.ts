@@ -46,6 +46,7 @@ export class Observer implements AsyncDisposable {
   private calmTimer: NodeJS.Timeout | undefined
   private waitTimer: NodeJS.Timeout | undefined
   private running: Promise<unknown> = Promise.resolve()
+  private provoking: Promise<unknown> = Promise.resolve()
   private last = ''
   /** Every verdict told so far, oldest first. */
   readonly verdicts: Verdict[] = []
@@ -97,7 +98,7 @@ export class Observer implements AsyncDisposable {
     clearTimeout(this.timer)
     clearTimeout(this.calmTimer)
     clearTimeout(this.waitTimer)
-    await Promise.allSettled([this.running, this.writing])
+    await Promise.allSettled([this.running, this.provoking, this.writing])
   }
 
   private async watch(name: string, query: Extract<Query, { kind: 'objects' }>): Promise<void> {
@@ -194,8 +195,9 @@ export class Observer implements AsyncDisposable {
     return next
   }
 
+  /** Tries what is stale, one at a time; what is looked at meanwhile does not wait for it, for it may take seconds. Never rejects. */
   private async provokeStale(): Promise<void> {
-    const next = this.running.then(async () => {
+    const next = this.provoking.then(async () => {
       const evidence = await this.evidence()
       for (const [name, provocation] of Object.entries(this.options.lab.provoke ?? {})) {
         if (!this.staleProvocations.delete(name) || this.abort.signal.aborted) continue
@@ -212,8 +214,8 @@ export class Observer implements AsyncDisposable {
         if (!result.ok) this.options.onFault({ where: `provoking ${name}`, error: new Error(result.fault) })
       }
     })
-    this.running = next.catch((error) => this.options.onFault({ where: 'provoking', error }))
-    await this.running
+    this.provoking = next.catch((error) => this.options.onFault({ where: 'provoking', error }))
+    await this.provoking
   }
 
   private async run(name: string): Promise<void> {

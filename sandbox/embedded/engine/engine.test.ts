@@ -90,6 +90,20 @@ test('a fork lives its own life: nothing of it reaches the original', async () =
   await engine.destroy('forked')
 })
 
+test('a command in a fork gets the time it waits for, and no more of it passes', async () => {
+  const spec = { containers: [{ name: 'app', image: 'labapp:v1' }] }
+  const manifests = JSON.stringify({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'app' }, spec })
+  const sandbox = await engine.create({ id: 'patient', nodes: 1, manifests }, () => undefined)
+  await sandbox.advance?.(30_000)
+  await using fork = await (sandbox.fork as NonNullable<Sandbox['fork']>)()
+  const began = await fork.now()
+  expect((await fork.execInPod('default', 'app', ['curl', '-s', 'http://127.0.0.1:8080/version'])).stdout).toBe('v1\n')
+  expect((await fork.now()) - began).toBeLessThan(1_000)
+  expect(await fork.execInPod('default', 'app', ['sh', '-c', 'sleep 5; echo late'])).toMatchObject({ exitCode: 0, stdout: 'late\n' })
+  expect((await fork.now()) - began).toBeGreaterThanOrEqual(5_000)
+  await engine.destroy('patient')
+})
+
 test('another engine on the same folder adopts what it is told to and removes the rest', async () => {
   const kept = await engine.create({ id: 'kept', nodes: 1 }, () => undefined)
   await engine.create({ id: 'orphan', nodes: 1 }, () => undefined)
