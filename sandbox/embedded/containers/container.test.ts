@@ -255,6 +255,46 @@ describe('nginx', () => {
   })
 })
 
+describe("nginx' entrypoint", () => {
+  test('tells how it prepares the configuration, then nginx starts', async () => {
+    const world = new World()
+    const container = await world.run({ image: 'nginx:1.27' })
+    await world.clock.advance(500)
+    const lines = world.text(container).split('\n')
+    expect(lines.slice(0, 3)).toEqual([
+      '/docker-entrypoint.sh: /docker-entrypoint.d/ is not empty, will attempt to perform configuration',
+      '/docker-entrypoint.sh: Looking for shell scripts in /docker-entrypoint.d/',
+      '/docker-entrypoint.sh: Launching /docker-entrypoint.d/10-listen-on-ipv6-by-default.sh',
+    ])
+    expect(lines).toContain('10-listen-on-ipv6-by-default.sh: info: Enabled listen on IPv6 in /etc/nginx/conf.d/default.conf')
+    expect(lines).toContain('/docker-entrypoint.sh: Configuration complete; ready for start up')
+    expect(lines.at(-2)).toMatch(/^2026\/11\/21 10:00:00 \[notice\] 1#1: start worker process \d+$/)
+    expect(world.reported).toEqual([])
+  })
+
+  test('fills templates from the environment, names of nginx left alone', async () => {
+    const world = new World()
+    const templates = world.runtime.volume('templates')
+    const text = 'server { listen ${PORT}; location / { return 200 "$GREETING $request_uri"; } }\n'
+    templates.replace({ 'default.conf.template': { content: Buffer.from(text), mode: 0o644 } })
+    const mounts = [{ mountPath: '/etc/nginx/templates', readOnly: true, volume: templates }]
+    const env = [
+      { name: 'PORT', value: '8080' },
+      { name: 'GREETING', value: 'hello' },
+    ]
+    await world.run({ image: 'nginx:1.27', mounts, env })
+    await world.clock.advance(500)
+    expect(Buffer.from((await get(world, 8080, '/x')).body).toString()).toBe('hello /x')
+  })
+
+  test('says nothing before another command', async () => {
+    const world = new World()
+    const container = await world.run({ image: 'nginx:1.27', args: ['echo', 'hi'] })
+    await world.clock.advance(500)
+    expect(world.text(container)).toBe('hi\n')
+  })
+})
+
 describe('images', () => {
   test.each([
     ['nginx:nope', 'docker.io/library/nginx:nope: not found'],

@@ -4,6 +4,7 @@ import { nginx } from '../servers/nginx.ts'
 import { redisCli, redisServer } from '../servers/redis.ts'
 import { smallServers } from '../servers/small.ts'
 import { awk } from './awk.ts'
+import { envsubst } from './envsubst.ts'
 import { filePrograms } from './files.ts'
 import { fileServers } from './httpd.ts'
 import { linePrograms } from './lines.ts'
@@ -28,6 +29,7 @@ const plain: Record<string, Run> = {
   sed,
   tar,
   awk,
+  envsubst,
 }
 
 /** What a busybox-like image has in /bin. */

@@ -193,14 +193,16 @@ async function serve(process: Process, first: Site, path: string): Promise<numbe
   })
   process.trap('USR1', 'ignore')
   process.trap('WINCH', 'ignore')
+  const worker = machine.fork(process, ['nginx: worker process'])
   if (process.resume() === undefined) {
     await notice('using the "epoll" event method')
     await notice(`nginx/${version}`)
     await notice('OS: Linux 6.12.0-embedded')
+    await notice('getrlimit(RLIMIT_NOFILE): 1048576:1048576')
     await notice('start worker processes')
+    await notice(`start worker process ${worker.pid}`)
   }
   process.save({ serving: true })
-  const worker = machine.fork(process, ['nginx: worker process'])
   worker.memoryBytes = 2 * 1024 * 1024
   void machine.run(worker, () => worker.block<number>(() => undefined))
   process.title = `nginx: master process ${process.argv.join(' ')}`
@@ -329,20 +331,28 @@ async function respond(
     for (const each of tries.args.slice(0, -1)) {
       const candidate = each.replaceAll('$uri', path)
       const node = process.fs.find(fileOf(candidate), process.who)
-      if (node?.type === (candidate.endsWith('/') ? 'dir' : 'file')) return file(process, scopes, fileOf(candidate), candidate, request)
+      if (node?.type === (candidate.endsWith('/') ? 'dir' : 'file'))
+        return file(process, scopes, fileOf(candidate), candidate, request, peer)
     }
     const fallback = tries.args.at(-1) as string
     if (fallback.startsWith('=')) return errorPage(Number(fallback.slice(1)))
     return fallback.replaceAll('$uri', path) === path ? errorPage(500) : fallback.replaceAll('$uri', path).replace(/\?.*$/, '')
   }
-  return file(process, scopes, fileOf(path), path, request)
+  return file(process, scopes, fileOf(path), path, request, peer)
 }
 
-async function file(process: Process, scopes: Directive[][], at: string, path: string, request: HttpRequest): Promise<HttpResponse> {
+async function file(
+  process: Process,
+  scopes: Directive[][],
+  at: string,
+  path: string,
+  request: HttpRequest,
+  peer: Peer,
+): Promise<HttpResponse> {
   if (request.method !== 'GET' && request.method !== 'HEAD') return errorPage(405)
   const log = (text: string) =>
     process.complain(
-      `${new Date(process.machine.now()).toISOString().slice(0, 19).replaceAll('-', '/').replace('T', ' ')} [error] ${process.pid + 28}#${process.pid + 28}: *1 ${text}, client: 127.0.0.1, server: localhost, request: "${request.method} ${request.path} HTTP/1.1", host: "${header(request.headers, 'host') ?? ''}"\n`,
+      `${new Date(process.machine.now()).toISOString().slice(0, 19).replaceAll('-', '/').replace('T', ' ')} [error] ${process.pid + 28}#${process.pid + 28}: *1 ${text}, client: ${peer.ip}, server: localhost, request: "${request.method} ${request.path} HTTP/1.1", host: "${header(request.headers, 'host') ?? ''}"\n`,
     )
   let target = at
   let node = process.fs.find(target, process.who)
