@@ -1,4 +1,4 @@
-import { parseDocument } from 'yaml'
+import { type Document, parseDocument } from 'yaml'
 import { ApiError } from '../machinery/errors.ts'
 import type { KubeObject } from '../machinery/object.ts'
 import { decodeProtobuf, ProtobufError, protobufContentType } from '../protobuf/index.ts'
@@ -26,11 +26,34 @@ export function parseBody(bytes: Uint8Array, contentType: string | undefined): {
   return type === jsonType ? fromJson(text) : fromYaml(text)
 }
 
+/** Deeper than any object is; what is deeper would overflow the stack of whoever walks it. */
+const deepest = 500
+/** YAML takes hundreds of times as long to read as JSON. */
+const yamlLimit = 2 ** 20
+
+/** Refuses what no object holds and what would do harm in this process. Throws ApiError BadRequest. */
+function assertHarmless(value: unknown): void {
+  let level: unknown[] = [value]
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > deepest) throw ApiError.badRequest('error decoding body: exceeded max depth')
+    const next: unknown[] = []
+    for (const part of level) {
+      if (typeof part !== 'object' || part === null) continue
+      if (Object.hasOwn(part, '__proto__')) throw ApiError.badRequest('error decoding body: the field name "__proto__" is not served here')
+      for (const inner of Array.isArray(part) ? part : Object.values(part)) if (typeof inner === 'object') next.push(inner)
+    }
+    level = next
+  }
+}
+
 /** Any JSON, as patches are. Throws ApiError BadRequest. */
 export function parseJson(bytes: Uint8Array): unknown {
   try {
-    return JSON.parse(Buffer.from(bytes).toString())
+    const value = JSON.parse(Buffer.from(bytes).toString()) as unknown
+    assertHarmless(value)
+    return value
   } catch (error) {
+    if (error instanceof ApiError) throw error
     throw new ApiError(400, 'BadRequest', `error decoding patch: ${(error as Error).message}`, undefined, error)
   }
 }
@@ -93,7 +116,9 @@ function withoutEmptyType(value: Fields): Fields {
 
 function fromProtobuf(bytes: Uint8Array): Fields {
   try {
-    return decodeProtobuf(bytes)
+    const value = decodeProtobuf(bytes)
+    assertHarmless(value)
+    return value
   } catch (error) {
     if (error instanceof ProtobufError) throw ApiError.badRequest(error.message)
     throw error
@@ -107,14 +132,38 @@ function fromJson(text: string): { value: Fields; duplicates: string[] } {
   } catch (error) {
     throw new ApiError(400, 'BadRequest', `couldn't get version/kind; json parse error: ${(error as Error).message}`, undefined, error)
   }
+  assertHarmless(value)
   return { value: asObject(value), duplicates: [] }
 }
 
 function fromYaml(text: string): { value: Fields; duplicates: string[] } {
+  // Most clients write JSON, which is YAML too.
+  if (text.startsWith('{')) {
+    try {
+      const value = JSON.parse(text) as unknown
+      assertHarmless(value)
+      return { value: asObject(value), duplicates: [] }
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error
+    }
+  }
+  if (text.length > yamlLimit) throw ApiError.entityTooLarge(`limit is ${yamlLimit}`)
   const document = parseDocument(text, { uniqueKeys: false, schema: 'core' })
   const problem = document.errors[0]
   if (problem) throw ApiError.badRequest(`error converting YAML to JSON: yaml: ${problem.message}`)
-  return { value: asObject(document.toJS()), duplicates: [] }
+  const value = yamlValue(document)
+  assertHarmless(value)
+  return { value: asObject(value), duplicates: [] }
+}
+
+/** Throws ApiError BadRequest for aliases that would grow beyond measure. */
+function yamlValue(document: Document): unknown {
+  try {
+    return document.toJS()
+  } catch (error) {
+    if (error instanceof ReferenceError) throw ApiError.badRequest(`error converting YAML to JSON: yaml: ${error.message}`)
+    throw error
+  }
 }
 
 function asObject(value: unknown): Fields {

@@ -2,7 +2,7 @@ import { openIdConfiguration, type ServiceAccountTokens } from '../auth/tokens.t
 import { ApiError } from '../machinery/errors.ts'
 import type { Store } from '../machinery/store.ts'
 import { type CustomKind, openApiDocument, openApiIndex, openApiVersion2 } from '../openapi/index.ts'
-import { openApiBytes, openApiProtobuf } from '../openapi/protobuf.ts'
+import { openApiBytes, openApiProtobuf, openApiProtobufAsked } from '../openapi/protobuf.ts'
 import type { ApiCall, Outcome } from './call.ts'
 import type { Discovery } from './discovery.ts'
 import type { RequestInfo } from './request-info.ts'
@@ -131,7 +131,7 @@ export class NonResourceHandler {
     const custom = this.parts.customKinds()
     if (version === 'v2' && rest.length === 0) {
       const whole = openApiVersion2(custom)
-      if (!(call.headers['accept'] ?? '').includes(openApiProtobuf)) return document(whole)
+      if (![openApiProtobufAsked, openApiProtobuf].some((type) => call.headers['accept']?.includes(type))) return document(whole)
       return { type: 'document', document: openApiBytes(whole), contentType: openApiProtobuf }
     }
     if (version !== 'v3') return this.missing(request)

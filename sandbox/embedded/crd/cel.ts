@@ -1,6 +1,7 @@
 import { Environment } from '@marcbachmann/cel-js'
 import { compareQuantities, parseQuantity, QuantityError } from '../schema/quantity.ts'
 import type { JSONSchemaProps } from '../schema/types/apiextensions.v1.ts'
+import { boundedExec, boundedFindAll } from './patterns.ts'
 import { itemsOf, propertyOf } from './schema.ts'
 
 /** A compiled expression. Throws an Error with the reason when it cannot be evaluated. */
@@ -49,8 +50,8 @@ environment
   .registerFunction('list.max(): dyn', (list: Item[]) => extreme(list, (a, b) => a > b))
   .registerFunction('list.indexOf(dyn): int', (list: unknown[], item: unknown) => BigInt(list.indexOf(item)))
   .registerFunction('list.lastIndexOf(dyn): int', (list: unknown[], item: unknown) => BigInt(list.lastIndexOf(item)))
-  .registerFunction('string.find(string): string', (text: string, pattern: string) => text.match(new RegExp(pattern))?.[0] ?? '')
-  .registerFunction('string.findAll(string): list', (text: string, pattern: string) => text.match(new RegExp(pattern, 'g')) ?? [])
+  .registerFunction('string.find(string): string', (text: string, pattern: string) => boundedExec(new RegExp(pattern), text)?.[0] ?? '')
+  .registerFunction('string.findAll(string): list', (text: string, pattern: string) => boundedFindAll(new RegExp(pattern, 'g'), text))
   .registerFunction('isURL(string): bool', (text: string) => URL.canParse(text))
   .registerFunction('isQuantity(string): bool', (text: string) => {
     try {

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { duplicate, type FieldError, type FieldErrorReason, Path, required, tooLong, tooMany } from '../registry/field.ts'
 import type { JSONSchemaProps } from '../schema/types/apiextensions.v1.ts'
 import { formats } from './formats.ts'
+import { boundedExec, PatternTimeout } from './patterns.ts'
 import { isObject, itemsOf, propertyOf } from './schema.ts'
 
 /** What is wrong with a value by its OpenAPI v3 schema, in the real server's words. `path` is '' at the root. */
@@ -71,7 +72,7 @@ function stringErrors(value: string, schema: JSONSchemaProps, path: string): Fie
   if (schema.minLength !== undefined && length < schema.minLength) {
     errors.push(invalidBody(path, value, `${path} in body should be at least ${schema.minLength} chars long`))
   }
-  if (schema.pattern !== undefined && !regularExpression(schema.pattern).test(value)) {
+  if (schema.pattern !== undefined && !fits(regularExpression(schema.pattern), value)) {
     errors.push(invalidBody(path, value, `${path} in body should match '${schema.pattern}'`))
   }
   const format = schema.format === undefined ? undefined : formats[schema.format]
@@ -177,6 +178,16 @@ export function typeName(value: unknown): string {
 
 function join(path: string, key: string): string {
   return path ? `${path}.${key}` : key
+}
+
+/** A text on which the pattern takes forever does not fit it: refused, as what the author did not foresee. */
+function fits(expression: RegExp, text: string): boolean {
+  try {
+    return boundedExec(expression, text) !== null
+  } catch (error) {
+    if (error instanceof PatternTimeout) return false
+    throw error
+  }
 }
 
 const compiled = new Map<string, RegExp>()

@@ -44,6 +44,7 @@ export function createEventRecorder(parts: EventRecorderParts): EventRecorder {
 }
 
 class Recorder {
+  private lastName = 0n
   private readonly parts: EventRecorderParts
   private readonly observed = new Map<string, Observed>()
   private readonly similar = new Map<string, Similar>()
@@ -138,9 +139,12 @@ class Recorder {
     return true
   }
 
-  /** The object's name and, in hex, the time in nanoseconds; chance tells events of one millisecond apart. */
+  /** The object's name and, in hex, the time in nanoseconds: later events of one millisecond have later names. */
   private eventName(object: string, now: number): string {
-    const nanoseconds = BigInt(Math.floor(now)) * 1_000_000n + BigInt(Math.floor(this.parts.random() * 1_000_000))
+    const millisecond = BigInt(Math.floor(now)) * 1_000_000n
+    const before = this.lastName < millisecond ? millisecond : this.lastName
+    const nanoseconds = before + 1n + BigInt(Math.floor(this.parts.random() * 1000))
+    this.lastName = nanoseconds
     return `${object}.${nanoseconds.toString(16)}`
   }
 }

@@ -4,7 +4,9 @@ import { stringify } from 'yaml'
 type Node = Record<string, unknown>
 
 /** The media type by which clients ask for OpenAPI v2 in protobuf; client-go knows no other. */
-export const openApiProtobuf = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf'
+export const openApiProtobufAsked = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf'
+/** The one by which it is answered: the other is none by RFC 2045, and Go refuses to read it. */
+export const openApiProtobuf = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf'
 
 /**
  * The definitions of an OpenAPI v2 document as gnostic's openapi.v2.Document: what kubectl and helm look up kinds in. It

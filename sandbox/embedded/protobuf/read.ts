@@ -42,7 +42,9 @@ function readField(reader: Reader, field: WireField, into: Fields): void {
     else if (tag >>> 3 === 2) value = field.container === 'map' ? readValue(reader, field.type) : readList(reader, field.type)
     else reader.skipType(tag & 7)
   }
-  map[key] = value ?? (field.type === 'string' ? '' : field.type === 'resource.Quantity' ? '0' : null)
+  // Plain assignment would lose the one key that means an object's prototype.
+  const entry = value ?? (field.type === 'string' ? '' : field.type === 'resource.Quantity' ? '0' : null)
+  Object.defineProperty(map, key, { value: entry, writable: true, enumerable: true, configurable: true })
 }
 
 function readValue(reader: Reader, type: string): unknown {
