@@ -129,7 +129,8 @@ describe('fairness', () => {
     ['dd if=/dev/zero of=/dev/shm/fill bs=1M count=60; sleep 100'],
   ])('%s past the memory limit is OOMKilled', async (script) => {
     const world = new World()
-    const container = await world.run({ command: ['sh', '-c', script], memoryLimit: 50 * 1024 * 1024 })
+    const image = script.startsWith('stress') ? 'polinux/stress' : 'busybox:1.36'
+    const container = await world.run({ image, command: ['sh', '-c', script], memoryLimit: 50 * 1024 * 1024 })
     await world.clock.advance(60_000)
     expect(container.exit).toMatchObject({ exitCode: 137, reason: 'OOMKilled' })
     expect(world.reported).toEqual([])
@@ -308,6 +309,22 @@ describe('images', () => {
     await world.clock.advance(5000)
     await pulled
     expect(world.runtime.present(image)).toBeUndefined()
+  })
+
+  test.each([
+    ['busybox:1.36', 'curl', 127],
+    ['alpine:3.20', 'curl', 127],
+    ['busybox:1.36', 'getent', 127],
+    ['labapp', 'curl', 0],
+    ['nginx:1.27', 'curl', 0],
+    ['nicolaka/netshoot', 'curl', 0],
+  ])('%s: %s --version ends with %i', async (image, tool, code) => {
+    const world = new World()
+    const container = await world.run({ image, command: ['sleep', '60'] })
+    const done = await world.exec(container, ['sh', '-c', `${tool} --version`])
+    expect(done.code).toBe(code)
+    if (code === 0) expect(done.stdout).toContain(tool)
+    else expect(done.stderr).toBe(`sh: ${tool}: not found\n`)
   })
 
   test('an image of unknown contents runs and says so', async () => {

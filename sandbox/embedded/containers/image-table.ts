@@ -226,7 +226,7 @@ export const definitions: ImageDefinition[] = [
     repositories: ['docker.io/curlimages/curl'],
     tags: /^(?:latest|\d+\.\d+\.\d+)$/,
     sizeBytes: 9_700_000,
-    root: { base: 'alpine' },
+    root: { base: 'alpine', tools: ['curl'] },
     config: () => ({ entrypoint: ['curl'], cmd: ['--help'], user: 100 }),
   },
   {
@@ -239,14 +239,14 @@ export const definitions: ImageDefinition[] = [
     ],
     tags: any,
     sizeBytes: 200_000_000,
-    root: { base: 'alpine', bash: true },
+    root: { base: 'alpine', bash: true, tools: 'all' },
     config: () => ({ cmd: ['bash'] }),
   },
   {
     repositories: ['docker.io/polinux/stress', 'docker.io/progrium/stress', 'docker.io/alexeiled/stress-ng', 'docker.io/vish/stress'],
     tags: any,
     sizeBytes: 4_000_000,
-    root: { base: 'alpine' },
+    root: { base: 'alpine', tools: ['stress', 'stress-ng'] },
     config: () => ({ cmd: ['stress', '--help'] }),
   },
   {
@@ -254,7 +254,7 @@ export const definitions: ImageDefinition[] = [
     tags: any,
     sizeBytes: 9_437_184,
     preloaded: true,
-    root: { base: 'busybox', programs: { '/usr/local/bin/labapp': 'labapp' } },
+    root: { base: 'busybox', tools: ['curl'], programs: { '/usr/local/bin/labapp': 'labapp' } },
     config: (tag) => ({ entrypoint: ['labapp'], env: { VERSION: tag === 'latest' ? 'v1' : tag } }),
   },
   {
@@ -269,7 +269,7 @@ export const definitions: ImageDefinition[] = [
     repositories: ['registry.k8s.io/e2e-test-images/agnhost', 'k8s.gcr.io/e2e-test-images/agnhost'],
     tags: /^(?:latest|2\.\d+(?:\.\d+)?)$/,
     sizeBytes: 51_000_000,
-    root: { base: 'alpine', programs: { '/agnhost': 'agnhost' } },
+    root: { base: 'alpine', tools: ['curl', 'dig', 'host'], programs: { '/agnhost': 'agnhost' } },
     config: () => ({ entrypoint: ['/agnhost'], cmd: ['pause'] }),
   },
   {
@@ -356,6 +356,6 @@ export const unknownImage: ImageDefinition = {
   repositories: [],
   tags: any,
   sizeBytes: 30_000_000,
-  root: { base: 'alpine', programs: { '/usr/local/bin/unknown': 'unknown' } },
+  root: { base: 'alpine', tools: 'all', programs: { '/usr/local/bin/unknown': 'unknown' } },
   config: () => ({ entrypoint: ['unknown'] }),
 }

@@ -10,7 +10,13 @@ export interface RootOptions {
   modes?: Record<string, number>
   /** bash beside the base's own shell. */
   bash?: boolean
+  /** Tools beside those that the base has. */
+  tools?: readonly string[] | 'all'
 }
+
+/** What busybox has no applet for: an image has it only where its makers put it there. */
+const added = ['column', 'curl', 'dig', 'envsubst', 'host', 'netcat', 'ss', 'stress', 'stress-ng', 'tput']
+const lacking = { busybox: new Set([...added, 'getent']), alpine: new Set(added), debian: new Set(['stress', 'stress-ng']) }
 
 const roots = new Map<string, DirNode>()
 
@@ -71,7 +77,9 @@ function build(options: RootOptions): DirNode {
   put(root, '/etc/passwd', 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/home:/bin/false\n')
   put(root, '/etc/group', 'root:x:0:\nnobody:x:65534:\n')
   if (options.base !== 'scratch') {
-    for (const name of tools) place(root, `/bin/${name}`, name)
+    const { tools: more = [] } = options
+    const missing = lacking[options.base]
+    for (const name of tools) if (more === 'all' || more.includes(name) || !missing.has(name)) place(root, `/bin/${name}`, name)
     place(root, '/bin/sh', options.base === 'debian' ? 'dash' : 'sh')
     if (options.base === 'debian' || options.bash) place(root, '/bin/bash', 'bash')
     if (options.base === 'debian') place(root, '/bin/dash', 'dash')
