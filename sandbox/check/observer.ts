@@ -3,7 +3,7 @@ import { appendFile, readFile, rm } from 'node:fs/promises'
 import type { Sandbox, WatchedObject } from '../engine.ts'
 import { provoke } from './ground.ts'
 import { type JudgeFault, judge } from './judge.ts'
-import type { Evidence, LabDefinition, ObjectChange, ProvocationResult, Query, Verdict } from './kit.ts'
+import type { Evidence, LabDefinition, ObjectChange, Provocation, ProvocationResult, Query, Verdict } from './kit.ts'
 
 export interface ObserverOptions {
   sandbox: Sandbox
@@ -86,9 +86,8 @@ export class Observer implements AsyncDisposable {
     this.timer = undefined
     for (const [name, query] of Object.entries(this.options.lab.collect)) if (query.kind !== 'objects') this.stale.add(name)
     for (const name of Object.keys(this.options.lab.provoke ?? {})) this.staleProvocations.add(name)
-    this.bases.clear()
     await this.look()
-    await this.provokeStale()
+    await this.provokeStale(true)
     const evidence = await this.evidence()
     return { evidence, verdict: this.tell(evidence) }
   }
@@ -195,8 +194,11 @@ export class Observer implements AsyncDisposable {
     return next
   }
 
-  /** Tries what is stale, one at a time; what is looked at meanwhile does not wait for it, for it may take seconds. Never rejects. */
-  private async provokeStale(): Promise<void> {
+  /**
+   * Tries what is stale (`anew`: although its basis is the same), one at a time; what is looked at meanwhile does not wait for
+   * it, for it may take seconds. Never rejects.
+   */
+  private async provokeStale(anew = false): Promise<void> {
     const next = this.provoking.then(async () => {
       const evidence = await this.evidence()
       for (const [name, provocation] of Object.entries(this.options.lab.provoke ?? {})) {
@@ -206,11 +208,11 @@ export class Observer implements AsyncDisposable {
           this.bases.delete(name)
           continue
         }
-        const basis = provocation.basis && JSON.stringify(provocation.basis(evidence))
-        if (basis !== undefined && this.bases.get(name) === basis) continue
+        const basis = basisOf(provocation, evidence)
+        if (!anew && basis !== undefined && this.bases.get(name) === basis && this.provoked[name]?.ok) continue
         const result = await provoke(this.options.sandbox, provocation)
         this.provoked[name] = result
-        if (basis !== undefined && result.ok) this.bases.set(name, basis)
+        if (basis !== undefined) this.bases.set(name, basis)
         if (!result.ok) this.options.onFault({ where: `provoking ${name}`, error: new Error(result.fault) })
       }
     })
@@ -255,15 +257,20 @@ export class Observer implements AsyncDisposable {
     const objects = Object.fromEntries([...this.objects].map(([name, kept]) => [name, [...kept.values()].sort(byName)]))
     const changes = Object.fromEntries([...this.changes].map(([name, list]) => [name, [...list]]))
     const time = await this.options.sandbox.now()
-    return {
+    const { startedAt, lab } = this.options
+    const evidence: Evidence = {
       time,
-      startedAt: this.options.startedAt,
+      startedAt,
       objects,
       changes,
       commands: { ...this.commands },
       access: { ...this.access },
       provoked: { ...this.provoked },
     }
+    // what was seen before a change that it depends on says nothing about now
+    for (const [name, provocation] of Object.entries(lab.provoke ?? {}))
+      if (provocation.basis && basisOf(provocation, evidence) !== this.bases.get(name)) evidence.provoked[name] = undefined
+    return evidence
   }
 
   private tell(evidence: Evidence): Verdict {
@@ -279,6 +286,14 @@ export class Observer implements AsyncDisposable {
     if (until !== null && !this.abort.signal.aborted)
       this.waitTimer = setTimeout(() => void this.look(), Math.max(50, Math.min(until - evidence.time, 2 ** 30)))
     return verdict
+  }
+}
+
+function basisOf(provocation: Provocation, evidence: Evidence): string | undefined {
+  try {
+    return provocation.basis && (JSON.stringify(provocation.basis(evidence)) ?? 'nothing')
+  } catch {
+    return 'nothing' // `basis` reads evidence that is not there yet
   }
 }
 

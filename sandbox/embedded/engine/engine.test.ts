@@ -131,3 +131,14 @@ async function until(condition: () => boolean): Promise<void> {
   for (let tries = 0; tries < 200 && !condition(); tries++) await new Promise((resolve) => setTimeout(resolve, 50))
   expect(condition()).toBe(true)
 }
+
+test('two who need the toolbox at once get the same one', async () => {
+  const original = await engine.create({ id: 'original', nodes: 1 }, () => undefined)
+  // an opened snapshot has no toolbox until somebody needs it
+  const opened = await engine.openSnapshot('opened', await original.snapshot())
+  const [one, other] = await Promise.all([0, 1].map(() => opened.exec(['readlink', '/proc/self/ns/net'])))
+  expect(one?.stdout).toMatch(/^net:/)
+  expect(other?.stdout).toBe(one?.stdout)
+  await engine.destroy('opened')
+  await engine.destroy('original')
+})

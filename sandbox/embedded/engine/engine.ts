@@ -99,6 +99,7 @@ export class EmbeddedEngine implements Engine {
       onProgress({ step: 'cluster', fraction: 0.1 })
       if (spec.homeFiles) await cp(spec.homeFiles, join(folder, 'home'), { recursive: true })
       await sandbox.open()
+      sandbox.prepare()
       signal?.throwIfAborted()
       onProgress({ step: 'objects', fraction: 0.6 })
       if (spec.manifests) await sandbox.apply(spec.manifests)
@@ -390,25 +391,37 @@ class EmbeddedSandbox implements Sandbox {
       if (!watch.known.has(uid)) this.parts.pool.deliver(watch.number, { type: 'DELETED', object, time: now })
   }
 
-  private async box(): Promise<Toolbox> {
-    await this.returning
-    const open = await this.toolbox?.catch(() => null)
+  /** Opens the toolbox ahead of need: it takes longer than the cluster. */
+  prepare(): void {
+    this.box().catch(() => undefined) // whoever needs it tries again, and hears why
+  }
+
+  /** The toolbox, opened when there is none that lives; two who ask at once get the same. */
+  private box(): Promise<Toolbox> {
+    this.toolbox = this.openBox(this.toolbox)
+    return this.toolbox
+  }
+
+  private async openBox(before: Promise<Toolbox> | null): Promise<Toolbox> {
+    const open = await before?.catch(() => null)
     if (open?.alive()) return open
     if (open) await open[Symbol.asyncDispose]()
+    await this.returning
+    if (this.closed) throw new Error('The sandbox has ended')
     const { folder, tools, socket, jail, pool } = this.parts
-    this.toolbox = openToolbox({
+    return openToolbox({
       home: join(folder, 'home'),
       tools,
       apiSocket: socket,
       jail,
       kubeconfig: (server) => pool.call('kubeconfig', this.id, server, null),
     })
-    return this.toolbox
   }
 
   private async closeToolbox(): Promise<void> {
-    const open = await this.toolbox?.catch(() => null)
+    const closing = this.toolbox
     this.toolbox = null
+    const open = await closing?.catch(() => null)
     await open?.[Symbol.asyncDispose]()
   }
 }
