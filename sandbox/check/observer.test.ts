@@ -89,8 +89,10 @@ test('a provocation runs again when its basis changes, not whenever anything doe
   change(3, 0)
   await until(() => told.at(-1) === 'run 1')
   change(3, 3)
+  const before = told.length
   change(4, 3)
   await until(() => told.at(-1) === 'run 2')
+  expect(told.slice(before)).toEqual(['about to be tried on a copy of your cluster', 'run 2'])
   change(4, 4)
   await new Promise((resolve) => setTimeout(resolve, 500)) // longer than the calm that a provocation waits for
   expect(runs).toBe(2)
