@@ -1,4 +1,5 @@
 import { type Document, parseDocument } from 'yaml'
+import { copyOf } from '../machinery/copy.ts'
 import { ApiError } from '../machinery/errors.ts'
 import type { KubeObject } from '../machinery/object.ts'
 import { decodeProtobuf, ProtobufError, protobufContentType } from '../protobuf/index.ts'
@@ -103,7 +104,7 @@ function decodeFields(
   const type = wireTypeOf(apiVersion, kind)
   try {
     if (decoder) return decoder(value)
-    return type ? decodeObject(value, type) : { object: structuredClone(value), unknown: [] }
+    return type ? decodeObject(value, type) : { object: copyOf(value), unknown: [] }
   } catch (error) {
     if (error instanceof TypeMismatch) throw cannot(error.message)
     throw error

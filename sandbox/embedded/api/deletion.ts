@@ -1,4 +1,5 @@
 import { cleanupFinalizer } from '../crd/establish.ts'
+import { copyOf } from '../machinery/copy.ts'
 import { ApiError, type Status } from '../machinery/errors.ts'
 import type { KubeObject } from '../machinery/object.ts'
 import type { ResourceInfo } from '../registry/index.ts'
@@ -34,7 +35,7 @@ export async function deleteObject(rest: Rest, request: WriteRequest, options: D
     checkPreconditions(info, object, options)
     await rest.admitDelete(request, object)
     if (store.get(table, key) !== stored) continue
-    const next = structuredClone(stored)
+    const next = copyOf(stored)
     const outcome = isNamespace(info) ? markNamespace(rest, next, options) : mark(rest, info, next, options)
     if (outcome === 'pending') return { object, gone: false }
     const changed = outcome !== 'now'

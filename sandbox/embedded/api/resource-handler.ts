@@ -1,3 +1,4 @@
+import { copyOf } from '../machinery/copy.ts'
 import { ApiError } from '../machinery/errors.ts'
 import type { KubeObject } from '../machinery/object.ts'
 import { sortedJson } from '../machinery/sorted-json.ts'
@@ -128,7 +129,7 @@ export class ResourceHandler {
     const options = writeOptions(call.request.query, 'UpdateOptions')
     const body = this.body(call, info, options)
     const produce = (existing: KubeObject | undefined) => {
-      const object = structuredClone(body)
+      const object = copyOf(body)
       info.strategy.default(object)
       this.track(call, options, existing, object)
       return object

@@ -1,5 +1,6 @@
 import type { AdmissionChain, AdmissionRequest, Operation } from '../admission/admission.ts'
 import type { Clock } from '../clock.ts'
+import { copyOf } from '../machinery/copy.ts'
 import { ApiError, objectModified } from '../machinery/errors.ts'
 import type { KubeObject, UserInfo } from '../machinery/object.ts'
 import type { Store } from '../machinery/store.ts'
@@ -85,7 +86,7 @@ export class Rest {
   /** Stores a new object; the draft is changed. Rejects with ApiError. */
   async create(request: WriteRequest, draft: KubeObject): Promise<KubeObject> {
     for (let attempt = 1; ; attempt++) {
-      const object = attempt === 1 ? draft : structuredClone(draft)
+      const object = attempt === 1 ? draft : copyOf(draft)
       try {
         return await this.createOnce(request, object, attempt > 1)
       } catch (error) {

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
+import { copyOf } from '../machinery/copy.ts'
 import { type Schema, schemaOfField, schemaOfItems } from '../schema/index.ts'
 import { emptySet, type FieldPath, type FieldSet, insert, isEmpty } from './field-set.ts'
 
@@ -37,7 +38,7 @@ export function merge(live: unknown, applied: unknown, schema: Schema | undefine
     return result
   }
   if (kind === 'list' && Array.isArray(live) && Array.isArray(applied)) return mergeLists(live, applied, schema)
-  return structuredClone(applied)
+  return copyOf(applied)
 }
 
 /**

@@ -1,5 +1,6 @@
 import { ClusterClock } from '../clock.ts'
 import type { ClusterContext } from '../machinery/context.ts'
+import { copyOf } from '../machinery/copy.ts'
 import type { Connection, Listener, PodNetwork } from '../network/network.ts'
 import { NetworkError } from '../network/network.ts'
 import { createRuntime, type LocalRuntime } from './index.ts'
@@ -18,7 +19,7 @@ export class World {
 
   constructor(options: { rate?: number; records?: ReadonlyMap<string, unknown>; start?: number } = {}) {
     this.clock = new ClusterClock({ start: options.start ?? Date.UTC(2026, 10, 21, 10, 0, 0), rate: options.rate ?? 0 })
-    for (const [key, value] of options.records ?? []) this.entries.set(key, structuredClone(value))
+    for (const [key, value] of options.records ?? []) this.entries.set(key, copyOf(value))
     const { entries } = this
     let seed = 7
     const unused = new Proxy({}, { get: (_, name) => () => Promise.reject(new Error(`no API here: ${String(name)}`)) })

@@ -1,4 +1,5 @@
 import type { ClusterContext } from '../machinery/context.ts'
+import { copyOf } from '../machinery/copy.ts'
 import { isAlreadyExists } from '../machinery/errors.ts'
 import { type KubeObject, resources } from '../machinery/object.ts'
 import { sortedJson } from '../machinery/sorted-json.ts'
@@ -41,8 +42,7 @@ export async function updateRevision(
   const next = (revisions.at(-1)?.revision ?? 0) + 1
   const equal = revisions.findLast((revision) => semanticEqual(revision.data, data))
   if (equal && equal === revisions.at(-1)) return equal
-  if (equal)
-    return await context.client.update<ControllerRevision>(resources.controllerRevisions, { ...structuredClone(equal), revision: next })
+  if (equal) return await context.client.update<ControllerRevision>(resources.controllerRevisions, { ...copyOf(equal), revision: next })
   const { labels, annotations } = set.metadata
   for (let probe = set.status?.collisionCount ?? 0; ; probe++) {
     const hash = hashOf(probe)
@@ -77,7 +77,7 @@ export async function updateRevision(
 export function templateOf(revision: ControllerRevision, fallback: PodTemplateSpec): PodTemplateSpec {
   const spec = revision.data?.['spec'] as { template?: PodTemplateSpec & { $patch?: string } } | undefined
   if (!spec?.template) return fallback
-  const { $patch: _patch, ...template } = structuredClone(spec.template)
+  const { $patch: _patch, ...template } = copyOf(spec.template)
   return template
 }
 
@@ -100,5 +100,5 @@ export function revisionOf(pod: Pod): string | undefined {
 }
 
 function dataOf(set: RevisionedSet): Record<string, unknown> {
-  return { spec: { template: { ...structuredClone(set.spec?.template), $patch: 'replace' } } }
+  return { spec: { template: { ...copyOf(set.spec?.template), $patch: 'replace' } } }
 }

@@ -1,4 +1,5 @@
 import type { ClusterContext } from '../machinery/context.ts'
+import { copyOf } from '../machinery/copy.ts'
 import { isAlreadyExists, isNotFound } from '../machinery/errors.ts'
 import { resources } from '../machinery/object.ts'
 import type { CronJob, Job } from '../schema/types/batch.v1.ts'
@@ -34,7 +35,7 @@ async function syncCronJob(context: ClusterContext, queue: WorkQueue, key: strin
   const { namespace, name } = splitKey(key)
   const cached = context.cache.get<CronJob>(resources.cronJobs, name, namespace)
   if (!cached?.spec) return
-  const cron = structuredClone(cached)
+  const cron = copyOf(cached)
   const jobs = context.cache.list<Job>(resources.jobs, namespace).filter((job) => isControlledBy(job, cron))
   await cleanUpFinished(context, cron, jobs)
   updateActive(context, cron, jobs)
@@ -137,7 +138,7 @@ async function createJob(context: ClusterContext, cron: CronJob, scheduled: numb
       annotations: { ...template?.metadata?.annotations, 'batch.kubernetes.io/cronjob-scheduled-timestamp': formatTime(scheduled) },
       ownerReferences: [controllerReference(cron)],
     },
-    spec: structuredClone(template?.spec),
+    spec: copyOf(template?.spec),
   }
   cron.status ??= {}
   try {

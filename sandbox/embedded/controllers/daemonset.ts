@@ -1,4 +1,5 @@
 import type { ClusterContext } from '../machinery/context.ts'
+import { copyOf } from '../machinery/copy.ts'
 import { resources } from '../machinery/object.ts'
 import { matchesNode, noScheduleEffects, untoleratedTaint } from '../scheduler/node-selection.ts'
 import type { DaemonSet, DaemonSetStatus } from '../schema/types/apps.v1.ts'
@@ -266,7 +267,7 @@ async function writeStatus(sync: Sync): Promise<void> {
   const status = calculateStatus(sync)
   const defaults = { updatedNumberScheduled: 0, numberAvailable: 0, numberUnavailable: 0 }
   if (set.status?.observedGeneration !== undefined && semanticEqual({ ...defaults, ...set.status }, { ...defaults, ...status })) return
-  await context.client.update<DaemonSet>(resources.daemonSets, { ...structuredClone(set), status }, { subresource: 'status' })
+  await context.client.update<DaemonSet>(resources.daemonSets, { ...copyOf(set), status }, { subresource: 'status' })
 }
 
 function calculateStatus(sync: Sync): DaemonSetStatus {

@@ -1,3 +1,4 @@
+import { copyOf } from '../machinery/copy.ts'
 import { isAlreadyExists } from '../machinery/errors.ts'
 import { resources } from '../machinery/object.ts'
 import type { Deployment, ReplicaSet } from '../schema/types/apps.v1.ts'
@@ -37,7 +38,7 @@ export async function newReplicaSet(rollout: Rollout, writeStatus: WriteStatus):
 
 async function reuse(rollout: Rollout, set: ReplicaSet, revision: number, writeStatus: WriteStatus): Promise<ReplicaSet> {
   const { context, deployment } = rollout
-  const copy = structuredClone(set)
+  const copy = copyOf(set)
   const minReadySeconds = deployment.spec?.minReadySeconds ?? 0
   const changed = annotate(copy, deployment, revision)
   if (copy.spec && (changed || (copy.spec.minReadySeconds ?? 0) !== minReadySeconds)) {
@@ -100,7 +101,7 @@ async function settleCollision(rollout: Rollout, set: ReplicaSet, error: unknown
 }
 
 function replicaSetFor({ deployment }: Rollout, revision: number): ReplicaSet {
-  const { selector, template, minReadySeconds } = structuredClone(deployment.spec) ?? { selector: {}, template: { metadata: {} } }
+  const { selector, template, minReadySeconds } = copyOf(deployment.spec) ?? { selector: {}, template: { metadata: {} } }
   const hash = podTemplateHash(template, deployment.status?.collisionCount)
   const labels = { ...template.metadata?.labels, [templateHashLabel]: hash }
   const name = deployment.metadata.name ?? ''

@@ -1,4 +1,5 @@
 import type { ClusterContext } from '../machinery/context.ts'
+import { copyOf } from '../machinery/copy.ts'
 import { resources } from '../machinery/object.ts'
 import type { Deployment, ReplicaSet } from '../schema/types/apps.v1.ts'
 import {
@@ -81,7 +82,7 @@ async function resize(rollout: Rollout, set: ReplicaSet, size: number): Promise<
   const marks = replicaAnnotations(deployment)
   const marked = Object.entries(marks).every(([key, value]) => set.metadata.annotations?.[key] === value)
   if (before === size && marked) return
-  const copy = structuredClone(set)
+  const copy = copyOf(set)
   copy.spec = { ...(copy.spec ?? { selector: {} }), replicas: size }
   copy.metadata.annotations = { ...copy.metadata.annotations, ...marks }
   const updated = await context.client.update<ReplicaSet>(resources.replicaSets, copy)

@@ -1,4 +1,5 @@
 import type { ClusterContext } from '../machinery/context.ts'
+import { copyOf } from '../machinery/copy.ts'
 import { resources } from '../machinery/object.ts'
 import type { Deployment, ReplicaSet } from '../schema/types/apps.v1.ts'
 import type { Pod } from '../schema/types/core.v1.ts'
@@ -63,7 +64,7 @@ async function syncDeployment(context: ClusterContext, queue: WorkQueue, key: st
   const { namespace, name } = splitKey(key)
   const cached = context.cache.get<Deployment>(resources.deployments, name, namespace)
   if (!cached?.spec) return
-  const deployment = structuredClone(cached)
+  const deployment = copyOf(cached)
   if (isEmptySelector(deployment.spec?.selector)) {
     const message = 'This deployment is selecting all pods. A non-empty selector is required.'
     context.events.event(deployment, 'Warning', 'SelectingAll', message, { component })
@@ -108,8 +109,8 @@ async function writeStatus({ context, deployment }: Rollout, status: Deployment[
 /** Writes status (and the revision annotation, which goes with it); the deployment given then is what the API stored. */
 async function updateStatus(context: ClusterContext, deployment: Deployment): Promise<void> {
   const updated = await context.client.update<Deployment>(resources.deployments, deployment, { subresource: 'status' })
-  deployment.metadata = structuredClone(updated.metadata)
-  deployment.status = structuredClone(updated.status)
+  deployment.metadata = copyOf(updated.metadata)
+  deployment.status = copyOf(updated.status)
 }
 
 /** Says in the Progressing condition that the Deployment has been paused or resumed, so that a pause is not taken for a stall. */

@@ -1,4 +1,5 @@
 import type { ClusterContext } from '../machinery/context.ts'
+import { copyOf } from '../machinery/copy.ts'
 import { resources } from '../machinery/object.ts'
 import type { Deployment, ReplicaSet, StatefulSet } from '../schema/types/apps.v1.ts'
 import type { Pod } from '../schema/types/core.v1.ts'
@@ -64,11 +65,7 @@ async function syncBudget(context: ClusterContext, queue: WorkQueue, key: string
   const conditions = conditionsOf(context, budget, allowed)
   if (semanticEqual({ disruptedPods: {}, ...budget.status }, { ...next, conditions })) return
   const status: PodDisruptionBudgetStatus = { ...next, conditions }
-  await context.client.update<PodDisruptionBudget>(
-    resources.podDisruptionBudgets,
-    { ...structuredClone(budget), status },
-    { subresource: 'status' },
-  )
+  await context.client.update<PodDisruptionBudget>(resources.podDisruptionBudgets, { ...copyOf(budget), status }, { subresource: 'status' })
 }
 
 /** Pods that were evicted a moment ago and have not gone yet. */

@@ -1,4 +1,5 @@
 import type { ClusterContext } from '../machinery/context.ts'
+import { copyOf } from '../machinery/copy.ts'
 import { isNotFound } from '../machinery/errors.ts'
 import { resources } from '../machinery/object.ts'
 import type { EndpointAddress, EndpointPort, EndpointSubset, Endpoints, Pod, Service } from '../schema/types/core.v1.ts'
@@ -54,7 +55,7 @@ async function syncService(context: ClusterContext, key: string): Promise<void> 
   const endpoints: Endpoints = {
     apiVersion: 'v1',
     kind: 'Endpoints',
-    metadata: { ...structuredClone(existing?.metadata ?? { name, namespace }), labels, annotations },
+    metadata: { ...copyOf(existing?.metadata ?? { name, namespace }), labels, annotations },
     ...(subsets.length > 0 && { subsets }),
   }
   try {

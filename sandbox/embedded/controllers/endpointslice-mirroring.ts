@@ -1,4 +1,5 @@
 import type { ClusterContext } from '../machinery/context.ts'
+import { copyOf } from '../machinery/copy.ts'
 import { resources } from '../machinery/object.ts'
 import type { EndpointAddress, EndpointSubset, Endpoints, Service } from '../schema/types/core.v1.ts'
 import type { Endpoint, EndpointPort, EndpointSlice } from '../schema/types/discovery.v1.ts'
@@ -40,7 +41,7 @@ async function syncEndpoints(context: ClusterContext, key: string): Promise<void
   for (const content of missing) {
     const index = left.findIndex(({ addressType }) => addressType === content.addressType)
     const [reused] = index < 0 ? [] : left.splice(index, 1)
-    if (reused) await context.client.update<EndpointSlice>(resources.endpointSlices, { ...structuredClone(reused), ...content })
+    if (reused) await context.client.update<EndpointSlice>(resources.endpointSlices, { ...copyOf(reused), ...content })
     else if (endpoints) await context.client.create<EndpointSlice>(resources.endpointSlices, sliceOf(endpoints, content), { namespace })
   }
   for (const slice of left) await context.client.delete(resources.endpointSlices, slice.metadata.name ?? '', namespace)

@@ -1,4 +1,5 @@
 import type { ClusterContext } from '../machinery/context.ts'
+import { copyOf } from '../machinery/copy.ts'
 import { isNotFound } from '../machinery/errors.ts'
 import { resources } from '../machinery/object.ts'
 import type { Node, Pod, Service } from '../schema/types/core.v1.ts'
@@ -196,7 +197,7 @@ async function updateSlice(
   const same =
     semanticEqual(slice.ports, ports) && semanticEqual(slice.endpoints, endpoints) && semanticEqual(slice.metadata.labels, labels)
   if (same) return
-  const copy = structuredClone(slice)
+  const copy = copyOf(slice)
   copy.ports = ports
   copy.endpoints = endpoints
   copy.metadata.labels = labels

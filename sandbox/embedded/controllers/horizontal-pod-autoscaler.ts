@@ -1,4 +1,5 @@
 import type { ClusterContext } from '../machinery/context.ts'
+import { copyOf } from '../machinery/copy.ts'
 import type { NodeApi } from '../machinery/node-api.ts'
 import { type KubeObject, type Resource, resources } from '../machinery/object.ts'
 import { amountOf } from '../scheduler/amounts.ts'
@@ -91,7 +92,7 @@ export function startHorizontalPodAutoscaler(context: ClusterContext, usage: Pod
       usage,
       memory,
       scaler,
-      status: { ...structuredClone(scaler.status), desiredReplicas: 0, currentMetrics: [] },
+      status: { ...copyOf(scaler.status), desiredReplicas: 0, currentMetrics: [] },
     })
   }
   const queue: WorkQueue = stack.use(new WorkQueue(context, sync, { name: component }))
@@ -378,7 +379,7 @@ async function writeStatus({ context, scaler, status }: Sync): Promise<void> {
   if (semanticEqual({ currentMetrics: [], ...scaler.status }, status)) return
   await context.client.update<HorizontalPodAutoscaler>(
     resources.horizontalPodAutoscalers,
-    { ...structuredClone(scaler), status },
+    { ...copyOf(scaler), status },
     { subresource: 'status' },
   )
 }

@@ -1,4 +1,5 @@
 import type { ClusterContext } from '../machinery/context.ts'
+import { copyOf } from '../machinery/copy.ts'
 import { resources } from '../machinery/object.ts'
 import type { Job, JobCondition, JobStatus } from '../schema/types/batch.v1.ts'
 import type { Pod } from '../schema/types/core.v1.ts'
@@ -72,7 +73,7 @@ async function syncJob(context: ClusterContext, queue: WorkQueue, key: string): 
     queue,
     key,
     job,
-    status: structuredClone(job.status ?? {}),
+    status: copyOf(job.status ?? {}),
     active: pods.filter(isPodActive),
     terminating: pods.filter((pod) => isPodTerminating(pod) && !hasFailed(pod)),
   }
@@ -305,11 +306,7 @@ async function writeStatus(sync: Sync): Promise<void> {
   if (!current || current.metadata.uid !== job.metadata.uid) return
   for (const field of ['active', 'succeeded', 'failed'] as const) if (!status[field]) delete status[field]
   if (semanticEqual(current.status, status)) return
-  await context.client.update<Job>(
-    resources.jobs,
-    { ...structuredClone(current), status: structuredClone(status) },
-    { subresource: 'status' },
-  )
+  await context.client.update<Job>(resources.jobs, { ...copyOf(current), status: copyOf(status) }, { subresource: 'status' })
 }
 
 function findCondition(status: JobStatus | undefined, type: string): JobCondition | undefined {

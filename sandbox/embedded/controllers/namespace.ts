@@ -1,4 +1,5 @@
 import type { ClusterContext } from '../machinery/context.ts'
+import { copyOf } from '../machinery/copy.ts'
 import { isNotFound } from '../machinery/errors.ts'
 import { type KubeObject, resources } from '../machinery/object.ts'
 import type { Namespace, NamespaceCondition, Pod } from '../schema/types/core.v1.ts'
@@ -55,7 +56,7 @@ async function syncNamespace(context: ClusterContext, queue: WorkQueue, name: st
     queue.addAfter(name, (Math.floor(remains.estimate / 2) + 1) * 1000)
     return
   }
-  const copy = structuredClone(current)
+  const copy = copyOf(current)
   copy.spec = { ...copy.spec, finalizers: copy.spec?.finalizers?.filter((other) => other !== finalizer) }
   await context.client.update<Namespace>(resources.namespaces, copy, { subresource: 'finalize' })
 }
@@ -102,7 +103,7 @@ async function updateConditions(context: ClusterContext, name: string, remains: 
   })
   const others = (namespace.status?.conditions ?? []).filter(({ type }) => !conditions.some((one) => one.type === type))
   const status = { ...namespace.status, phase: 'Terminating', conditions: [...others, ...conditions] }
-  return await context.client.update<Namespace>(resources.namespaces, { ...structuredClone(namespace), status }, { subresource: 'status' })
+  return await context.client.update<Namespace>(resources.namespaces, { ...copyOf(namespace), status }, { subresource: 'status' })
 }
 
 function conditionsOf({ errors, resources: left, finalizers }: Remains): Omit<NamespaceCondition, 'lastTransitionTime'>[] {

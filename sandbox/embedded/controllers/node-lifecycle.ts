@@ -1,4 +1,5 @@
 import type { ClusterContext } from '../machinery/context.ts'
+import { copyOf } from '../machinery/copy.ts'
 import { resources } from '../machinery/object.ts'
 import type { Lease } from '../schema/types/coordination.v1.ts'
 import type { Node, NodeCondition, Pod, Taint } from '../schema/types/core.v1.ts'
@@ -97,8 +98,8 @@ async function markUnknown(context: ClusterContext, node: Node): Promise<Node> {
   if (readyOf(node)?.status === 'True') {
     context.events.event(node, 'Normal', 'NodeNotReady', `Node ${node.metadata.name} status is now: NodeNotReady`, { component })
   }
-  const status = { ...structuredClone(node.status), conditions }
-  return await context.client.update<Node>(resources.nodes, { ...structuredClone(node), status }, { subresource: 'status' })
+  const status = { ...copyOf(node.status), conditions }
+  return await context.client.update<Node>(resources.nodes, { ...copyOf(node), status }, { subresource: 'status' })
 }
 
 async function syncTaints(context: ClusterContext, node: Node): Promise<void> {
@@ -135,7 +136,7 @@ async function markPodsNotReady(context: ClusterContext, node: Node): Promise<vo
   if (!ready || ready.status === 'True') return
   for (const pod of context.cache.list<Pod>(resources.pods)) {
     if (pod.spec?.nodeName !== node.metadata.name || isPodFinished(pod) || !isPodReady(pod)) continue
-    const copy = structuredClone(pod)
+    const copy = copyOf(pod)
     setPodCondition(copy, { type: 'Ready', status: 'False' }, context.clock.now())
     const status = { conditions: copy.status?.conditions?.filter(({ type }) => type === 'Ready') }
     const { name = '', namespace } = pod.metadata

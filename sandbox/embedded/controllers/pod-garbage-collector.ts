@@ -1,4 +1,5 @@
 import type { ClusterContext } from '../machinery/context.ts'
+import { copyOf } from '../machinery/copy.ts'
 import { isNotFound } from '../machinery/errors.ts'
 import { resources } from '../machinery/object.ts'
 import type { Node, Pod } from '../schema/types/core.v1.ts'
@@ -50,7 +51,7 @@ async function syncPod(context: ClusterContext, key: string): Promise<void> {
 }
 
 async function markFailed(context: ClusterContext, pod: Pod): Promise<void> {
-  const copy = structuredClone(pod)
+  const copy = copyOf(pod)
   const condition = { type: 'DisruptionTarget', status: 'True', reason: 'DeletionByPodGC', message: 'PodGC: node no longer exists' }
   setPodCondition(copy, condition, context.clock.now())
   const status = { phase: 'Failed', conditions: copy.status?.conditions?.filter(({ type }) => type === condition.type) }

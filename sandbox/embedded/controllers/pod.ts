@@ -1,4 +1,5 @@
 import type { ClusterContext } from '../machinery/context.ts'
+import { copyOf } from '../machinery/copy.ts'
 import { isNotFound } from '../machinery/errors.ts'
 import { type KubeObject, resources } from '../machinery/object.ts'
 import type { Pod, PodCondition, PodTemplateSpec } from '../schema/types/core.v1.ts'
@@ -53,7 +54,7 @@ export function podFromTemplate(template: PodTemplateSpec, owner: KubeObject): P
       ...(finalizers && { finalizers: [...finalizers] }),
       ownerReferences: [controllerReference(owner)],
     },
-    spec: structuredClone(template.spec ?? { containers: [] }),
+    spec: copyOf(template.spec ?? { containers: [] }),
   }
 }
 

@@ -1,4 +1,5 @@
 import type { ClusterContext } from '../machinery/context.ts'
+import { copyOf } from '../machinery/copy.ts'
 import { resources } from '../machinery/object.ts'
 import type { ReplicaSet, ReplicaSetCondition, ReplicaSetStatus } from '../schema/types/apps.v1.ts'
 import type { Pod } from '../schema/types/core.v1.ts'
@@ -134,5 +135,5 @@ async function updateStatus(context: ClusterContext, set: ReplicaSet, status: Re
   const current = { fullyLabeledReplicas: 0, readyReplicas: 0, availableReplicas: 0, ...set.status }
   if (set.status && semanticEqual(current, status)) return set
   // Pods that are made or lost meanwhile do not touch the ReplicaSet itself; only a change of its own makes this a conflict.
-  return await context.client.update<ReplicaSet>(resources.replicaSets, { ...structuredClone(set), status }, { subresource: 'status' })
+  return await context.client.update<ReplicaSet>(resources.replicaSets, { ...copyOf(set), status }, { subresource: 'status' })
 }

@@ -1,4 +1,5 @@
 import type { ClusterContext } from '../machinery/context.ts'
+import { copyOf } from '../machinery/copy.ts'
 import { isAlreadyExists, isNotFound } from '../machinery/errors.ts'
 import { resources } from '../machinery/object.ts'
 import type { StatefulSet } from '../schema/types/apps.v1.ts'
@@ -53,7 +54,7 @@ function withClaims(set: StatefulSet, pod: Pod, ordinal: number): Volume[] {
 
 function claimsFor(set: StatefulSet, ordinal: number): { template: string; claim: PersistentVolumeClaim }[] {
   return (set.spec?.volumeClaimTemplates ?? []).map((template) => {
-    const claim = structuredClone(template)
+    const claim = copyOf(template)
     const labels = { ...claim.metadata.labels, ...set.spec?.selector.matchLabels }
     const metadata = {
       ...claim.metadata,

@@ -1,4 +1,5 @@
 import type { ClusterContext } from '../machinery/context.ts'
+import { copyOf } from '../machinery/copy.ts'
 import { resources } from '../machinery/object.ts'
 import type { ControllerRevision, StatefulSet, StatefulSetStatus } from '../schema/types/apps.v1.ts'
 import type { Pod } from '../schema/types/core.v1.ts'
@@ -167,7 +168,7 @@ async function writeStatus(sync: Sync): Promise<void> {
   if (set.status?.observedGeneration !== undefined && semanticEqual({ ...defaults, ...set.status }, { ...defaults, ...status })) return
   const latest = context.cache.get<StatefulSet>(resources.statefulSets, set.metadata.name ?? '', set.metadata.namespace)
   if (latest?.metadata.uid !== set.metadata.uid) return
-  await context.client.update<StatefulSet>(resources.statefulSets, { ...structuredClone(set), status }, { subresource: 'status' })
+  await context.client.update<StatefulSet>(resources.statefulSets, { ...copyOf(set), status }, { subresource: 'status' })
 }
 
 function calculateStatus({ context, set, current, update, replicas, condemned }: Sync): StatefulSetStatus {

@@ -1,4 +1,5 @@
 import type { ClusterContext } from '../machinery/context.ts'
+import { copyOf } from '../machinery/copy.ts'
 import { isNotFound } from '../machinery/errors.ts'
 import { resources } from '../machinery/object.ts'
 import { tolerates } from '../scheduler/node-selection.ts'
@@ -68,7 +69,7 @@ function evictionTime(context: ClusterContext, pod: Pod): number | undefined {
 }
 
 async function markDisrupted(context: ClusterContext, pod: Pod): Promise<void> {
-  const copy = structuredClone(pod)
+  const copy = copyOf(pod)
   const message = 'Taint manager: deleting due to NoExecute taint'
   const condition = { type: 'DisruptionTarget', status: 'True', reason: 'DeletionByTaintManager', message }
   if (!setPodCondition(copy, condition, context.clock.now())) return

@@ -1,3 +1,4 @@
+import { copyOf } from '../machinery/copy.ts'
 import { type KubeObject, resources } from '../machinery/object.ts'
 import { allVerbs } from '../registry/define.ts'
 import type { FieldError } from '../registry/field.ts'
@@ -64,7 +65,7 @@ function decoder(schema: JSONSchemaProps): NonNullable<ResourceInfo['decode']> {
   if (!metadataType) throw new Error('the wire form of ConfigMap is missing')
   return ({ apiVersion, kind, metadata, ...rest }) => {
     const head = decodeObject({ apiVersion, kind, ...(metadata === undefined ? {} : { metadata }) }, metadataType)
-    const object = { ...head.object, ...structuredClone(rest) }
+    const object = { ...head.object, ...copyOf(rest) }
     const { apiVersion: _version, kind: _kind, metadata: _metadata, ...body } = object as Record<string, unknown>
     const unknown = prune(body, schema)
     return { object: { ...head.object, ...body }, unknown: [...head.unknown, ...unknown] }
@@ -87,7 +88,7 @@ function strategyOf(version: CustomResourceDefinitionVersion, namespaced: boolea
     },
     prepareForStatusUpdate(object, old) {
       const status = (object as Custom).status
-      const kept = structuredClone(old) as Custom
+      const kept = copyOf(old) as Custom
       for (const key of Object.keys(object)) if (key !== 'metadata') delete (object as unknown as Record<string, unknown>)[key]
       const { metadata, ...rest } = kept
       Object.assign(object, rest)
@@ -140,7 +141,7 @@ function withoutHead(properties: Record<string, JSONSchemaProps> | undefined): R
 function copyStatus(object: KubeObject, old: KubeObject): void {
   const status = (old as Custom).status
   if (status === undefined) delete (object as Custom).status
-  else (object as Custom).status = structuredClone(status)
+  else (object as Custom).status = copyOf(status)
 }
 
 function validateBody(

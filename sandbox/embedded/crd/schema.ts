@@ -1,3 +1,4 @@
+import { copyOf } from '../machinery/copy.ts'
 import type { JSONSchemaProps } from '../schema/types/apiextensions.v1.ts'
 
 type Fields = Record<string, unknown>
@@ -36,7 +37,7 @@ export function setDefaults(value: unknown, schema: JSONSchemaProps): void {
     if (field === null && property && !property.nullable) delete value[key]
   }
   for (const [key, property] of Object.entries(schema.properties ?? {})) {
-    if (property.default !== undefined && value[key] === undefined) value[key] = structuredClone(property.default)
+    if (property.default !== undefined && value[key] === undefined) value[key] = copyOf(property.default)
   }
   for (const [key, field] of Object.entries(value)) {
     const property = propertyOf(schema, key)

@@ -1,4 +1,5 @@
 import type { Records } from '../machinery/context.ts'
+import { copyOf } from '../machinery/copy.ts'
 import type { Container } from '../schema/types/core.v1.ts'
 
 /** What the kubelet remembers about a pod besides the API: it outlives a restart of the cluster and is copied by a fork. */
@@ -75,7 +76,7 @@ export class PodRecords {
   }
 
   save(record: PodRecord): void {
-    this.records.put(`kubelet/pod/${record.uid}`, structuredClone(record))
+    this.records.put(`kubelet/pod/${record.uid}`, copyOf(record))
   }
 
   delete(uid: string): void {

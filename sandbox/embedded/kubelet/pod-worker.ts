@@ -1,6 +1,7 @@
 import type { Timer } from '../clock.ts'
 import type { ContainerRuntime, Container as RuntimeContainer } from '../containers/runtime.ts'
 import type { ClusterContext } from '../machinery/context.ts'
+import { copyOf } from '../machinery/copy.ts'
 import { isNotFound } from '../machinery/errors.ts'
 import { resources } from '../machinery/object.ts'
 import type { Network, PodNetwork } from '../network/network.ts'
@@ -71,7 +72,7 @@ export class PodWorker implements Disposable {
     this.pod = pod
     const { uid = '', namespace = '', name = '' } = pod.metadata
     const fresh = { uid, namespace, name, node: host.node.name, startedAt: host.ctx.clock.now(), runs: [], backOff: {} }
-    this.record = known ? structuredClone(known) : fresh
+    this.record = known ? copyOf(known) : fresh
     this.admitted = known !== undefined
     this.volumes = new PodVolumes(host.ctx, host.runtime, host.node, uid)
     if (known?.ip && !known.tornDown) this.attach()

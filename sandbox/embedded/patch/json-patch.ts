@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
+import { copyOf } from '../machinery/copy.ts'
 import { doesNotFit, PatchError } from './patch-error.ts'
 
 interface Operation {
@@ -15,7 +16,7 @@ export function applyJsonPatch(object: unknown, patch: unknown): unknown {
   if (!Array.isArray(patch)) {
     throw new PatchError(400, 'json: cannot unmarshal object into Go value of type jsonpatch.Patch')
   }
-  const holder: { document: unknown } = { document: structuredClone(object) }
+  const holder: { document: unknown } = { document: copyOf(object) }
   for (const operation of patch as Operation[]) apply(holder, operation)
   return holder.document
 }
@@ -25,13 +26,13 @@ function apply(holder: { document: unknown }, operation: Operation): void {
   if (typeof path !== 'string') throw missing('operation missing path field')
   switch (op) {
     case 'add':
-      add(holder, path, structuredClone(operation.value), 'add')
+      add(holder, path, copyOf(operation.value), 'add')
       return
     case 'remove':
       remove(holder, path)
       return
     case 'replace':
-      replace(holder, path, structuredClone(operation.value))
+      replace(holder, path, copyOf(operation.value))
       return
     case 'move': {
       const value = read(holder, from, 'move')
@@ -40,7 +41,7 @@ function apply(holder: { document: unknown }, operation: Operation): void {
       return
     }
     case 'copy':
-      add(holder, path, structuredClone(read(holder, from, 'copy')), 'copy')
+      add(holder, path, copyOf(read(holder, from, 'copy')), 'copy')
       return
     case 'test':
       test(holder, path, operation.value)

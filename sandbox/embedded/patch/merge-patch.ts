@@ -1,3 +1,4 @@
+import { copyOf } from '../machinery/copy.ts'
 import { PatchError } from './patch-error.ts'
 
 /** RFC 7386. Throws PatchError when the patch of an object is no object. */
@@ -7,7 +8,7 @@ export function applyMergePatch(target: unknown, patch: unknown): unknown {
 }
 
 function merge(target: unknown, patch: unknown): unknown {
-  if (!isObject(patch)) return structuredClone(patch)
+  if (!isObject(patch)) return copyOf(patch)
   const result: Record<string, unknown> = isObject(target) ? { ...target } : {}
   for (const [key, value] of Object.entries(patch)) {
     if (value === null) delete result[key]

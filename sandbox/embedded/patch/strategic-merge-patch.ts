@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
+import { copyOf } from '../machinery/copy.ts'
 import { resolve, type Schema, schemaOfField, schemaOfItems } from '../schema/index.ts'
 import { PatchError } from './patch-error.ts'
 
@@ -24,7 +25,7 @@ export function applyStrategicMergePatch(object: unknown, patch: unknown, schema
     const type = Array.isArray(patch) ? 'array' : typeof patch === 'boolean' ? 'bool' : typeof patch
     throw new PatchError(400, `json: cannot unmarshal ${type} into Go value of type map[string]interface {}`)
   }
-  return mergeFields(structuredClone(object), structuredClone(patch), schema)
+  return mergeFields(copyOf(object), copyOf(patch), schema)
 }
 
 function mergeFields(original: Fields, patch: Fields, schema: Schema | undefined): Fields {

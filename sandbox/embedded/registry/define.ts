@@ -1,3 +1,4 @@
+import { copyOf } from '../machinery/copy.ts'
 import type { KubeObject } from '../machinery/object.ts'
 import { decodeObject } from '../schema/decode.ts'
 import { jsonFieldsOf, wireTypeOf } from '../schema/wire.ts'
@@ -119,7 +120,7 @@ function clearStatus(object: KubeObject & { status?: unknown }): void {
 
 function copyStatus(object: KubeObject & { status?: unknown }, old: KubeObject & { status?: unknown }): void {
   if (old.status === undefined) delete object.status
-  else object.status = structuredClone(old.status)
+  else object.status = copyOf(old.status)
 }
 
 function keepAllButStatus(object: KubeObject, old: KubeObject): void {
@@ -128,9 +129,9 @@ function keepAllButStatus(object: KubeObject, old: KubeObject): void {
   for (const key of Object.keys({ ...target, ...source })) {
     if (key === 'status' || key === 'metadata' || key === 'apiVersion' || key === 'kind') continue
     if (source[key] === undefined) delete target[key]
-    else target[key] = structuredClone(source[key])
+    else target[key] = copyOf(source[key])
   }
   if (old.metadata.deletionTimestamp !== undefined) return
-  object.metadata.ownerReferences = structuredClone(old.metadata.ownerReferences)
+  object.metadata.ownerReferences = copyOf(old.metadata.ownerReferences)
   if (object.metadata.ownerReferences === undefined) delete object.metadata.ownerReferences
 }

@@ -1,3 +1,4 @@
+import { copyOf } from '../machinery/copy.ts'
 import type { KubeObject } from '../machinery/object.ts'
 import type { Event as CoreEvent } from '../schema/types/core.v1.ts'
 import type { Event } from '../schema/types/events.v1.ts'
@@ -42,7 +43,7 @@ function toStorage(object: KubeObject): KubeObject {
     deprecatedCount,
     reportingController,
     ...rest
-  } = structuredClone(object) as Event
+  } = copyOf(object) as Event
   const made: CoreEvent = {
     ...empty,
     ...rest,
@@ -60,9 +61,7 @@ function toStorage(object: KubeObject): KubeObject {
 }
 
 function fromStorage(object: KubeObject): KubeObject {
-  const { involvedObject, message, source, firstTimestamp, lastTimestamp, count, reportingComponent, ...rest } = structuredClone(
-    object,
-  ) as CoreEvent
+  const { involvedObject, message, source, firstTimestamp, lastTimestamp, count, reportingComponent, ...rest } = copyOf(object) as CoreEvent
   const made: Event = {
     ...rest,
     apiVersion: 'events.k8s.io/v1',

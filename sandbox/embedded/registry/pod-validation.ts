@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
+import { copyOf } from '../machinery/copy.ts'
 import type { Container, Pod, PodSpec, PodTemplateSpec, Toleration, Volume } from '../schema/types/core.v1.ts'
 import { descending, validateContainer, validateContainers, validateInitContainers, validateSubdomain } from './container-validation.ts'
 import { duplicate, type FieldError, forbidden, invalid, type Path, required, specPath } from './field.ts'
@@ -95,11 +96,11 @@ export function validatePodUpdate(pod: Pod, old: Pod): FieldError[] {
     }
   }
   const comparable = withAllowedChanges(spec, before)
-  return isDeepStrictEqual(comparable, structuredClone(before)) ? errors : [...errors, forbidden(specPath, changes(before, comparable))]
+  return isDeepStrictEqual(comparable, copyOf(before)) ? errors : [...errors, forbidden(specPath, changes(before, comparable))]
 }
 
 function withAllowedChanges(spec: PodSpec, before: PodSpec): PodSpec {
-  const copy = structuredClone(spec)
+  const copy = copyOf(spec)
   for (const field of ['containers', 'initContainers'] as const) {
     for (const [index, container] of (copy[field] ?? []).entries()) container.image = before[field]?.[index]?.image ?? ''
   }
@@ -110,7 +111,7 @@ function withAllowedChanges(spec: PodSpec, before: PodSpec): PodSpec {
     ...(before.schedulingGates?.length ? (['nodeSelector', 'affinity'] as const) : []),
   ] as const) {
     if (before[field] === undefined) delete copy[field]
-    else Object.assign(copy, { [field]: structuredClone(before[field]) })
+    else Object.assign(copy, { [field]: copyOf(before[field]) })
   }
   if ((before.terminationGracePeriodSeconds ?? 0) < 0 && copy.terminationGracePeriodSeconds === 1) {
     copy.terminationGracePeriodSeconds = before.terminationGracePeriodSeconds

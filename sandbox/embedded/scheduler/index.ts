@@ -3,6 +3,7 @@ import { keyOf, splitKey } from '../controllers/owner.ts'
 import { isPodFinished, setPodCondition } from '../controllers/pod.ts'
 import { claimsOf } from '../controllers/volume-matching.ts'
 import type { ClusterContext } from '../machinery/context.ts'
+import { copyOf } from '../machinery/copy.ts'
 import { isNotFound } from '../machinery/errors.ts'
 import { type KubeObject, resources } from '../machinery/object.ts'
 import type { Pod } from '../schema/types/core.v1.ts'
@@ -181,7 +182,7 @@ class Scheduler implements Disposable {
       this.queue.remove(entry.key)
       return
     }
-    const copy = structuredClone(current)
+    const copy = copyOf(current)
     const { generation, name = '', namespace } = copy.metadata
     const condition = { type: 'PodScheduled', status: 'False', reason, message, ...(generation && { observedGeneration: generation }) }
     const changed = setPodCondition(copy, condition, this.context.clock.now())

@@ -2,6 +2,7 @@ import { setPodCondition } from '../controllers/pod.ts'
 import { matchesSelector } from '../controllers/selector.ts'
 import { parseTime } from '../controllers/time.ts'
 import type { ClusterContext } from '../machinery/context.ts'
+import { copyOf } from '../machinery/copy.ts'
 import { isNotFound } from '../machinery/errors.ts'
 import { resources } from '../machinery/object.ts'
 import type { Pod } from '../schema/types/core.v1.ts'
@@ -143,7 +144,7 @@ function pickCandidate(candidates: readonly Candidate[]): Candidate | undefined 
 
 async function evict(context: ClusterContext, preemptor: Pod, victim: Pod, node: string): Promise<void> {
   const { name = '', namespace } = victim.metadata
-  const copy = structuredClone(victim)
+  const copy = copyOf(victim)
   const condition = {
     type: 'DisruptionTarget',
     status: 'True',

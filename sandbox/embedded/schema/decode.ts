@@ -1,3 +1,4 @@
+import { copyOf } from '../machinery/copy.ts'
 import { canonicalQuantity, QuantityError } from './quantity.ts'
 import { hasTypeMeta, jsonFieldsOf, type WireField } from './wire.ts'
 
@@ -122,9 +123,9 @@ const specials: Record<string, Reader> = {
     if (typeof value === 'string') return value
     return integer(value, 'int32', -2147483648, 2147483647, at)
   },
-  'runtime.RawExtension': (value) => structuredClone(value),
-  'meta.v1.FieldsV1': (value) => structuredClone(value),
-  'apiextensions.v1.JSON': (value) => structuredClone(value),
+  'runtime.RawExtension': (value) => copyOf(value),
+  'meta.v1.FieldsV1': (value) => copyOf(value),
+  'apiextensions.v1.JSON': (value) => copyOf(value),
   'apiextensions.v1.JSONSchemaPropsOrArray': (value, at, unknown) =>
     Array.isArray(value)
       ? value.map((item, index) => struct(item, schemaProps, { ...at, path: `${at.path}[${index}]` }, unknown))

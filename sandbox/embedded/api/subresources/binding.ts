@@ -1,3 +1,4 @@
+import { copyOf } from '../../machinery/copy.ts'
 import { ApiError, type Status } from '../../machinery/errors.ts'
 import type { KubeObject } from '../../machinery/object.ts'
 import type { Binding, Pod } from '../../schema/types/core.v1.ts'
@@ -29,7 +30,7 @@ export function bindingHandler(generic: ResourceHandler, resources: ServedResour
       if (old.metadata.deletionTimestamp) throw refuse(`pod ${name} is being deleted, cannot be assigned to a host`)
       if (old.spec?.nodeName) throw refuse(`pod ${name} is already assigned to node ${JSON.stringify(old.spec.nodeName)}`)
       if (old.spec?.schedulingGates?.length) throw refuse(`pod ${name} has non-empty .spec.schedulingGates`)
-      const pod = structuredClone(old) as Pod
+      const pod = copyOf(old) as Pod
       if (pod.spec) pod.spec.nodeName = binding.target.name
       if (binding.metadata.annotations) pod.metadata.annotations = { ...pod.metadata.annotations, ...binding.metadata.annotations }
       const conditions = pod.status?.conditions ?? []

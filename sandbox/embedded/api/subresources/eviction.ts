@@ -1,3 +1,4 @@
+import { copyOf } from '../../machinery/copy.ts'
 import { ApiError, type Status } from '../../machinery/errors.ts'
 import type { KubeObject } from '../../machinery/object.ts'
 import { selectorMatches } from '../../registry/metadata.ts'
@@ -41,7 +42,7 @@ export function evictionHandler(generic: ResourceHandler, resources: ServedResou
 
 /** The pod with the condition that says why it goes. */
 function targeted(existing: Pod, now: string): Pod {
-  const pod = structuredClone(existing) as Pod
+  const pod = copyOf(existing) as Pod
   const others = pod.status?.conditions?.filter(({ type }) => type !== 'DisruptionTarget') ?? []
   const condition = { type: 'DisruptionTarget', status: 'True', reason: 'EvictionByEvictionAPI', message: 'Eviction API: evicting' }
   pod.status = { ...pod.status, conditions: [...others, { ...condition, lastProbeTime: null, lastTransitionTime: now } as never] }
@@ -75,7 +76,7 @@ async function takeBudget(
   if (!ready && toleratesUnready(budget)) return
   const name = budget.metadata.name as string
   const produce = (existing: KubeObject | undefined) => {
-    const next = structuredClone(existing) as PodDisruptionBudget
+    const next = copyOf(existing) as PodDisruptionBudget
     const { status } = next
     if (!status || (status.observedGeneration ?? 0) < (next.metadata.generation ?? 0)) throw tooSoon(name)
     if (status.disruptionsAllowed < 0) throw ApiError.forbidden(info, name, 'pdb disruptions allowed is negative')

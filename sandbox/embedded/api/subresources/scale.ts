@@ -1,3 +1,4 @@
+import { copyOf } from '../../machinery/copy.ts'
 import { ApiError } from '../../machinery/errors.ts'
 import type { KubeObject } from '../../machinery/object.ts'
 import { applyPatch, PatchError, patchContentTypes } from '../../patch/index.ts'
@@ -37,7 +38,7 @@ export function scaleHandler(generic: ResourceHandler, pathsOf: (info: ResourceI
       const current = existing as KubeObject
       const scale = given ?? patched(call, scaleOf(current, paths))
       check(scale, path.name)
-      const next = structuredClone(current)
+      const next = copyOf(current)
       setAt(next as unknown as Tree, paths.specReplicas, scale.spec?.replicas ?? 0)
       if (given) next.metadata.resourceVersion = (given.metadata.resourceVersion || current.metadata.resourceVersion) as string
       generic.track(call, options, current, next)

@@ -1,5 +1,6 @@
 import { ClusterClock } from '../../clock.ts'
 import type { Change, Client, ClusterContext } from '../../machinery/context.ts'
+import { copyOf } from '../../machinery/copy.ts'
 import { ApiError } from '../../machinery/errors.ts'
 import { type KubeObject, type Resource, resources } from '../../machinery/object.ts'
 import { semanticEqual } from '../equality.ts'
@@ -41,7 +42,7 @@ export class MemoryCluster implements ClusterContext {
       type: string,
       options?: { namespace?: string; subresource?: string },
     ) => {
-      const target = structuredClone(this.need<T>(resource, name, options?.namespace))
+      const target = copyOf(this.need<T>(resource, name, options?.namespace))
       mergePatch(target as unknown as Tree, patch as Tree, type === 'strategic')
       return this.update(resource, target, options?.subresource)
     },
@@ -89,7 +90,7 @@ export class MemoryCluster implements ClusterContext {
 
   /** Changes an object as someone else would. */
   async change<T extends KubeObject>(resource: Resource, name: string, namespace: string, edit: (object: T) => void, subresource?: string) {
-    const copy = structuredClone(this.need<T>(resource, name, namespace))
+    const copy = copyOf(this.need<T>(resource, name, namespace))
     edit(copy)
     return this.update(resource, copy, subresource)
   }
@@ -114,13 +115,13 @@ export class MemoryCluster implements ClusterContext {
   private create<T extends KubeObject>(resource: Resource, object: T, subresource?: string): T {
     if (subresource === 'binding') {
       const { target, metadata } = object as unknown as { target: { name: string }; metadata: { name: string; namespace: string } }
-      const pod = structuredClone(this.need<KubeObject & { spec: Tree }>(resources.pods, metadata.name, metadata.namespace))
+      const pod = copyOf(this.need<KubeObject & { spec: Tree }>(resources.pods, metadata.name, metadata.namespace))
       pod.spec['nodeName'] = target.name
       this.store(resource, pod)
       return object
     }
     this.admit(resource, object)
-    const copy = structuredClone(object)
+    const copy = copyOf(object)
     const { metadata } = copy
     metadata.name ??= `${metadata.generateName}${randomSuffix(() => this.random())}`
     if (this.cache.get(resource, metadata.name, metadata.namespace)) throw ApiError.alreadyExists(resource, metadata.name)
@@ -137,7 +138,7 @@ export class MemoryCluster implements ClusterContext {
       throw ApiError.conflict(resource, object.metadata.name ?? '')
     }
     const before = old as unknown as Tree
-    const next = structuredClone(object) as unknown as Tree
+    const next = copyOf(object) as unknown as Tree
     if (subresource === 'status') next['spec'] = before['spec']
     else if (resource !== resources.pods) next['status'] = before['status']
     const copy = next as unknown as T
@@ -155,7 +156,7 @@ export class MemoryCluster implements ClusterContext {
       return
     }
     if (old.metadata.deletionTimestamp) return
-    const copy = structuredClone(old)
+    const copy = copyOf(old)
     copy.metadata.deletionTimestamp = formatTime(this.clock.now())
     this.store(resource, copy)
   }

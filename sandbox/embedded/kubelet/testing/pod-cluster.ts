@@ -1,6 +1,7 @@
 import { onTestFinished } from 'vitest'
 import { ClusterClock } from '../../clock.ts'
 import type { Cache, Change, Client, ClusterContext, Records } from '../../machinery/context.ts'
+import { copyOf } from '../../machinery/copy.ts'
 import { ApiError } from '../../machinery/errors.ts'
 import type { NodeApi } from '../../machinery/node-api.ts'
 import { type KubeObject, type Resource, resources } from '../../machinery/object.ts'
@@ -30,7 +31,7 @@ export async function podCluster(options: { nodes?: number; records?: Map<string
   const put = <T extends KubeObject>(resource: Resource, object: T): T => {
     const key = keyOf(resource, object.metadata.name, object.metadata.namespace)
     const previous = objects.get(key)
-    const next = structuredClone(object)
+    const next = copyOf(object)
     next.metadata.uid ??= `uid-${++version}`
     next.metadata.resourceVersion = String(++version)
     objects.set(key, next)
@@ -56,7 +57,7 @@ export async function podCluster(options: { nodes?: number; records?: Map<string
     return found
   }
   const remove = (resource: Resource, name: string, namespace?: string, grace?: number) => {
-    const old = structuredClone(need<Pod>(resource, name, namespace))
+    const old = copyOf(need<Pod>(resource, name, namespace))
     if (resource !== resources.pods || grace === 0) {
       objects.delete(keyOf(resource, name, namespace))
       notify(resource, { type: 'DELETED', object: old })
@@ -70,7 +71,7 @@ export async function podCluster(options: { nodes?: number; records?: Map<string
     create: async (resource: Resource, object: KubeObject, { subresource }: { subresource?: string } = {}) =>
       subresource === 'token' ? { ...object, status: { token: 'token', expirationTimestamp: '' } } : put(resource, object),
     patch: async (resource: Resource, name: string, patch: Tree, _type: string, { namespace }: { namespace?: string } = {}) => {
-      const target = structuredClone(need(resource, name, namespace))
+      const target = copyOf(need(resource, name, namespace))
       merge(target as unknown as Tree, patch)
       return put(resource, target)
     },
@@ -78,8 +79,8 @@ export async function podCluster(options: { nodes?: number; records?: Map<string
       remove(resource, name, namespace, gracePeriodSeconds),
   } as unknown as Client
   const records: Records = {
-    get: <T>(key: string) => structuredClone(stored.get(key)) as T | undefined,
-    put: (key, value) => void stored.set(key, structuredClone(value)),
+    get: <T>(key: string) => copyOf(stored.get(key)) as T | undefined,
+    put: (key, value) => void stored.set(key, copyOf(value)),
     delete: (key) => void stored.delete(key),
     keys: (prefix) => [...stored.keys()].filter((key) => key.startsWith(prefix)),
   }
@@ -138,7 +139,7 @@ export async function podCluster(options: { nodes?: number; records?: Map<string
       })
     },
     edit(name: string, change: (pod: Pod) => void): void {
-      const pod = structuredClone(need<Pod>(resources.pods, name, 'default'))
+      const pod = copyOf(need<Pod>(resources.pods, name, 'default'))
       change(pod)
       put(resources.pods, pod)
     },

@@ -1,3 +1,4 @@
+import { copyOf } from '../../machinery/copy.ts'
 import type { KubeObject } from '../../machinery/object.ts'
 import type { HorizontalPodAutoscaler as V1 } from '../../schema/types/autoscaling.v1.ts'
 import type { HorizontalPodAutoscaler, HPAScalingRules } from '../../schema/types/autoscaling.v2.ts'
@@ -64,7 +65,7 @@ const annotation = 'autoscaling.alpha.kubernetes.io/metrics'
 /** autoscaling/v1 knows only the CPU's utilisation; other metrics travel in an annotation. */
 export const horizontalPodAutoscalerConversion = {
   toStorage(object: KubeObject): KubeObject {
-    const { spec, status, metadata, ...rest } = structuredClone(object) as V1
+    const { spec, status, metadata, ...rest } = copyOf(object) as V1
     const { targetCPUUtilizationPercentage: target, ...kept } = spec ?? { scaleTargetRef: { kind: '', name: '' }, maxReplicas: 0 }
     const { [annotation]: stored, ...annotations } = metadata.annotations ?? {}
     const others = stored ? (JSON.parse(stored) as unknown[]) : []
@@ -84,7 +85,7 @@ export const horizontalPodAutoscalerConversion = {
     } as unknown as KubeObject
   },
   fromStorage(object: KubeObject): KubeObject {
-    const { spec, status, metadata, ...rest } = structuredClone(object) as unknown as HorizontalPodAutoscaler
+    const { spec, status, metadata, ...rest } = copyOf(object) as unknown as HorizontalPodAutoscaler
     const { metrics = [], behavior: _, ...kept } = spec ?? { scaleTargetRef: { kind: '', name: '' }, maxReplicas: 0 }
     const isCpu = (metric: (typeof metrics)[number]) =>
       metric.resource?.name === 'cpu' && metric.resource.target.averageUtilization !== undefined

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
+import { copyOf } from '../../machinery/copy.ts'
 import { compareQuantities } from '../../schema/quantity.ts'
 import type {
   ConfigMap,
@@ -151,7 +152,7 @@ export const persistentVolumeClaimRules: Partial<Definition<PersistentVolumeClai
   validateChange({ spec }, old) {
     const bound = old.status?.phase === 'Bound'
     const comparable = (source: PersistentVolumeClaim['spec']) => {
-      const { resources, volumeName, volumeAttributesClassName, ...rest } = structuredClone(source ?? {})
+      const { resources, volumeName, volumeAttributesClassName, ...rest } = copyOf(source ?? {})
       return {
         ...rest,
         volumeName: old.spec?.volumeName ? volumeName : undefined,

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
+import { copyOf } from '../../machinery/copy.ts'
 import type {
   MutatingWebhookConfiguration,
   ValidatingAdmissionPolicy,
@@ -147,7 +148,7 @@ export const certificateSigningRequestRules: Partial<Definition<CertificateSigni
     if (user.uid) spec.uid = user.uid
   },
   prepareForUpdate(request, old) {
-    request.spec = structuredClone(old.spec)
+    request.spec = copyOf(old.spec)
   },
   validate({ spec }) {
     const errors: FieldError[] = []

@@ -1,3 +1,4 @@
+import { copyOf } from '../../machinery/copy.ts'
 import type { Pod } from '../../schema/types/core.v1.ts'
 import type { Definition } from '../define.ts'
 import { defaultPod } from '../pod-defaults.ts'
@@ -22,7 +23,7 @@ export const podRules: Partial<Definition<Pod>> = {
     }
   },
   prepareForStatusUpdate(pod, old) {
-    pod.spec = structuredClone(old.spec)
+    pod.spec = copyOf(old.spec)
     const { labels, annotations, ownerReferences } = old.metadata
     pod.metadata.deletionTimestamp = old.metadata.deletionTimestamp
     if (pod.metadata.deletionTimestamp === undefined) delete pod.metadata.deletionTimestamp
