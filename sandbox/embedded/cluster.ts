@@ -1,12 +1,14 @@
 import type { ApiRequest, ApiResponse, ObjectSelector, Snapshot, WatchEvent } from '../engine.ts'
 import { defaultAdmission } from './admission/index.ts'
+import { webhookConnector } from './admission/webhook-connector.ts'
+import { admissionWebhooks } from './admission/webhooks.ts'
 import { ServiceAllocator } from './api/allocator.ts'
 import { ApiServer } from './api/api-server.ts'
 import { bootstrap } from './api/bootstrap.ts'
 import { Discovery } from './api/discovery.ts'
 import { plain } from './api/encode.ts'
 import { schemaFor } from './api/field-manager.ts'
-import { HttpServer, type ListenAddress } from './api/http-server.ts'
+import { HttpServer, inClusterServer, type ListenAddress, type ServingParts } from './api/http-server.ts'
 import { NonResourceHandler, version } from './api/non-resource.ts'
 import { ResourceHandler } from './api/resource-handler.ts'
 import { ServedResources, tableOf } from './api/resources.ts'
@@ -35,7 +37,9 @@ import type { NodeApi } from './machinery/node-api.ts'
 import type { KubeObject, UserInfo } from './machinery/object.ts'
 import { Random } from './machinery/random.ts'
 import { Store } from './machinery/store.ts'
+import { duplexOf } from './network/http-bridge.ts'
 import { createNetwork } from './network/index.ts'
+import type { Network } from './network/network.ts'
 import type { CustomKind } from './openapi/index.ts'
 import { startScheduler } from './scheduler/index.ts'
 import type { CustomResourceDefinition } from './schema/types/apiextensions.v1.ts'
@@ -86,6 +90,7 @@ export class Cluster implements AsyncDisposable {
   private readonly parts = new AsyncDisposableStack()
   private readonly servers = new Set<HttpServer>()
   private nodes: NodeApi | undefined
+  private network: Network | undefined
 
   /** A new cluster, or the one that lives in `dir`, ready for requests. */
   static async open(options: ClusterOptions): Promise<Cluster> {
@@ -145,7 +150,11 @@ export class Cluster implements AsyncDisposable {
     const tokens = new ServiceAccountTokens(this.identity, cache, clock)
     this.authenticator = new Authenticator(this.identity, tokens, authorizer, clock)
     this.resources = new ServedResources()
-    const admission = defaultAdmission({ cache, clock, random: chance }, authorizer)
+    const webhooks = admissionWebhooks(
+      { cache, random: chance },
+      webhookConnector({ cache, clock }, () => this.network, this.controlPlane),
+    )
+    const admission = defaultAdmission({ cache, clock, random: chance }, authorizer, webhooks)
     const rest = new Rest({ store, clock, random: chance, admission, allocator: new ServiceAllocator(store, chance) })
     const generic = new ResourceHandler(rest)
     this.generic = generic
@@ -184,25 +193,7 @@ export class Cluster implements AsyncDisposable {
 
   /** Serves the API over TLS until the cluster ends; port 0 takes a free one. Resolves with the address. */
   async listen(address: ListenAddress): Promise<ListenAddress> {
-    const server = await HttpServer.listen(
-      {
-        api: this.api,
-        authenticator: this.authenticator,
-        keys: this.identity.server(),
-        ca: this.identity.caCertificate,
-        random: () => this.random.next(),
-        now: () => this.clock.now(),
-        durable: () => this.store.durable(),
-        upgrade: upgradeHandler({
-          api: this.api,
-          generic: this.generic,
-          nodes: () => this.nodeApi,
-          report: (where, error) => this.report(where, error),
-        }),
-        report: (where, error) => this.report(where, error),
-      },
-      address,
-    )
+    const server = await HttpServer.listen({ ...this.serving(), keys: this.identity.server(), ca: this.identity.caCertificate }, address)
     this.servers.add(server)
     return server.address
   }
@@ -338,7 +329,9 @@ export class Cluster implements AsyncDisposable {
     this.parts.use(startCustomResources(this.context, this.resources))
     const controllers = { ...this.context, client: this.clientOf('kube-controller-manager') }
     const nodes = { ...this.context, client: this.clientOf('kubelet') }
-    const network = this.parts.use(createNetwork(nodes))
+    const inside = this.parts.use(inClusterServer(this.serving()))
+    const network = this.parts.use(createNetwork(nodes, { apiServer: { accept: (connection) => inside.accept(duplexOf(connection)) } }))
+    this.network = network
     const runtime = this.parts.use(createRuntime(nodes, { network: restoredNetwork(nodes, network) }))
     this.runtime = runtime
     this.parts.use(startEventExpiry(this.store, this.clock))
@@ -346,6 +339,19 @@ export class Cluster implements AsyncDisposable {
     this.parts.use(startScheduler({ ...this.context, client: this.clientOf('kube-scheduler') }))
     this.nodes = this.parts.use(await startKubelets(nodes, { nodes: this.settings.nodes, network, runtime, cluster: this.name }))
     this.parts.use(await startControlPlanePods(nodes, this.controlPlane))
+  }
+
+  private serving(): ServingParts {
+    const report = (where: string, error: unknown) => this.report(where, error)
+    return {
+      api: this.api,
+      authenticator: this.authenticator,
+      random: () => this.random.next(),
+      now: () => this.clock.now(),
+      durable: () => this.store.durable(),
+      upgrade: upgradeHandler({ api: this.api, generic: this.generic, nodes: () => this.nodeApi, report }),
+      report,
+    }
   }
 
   private get controlPlane(): string {

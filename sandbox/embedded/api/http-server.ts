@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import { createServer as createPlainServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { createServer, type Server } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -12,12 +12,9 @@ import type { ApiCall } from './call.ts'
 import { type Accepted, compress, type Encoded, encode, negotiate } from './encode.ts'
 import { uuid } from './object-meta.ts'
 
-export interface HttpServerParts {
+export interface ServingParts {
   api: ApiServer
   authenticator: Authenticator
-  keys: KeyPair
-  /** PEM. */
-  ca: string
   random: () => number
   /** Cluster ms. */
   now(): number
@@ -27,6 +24,12 @@ export interface HttpServerParts {
   upgrade(call: ApiCall, request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void>
   /** An error that is no answer. */
   report(where: string, error: unknown): void
+}
+
+export interface HttpServerParts extends ServingParts {
+  keys: KeyPair
+  /** PEM. */
+  ca: string
 }
 
 export type ListenAddress = { path: string } | { host: string; port: number }
@@ -82,7 +85,39 @@ export class HttpServer implements AsyncDisposable {
   }
 }
 
-async function serve(parts: HttpServerParts, request: IncomingMessage, response: ServerResponse): Promise<void> {
+/**
+ * The API for connections of the cluster's own network, where TLS is taken as done: who they are from is told by their
+ * bearer tokens. Disposing ends all of them.
+ */
+export function inClusterServer(parts: ServingParts): { accept(connection: Duplex): void } & Disposable {
+  const server = createPlainServer((request, response) => {
+    serve(parts, request, response).catch((error) => {
+      parts.report(`${request.method} ${request.url}`, error)
+      response.destroy()
+    })
+  })
+  server.requestTimeout = 0
+  server.headersTimeout = 0
+  server.keepAliveTimeout = 0
+  server.on('upgrade', (request, socket, head) => {
+    socket.on('error', () => socket.destroy())
+    upgrade(parts, request, socket, head).catch((error) => refuseUpgrade(socket, error))
+  })
+  const open = new Set<Duplex>()
+  return {
+    accept(connection) {
+      open.add(connection)
+      connection.on('close', () => open.delete(connection))
+      connection.on('error', () => connection.destroy())
+      server.emit('connection', connection)
+    },
+    [Symbol.dispose]() {
+      for (const connection of open) connection.destroy()
+    },
+  }
+}
+
+async function serve(parts: ServingParts, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const { api } = parts
   const headers = singleHeaders(request)
   const url = request.url ?? '/'
@@ -91,7 +126,9 @@ async function serve(parts: HttpServerParts, request: IncomingMessage, response:
   response.setHeader('cache-control', 'no-cache, private')
   const ended = new AbortController()
   response.on('close', () => ended.abort())
-  let accepted: Accepted = { mediaType: 'application/json', as: 'object', version: 'v1', pretty: false }
+  // People read what these fetch.
+  const pretty = /^(curl|Wget|Mozilla\/5\.0)/.test(headers['user-agent'] ?? '')
+  let accepted: Accepted = { mediaType: 'application/json', as: 'object', version: 'v1', pretty }
   try {
     const user = parts.authenticator.authenticate(credentials(request), url)
     const body = await readBody(request)
@@ -99,7 +136,6 @@ async function serve(parts: HttpServerParts, request: IncomingMessage, response:
     const call: ApiCall = { method, url, headers, user, signal: ended.signal, ...(body.length ? { body } : {}) }
     const { outcome, warnings } = await api.handle(call)
     if (outcome.type === 'object' || outcome.type === 'list' || outcome.type === 'watch') accepted = negotiate(headers, query)
-    else accepted.pretty = /^(curl|Wget|Mozilla\/5\.0)/.test(headers['user-agent'] ?? '')
     const encoded = compress(encode(outcome, accepted, { query, now: parts.now() }), headers['accept-encoding'])
     if (method !== 'GET') await parts.durable()
     if (warnings.length > 0) {
@@ -116,7 +152,7 @@ async function serve(parts: HttpServerParts, request: IncomingMessage, response:
 }
 
 async function sendError(
-  parts: HttpServerParts,
+  parts: ServingParts,
   request: IncomingMessage,
   response: ServerResponse,
   error: unknown,
@@ -159,7 +195,7 @@ async function send(response: ServerResponse, { status, headers, body }: Encoded
   response.end()
 }
 
-async function upgrade(parts: HttpServerParts, request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+async function upgrade(parts: ServingParts, request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
   const url = request.url ?? '/'
   const user = parts.authenticator.authenticate(credentials(request), url)
   const ended = new AbortController()
@@ -177,7 +213,8 @@ function refuseUpgrade(socket: Duplex, error: unknown): void {
 }
 
 function credentials(request: IncomingMessage) {
-  const certificate = (request.socket as TLSSocket).getPeerX509Certificate()
+  // A connection from inside the cluster has no certificate.
+  const certificate = 'getPeerX509Certificate' in request.socket ? (request.socket as TLSSocket).getPeerX509Certificate() : undefined
   return { certificate, rawHeaders: request.rawHeaders }
 }
 

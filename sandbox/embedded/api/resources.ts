@@ -1,5 +1,6 @@
 import { qualified } from '../machinery/errors.ts'
 import { builtInResources, type ResourceInfo } from '../registry/index.ts'
+import { metricsResources } from './metrics.ts'
 
 /** Every kind that a cluster serves now: the built-in ones and those of its CustomResourceDefinitions. */
 export class ServedResources {
@@ -10,7 +11,7 @@ export class ServedResources {
   private changes = 0
 
   constructor() {
-    for (const info of builtInResources) this.add(info)
+    for (const info of [...builtInResources, ...metricsResources]) this.add(info)
   }
 
   /** Grows with every change of the custom resources, for what is made from all of them (discovery, OpenAPI). */

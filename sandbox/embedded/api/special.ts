@@ -12,6 +12,7 @@ import type { CertificateSigningRequest } from '../schema/types/certificates.v1.
 import type { Namespace, Pod } from '../schema/types/core.v1.ts'
 import type { SpecialHandler } from './api-server.ts'
 import { objectOutcome, type ResourceCall } from './call.ts'
+import { metricsHandlers } from './metrics.ts'
 import { timestamp } from './object-meta.ts'
 import { writeOptions } from './options.ts'
 import type { ResourceHandler } from './resource-handler.ts'
@@ -55,6 +56,7 @@ export function specialHandlers({ generic, resources, reviews, tokens, scalePath
     ['certificatesigningrequests.certificates.k8s.io/approval', withRules(generic, approval(generic))],
     ['serviceaccounts/token', tokenHandler(generic, tokens)],
     ['componentstatuses', componentStatuses],
+    ...metricsHandlers(generic.rest, nodes),
   ])
 }
 

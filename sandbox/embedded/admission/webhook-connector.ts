@@ -1,0 +1,42 @@
+import type { ClusterContext } from '../machinery/context.ts'
+import { resources } from '../machinery/object.ts'
+import { type Network, NetworkError } from '../network/network.ts'
+import type { Service } from '../schema/types/core.v1.ts'
+import type { WebhookConnector } from './webhooks.ts'
+
+/**
+ * Calls webhooks over the cluster's network from the control plane's node, with the errors that the API server's client
+ * gives. Certificates are not looked at: programs of this process that serve HTTPS hand over requests, not bytes.
+ */
+export function webhookConnector(
+  ctx: Pick<ClusterContext, 'cache' | 'clock'>,
+  network: () => Network | undefined,
+  controlPlane: string,
+): WebhookConnector {
+  return async ({ namespace, name, path = '', port = 443 }, review, timeout) => {
+    const host = `${name}.${namespace}.svc`
+    const url = `https://${host}:${port}${path}?timeout=${timeout / 1000}s`
+    const failed = (why: string, cause?: unknown) => new Error(`Post ${JSON.stringify(url)}: ${why}`, { cause })
+    const service = ctx.cache.get<Service>(resources.services, name, namespace)
+    if (!service) throw failed(`service ${JSON.stringify(name)} not found`)
+    const served = network()
+    if (!served) throw failed('the network is not up yet')
+    const ip = service.spec?.clusterIP ?? ''
+    const body = Buffer.from(JSON.stringify(review))
+    const headers = { host, accept: 'application/json, */*', 'content-type': 'application/json', 'content-length': String(body.length) }
+    const ended = new AbortController()
+    using _timer = ctx.clock.setTimeout(() => ended.abort(), timeout)
+    try {
+      const request = { method: 'POST', path: `${path || '/'}?timeout=${timeout / 1000}s`, headers, body }
+      const answer = await served.node(controlPlane).http(ip, port, request, ended.signal)
+      if (answer.status !== 200) throw new Error(`the server rejected our request for an unknown reason (status ${answer.status})`)
+      return JSON.parse(Buffer.from(answer.body).toString()) as unknown
+    } catch (error) {
+      if (ended.signal.aborted) throw failed('context deadline exceeded', error)
+      if (error instanceof NetworkError && error.code === 'ECONNREFUSED')
+        throw failed(`dial tcp ${ip}:${port}: connect: connection refused`, error)
+      if (error instanceof NetworkError) throw failed(error.message, error)
+      throw error
+    }
+  }
+}
