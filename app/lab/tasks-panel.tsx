@@ -4,6 +4,7 @@ import type { Verdict } from '../../platform/model.ts'
 import { fill } from '../client/words.ts'
 import { VerdictSign } from '../ui/signs.tsx'
 import { Criteria, stateWord } from './criteria.tsx'
+import { RichText } from './rich-text.tsx'
 import type { LabWords } from './words.ts'
 
 export interface ShownTask {
@@ -47,7 +48,7 @@ export function TasksPanel({ locale, tasks, verdict, words, onHint }: Props) {
                 </p>
               </div>
               {found ? <Criteria criteria={found.criteria} words={words} locale={locale} /> : null}
-              <Hints task={task} words={words} onHint={onHint} passed={state === 'pass'} />
+              <Hints task={task} words={words} locale={locale} onHint={onHint} passed={state === 'pass'} />
             </li>
           )
         })}
@@ -56,7 +57,7 @@ export function TasksPanel({ locale, tasks, verdict, words, onHint }: Props) {
   )
 }
 
-function Hints({ task, words, onHint, passed }: { task: ShownTask; words: LabWords; onHint: Props['onHint']; passed: boolean }) {
+function Hints({ task, words, locale, onHint, passed }: Pick<Props, 'words' | 'locale' | 'onHint'> & { task: ShownTask; passed: boolean }) {
   const [busy, setBusy] = useState(false)
   const left = task.hintCount - task.hints.length
   const ask = async () => {
@@ -68,7 +69,8 @@ function Hints({ task, words, onHint, passed }: { task: ShownTask; words: LabWor
     <div className="hints" aria-live="polite">
       {task.hints.map((hint, index) => (
         <p key={hint}>
-          <span className="label">{fill(words.hint, { number: index + 1, count: task.hintCount })}</span> {hint}
+          <span className="label">{fill(words.hint, { number: index + 1, count: task.hintCount })}</span>{' '}
+          <RichText text={{ en: hint, zh: hint }} locale={locale} />
         </p>
       ))}
       {left > 0 && !passed ? (
