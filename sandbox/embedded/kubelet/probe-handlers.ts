@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts'
 import { ContainerError, type Container as RuntimeContainer } from '../containers/runtime.ts'
-import { NetworkError, type PodNetwork } from '../network/network.ts'
+import { type HttpRequest, type HttpResponse, NetworkError, type PodNetwork } from '../network/network.ts'
+import { httpsRequest, TlsError } from '../network/tls.ts'
 import type { Container, ExecAction, GRPCAction, HTTPGetAction, Probe, TCPSocketAction } from '../schema/types/core.v1.ts'
 import { goDuration } from './duration.ts'
 
@@ -82,7 +83,7 @@ async function execProbe({ clock, running }: ProbeTarget, action: ExecAction, ti
 }
 
 async function httpProbe(target: ProbeTarget, action: HTTPGetAction, timeout: number): Promise<ProbeOutcome> {
-  const { clock, network, container, podIP } = target
+  const { clock, container, podIP } = target
   const port = portOf(action.port, container)
   if (port === undefined) return noSuchPort(action.port)
   const scheme = (action.scheme ?? 'HTTP').toLowerCase()
@@ -94,8 +95,7 @@ async function httpProbe(target: ProbeTarget, action: HTTPGetAction, timeout: nu
     try {
       const headers = requestHeaders(action, url)
       const request = { method: 'GET', path: url.pathname + url.search, headers, body: new Uint8Array() }
-      const answer = await network.http(url.hostname, Number(url.port || 80), request, deadline.signal)
-      if (scheme === 'https') return { result: 'failure', output: `Get "${shown}": http: server gave HTTP response to HTTPS client` }
+      const answer = await askOnce(target, url, request, deadline.signal)
       const location = headerOf(answer.headers, 'location')
       if (answer.status >= 300 && answer.status < 400 && location) {
         const next = new URL(location, url)
@@ -111,6 +111,10 @@ async function httpProbe(target: ProbeTarget, action: HTTPGetAction, timeout: nu
       if (answer.status >= 200 && answer.status < 300) return { result: 'success', output: body }
       return { result: 'failure', output: `HTTP probe failed with statuscode: ${answer.status}` }
     } catch (error) {
+      if (error instanceof TlsError && !deadline.signal.aborted) {
+        const why = error.code === 'NOT_TLS' ? 'http: server gave HTTP response to HTTPS client' : 'EOF'
+        return { result: 'failure', output: `Get "${shown}": ${why}` }
+      }
       const why = deadline.signal.aborted
         ? 'context deadline exceeded (Client.Timeout exceeded while awaiting headers)'
         : dialFailure(error, url.hostname, Number(url.port || port))
@@ -118,6 +122,13 @@ async function httpProbe(target: ProbeTarget, action: HTTPGetAction, timeout: nu
     }
   }
   return { result: 'failure', output: `Get "${url.pathname}": stopped after ${mostRedirects} redirects` }
+}
+
+/** Certificates are not verified: a probe asks whether the container answers, not who it is. */
+async function askOnce({ clock, network }: ProbeTarget, url: URL, request: HttpRequest, signal: AbortSignal): Promise<HttpResponse> {
+  if (url.protocol !== 'https:') return await network.http(url.hostname, Number(url.port || 80), request, signal)
+  const connection = await network.connect(url.hostname, Number(url.port || 443), signal)
+  return await httpsRequest(clock, connection, request, { host: url.hostname, insecure: true }, signal)
 }
 
 async function tcpProbe(target: ProbeTarget, action: TCPSocketAction, timeout: number): Promise<ProbeOutcome> {

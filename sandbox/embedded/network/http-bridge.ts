@@ -1,9 +1,11 @@
 import { createServer, request as httpRequest, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
+import { createSecureContext, TLSSocket } from 'node:tls'
 import { type Connection, type HttpRequest, type HttpResponse, type Listener, NetworkError } from './network.ts'
 
-type Handler = Extract<Listener, { http: unknown }>['http']
+type HttpListener = Extract<Listener, { http: unknown }>
+type Handler = HttpListener['http']
 
 /** HTTP/1.1 where one end of a connection speaks bytes and the other speaks requests (port-forward, nc, a raw server). */
 export class HttpBridge implements Disposable {
@@ -23,40 +25,34 @@ export class HttpBridge implements Disposable {
   }
 
   /** Answers the requests that arrive on a raw connection. */
-  serve(connection: Connection, handler: Handler): void {
-    const duplex = duplexOf(connection)
-    this.handlers.set(duplex, { handler, connection })
-    this.server.emit('connection', duplex)
-  }
-
-  /** Sends one request over a raw connection and collects the whole answer. Rejects with NetworkError ECONNRESET. */
-  request(connection: Connection, request: HttpRequest, signal?: AbortSignal): Promise<HttpResponse> {
-    return new Promise((resolve, reject) => {
-      const outgoing = httpRequest({
-        createConnection: () => duplexOf(connection) as Socket,
-        method: request.method,
-        path: request.path,
-        headers: { ...(request.body.length > 0 ? { 'content-length': String(request.body.length) } : {}), ...request.headers },
-        setHost: false,
-        signal,
-      })
-      const fail = (error: Error) => {
-        connection[Symbol.dispose]()
-        reject(signal?.aborted ? signal.reason : new NetworkError('ECONNRESET', error.message))
+  serve(connection: Connection, { http: handler, tls }: HttpListener): void {
+    if (!tls) {
+      this.take(duplexOf(connection), connection, handler)
+      return
+    }
+    const heard = connection.onData((first) => {
+      heard[Symbol.dispose]()
+      const duplex = duplexOf(connection)
+      duplex.unshift(Buffer.from(first))
+      if (first[0] !== handshakeRecord) {
+        this.take(duplex, connection, async () => tls.plain)
+        return
       }
-      outgoing.on('error', fail)
-      outgoing.on('response', (incoming) => {
-        readAll(incoming).then((body) => {
-          resolve({ status: incoming.statusCode ?? 0, reason: incoming.statusMessage, headers: plainHeaders(incoming), body })
-          connection[Symbol.dispose]()
-        }, fail)
-      })
-      outgoing.end(request.body)
+      const { certificate, key } = tls
+      const socket = new TLSSocket(duplex, { isServer: true, secureContext: createSecureContext({ cert: certificate, key }) })
+      // A client that does not trust the certificate says so and goes.
+      socket.on('error', () => connection[Symbol.dispose]())
+      this.take(socket, connection, handler)
     })
   }
 
   [Symbol.dispose](): void {
     this.server.close()
+  }
+
+  private take(stream: Duplex, connection: Connection, handler: Handler): void {
+    this.handlers.set(stream, { handler, connection })
+    this.server.emit('connection', stream)
   }
 
   private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -79,6 +75,35 @@ export class HttpBridge implements Disposable {
     }
   }
 }
+
+/** Sends one request over a stream, which it ends, and collects the whole answer. Rejects with NetworkError ECONNRESET. */
+export function requestOver(stream: Duplex, request: HttpRequest, signal?: AbortSignal): Promise<HttpResponse> {
+  return new Promise((resolve, reject) => {
+    const outgoing = httpRequest({
+      createConnection: () => stream as Socket,
+      method: request.method,
+      path: request.path,
+      headers: { ...(request.body.length > 0 ? { 'content-length': String(request.body.length) } : {}), ...request.headers },
+      setHost: false,
+      signal,
+    })
+    const fail = (error: Error) => {
+      stream.destroy()
+      reject(signal?.aborted ? signal.reason : new NetworkError('ECONNRESET', error.message))
+    }
+    outgoing.on('error', fail)
+    outgoing.on('response', (incoming) => {
+      readAll(incoming).then((body) => {
+        resolve({ status: incoming.statusCode ?? 0, reason: incoming.statusMessage, headers: plainHeaders(incoming), body })
+        stream.destroy()
+      }, fail)
+    })
+    outgoing.end(request.body)
+  })
+}
+
+/** The first byte of a TLS record that carries a handshake. */
+const handshakeRecord = 0x16
 
 /** A connection as a Node stream, for Node's own HTTP and TLS. */
 export function duplexOf(connection: Connection): Duplex {

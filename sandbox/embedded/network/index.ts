@@ -4,7 +4,7 @@ import type { Node, Pod, Service } from '../schema/types/core.v1.ts'
 import { addressIn, inCIDR, parseIPv4 } from './addresses.ts'
 import { type Address, connectionPair } from './connection.ts'
 import { clusterDns, type DnsReply, type RecordType, upstream } from './dns.ts'
-import { HttpBridge } from './http-bridge.ts'
+import { duplexOf, HttpBridge, requestOver } from './http-bridge.ts'
 import {
   type Connection,
   type DnsAnswer,
@@ -251,7 +251,7 @@ class Namespace implements PodNetwork {
     this.own(near)
     route.deliver.owner?.own(far)
     const { listener } = route.deliver
-    if ('http' in listener) this.network.bridge.serve(far, listener.http)
+    if ('http' in listener) this.network.bridge.serve(far, listener)
     else listener.accept(far)
     return near
   }
@@ -259,6 +259,7 @@ class Namespace implements PodNetwork {
   async http(host: string, port: number, request: HttpRequest, signal?: AbortSignal): Promise<HttpResponse> {
     const route = await this.reach(host, port, signal)
     const { listener, owner } = route.deliver
+    if ('http' in listener && listener.tls) return listener.tls.plain
     if ('http' in listener) {
       return await unlessAborted(answerOf(listener.http(request, route.from)), [signal, this.ended.signal, owner?.ended.signal])
     }
@@ -266,7 +267,7 @@ class Namespace implements PodNetwork {
     this.own(near)
     owner?.own(far)
     listener.accept(far)
-    return await this.network.bridge.request(near, request, signal)
+    return await requestOver(duplexOf(near), request, signal)
   }
 
   async resolve(name: string, type: RecordType = 'A', server?: string): Promise<DnsAnswer[]> {

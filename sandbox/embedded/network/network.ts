@@ -47,8 +47,15 @@ export interface PodNetwork extends Disposable {
 }
 
 export type Listener =
-  | { http: (request: HttpRequest, peer: { ip: string; port: number }) => Promise<HttpResponse> }
+  | { http: (request: HttpRequest, peer: { ip: string; port: number }) => Promise<HttpResponse>; tls?: ServerTls }
   | { accept: (connection: Connection) => void }
+
+/** What an HTTPS server needs: PEM, and its answer to who speaks plain HTTP. */
+export interface ServerTls {
+  certificate: string
+  key: string
+  plain: HttpResponse
+}
 
 export interface HttpRequest {
   method: string

@@ -1,4 +1,5 @@
 import { type HttpResponse, NetworkError } from '../../network/network.ts'
+import { httpsRequest, type TlsClientOptions } from '../../network/tls.ts'
 import { type Process, TimeoutFault } from '../kernel/process.ts'
 import { header } from '../servers/http.ts'
 
@@ -28,14 +29,26 @@ export function parseTarget(text: string): Target | undefined {
   }
 }
 
-/** One request over the pod's network, given up after ms. Rejects with NetworkError or TimeoutFault. */
+/** One request over the pod's network, given up after ms. Rejects with NetworkError, TlsError or TimeoutFault. */
 export function request(
   process: Process,
   target: Target,
-  options: { method: string; headers: Record<string, string>; body: Uint8Array; timeoutMs: number },
+  options: {
+    method: string
+    headers: Record<string, string>
+    body: Uint8Array
+    timeoutMs: number
+    tls: Omit<TlsClientOptions, 'host'>
+  },
 ): Promise<HttpResponse> {
-  const { network } = process.machine
+  const { network, clock } = process.machine
   const message = { method: options.method, path: target.path, headers: options.headers, body: options.body }
+  if (target.scheme === 'https') {
+    return process.within(options.timeoutMs, async (signal) => {
+      const connection = await network.connect(target.host, target.port, signal)
+      return await httpsRequest(clock, connection, message, { ...options.tls, host: target.host }, signal)
+    })
+  }
   return process.within(options.timeoutMs, (signal) => network.http(target.host, target.port, message, signal))
 }
 

@@ -1,5 +1,6 @@
 import type { HttpResponse } from '../../network/network.ts'
 import { NetworkError } from '../../network/network.ts'
+import { TlsError } from '../../network/tls.ts'
 import type { Process, Run } from '../kernel/process.ts'
 import { header, reasonOf } from '../servers/http.ts'
 import { Errno } from '../vfs/errno.ts'
@@ -70,7 +71,10 @@ async function wget(process: Process): Promise<number> {
         headers,
         body: body ?? new Uint8Array(0),
         timeoutMs,
+        tls: { insecure: true },
       })
+      if (target.scheme === 'https' && !options.flags.has('k'))
+        await process.complain('wget: note: TLS certificate validation not implemented\n')
     } catch (error) {
       return wgetFailed(process, target, error)
     }
@@ -128,6 +132,7 @@ async function save(
 async function wgetFailed(process: Process, target: Target, error: unknown): Promise<number> {
   if (process.ended) throw error
   if (isTimeout(error)) return process.fail('download timed out')
+  if (error instanceof TlsError) return process.fail('error getting response: Connection reset by peer')
   if (!(error instanceof NetworkError)) throw error
   if (error.code === 'ENOTFOUND') return process.fail(`bad address '${target.host}${target.port === 80 ? '' : `:${target.port}`}'`)
   const ip = await lookUp(process, target.host).catch(() => target.host)
@@ -153,7 +158,7 @@ class CurlFault extends Error {
 }
 
 async function curl(process: Process): Promise<number> {
-  const options = parseOptions(process.args, 'sSfiIo:Ow:X:d:H:m:kvLu:A:e:F:x:b:c:GT:#qg46NZ', {
+  const options = parseOptions(process.args, 'sSfiIo:Ow:X:d:H:m:kvLu:A:e:E:F:x:b:c:GT:#qg46NZ', {
     silent: 's',
     'show-error': 'S',
     fail: 'f',
@@ -187,8 +192,8 @@ async function curl(process: Process): Promise<number> {
     'http1.1': '1',
     http2: '1',
     compressed: '1',
-    'cert=': '1',
-    'key=': '1',
+    'cert=': 'E',
+    'key=': 'K',
     version: 'V',
     'no-buffer': 'N',
     'fail-with-body': 'f',
@@ -286,19 +291,16 @@ async function transfer(process: Process, url: string, options: ReturnType<typeo
       const value = each.slice(each.indexOf(':') + 1).trim()
       if (value !== '') headers[name] = value
     }
-    if (target.scheme === 'https' && !flags.has('k') && last(options, 'C') === undefined) {
-      throw new CurlFault(
-        60,
-        'SSL certificate problem: unable to get local issuer certificate\nMore details here: https://curl.se/docs/sslcerts.html\n\ncurl failed to verify the legitimacy of the server and therefore could not\nestablish a secure connection to it. To learn more about this situation and\nhow to fix it, please visit the webpage mentioned above.',
-      )
+    const tls = {
+      insecure: flags.has('k'),
+      ca: await pem(process, options, 'C'),
+      cert: await pem(process, options, 'E'),
+      key: await pem(process, options, 'K'),
     }
-    const ca = last(options, 'C')
-    if (ca !== undefined && !process.fs.find(ca, process.who))
-      throw new CurlFault(77, `error setting certificate verify locations:  CAfile: ${ca} CApath: none`)
     try {
       ip = await lookUp(process, target.host)
       if (flags.has('v')) await process.complain(`*   Trying ${ip}:${target.port}...\n`)
-      response = await request(process, target, { method, headers, body, timeoutMs })
+      response = await request(process, target, { method, headers, body, timeoutMs, tls })
     } catch (error) {
       throw curlFault(process, target, error, started)
     }
@@ -348,6 +350,44 @@ async function transfer(process: Process, url: string, options: ReturnType<typeo
   await writeOut(process, last(options, 'w'), response, target, ip, started, redirects)
 }
 
+/** The file that an option names; curl looks at it before it connects. */
+async function pem(process: Process, options: ReturnType<typeof parseOptions>, name: 'C' | 'E' | 'K'): Promise<Uint8Array | undefined> {
+  const path = last(options, name)
+  if (path === undefined) return undefined
+  try {
+    return await process.readWhole(path)
+  } catch (error) {
+    if (!(error instanceof Errno)) throw error
+    if (name === 'C') throw new CurlFault(77, `error setting certificate verify locations:  CAfile: ${path} CApath: none`)
+    throw new CurlFault(
+      58,
+      `could not load PEM client certificate from ${path}, OpenSSL error error:80000002:system library::No such file or directory, (no key found, wrong pass phrase, or wrong file format?)`,
+    )
+  }
+}
+
+/** OpenSSL's words for what is wrong with a certificate. */
+const certificateProblems: Record<string, string> = {
+  SELF_SIGNED_CERT_IN_CHAIN: 'self-signed certificate in certificate chain',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'self-signed certificate',
+  CERT_HAS_EXPIRED: 'certificate has expired',
+  CERT_NOT_YET_VALID: 'certificate is not yet valid',
+}
+
+const certificateAdvice =
+  '\nMore details here: https://curl.se/docs/sslcerts.html\n\ncurl failed to verify the legitimacy of the server and therefore could not\nestablish a secure connection to it. To learn more about this situation and\nhow to fix it, please visit the webpage mentioned above.'
+
+function tlsFault(target: Target, { code }: TlsError): CurlFault {
+  if (code === 'NOT_TLS') return new CurlFault(35, 'OpenSSL/3.3.1: error:0A00010B:SSL routines::wrong version number')
+  if (code === 'ECONNRESET')
+    return new CurlFault(35, `OpenSSL SSL_connect: SSL_ERROR_SYSCALL in connection to ${target.host}:${target.port} `)
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
+    return new CurlFault(60, `SSL: no alternative certificate subject name matches target host name '${target.host}'${certificateAdvice}`)
+  }
+  const problem = certificateProblems[code] ?? 'unable to get local issuer certificate'
+  return new CurlFault(60, `SSL certificate problem: ${problem}${certificateAdvice}`)
+}
+
 function progress(bytes: number): string {
   const size = String(bytes).padStart(5)
   return `  % Total    % Received % Xferd  Average Speed   Time    Time     Time  Current\n                                 Dload  Upload   Total   Spent    Left  Speed\n\r100 ${size}  100 ${size}    0     0  ${size}      0 --:--:-- --:--:-- --:--:-- ${size}\n`
@@ -393,6 +433,7 @@ async function writeOut(
 function curlFault(process: Process, target: Target, error: unknown, started: number): CurlFault {
   if (process.ended) throw error
   const ms = Math.round(process.machine.now() - started)
+  if (error instanceof TlsError) return tlsFault(target, error)
   if (isTimeout(error))
     return new CurlFault(
       28,

@@ -1,4 +1,4 @@
-import { type HttpRequest, type HttpResponse, NetworkError } from '../../network/network.ts'
+import { type HttpRequest, type HttpResponse, NetworkError, type ServerTls } from '../../network/network.ts'
 import { Killed, type Process } from '../kernel/process.ts'
 
 export type Handler = (request: HttpRequest, peer: { ip: string; port: number }) => Promise<HttpResponse>
@@ -27,7 +27,7 @@ export function listenHttp(
   process: Process,
   port: number,
   handler: Handler,
-  options: { host?: string; cpuNanoseconds?: number } = {},
+  options: { host?: string; cpuNanoseconds?: number; tls?: ServerTls } = {},
 ): Disposable {
   const listener = process.machine.network.listen(
     port,
@@ -45,6 +45,7 @@ export function listenHttp(
           throw error
         }
       },
+      ...(options.tls ? { tls: options.tls } : {}),
     },
     options.host,
   )

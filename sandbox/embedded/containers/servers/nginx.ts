@@ -1,4 +1,5 @@
-import { type HttpRequest, type HttpResponse, NetworkError } from '../../network/network.ts'
+import { createSecureContext } from 'node:tls'
+import { type HttpRequest, type HttpResponse, NetworkError, type ServerTls } from '../../network/network.ts'
 import type { Process, Program } from '../kernel/process.ts'
 import { contentType } from '../programs/httpd.ts'
 import { glob } from '../shell/expand.ts'
@@ -14,9 +15,17 @@ const version = '1.27.5'
 const configPath = '/etc/nginx/nginx.conf'
 
 interface Server {
-  ports: { port: number; isDefault: boolean }[]
+  ports: Listen[]
   names: string[]
   directives: Directive[]
+}
+
+interface Listen {
+  port: number
+  /** An address where it does not listen on all. */
+  host?: string
+  isDefault: boolean
+  ssl: boolean
 }
 
 interface Site {
@@ -114,16 +123,63 @@ function load(process: Process, path: string): Site {
         const match = /(?:^|:)(\d+)$/.exec(one.args[0] ?? '')
         if (!match && !/^[\w.*[\]:-]+$/.test(one.args[0] ?? ''))
           throw new ConfigFault(`[emerg] 1#1: host not found in "${one.args[0]}" of the "listen" directive in ${one.file}:${one.line}`)
-        return { port: match ? Number(match[1]) : 80, isDefault: one.args.includes('default_server') }
+        const ssl = one.args.includes('ssl')
+        if (ssl) checkCertificates(process, [...directives, ...http], one)
+        const host = /^([\d.]+):\d+$/.exec(one.args[0] ?? '')?.[1]
+        return { port: match ? Number(match[1]) : 80, isDefault: one.args.includes('default_server'), ssl, ...(host ? { host } : {}) }
       })
       return {
-        ports: ports.length > 0 ? ports : [{ port: 80, isDefault: false }],
+        ports: ports.length > 0 ? ports : [{ port: 80, isDefault: false, ssl: false }],
         names: directives.filter((one) => one.name === 'server_name').flatMap((one) => one.args),
         directives,
       }
     })
   for (const server of servers) for (const location of locationsOf(server.directives)) checkProxy(location)
   return { http, servers, upstreams }
+}
+
+const certificateDirectives = ['ssl_certificate', 'ssl_certificate_key'] as const
+
+/** Reads what a server with `listen ... ssl` needs. Throws ConfigFault in nginx' words. */
+function checkCertificates(process: Process, scope: readonly Directive[], listen: Directive): { certificate: string; key: string } {
+  const [certificate = '', key = ''] = certificateDirectives.map((name) => {
+    const path = scope.find((each) => each.name === name)?.args[0]
+    if (path === undefined) {
+      throw new ConfigFault(`[emerg] 1#1: no "${name}" is defined for the "listen ... ssl" directive in ${listen.file}:${listen.line}`)
+    }
+    const full = path.startsWith('/') ? path : `/etc/nginx/${path}`
+    const node = process.fs.find(full, process.who)
+    if (node?.type === 'file') return new TextDecoder().decode(contentOf(node, process))
+    const what = name === 'ssl_certificate' ? 'certificate' : 'certificate key'
+    const reason = `error:80000002:system library::No such file or directory:calling fopen(${full}, r) error:10000080:BIO routines::no such file`
+    throw new ConfigFault(`[emerg] 1#1: cannot load ${what} "${full}": BIO_new_file() failed (SSL: ${reason})`)
+  })
+  try {
+    createSecureContext({ cert: certificate, key })
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    throw new ConfigFault(`[emerg] 1#1: SSL_CTX_use_PrivateKey() failed (SSL: ${why})`)
+  }
+  return { certificate, key }
+}
+
+/** The certificate of the server that a port's clients get. */
+function tlsOf(process: Process, site: Site, port: number): ServerTls | undefined {
+  const server = site.servers.find((each) => each.ports.some((one) => one.port === port && one.ssl))
+  const listen = server?.directives.find((one) => one.name === 'listen' && one.args.includes('ssl'))
+  if (!server || !listen) return undefined
+  const plain = errorPage(400)
+  const body = new TextDecoder()
+    .decode(plain.body)
+    .replace('<title>400 Bad Request', '<title>400 The plain HTTP request was sent to HTTPS port')
+    .replace('</h1></center>', '</h1></center>\r\n<center>The plain HTTP request was sent to HTTPS port</center>')
+  return {
+    ...checkCertificates(process, [...server.directives, ...site.http], listen),
+    plain: {
+      ...answer(400, body, { Server: `nginx/${version}`, 'Content-Type': 'text/html', Connection: 'close' }),
+      reason: 'Bad Request',
+    },
+  }
 }
 
 function checkProxy(location: Directive): void {
@@ -144,9 +200,13 @@ async function serve(process: Process, first: Site, path: string): Promise<numbe
     )
   const listen = async (): Promise<boolean> => {
     const next = new Map<number, Disposable>()
-    for (const port of new Set(site.servers.flatMap((server) => server.ports.map((each) => each.port)))) {
+    const listens = new Map(site.servers.flatMap((server) => server.ports.map((each) => [each.port, each] as const)))
+    for (const [port, { host }] of listens) {
       const kept = listeners.get(port)
-      if (kept) {
+      const tls = tlsOf(process, site, port)
+      // A reload takes new certificates up.
+      if (kept && tls) kept[Symbol.dispose]()
+      else if (kept) {
         next.set(port, kept)
         continue
       }
@@ -157,19 +217,22 @@ async function serve(process: Process, first: Site, path: string): Promise<numbe
       try {
         next.set(
           port,
-          listenHttp(process, port, async (request, peer) => {
-            counters.accepted++
-            const { response, logged } = await handle(process, site, port, request, peer, counters)
-            if (logged)
-              await process.print(
-                combinedLog(machine.now(), request, peer, response, ` "${header(request.headers, 'x-forwarded-for') ?? '-'}"`),
-              )
-            return response
-          }),
+          listenHttp(
+            process,
+            port,
+            async (request, peer) => {
+              counters.accepted++
+              const { response, logged } = await handle(process, site, port, request, peer, counters)
+              const forwarded = header(request.headers, 'x-forwarded-for') ?? '-'
+              if (logged) await process.print(combinedLog(machine.now(), request, peer, response, ` "${forwarded}"`))
+              return response
+            },
+            { host, ...(tls ? { tls } : {}) },
+          ),
         )
       } catch (error) {
         if (!(error instanceof NetworkError)) throw error
-        await process.complain(`nginx: [emerg] bind() to 0.0.0.0:${port} failed (98: Address already in use)\n`)
+        await process.complain(`nginx: [emerg] bind() to ${host ?? '0.0.0.0'}:${port} failed (98: Address already in use)\n`)
         return false
       }
     }

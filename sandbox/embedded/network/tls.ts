@@ -1,0 +1,117 @@
+import { X509Certificate } from 'node:crypto'
+import { isIP } from 'node:net'
+import { checkServerIdentity, connect, type DetailedPeerCertificate, type TLSSocket } from 'node:tls'
+import type { Clock } from '../clock.ts'
+import { duplexOf, requestOver } from './http-bridge.ts'
+import type { Connection, HttpRequest, HttpResponse } from './network.ts'
+
+export interface TlsClientOptions {
+  /** The name or address that the certificate must be for. */
+  host: string
+  /** Trusted authorities, PEM; without them nobody is trusted. */
+  ca?: Uint8Array
+  /** Takes any certificate. */
+  insecure?: boolean
+  /** The client's own certificate and key, PEM. */
+  cert?: Uint8Array
+  key?: Uint8Array
+}
+
+/** A handshake that did not work. `code` is OpenSSL's or Node's word for it, NOT_TLS where the other side speaks something else. */
+export class TlsError extends Error {
+  readonly code: string
+  constructor(code: string, message: string) {
+    super(message)
+    this.code = code
+  }
+}
+
+/** One HTTPS request over a raw connection, which it ends. Rejects with TlsError, NetworkError ECONNRESET or the signal's reason. */
+export function httpsRequest(
+  clock: Clock,
+  connection: Connection,
+  request: HttpRequest,
+  options: TlsClientOptions,
+  signal?: AbortSignal,
+): Promise<HttpResponse> {
+  const work = handshake(clock, connection, options, signal).then((socket) => requestOver(socket, request, signal))
+  void clock.during(Promise.race([work.catch(() => undefined), turns(mostTurns)]))
+  return work
+}
+
+async function handshake(clock: Clock, connection: Connection, options: TlsClientOptions, signal?: AbortSignal): Promise<TLSSocket> {
+  const { host, cert, key, insecure } = options
+  signal?.throwIfAborted()
+  const socket = connect({
+    socket: duplexOf(connection),
+    ...(isIP(host) ? {} : { servername: host }),
+    ...(cert && key ? { cert: Buffer.from(cert), key: Buffer.from(key) } : {}),
+    // Judged below: OpenSSL would compare the certificate's dates with the machine's clock, not with the cluster's.
+    rejectUnauthorized: false,
+  })
+  const abort = () => socket.destroy(signal?.reason)
+  signal?.addEventListener('abort', abort, { once: true })
+  try {
+    await new Promise<void>((resolve, reject) => {
+      socket.once('secureConnect', resolve)
+      socket.once('error', (error: Error & { code?: string }) => {
+        if (signal?.aborted) reject(signal.reason)
+        else reject(new TlsError(/^ERR_SSL_|^EPROTO/.test(error.code ?? '') ? 'NOT_TLS' : (error.code ?? 'ECONNRESET'), error.message))
+      })
+      socket.once('close', () => reject(new TlsError('ECONNRESET', 'the connection ended during the handshake')))
+    })
+    if (!insecure) judge(socket, options, clock.now())
+    return socket
+  } catch (error) {
+    socket.destroy()
+    throw error
+  } finally {
+    signal?.removeEventListener('abort', abort)
+  }
+}
+
+/** Verifies who answered: the chain up to a trusted authority, the dates by the cluster's clock, the name. */
+function judge(socket: TLSSocket, { host, ca }: TlsClientOptions, now: number): void {
+  const certificate = socket.getPeerCertificate(true)
+  const trusted = authoritiesOf(ca)
+  let untrusted: TlsError | undefined
+  for (let link: DetailedPeerCertificate | undefined = certificate, depth = 0; link; depth++) {
+    const shown = new X509Certificate(link.raw)
+    if (now < shown.validFromDate.getTime()) throw new TlsError('CERT_NOT_YET_VALID', 'certificate is not yet valid')
+    if (now > shown.validToDate.getTime()) throw new TlsError('CERT_HAS_EXPIRED', 'certificate has expired')
+    if (trusted.some((authority) => shown.checkIssued(authority) && shown.verify(authority.publicKey))) {
+      untrusted = undefined
+      break
+    }
+    const selfSigned = shown.checkIssued(shown)
+    const code = selfSigned
+      ? depth === 0
+        ? 'DEPTH_ZERO_SELF_SIGNED_CERT'
+        : 'SELF_SIGNED_CERT_IN_CHAIN'
+      : 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY'
+    untrusted = new TlsError(code, 'the certificate is not from a trusted authority')
+    link = selfSigned || link.issuerCertificate === link ? undefined : link.issuerCertificate
+  }
+  if (untrusted) throw untrusted
+  const mismatch = checkServerIdentity(host, certificate)
+  if (mismatch) throw new TlsError('ERR_TLS_CERT_ALTNAME_INVALID', mismatch.message)
+}
+
+function authoritiesOf(ca: Uint8Array | undefined): X509Certificate[] {
+  const blocks = ca
+    ? (Buffer.from(ca)
+        .toString('latin1')
+        .match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g) ?? [])
+    : []
+  return blocks.map((block) => new X509Certificate(block))
+}
+
+/**
+ * Encryption takes turns of the event loop that the clock does not see. Time stands still for them, but not for a peer
+ * that never answers.
+ */
+const mostTurns = 1000
+
+async function turns(count: number): Promise<void> {
+  for (let turn = 0; turn < count; turn++) await new Promise<void>((resolve) => setImmediate(resolve))
+}
