@@ -19,7 +19,10 @@ async function everyWay(page: Page, name: string): Promise<void> {
       await page.emulateMedia({ colorScheme })
       const where = `${name} ${size} ${colorScheme}`
       await page.screenshot({ path: `test-results/eye/${where.replaceAll(' ', '-')}.png` })
-      const { violations } = await new AxeBuilder({ page }).analyze()
+      const axe = new AxeBuilder({ page })
+      // The other colours change nothing but colours.
+      if (colorScheme === 'dark') axe.withRules(['color-contrast', 'link-in-text-block'])
+      const { violations } = await axe.analyze()
       expect
         .soft(
           violations.map(({ id, nodes }) => ({ id, at: nodes.map((node) => node.target.join(' ')).slice(0, 5) })),
@@ -139,7 +142,7 @@ test('a lab can be worked on by keyboard alone', async ({ visit }) => {
   await page.keyboard.press('Control+Shift+L')
   await expect(page.getByRole('tab', { selected: true })).toBeFocused()
 
-  await tabTo(page, '.workspace-bar .button-primary')
+  await tabTo(page, '.workspace-bar .button-primary', 'Shift+Tab')
   await page.keyboard.press('Enter')
   await expect(page.getByRole('alertdialog', { name: say.lab.handInTitle })).toBeVisible()
   await expect(page.getByRole('button', { name: say.lab.cancel })).toBeFocused()
@@ -153,11 +156,11 @@ test('a lab can be worked on by keyboard alone', async ({ visit }) => {
   await expect(page.locator('.report-grade')).toBeVisible()
 })
 
-/** Presses Tab until the element has the focus, as somebody without a mouse does. */
-async function tabTo(page: Page, selector: string): Promise<void> {
+/** Presses a key until the element has the focus, as somebody without a mouse does. */
+async function tabTo(page: Page, selector: string, key: 'Tab' | 'Shift+Tab' = 'Tab'): Promise<void> {
   for (let pressed = 0; pressed < 80; pressed++) {
     if (await page.locator(selector).evaluateAll((found) => found.some((element) => element === document.activeElement))) return
-    await page.keyboard.press('Tab')
+    await page.keyboard.press(key)
   }
-  throw new Error(`80 times Tab did not lead to ${selector}`)
+  throw new Error(`80 times ${key} did not lead to ${selector}`)
 }

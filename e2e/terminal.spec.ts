@@ -32,6 +32,16 @@ async function newTab(page: Page, terminal: TerminalPane): Promise<void> {
   await terminal.ready()
 }
 
+/** Does something at the beginning of the last place where the terminal shows a text. */
+async function at(page: Page, terminal: TerminalPane, text: string, act: (x: number, y: number) => Promise<void>): Promise<void> {
+  const box = (await terminal.rows.getByText(text, { exact: true }).last().boundingBox())!
+  const [x, y] = [box.x + 20, box.y + box.height / 2]
+  // What lies there is looked for when the pointer comes over it.
+  await page.mouse.move(x - 2, y)
+  await page.mouse.move(x, y)
+  await act(x, y)
+}
+
 test('tabs are shells of their own on one machine', async ({ visit }) => {
   const { page, terminal } = await atTheBench(visit)
   await terminal.run('where=first; echo shared > ~/file')
@@ -79,19 +89,13 @@ test('colours, links and the clipboard work', async ({ visit }) => {
 
   await visitor.context.route('https://lesson.example/', (route) => route.fulfill({ body: 'a page elsewhere' }))
   await terminal.run('echo https://lesson.example/')
-  const popup = page.waitForEvent('popup')
-  await terminal.rows
-    .getByText('https://lesson.example/')
-    .last()
-    .click({ position: { x: 60, y: 8 } })
+  const popup = page.waitForEvent('popup', { timeout: 15_000 })
+  await at(page, terminal, 'https://lesson.example/', (x, y) => page.mouse.click(x, y))
   expect((await popup).url()).toBe('https://lesson.example/')
   await (await popup).close()
 
   await terminal.run('echo copied-text')
-  await terminal.rows
-    .getByText('copied-text')
-    .last()
-    .dblclick({ position: { x: 20, y: 8 } })
+  await at(page, terminal, 'copied-text', (x, y) => page.mouse.dblclick(x, y))
   await page.keyboard.press('Control+Shift+C')
   await expect.poll(() => page.evaluate(() => navigator.clipboard.readText())).toMatch(/^(copied-text|copied)$/)
   await page.evaluate(() => navigator.clipboard.writeText('echo pasted $((6 * 7))'))
@@ -109,11 +113,11 @@ test('a reload brings the same screen back', async ({ visit }) => {
   await terminal.type(String.raw`printf '\e[1;31mred\e[0m \e[4;38;5;33mblue\e[0m 中文 \e[3mslanted\e[0m\n'; sleep 9876`)
   await terminal.shows('slanted\n')
   const look = () => terminal.rows.evaluateAll((rows) => rows.map((row) => row.innerHTML))
-  await page.mouse.click(5, 5)
+  await terminal.focus()
   const before = await look()
   await page.reload()
   await terminal.shows('slanted\n')
-  await page.mouse.click(5, 5)
+  await terminal.focus()
   await expect.poll(look).toEqual(before)
   await terminal.scrollsBackTo('old 7\n')
   // It is the same shell, too: what ran in it runs on.
@@ -158,7 +162,7 @@ test('kubectl completes, execs, copies, follows and forwards', async ({ visit })
     await terminal.focus()
     await page.keyboard.type('kubectl get deployments.ap')
     await page.keyboard.press('Tab')
-    await terminal.shows('kubectl get deployments.apps ')
+    await terminal.shows('kubectl get deployments.apps')
     await page.keyboard.type('w')
     await page.keyboard.press('Tab')
     await terminal.shows('kubectl get deployments.apps web')

@@ -69,7 +69,8 @@ async function type(lease: string, command: string): Promise<void> {
 
 test('a lab is judged from its start, again when something changes, and is handed in with its evidence', async () => {
   const { started, verdict, reports } = await start('lab', 'readiness-gate')
-  expect(started).toEqual({ engine: 'embedded', nodes: ['labernetes-control-plane', 'labernetes-worker', 'labernetes-worker2'] })
+  // No terminal can be opened on a node of an embedded cluster, so none is offered.
+  expect(started).toEqual({ engine: 'embedded', nodes: [] })
   await until(() => stateOf(verdict(), 't1') === 'not-yet')
   const patch = `[{"op": "add", "path": "/spec/template/spec/containers/0/readinessProbe", "value": {"httpGet": {"path": "/ready", "port": "http"}, "periodSeconds": 2}}]`
   await type('lab', `kubectl patch deployment shop --type=json -p '${patch}'; kubectl create secret generic pin --from-literal=code=4711`)

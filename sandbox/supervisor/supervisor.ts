@@ -27,6 +27,7 @@ export interface Order {
 
 export interface Started {
   engine: string
+  /** Those that a terminal can be opened on. */
   nodes: string[]
 }
 
@@ -108,7 +109,8 @@ export class Supervisor implements AsyncDisposable {
     try {
       const sandbox = await engine.create(specOf(order, lab), ({ step }) => listener({ type: 'step', step }), signal)
       if (lab) await runStartScript(lab, sandbox)
-      const kept: Kept = { engine: engine.name, nodes: await nodesOf(sandbox), startedAt: await sandbox.now(), terminals: [], opened: 0 }
+      const nodes = (await engine.capabilities())['node-shell'] === true ? await nodesOf(sandbox) : []
+      const kept: Kept = { engine: engine.name, nodes, startedAt: await sandbox.now(), terminals: [], opened: 0 }
       await this.keep(order.lease, kept)
       this.begin({ order, lab, engine, sandbox, listener, observer: null, changes: null, sessions: new Map(), kept })
       return { engine: engine.name, nodes: kept.nodes }
