@@ -76,7 +76,7 @@ interface Proof {
 function proofsOf(lab: Lab): Proof[] {
   const { slug } = lab.definition
   return [
-    { name: `${slug}: no task passes at the start`, lab, script: null, expects: 'nothing passes' },
+    { name: `${slug}: no points at the start`, lab, script: null, expects: 'nothing passes' },
     { name: `${slug}: solution.sh passes every task`, lab, script: lab.solution, expects: 'everything passes' },
     ...lab.wrong.map(
       (name): Proof => ({
@@ -148,7 +148,7 @@ async function prove(engine: Engine, { lab, script, expects }: Proof, folder: st
 function problemOf(expects: Proof['expects'], verdict: Verdict, said: string): string | null {
   const passing = verdict.tasks.filter((task) => task.state === 'pass')
   if (expects === 'nothing passes')
-    return passing.length === 0 ? null : `passes without any work: ${passing.map((task) => task.id).join(', ')}\n${tabulate(verdict)}`
+    return passing.length === 0 && verdict.points === 0 ? null : `gives points without any work\n${tabulate(verdict)}`
   if (expects === 'everything passes')
     return passing.length === verdict.tasks.length ? null : `not everything passes:\n${tabulate(verdict)}\n${said}`
   return passing.length < verdict.tasks.length ? null : `it is taken for right:\n${tabulate(verdict)}\n${said}`
