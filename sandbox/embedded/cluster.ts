@@ -193,7 +193,7 @@ export class Cluster implements AsyncDisposable {
 
   /** Serves the API over TLS until the cluster ends; port 0 takes a free one. Resolves with the address. */
   async listen(address: ListenAddress): Promise<ListenAddress> {
-    const server = await HttpServer.listen({ ...this.serving(), keys: this.identity.server(), ca: this.identity.caCertificate }, address)
+    const server = await HttpServer.listen(this.serving(), address)
     this.servers.add(server)
     return server.address
   }
@@ -351,6 +351,8 @@ export class Cluster implements AsyncDisposable {
       durable: () => this.store.durable(),
       upgrade: upgradeHandler({ api: this.api, generic: this.generic, nodes: () => this.nodeApi, report }),
       report,
+      keys: () => this.identity.server(),
+      ca: () => this.identity.caCertificate,
     }
   }
 

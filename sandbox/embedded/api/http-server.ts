@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { createServer as createPlainServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer, type Server } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -24,12 +24,10 @@ export interface ServingParts {
   upgrade(call: ApiCall, request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void>
   /** An error that is no answer. */
   report(where: string, error: unknown): void
-}
-
-export interface HttpServerParts extends ServingParts {
-  keys: KeyPair
-  /** PEM. */
-  ca: string
+  /** What it shows at TLS, made when first asked for. */
+  keys(): KeyPair
+  /** Whose client certificates it knows, PEM. */
+  ca(): string
 }
 
 export type ListenAddress = { path: string } | { host: string; port: number }
@@ -48,28 +46,13 @@ export class HttpServer implements AsyncDisposable {
     this.sockets = sockets
   }
 
-  static async listen(parts: HttpServerParts, address: ListenAddress): Promise<HttpServer> {
-    const { keys, ca } = parts
-    const options = { key: keys.key, cert: keys.certificate, ca, requestCert: true, rejectUnauthorized: false, keepAliveTimeout: 90_000 }
-    const server = createServer(options, (request, response) => {
-      serve(parts, request, response).catch((error) => {
-        parts.report(`${request.method} ${request.url}`, error)
-        response.destroy()
-      })
-    })
-    // Watches and logs last as long as they like.
-    server.requestTimeout = 0
-    server.timeout = 0
+  static async listen(parts: ServingParts, address: ListenAddress): Promise<HttpServer> {
+    const server = secureServer(parts)
     const sockets = new Set<Socket>()
     server.on('connection', (socket: Socket) => {
       sockets.add(socket)
       socket.on('close', () => sockets.delete(socket))
     })
-    server.on('upgrade', (request, socket, head) => {
-      socket.on('error', () => socket.destroy())
-      upgrade(parts, request, socket, head).catch((error) => refuseUpgrade(socket, error))
-    })
-    server.on('tlsClientError', (_error, socket) => socket.destroy())
     if ('path' in address) server.listen(address.path)
     else server.listen(address.port, address.host)
     await once(server, 'listening')
@@ -85,27 +68,14 @@ export class HttpServer implements AsyncDisposable {
   }
 }
 
-/**
- * The API for connections of the cluster's own network, where TLS is taken as done: who they are from is told by their
- * bearer tokens. Disposing ends all of them.
- */
+/** The API over TLS for connections of the cluster's own network. Disposing ends all of them. */
 export function inClusterServer(parts: ServingParts): { accept(connection: Duplex): void } & Disposable {
-  const server = createPlainServer((request, response) => {
-    serve(parts, request, response).catch((error) => {
-      parts.report(`${request.method} ${request.url}`, error)
-      response.destroy()
-    })
-  })
-  server.requestTimeout = 0
-  server.headersTimeout = 0
-  server.keepAliveTimeout = 0
-  server.on('upgrade', (request, socket, head) => {
-    socket.on('error', () => socket.destroy())
-    upgrade(parts, request, socket, head).catch((error) => refuseUpgrade(socket, error))
-  })
+  let server: Server | undefined
   const open = new Set<Duplex>()
   return {
     accept(connection) {
+      // Keys take a moment to make: not before somebody comes.
+      server ??= secureServer(parts)
       open.add(connection)
       connection.on('close', () => open.delete(connection))
       connection.on('error', () => connection.destroy())
@@ -117,11 +87,31 @@ export function inClusterServer(parts: ServingParts): { accept(connection: Duple
   }
 }
 
+function secureServer(parts: ServingParts): Server {
+  const { key, certificate } = parts.keys()
+  const options = { key, cert: certificate, ca: parts.ca(), requestCert: true, rejectUnauthorized: false, keepAliveTimeout: 90_000 }
+  const server = createServer(options, (request, response) => {
+    serve(parts, request, response).catch((error) => {
+      parts.report(`${request.method} ${request.url}`, error)
+      response.destroy()
+    })
+  })
+  // Watches and logs last as long as they like.
+  server.requestTimeout = 0
+  server.timeout = 0
+  server.on('upgrade', (request, socket, head) => {
+    socket.on('error', () => socket.destroy())
+    upgrade(parts, request, socket, head).catch((error) => refuseUpgrade(socket, error))
+  })
+  server.on('tlsClientError', (_error, socket) => socket.destroy())
+  return server
+}
+
 async function serve(parts: ServingParts, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const { api } = parts
   const headers = singleHeaders(request)
   const url = request.url ?? '/'
-  const query = new URL(url, 'https://cluster').searchParams
+  const query = new URLSearchParams(url.includes('?') ? url.slice(url.indexOf('?')) : '')
   response.setHeader('audit-id', uuid(parts.random))
   response.setHeader('cache-control', 'no-cache, private')
   const ended = new AbortController()
@@ -166,6 +156,8 @@ async function sendError(
   if (!(error instanceof ApiError)) parts.report(`${request.method} ${request.url}`, error)
   const answer = error instanceof ApiError ? error : ApiError.internal(error)
   if (answer.body.details?.retryAfterSeconds) response.setHeader('retry-after', String(answer.body.details.retryAfterSeconds))
+  // What is left of the body stands in the way of another request.
+  if (answer.code === 413) response.setHeader('connection', 'close')
   const form: Accepted = { ...accepted, mediaType: 'application/json', as: 'object' }
   await send(
     response,

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { ClusterIdentity } from '../../auth/certificates.ts'
 import { Cluster } from '../../cluster.ts'
 import type { Pod, Service } from '../../schema/types/core.v1.ts'
 
@@ -19,6 +20,7 @@ beforeAll(async () => {
   await cluster.advance(30_000)
   await create('pods', 'client', { containers: [{ name: 'c', image: 'busybox:1.36', command: ['sleep', '100000'] }] })
   await create('pods', 'web', { hostname: 'web-0', subdomain: 'headless', containers: [{ name: 'c', image: 'nginx:1.27' }] })
+  await create('pods', 'curl', { containers: [{ name: 'c', image: 'curlimages/curl:8.9.1', command: ['sleep', '100000'] }] })
   const unready = { exec: { command: ['false'] } }
   await create('pods', 'unready', { containers: [{ name: 'c', image: 'nginx:1.27', readinessProbe: unready }] })
   const selector = { app: 'web' }
@@ -197,8 +199,83 @@ test('netstat, ip and route show a pod as kind lays it out', async () => {
   expect((await run('ip addr show eth0')).stdout).toContain('    inet CLIENT/24 brd 10.244.0.255 scope global eth0\n')
 })
 
+describe('TLS', () => {
+  const account = '/var/run/secrets/kubernetes.io/serviceaccount'
+  const curl = (args: string) => run(`curl -sS ${args}`, 'curl')
+
+  test("a pod asks the API server with its ServiceAccount's token and the cluster's authority", async () => {
+    const asked = `--cacert ${account}/ca.crt -H "Authorization: Bearer $(cat ${account}/token)"`
+    const { code, stdout } = await curl(`${asked} https://kubernetes.default.svc/api/v1/namespaces/default/pods`)
+    expect(code).toBe(0)
+    expect(JSON.parse(stdout)).toMatchObject({
+      kind: 'Status',
+      code: 403,
+      message: expect.stringContaining('User "system:serviceaccount:default:default" cannot list resource "pods"'),
+    })
+    expect((await curl(`${asked} https://kubernetes.default.svc/version`)).stdout).toContain('"gitVersion": "v1.34')
+    expect((await curl(`-k -o /dev/null -w '%{http_code}' https://10.96.0.1/api`)).stdout).toBe('403')
+    expect(await run('wget --no-check-certificate -qO- https://kubernetes.default.svc/healthz')).toEqual({
+      code: 0,
+      stdout: 'ok',
+      stderr: '',
+    })
+  })
+
+  test('a server that nobody vouches for is refused, and so is one under another name', async () => {
+    const unknown = await curl('https://kubernetes.default.svc/version')
+    expect(unknown.code).toBe(60)
+    expect(unknown.stderr).toMatch(/^curl: \(60\) SSL certificate problem: /)
+    const other = await curl(`--cacert ${account}/ca.crt https://web/`)
+    expect(other).toMatchObject({ code: 7, stderr: expect.stringContaining('Failed to connect to web port 443') })
+    const plain = await curl('-k https://web:80/')
+    expect(plain).toMatchObject({ code: 35, stderr: expect.stringContaining('wrong version number') })
+    const missing = await curl('--cacert /nowhere https://web/')
+    expect(missing).toMatchObject({ code: 77, stderr: expect.stringContaining('CAfile: /nowhere') })
+  })
+
+  test('nginx serves a certificate from a Secret, and an HTTPS probe finds it ready', async () => {
+    const { certificate, key } = new ClusterIdentity(cluster.context.records, cluster.clock).server()
+    const encoded = (text: string) => Buffer.from(text).toString('base64')
+    const config =
+      'server { listen 443 ssl; ssl_certificate /tls/tls.crt; ssl_certificate_key /tls/tls.key; location / { return 200 secure; } }'
+    for (const [resource, body] of [
+      ['secrets', { kind: 'Secret', type: 'kubernetes.io/tls', data: { 'tls.crt': encoded(certificate), 'tls.key': encoded(key) } }],
+      ['configmaps', { kind: 'ConfigMap', data: { 'default.conf': config } }],
+    ] as const) {
+      const path = `/api/v1/namespaces/default/${resource}`
+      const made = await cluster.request({ method: 'POST', path, body: { apiVersion: 'v1', metadata: { name: 'secure' }, ...body } })
+      expect(made).toMatchObject({ status: 201 })
+    }
+    const volumes = [
+      { name: 'tls', secret: { secretName: 'secure' } },
+      { name: 'config', configMap: { name: 'secure' } },
+    ]
+    const volumeMounts = [
+      { name: 'tls', mountPath: '/tls' },
+      { name: 'config', mountPath: '/etc/nginx/conf.d' },
+    ]
+    const readinessProbe = { httpGet: { path: '/', port: 443, scheme: 'HTTPS' }, periodSeconds: 1 }
+    const container = { name: 'c', image: 'nginx:1.27', volumeMounts, readinessProbe }
+    await create('pods', 'secure', { volumes, containers: [container] })
+    const plain = { ...readinessProbe, httpGet: { path: '/', port: 80, scheme: 'HTTPS' } }
+    await create('pods', 'plain', { containers: [{ name: 'c', image: 'nginx:1.27', readinessProbe: plain }] })
+    await create('services', 'secure', { selector: { app: 'secure' }, ports: [{ port: 443 }] })
+    await cluster.advance(10_000)
+    const ready = async (name: string) => (await object<Pod>(`pods/${name}`)).status?.containerStatuses?.[0]?.ready
+    expect([await ready('secure'), await ready('plain')]).toEqual([true, false])
+    expect((await curl('-k https://secure/')).stdout).toBe('secure')
+    const named = await curl(`--cacert ${account}/ca.crt https://secure/`)
+    expect(named.stderr).toContain("SSL: no alternative certificate subject name matches target host name 'secure'")
+    expect((await curl('http://secure:443/')).stdout).toContain('The plain HTTP request was sent to HTTPS port')
+    const events = await cluster.request({ method: 'GET', path: '/api/v1/namespaces/default/events' })
+    const messages = (events.body as { items: { message: string; involvedObject: { name: string } }[] }).items
+    const unhealthy = messages.find(({ message, involvedObject }) => involvedObject.name === 'plain' && message.startsWith('Readiness'))
+    expect(unhealthy?.message).toMatch(/: http: server gave HTTP response to HTTPS client$/)
+  })
+})
+
 /** Runs a line of shell in the client; addresses of the cluster stand as words in it and in what it prints. */
-async function run(line: string): Promise<{ code: number; stdout: string; stderr: string }> {
+async function run(line: string, pod = 'client'): Promise<{ code: number; stdout: string; stderr: string }> {
   const words: [string, string][] = [
     ['WEB', ips.web],
     ['CLIENT', ips.client],
@@ -206,7 +283,7 @@ async function run(line: string): Promise<{ code: number; stdout: string; stderr
     ['NODE', ips.node],
   ]
   const command = ['sh', '-c', words.reduce((text, [word, ip]) => text.replaceAll(word, ip), line)]
-  const process = await cluster.nodeApi.exec('default', 'client', { command, stdin: false, stdout: true, stderr: true, tty: false })
+  const process = await cluster.nodeApi.exec('default', pod, { command, stdin: false, stdout: true, stderr: true, tty: false })
   const output = { stdout: '', stderr: '' }
   process.onOutput((stream, data) => {
     output[stream] += Buffer.from(data).toString()
