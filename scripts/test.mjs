@@ -3,6 +3,7 @@
  * all of them, and closes with the line "N passed, N failed".
  */
 import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, readdirSync } from 'node:fs'
 import { mkdir, readFile, rm } from 'node:fs/promises'
 import path from 'node:path'
@@ -29,6 +30,7 @@ try {
     'vitest.json',
   )
   await prepareTools()
+  await proofs()
   if ((await attempt('Build', buildSite)) && existsSync(path.join(root, 'playwright.config.ts')))
     await tests(
       'Browser tests (playwright)',
@@ -81,6 +83,21 @@ async function tests(heading, args, countsOf, file) {
   const counts = existsSync(report) ? countsOf(JSON.parse(await readFile(report, 'utf8'))) : { passed: 0, failed: 0 }
   passed += counts.passed
   failed += counts.failed === 0 && (code !== 0 || counts.passed === 0) ? 1 : counts.failed
+}
+
+/** Every lab: fails at the start, passes after its solution, rejects each wrong answer. */
+async function proofs() {
+  say('Labs (lab:prove)')
+  const child = spawn(node, ['sandbox/prove.ts'], { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] })
+  let text = ''
+  child.stdout.on('data', (chunk) => {
+    text += chunk
+    process.stdout.write(chunk)
+  })
+  await once(child, 'close')
+  const [, good, bad] = /^(\d+) passed, (\d+) failed$/m.exec(text) ?? [null, '0', '1']
+  passed += Number(good)
+  failed += Number(bad)
 }
 
 function vitestCounts(report) {
