@@ -1,12 +1,13 @@
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import type { Sandbox } from '../sandbox/engine.ts'
+import { listObjects } from '../sandbox/manifests.ts'
 import { labName, specOf, startEngine } from './engine.ts'
 import type { Benchmark } from './harness.ts'
 import { bareNodeMB, familyOf, proportionalMB, residentMB } from './processes.ts'
 
 const sandboxes = 40
-const toolboxes = 8
 /** A start has come to rest after this: ms. */
 const settle = 10_000
 
@@ -18,22 +19,20 @@ export const benchmark: Benchmark = {
     const bare = { what: 'an empty Node process', value: await bareNodeMB() }
     say(`${sandboxes} idle clusters with the lab’s objects in the engine’s processes`)
     const { engine, lab } = await startEngine(context)
-    const first = await engine.create(specOf('first', lab), () => undefined)
+    await engine.create(specOf('first', lab), () => undefined)
     await pass(settle)
     const empty = await residentMB(engine.pids())
     const made = []
     for (let index = 0; index < sandboxes; index++) made.push(await engine.create(specOf(`idle-${index}`, lab), () => undefined))
     await pass(settle)
+    for (const sandbox of made) await checkPods(sandbox)
     const grown = (await residentMB(engine.pids())) - empty
 
-    say(`${toolboxes} toolboxes`)
-    await first.exec(['true'])
-    const without = new Set(await familyOf(process.pid))
-    const here = await residentMB([process.pid])
-    for (const sandbox of made.slice(0, toolboxes)) await sandbox.exec(['true'])
-    await pass(1_000)
-    const added = (await familyOf(process.pid)).filter((pid) => !without.has(pid))
-    const boxes = (await proportionalMB(added)) + Math.max(0, (await residentMB([process.pid])) - here)
+    say('their toolboxes')
+    for (const sandbox of made) await sandbox.exec(['true'])
+    const clusters = new Set([process.pid, ...engine.pids()])
+    const boxes = (await familyOf(process.pid)).filter((pid) => !clusters.has(pid))
+    const box = (await proportionalMB(boxes)) / (made.length + 1)
 
     say('the heap alone, collected')
     const { stdout } = await promisify(execFile)(process.execPath, [
@@ -47,7 +46,7 @@ export const benchmark: Benchmark = {
     return [
       { what: 'idle sandbox, resident', unit: 'MB', value: grown / sandboxes, baseline: bare, goal: 15, n: sandboxes },
       { what: 'idle sandbox, kept on the heap', unit: 'MB', value: heap, baseline: bare, n: sandboxes / 2 },
-      { what: 'idle toolbox', unit: 'MB', value: boxes / toolboxes, baseline: bare, n: toolboxes },
+      { what: 'idle toolbox', unit: 'MB', value: box, baseline: bare, n: made.length + 1 },
       {
         what: 'cluster process with one sandbox',
         unit: 'MB',
@@ -57,6 +56,16 @@ export const benchmark: Benchmark = {
       },
     ]
   },
+}
+
+/** Memory of clusters whose pods do not run would say nothing. */
+async function checkPods(sandbox: Sandbox): Promise<void> {
+  const pods = (await listObjects((request) => sandbox.api(request), { group: '', version: 'v1', resource: 'pods' })) as unknown as {
+    metadata: { name: string }
+    status?: { phase?: string }
+  }[]
+  const idle = pods.find((pod) => pod.status?.phase !== 'Running')
+  if (pods.length === 0 || idle) throw new Error(`${sandbox.id}: ${idle ? `${idle.metadata.name} is ${idle.status?.phase}` : 'no pods'}`)
 }
 
 function pass(ms: number): Promise<void> {

@@ -102,23 +102,24 @@ export class Guest {
     return this.ask('DELETE', `/api/attempts/${attempt}`)
   }
 
-  /** Follows an attempt's events, as the page does, until the signal aborts. Resolves when the stream stands. */
+  /** Tells an attempt's events, as the page gets them, until the signal aborts; rejects when the stream ends before. */
   async follow(attempt: string, onEvent: (event: SandboxEvent, at: number) => void, signal: AbortSignal): Promise<void> {
     const answer = await fetch(`${this.url}/api/attempts/${attempt}/events`, { headers: this.headers, signal })
     if (!answer.ok || !answer.body) throw new Error(`events: ${answer.status} ${await answer.text()}`)
-    const read = async (body: ReadableStream<Uint8Array>) => {
-      const decoder = new TextDecoder()
-      let rest = ''
-      for await (const chunk of body) {
+    const decoder = new TextDecoder()
+    let rest = ''
+    try {
+      for await (const chunk of answer.body) {
         const at = performance.now()
         const parts = (rest + decoder.decode(chunk, { stream: true })).split('\n\n')
         rest = parts.pop() ?? ''
         for (const part of parts) if (part.startsWith('data: ')) onEvent(JSON.parse(part.slice(6)) as SandboxEvent, at)
       }
+    } catch (error) {
+      if (signal.aborted) return
+      throw new Error('The events were cut off', { cause: error })
     }
-    read(answer.body).catch((error: unknown) => {
-      if (!signal.aborted) throw error
-    })
+    throw new Error('The events ended')
   }
 
   /** Resolves when an event of the attempt satisfies `wanted`, with it and its moment (performance.now). */

@@ -84,7 +84,12 @@ export const benchmark: Benchmark = {
     await terminal.until((text) => text.includes('$ '))
     let onPage = (_text: string, _at: number) => {}
     const stop = new AbortController()
-    await guest.follow(attempt, (event, at) => event.type === 'verdict' && onPage(JSON.stringify(event.verdict), at), stop.signal)
+    const following = guest.follow(
+      attempt,
+      (event, at) => event.type === 'verdict' && onPage(JSON.stringify(event.verdict), at),
+      stop.signal,
+    )
+    following.catch((error: unknown) => say(String(error)))
     const page = await sample(20, async (index) => {
       const path = `/page-${index}`
       const seen = new Promise<number>((resolve) => {

@@ -45,6 +45,9 @@ export class EmbeddedEngine implements Engine {
   private readonly sandboxes = new Map<string, EmbeddedSandbox>()
   private readonly jail: JailKind | 'none'
   private readonly noJail: string | null
+  private creating = 0
+  /** Those whose toolboxes wait for their turn, in order. */
+  private readonly unprepared: EmbeddedSandbox[] = []
 
   private constructor(options: EmbeddedOptions, sockets: string) {
     this.options = options
@@ -95,11 +98,13 @@ export class EmbeddedEngine implements Engine {
     const folder = this.folder(spec.id)
     await mkdir(folder, { recursive: true, mode: 0o700 })
     const sandbox = this.make(spec)
+    this.creating++
     try {
       onProgress({ step: 'cluster', fraction: 0.1 })
       if (spec.homeFiles) await cp(spec.homeFiles, join(folder, 'home'), { recursive: true })
       await sandbox.open()
-      sandbox.prepare()
+      if (this.creating === 1) void sandbox.prepare()
+      else this.unprepared.push(sandbox)
       signal?.throwIfAborted()
       onProgress({ step: 'objects', fraction: 0.6 })
       if (spec.manifests) await sandbox.apply(spec.manifests)
@@ -113,6 +118,8 @@ export class EmbeddedEngine implements Engine {
     } catch (error) {
       await this.destroy(spec.id)
       throw error
+    } finally {
+      if (--this.creating === 0) void this.prepareOthers()
     }
   }
 
@@ -166,6 +173,15 @@ export class EmbeddedEngine implements Engine {
     await Promise.all([...this.sandboxes.values()].map((sandbox) => sandbox[Symbol.asyncDispose]()))
     await this.pool[Symbol.asyncDispose]()
     await rm(this.sockets, { recursive: true, force: true })
+  }
+
+  /** When many come at once, clusters go first and toolboxes follow one by one. */
+  private async prepareOthers(): Promise<void> {
+    while (this.creating === 0) {
+      const sandbox = this.unprepared.shift()
+      if (!sandbox) return
+      await sandbox.prepare()
+    }
   }
 
   private folder(id: string): string {
@@ -391,9 +407,9 @@ class EmbeddedSandbox implements Sandbox {
       if (!watch.known.has(uid)) this.parts.pool.deliver(watch.number, { type: 'DELETED', object, time: now })
   }
 
-  /** Opens the toolbox ahead of need: it takes longer than the cluster. */
-  prepare(): void {
-    this.box().catch(() => undefined) // whoever needs it tries again, and hears why
+  /** Opens the toolbox ahead of need: it takes longer than the cluster. Never rejects: whoever needs it tries again, and hears why. */
+  async prepare(): Promise<void> {
+    if (!this.closed) await this.box().catch(() => undefined)
   }
 
   /** The toolbox, opened when there is none that lives; two who ask at once get the same. */
