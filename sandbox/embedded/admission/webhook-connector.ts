@@ -1,19 +1,20 @@
 import type { ClusterContext } from '../machinery/context.ts'
 import { resources } from '../machinery/object.ts'
 import { type Network, NetworkError } from '../network/network.ts'
+import { httpsRequest, TlsError } from '../network/tls.ts'
 import type { Service } from '../schema/types/core.v1.ts'
 import type { WebhookConnector } from './webhooks.ts'
 
 /**
- * Calls webhooks over the cluster's network from the control plane's node, with the errors that the API server's client
- * gives. Certificates are not looked at: programs of this process that serve HTTPS hand over requests, not bytes.
+ * Calls webhooks by HTTPS over the cluster's network from the control plane's node, with the errors that the API server's
+ * client gives.
  */
 export function webhookConnector(
   ctx: Pick<ClusterContext, 'cache' | 'clock'>,
   network: () => Network | undefined,
   controlPlane: string,
 ): WebhookConnector {
-  return async ({ namespace, name, path = '', port = 443 }, review, timeout) => {
+  return async ({ namespace, name, path = '', port = 443 }, review, { timeout, ca }) => {
     const host = `${name}.${namespace}.svc`
     const url = `https://${host}:${port}${path}?timeout=${timeout / 1000}s`
     const failed = (why: string, cause?: unknown) => new Error(`Post ${JSON.stringify(url)}: ${why}`, { cause })
@@ -28,15 +29,36 @@ export function webhookConnector(
     using _timer = ctx.clock.setTimeout(() => ended.abort(), timeout)
     try {
       const request = { method: 'POST', path: `${path || '/'}?timeout=${timeout / 1000}s`, headers, body }
-      const answer = await served.node(controlPlane).http(ip, port, request, ended.signal)
+      const connection = await served.node(controlPlane).connect(ip, port, ended.signal)
+      const answer = await httpsRequest(ctx.clock, connection, request, { host, ...(ca ? { ca } : {}) }, ended.signal)
       if (answer.status !== 200) throw new Error(`the server rejected our request for an unknown reason (status ${answer.status})`)
       return JSON.parse(Buffer.from(answer.body).toString()) as unknown
     } catch (error) {
       if (ended.signal.aborted) throw failed('context deadline exceeded', error)
       if (error instanceof NetworkError && error.code === 'ECONNREFUSED')
         throw failed(`dial tcp ${ip}:${port}: connect: connection refused`, error)
+      if (error instanceof TlsError) throw failed(tlsMessage(error, host), error)
       if (error instanceof NetworkError) throw failed(error.message, error)
       throw error
     }
+  }
+}
+
+/** Go's words for what is wrong with a certificate. */
+function tlsMessage({ code, message }: TlsError, host: string): string {
+  switch (code) {
+    case 'NOT_TLS':
+      return 'http: server gave HTTP response to HTTPS client'
+    case 'ERR_TLS_CERT_ALTNAME_INVALID':
+      return `tls: failed to verify certificate: x509: certificate is not valid for ${host}`
+    case 'CERT_HAS_EXPIRED':
+      return 'tls: failed to verify certificate: x509: certificate has expired or is not yet valid'
+    case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
+    case 'DEPTH_ZERO_SELF_SIGNED_CERT':
+    case 'SELF_SIGNED_CERT_IN_CHAIN':
+    case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
+      return 'tls: failed to verify certificate: x509: certificate signed by unknown authority'
+    default:
+      return `tls: ${message}`
   }
 }

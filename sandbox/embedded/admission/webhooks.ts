@@ -10,9 +10,13 @@ import { matches } from './matching.ts'
 
 /**
  * Sends an AdmissionReview to a Service of the cluster and resolves with the answer's body. Rejects with an Error that
- * says why nobody answered. `timeout` in ms of cluster time.
+ * says why nobody answered. `timeout` in ms of cluster time; `ca` is what its certificate is checked by, PEM.
  */
-export type WebhookConnector = (service: ServiceReference, review: unknown, timeout: number) => Promise<unknown>
+export type WebhookConnector = (
+  service: ServiceReference,
+  review: unknown,
+  options: { timeout: number; ca: Uint8Array | undefined },
+) => Promise<unknown>
 
 type Webhook = MutatingWebhook | ValidatingWebhook
 type Configuration = KubeObject & { webhooks?: Webhook[] }
@@ -59,7 +63,9 @@ export function admissionWebhooks(context: Pick<ClusterContext, 'cache' | 'rando
       const { service } = webhook.clientConfig
       if (!service) throw new Error(`webhooks by url are not called from this cluster: ${webhook.clientConfig.url}`)
       const review = { apiVersion: 'admission.k8s.io/v1', kind: 'AdmissionReview', request: { uid, ...about(request) } }
-      const answer = (await connect(service, review, (webhook.timeoutSeconds ?? 10) * 1000)) as AdmissionReview
+      const { caBundle } = webhook.clientConfig
+      const ca = caBundle === undefined ? undefined : Buffer.from(caBundle as unknown as string, 'base64')
+      const answer = (await connect(service, review, { timeout: (webhook.timeoutSeconds ?? 10) * 1000, ca })) as AdmissionReview
       const { response } = answer
       if (!response) throw new Error('webhook response was absent')
       if (response.uid !== uid) throw new Error(`expected response.uid="${uid}", got "${response.uid}"`)
