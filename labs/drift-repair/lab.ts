@@ -23,7 +23,7 @@ export const lab = defineLab({
         {
           id: 'manager',
           points: 2,
-          label: { en: 'ConfigMap report names who set the replicas to 0', zh: 'ConfigMap report 写明是谁把副本数改成了 0' },
+          label: { en: 'ConfigMap report names who set the replicas to 1', zh: 'ConfigMap report 写明是谁把副本数改成了 1' },
           why: {
             en: 'The API server remembers for every field who set it. That tells a hand from a controller, and a controller from Helm.',
             zh: 'API server 记得每个字段是谁设置的，由此可以分辨是人手、控制器还是 Helm。',

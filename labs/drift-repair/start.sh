@@ -1,2 +1,2 @@
 helm install shop ./web --namespace shop --create-namespace -f shop.yaml
-kubectl --namespace shop scale deployment shop-web --replicas=0
+kubectl --namespace shop scale deployment shop-web --replicas=1

@@ -41,7 +41,12 @@ export function scaleHandler(generic: ResourceHandler, pathsOf: (info: ResourceI
       const next = copyOf(current)
       setAt(next as unknown as Tree, paths.specReplicas, scale.spec?.replicas ?? 0)
       if (given) next.metadata.resourceVersion = (given.metadata.resourceVersion || current.metadata.resourceVersion) as string
-      generic.track(call, options, current, next)
+      if (ownsReplicas(current, paths)) {
+        // a Scale leaves out a zero, so nobody owns it; and what nobody owned stays nobody's
+        const after = withoutZero(next, paths)
+        generic.track(call, options, withoutZero(current, paths), after)
+        if (after.metadata.managedFields) next.metadata.managedFields = after.metadata.managedFields
+      }
       return next
     }
     const { object } = await generic.rest.update(write, produce)
@@ -122,6 +127,20 @@ function selectorText(selector: unknown): string {
 
 function at(tree: Tree, path: readonly string[]): unknown {
   return path.reduce<unknown>((value, name) => (value as Tree | undefined)?.[name], tree)
+}
+
+/** The object as a Scale shows it. */
+function withoutZero(object: KubeObject, { specReplicas }: ScalePaths): KubeObject {
+  const shown = copyOf(object)
+  if (at(shown as unknown as Tree, specReplicas) !== 0) return shown
+  const parent = at(shown as unknown as Tree, specReplicas.slice(0, -1)) as Tree
+  delete parent[specReplicas.at(-1) as string]
+  return shown
+}
+
+function ownsReplicas({ metadata }: KubeObject, { specReplicas }: ScalePaths): boolean {
+  const field = specReplicas.map((name) => `f:${name}`)
+  return metadata.managedFields?.some(({ fieldsV1 }) => fieldsV1 && at(fieldsV1 as Tree, field) !== undefined) ?? false
 }
 
 function setAt(tree: Tree, path: readonly string[], value: unknown): void {
