@@ -36,6 +36,7 @@ export function mdxComponents(page: PageContext): Record<string, unknown> {
     Quiz: (props: Omit<QuizProps, 'page'>) => <Quiz {...props} page={page} />,
     a: Anchor,
     table: ScrollingTable,
+    th: ColumnHead,
   }
 }
 // biome-ignore-end lint/correctness/noComponentHookFactories: as above
@@ -64,6 +65,11 @@ function Side({ title, children }: { title: string; children: ReactNode }) {
 
 function Anchor(props: ComponentProps<'a'>) {
   return props.href?.startsWith('http') ? <a rel="noreferrer" target="_blank" {...props} /> : <a {...props} />
+}
+
+/** Without words it heads nothing. */
+function ColumnHead(props: ComponentProps<'th'>) {
+  return props.children ? <th scope="col" {...props} /> : <td style={props.style} />
 }
 
 function ScrollingTable(props: ComponentProps<'table'>) {
