@@ -20,7 +20,7 @@ export interface Product extends AsyncDisposable {
 export async function startProduct(folder: string, environment: Record<string, string> = {}): Promise<Product> {
   const data = join(folder, 'data')
   await mkdir(data, { recursive: true })
-  const child = spawn(process.execPath, [join(root, 'server/main.ts')], {
+  const child = spawn(process.execPath, ['--max-semi-space-size=4', join(root, 'server/main.ts')], {
     cwd: root,
     env: {
       ...process.env,
