@@ -210,3 +210,29 @@ test('its kubeconfig opens the API over TLS', async () => {
   expect(answer.status).toBe(200)
   expect(JSON.parse(answer.text)).toMatchObject({ kind: 'Namespace', metadata: { name: 'default' } })
 })
+
+test('evictions stop where a budget is used up, and where two budgets claim a pod', async () => {
+  const labels = { app: 'kept' }
+  const template = { metadata: { labels }, spec: { containers: [{ name: 'app', image: 'registry.k8s.io/pause:3.10' }] } }
+  const deployment = { metadata: { name: 'kept' }, spec: { replicas: 2, selector: { matchLabels: labels }, template } }
+  await call('POST', '/apis/apps/v1/namespaces/default/deployments', { apiVersion: 'apps/v1', kind: 'Deployment', ...deployment })
+  const budget = (name: string) => ({
+    apiVersion: 'policy/v1',
+    kind: 'PodDisruptionBudget',
+    metadata: { name },
+    spec: { minAvailable: 1, selector: { matchLabels: labels } },
+  })
+  const budgets = '/apis/policy/v1/namespaces/default/poddisruptionbudgets'
+  await call('POST', budgets, budget('kept'))
+  await cluster.advance(5000)
+  const pods = async () => (await call('GET', '/api/v1/namespaces/default/pods?labelSelector=app%3Dkept')).body.items ?? []
+  const [first, second] = (await pods()).map(({ metadata }) => metadata.name)
+  const evict = (name: string | undefined) =>
+    call('POST', `/api/v1/namespaces/default/pods/${name}/eviction`, { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name } })
+  expect((await evict(first)).status).toBe(201)
+  const refused = await evict(second)
+  expect(refused).toMatchObject({ status: 429, body: { message: "Cannot evict pod as it would violate the pod's disruption budget." } })
+  await call('POST', budgets, budget('second'))
+  await cluster.advance(60_000)
+  expect((await evict(second)).status).toBe(500)
+})

@@ -7,7 +7,7 @@ import type { PodDisruptionBudget, PodDisruptionBudgetStatus } from '../schema/t
 import { semanticEqual } from './equality.ts'
 import { scaledValue } from './int-or-percent.ts'
 import { controllerOf, keyOf, splitKey } from './owner.ts'
-import { isPodFinished, isPodReady } from './pod.ts'
+import { isPodReady } from './pod.ts'
 import { WorkQueue } from './queue.ts'
 import { matchesSelector } from './selector.ts'
 import { parseTime, timestamp } from './time.ts'
@@ -144,44 +144,4 @@ function conditionsOf(context: ClusterContext, budget: PodDisruptionBudget, allo
     message: '',
   }
   return [...(budget.status?.conditions ?? []).filter(({ type }) => type !== 'DisruptionAllowed'), condition]
-}
-
-export interface EvictionDecision {
-  allowed: boolean
-  /** Why not, as the API answers; with the HTTP status and the seconds to wait. */
-  refusal?: { code: 429 | 500; message: string; cause?: string; retryAfterSeconds?: number }
-  /** The budget that must note the Pod in status.disruptedPods and give up one disruption before the Pod is deleted. */
-  budget?: PodDisruptionBudget
-}
-
-/** Whether the Pod may be evicted now, as pods/eviction decides it. */
-export function evictionAllowed(context: ClusterContext, pod: Pod): EvictionDecision {
-  const pending = pod.status?.phase === 'Pending' || isPodFinished(pod) || pod.metadata.deletionTimestamp
-  if (pending) return { allowed: true }
-  const budgets = context.cache
-    .list<PodDisruptionBudget>(resources.podDisruptionBudgets, pod.metadata.namespace)
-    .filter(({ spec }) => matchesSelector(spec?.selector, pod.metadata.labels))
-  const [budget] = budgets
-  if (!budget) return { allowed: true }
-  if (budgets.length > 1) {
-    return {
-      allowed: false,
-      refusal: { code: 500, message: 'This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.' },
-    }
-  }
-  const { status = { disruptionsAllowed: 0, currentHealthy: 0, desiredHealthy: 0, expectedPods: 0 } } = budget
-  if (!isPodReady(pod)) {
-    const always = budget.spec?.unhealthyPodEvictionPolicy === 'AlwaysAllow'
-    if (always || (status.currentHealthy >= status.desiredHealthy && status.desiredHealthy > 0)) return { allowed: true }
-  }
-  const message = "Cannot evict pod as it would violate the pod's disruption budget."
-  if ((status.observedGeneration ?? 0) < (budget.metadata.generation ?? 0)) {
-    const cause = `The disruption budget ${budget.metadata.name} is still being processed by the server.`
-    return { allowed: false, refusal: { code: 429, message, cause, retryAfterSeconds: 10 } }
-  }
-  if (status.disruptionsAllowed <= 0) {
-    const cause = `The disruption budget ${budget.metadata.name} needs ${status.desiredHealthy} healthy pods and has ${status.currentHealthy} currently`
-    return { allowed: false, refusal: { code: 429, message, cause } }
-  }
-  return { allowed: true, budget }
 }
