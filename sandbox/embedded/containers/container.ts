@@ -52,6 +52,8 @@ export class LocalContainer implements Container {
   private stdin: { pipe: Pipe; writer: OpenFile } | undefined
   private readonly onDirty: () => void
   private removed = false
+  /** What PID 1 was started as, before any exec. */
+  private command: { argv: string[]; env: Map<string, string>; cwd: string } | undefined
 
   constructor(ctx: ClusterContext, spec: ContainerSpec, onDirty: () => void, restored?: { record: ContainerRecord; log: LogLine[] }) {
     this.ctx = ctx
@@ -110,7 +112,7 @@ export class LocalContainer implements Container {
     this.onDirty()
   }
 
-  /** Runs on after a restart: servers as they were, scripts from their beginning, with the files they had. */
+  /** Runs on after a restart: servers as they were, scripts from the statement where they stood, with the files they had. */
   resume(record: ContainerRecord): void {
     if (record.state !== 'running' || !record.main) return
     this.state = 'created'
@@ -209,12 +211,18 @@ export class LocalContainer implements Container {
   record(): ContainerRecord {
     const { network: _network, mounts, ...spec } = this.spec
     const { init } = this.machine
+    const running = init !== undefined && !init.ended
+    // Programs that went into the background come back only with what has started them: the command from its beginning.
+    const again = running && this.machine.hasDaemons ? this.command : undefined
+    const main = running ? (again ?? init) : undefined
+    const { saved } = this.machine
+    const state = again ? undefined : typeof saved === 'function' ? saved() : saved
     return {
       spec: { ...spec, mounts: mounts.map(({ volume, ...mount }) => ({ ...mount, volume: volume.key })) },
       state: this.state,
       startedAt: this.startedAt,
       exit: this.exit,
-      main: init && !init.ended ? { argv: [...init.argv], env: [...init.env], cwd: init.cwd, saved: this.machine.saved } : undefined,
+      main: main && { argv: [...main.argv], env: [...main.env], cwd: main.cwd, saved: state },
       layer: changesOf(this.layer),
     }
   }
@@ -227,7 +235,13 @@ export class LocalContainer implements Container {
     this.output.onLine(listener)
   }
 
+  /** Whether its record is only right when it is made: the main program tells its state when asked. */
+  get tellsState(): boolean {
+    return this.state === 'running' && typeof this.machine.saved === 'function'
+  }
+
   private launch(argv: string[], env: Map<string, string>, cwd: string): void {
+    this.command = { argv: [...argv], env: new Map(env), cwd }
     const files = this.mainFiles()
     const uid = this.spec.user ?? this.image.config.user
     const process = this.machine.create({ argv, env, cwd, uid, gid: uid, umask: 0o022, parent: undefined, files, terminal: this.terminal })

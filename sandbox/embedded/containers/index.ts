@@ -91,6 +91,11 @@ class Runtime implements LocalRuntime {
   }
 
   checkpoint(): void {
+    for (const container of this.containers.values()) if (container.tellsState) this.dirty.add(container)
+    this.store()
+  }
+
+  private store(): void {
     this.timer?.cancel()
     this.timer = undefined
     const { records } = this.ctx
@@ -141,7 +146,7 @@ class Runtime implements LocalRuntime {
 
   private schedule(): void {
     if (this.disposed) return
-    this.timer ??= this.ctx.clock.setTimeout(() => this.checkpoint(), debounce)
+    this.timer ??= this.ctx.clock.setTimeout(() => this.store(), debounce)
   }
 
   private treeVolume(key: string): TreeVolume {

@@ -40,7 +40,7 @@ export class Machine {
   readonly bootedAt: number
   /** What PID 1 had saved before a restart of the platform; taken once. */
   resumed: unknown
-  /** What PID 1 wants to be kept. */
+  /** What PID 1 wants to be kept, or a function that tells. */
   saved: unknown
   /** The container was killed for its memory. */
   oomKilled = false
@@ -119,6 +119,8 @@ export class Machine {
   /** Replaces what a process runs, as execve: signals that were handled fall back to their default. */
   prepare(process: Process, program: Program, argv: readonly string[]): void {
     process.argv = argv
+    // What the program before has saved says nothing to this one.
+    if (process.pid === 1) this.saved = undefined
     for (const [signal, disposition] of process.dispositions) if (disposition !== 'ignore') process.dispositions.delete(signal)
     process.memoryBytes = 0
     process.allocate(program.memoryBytes ?? smallProgram)
@@ -175,6 +177,12 @@ export class Machine {
     const members = [...this.processes.values()].filter((process) => process.pgid === pgid)
     for (const process of members) process.kill(signal)
     return members.length > 0
+  }
+
+  /** Whether programs run that have outlived their parents: PID 1's, but not started by it. */
+  get hasDaemons(): boolean {
+    const { init } = this
+    return init !== undefined && [...this.processes.values()].some((process) => process.parent === init && !init.children.has(process))
   }
 
   get memoryBytes(): number {

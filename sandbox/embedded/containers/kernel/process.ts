@@ -202,7 +202,10 @@ export class Process {
     })
   }
 
-  /** Remembers a server's state across a restart of the platform and in forks; only PID 1's is kept. JSON. */
+  /**
+   * Remembers a program's state across a restart of the platform and in forks; only PID 1's is kept. JSON, or what makes it
+   * when it is needed.
+   */
   save(state: unknown): void {
     if (this.pid !== 1) return
     this.machine.saved = state

@@ -1,5 +1,6 @@
 import type { Process, Program } from '../kernel/process.ts'
 import { interact } from '../shell/interactive.ts'
+import { ScriptProgress } from '../shell/progress.ts'
 import { type Flavor, Shell } from '../shell/shell.ts'
 import { Errno } from '../vfs/errno.ts'
 import { readText } from './text.ts'
@@ -48,6 +49,7 @@ async function run(process: Process, flavor: Flavor): Promise<number> {
   }
   const rest = args.slice(index)
   if (login && process.fs.find('/etc/profile', process.who)) await shell.script('. /etc/profile')
+  const progress = process.pid === 1 ? new ScriptProgress(shell) : undefined
   if (command) {
     if (rest[0] === undefined) {
       await process.complain(`${shell.name}: -c requires an argument\n`)
@@ -55,7 +57,7 @@ async function run(process: Process, flavor: Flavor): Promise<number> {
     }
     if (rest[1] !== undefined) shell.name = rest[1]
     shell.positional = rest.slice(2)
-    return shell.life(() => shell.script(rest[0] as string, { replace: true }))
+    return shell.life(() => shell.script(rest[0] as string, { replace: true, progress }))
   }
   if (rest[0] !== undefined && !fromStdin) {
     const path = rest[0]
@@ -63,7 +65,7 @@ async function run(process: Process, flavor: Flavor): Promise<number> {
     try {
       const content = await process.readWhole(path)
       shell.name = path
-      return await shell.life(() => shell.script(new TextDecoder().decode(content)))
+      return await shell.life(() => shell.script(new TextDecoder().decode(content), { progress }))
     } catch (error) {
       if (!(error instanceof Errno)) throw error
       const text =

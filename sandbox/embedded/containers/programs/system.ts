@@ -7,6 +7,7 @@ import { formatPrintf } from '../shell/printf.ts'
 import { TestFault, testArguments } from '../shell/test-expression.ts'
 import { Errno } from '../vfs/errno.ts'
 import { mounts, nodeMemory } from '../vfs/proc.ts'
+import { sleepDuration } from './duration.ts'
 import { baseName } from './files.ts'
 import { formatTime, human, ownerName } from './format.ts'
 import { last, parseOptions } from './options.ts'
@@ -97,20 +98,14 @@ export const systemPrograms: Record<string, Run> = {
 }
 
 async function sleep(process: Process): Promise<number> {
-  let total = 0
-  const units: Record<string, number> = { s: 1, m: 60, h: 3600, d: 86400 }
-  for (const arg of process.args) {
-    if (/^inf(?:inity)?$/.test(arg)) {
-      total = Number.POSITIVE_INFINITY
-      continue
-    }
-    const match = /^(\d+(?:\.\d*)?|\.\d+)([smhd]?)$/.exec(arg)
-    if (!match) return process.fail(`invalid number '${arg}'`)
-    total += Number(match[1]) * (units[match[2] || 's'] as number)
-  }
+  const total = sleepDuration(process.args)
+  if (typeof total === 'object') return process.fail(`invalid number '${total.invalid}'`)
   if (process.args.length === 0) return process.fail('missing operand')
   if (total === Number.POSITIVE_INFINITY) await process.block<void>(() => undefined)
-  await process.sleep(total * 1000)
+  // As a container's main program it goes on with what is left after a restart of the platform and in a fork.
+  const since = process.resume<number>() ?? process.machine.now()
+  process.save(since)
+  await process.sleep(Math.max(0, since + total - process.machine.now()))
   return 0
 }
 

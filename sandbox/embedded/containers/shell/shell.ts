@@ -19,6 +19,7 @@ import { builtins, specialBuiltins } from './builtins.ts'
 import { ExpansionFault, evaluateWord, expandPattern, expandText, expandWords } from './expand.ts'
 import { Parser } from './parser.ts'
 import { matches } from './pattern.ts'
+import type { ScriptProgress } from './progress.ts'
 import { quoted } from './quote.ts'
 import { evaluateTest } from './test-expression.ts'
 import { ReadonlyFault, Variables } from './variables.ts'
@@ -175,7 +176,7 @@ export class Shell {
   shellPid = 0
 
   /** Runs a script to its end and returns the status. With `last` a final simple command may replace the shell (sh -c). */
-  async script(source: string, options: { replace?: boolean } = {}): Promise<number> {
+  async script(source: string, options: { replace?: boolean; progress?: ScriptProgress } = {}): Promise<number> {
     const parser = new Parser(source, { aliases: this.aliases })
     try {
       let list = parser.next()
@@ -183,7 +184,7 @@ export class Shell {
         // To know whether a line is the last, the next one is read before it runs: only for sh -c, where that shows nowhere.
         const ahead = options.replace ? this.peekNext(parser) : 'later'
         this.lastCommand = ahead ? undefined : this.replaceable(list)
-        await this.list(list)
+        await this.list(list, options.progress)
         if (this.jump?.type === 'return') break
         list = ahead === 'later' ? parser.next() : ahead
       }
@@ -235,11 +236,19 @@ export class Shell {
     }
   }
 
-  async list(list: List): Promise<number> {
-    for (const { command, background, line } of list.items) {
+  async list(list: List, progress?: ScriptProgress): Promise<number> {
+    for (const item of list.items) {
+      const { command, background, line } = item
       this.line = line
-      if (background) this.background(command)
-      else await this.andOr(command)
+      const turn = progress?.take(item) ?? 'run'
+      if (turn === 'skip') continue
+      if (typeof turn === 'number') {
+        await this.process.sleep(turn)
+        this.status = 0
+      } else if (background) {
+        const child = this.background(command)
+        progress?.started(child)
+      } else await this.andOr(command)
       if (this.pendingTraps.length > 0) await this.runTraps()
       if (this.jump) break
     }
@@ -346,7 +355,7 @@ export class Shell {
     return this.process.block((resolve) => child.onEnd(resolve))
   }
 
-  private background(command: AndOr): void {
+  private background(command: AndOr): Process {
     const child = this.process.machine.fork(this.process)
     if (this.interactive) child.pgid = child.pid
     else child.setFile(0, child.open('/dev/null', 'read'))
@@ -367,6 +376,7 @@ export class Shell {
     })
     if (this.interactive) this.process.terminal?.show(`[${job.id}] ${child.pid}\r\n`)
     this.status = 0
+    return child
   }
 
   /** Runs a command as the whole life of a forked process. */

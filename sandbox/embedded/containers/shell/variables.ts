@@ -8,6 +8,12 @@ export interface Variable {
   integer?: boolean
 }
 
+/** A variable as a record keeps it. */
+export interface StoredVariable extends Omit<Variable, 'array'> {
+  name: string
+  array?: [string, string][]
+}
+
 export class ReadonlyFault extends Error {}
 
 /** A shell's variables with the local scopes of its functions. */
@@ -125,6 +131,22 @@ export class Variables {
       for (const [name, variable] of scope) if (variable.exported && variable.value !== undefined) env.set(name, variable.value)
     }
     return env
+  }
+
+  /** The global ones, for a record. */
+  stored(): StoredVariable[] {
+    const global = this.scopes[0] as Map<string, Variable>
+    return [...global].map(([name, { array, ...variable }]) => ({ name, ...variable, ...(array && { array: [...array] }) }))
+  }
+
+  /** Takes the place of all there are. */
+  restore(stored: readonly StoredVariable[]): void {
+    const global = this.scopes[0] as Map<string, Variable>
+    global.clear()
+    for (const { name, array, ...variable } of stored) {
+      this.grow(2 * (variable.value?.length ?? 0))
+      global.set(name, { ...variable, value: variable.value, ...(array && { array: new Map(array) }) })
+    }
   }
 
   private writable(name: string): Variable {
