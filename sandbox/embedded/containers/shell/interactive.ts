@@ -1,6 +1,6 @@
 import { Errno } from '../vfs/errno.ts'
 import { type List, SyntaxFault } from './ast.ts'
-import { reportJobs } from './builtins.ts'
+import { reportJobs } from './builtins-of-jobs.ts'
 import { ExpansionFault } from './expand.ts'
 import { Parser } from './parser.ts'
 import { type Shell, ShellExit } from './shell.ts'

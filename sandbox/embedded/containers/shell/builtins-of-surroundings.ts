@@ -1,0 +1,91 @@
+import { Errno, errorText } from '../vfs/errno.ts'
+import type { Shell } from './shell.ts'
+
+export async function cd(shell: Shell, args: string[]): Promise<number> {
+  const [first] = args.filter((arg) => !/^-[LPe@]$/.test(arg) && arg !== '--')
+  const back = first === '-'
+  const target = back ? shell.variables.get('OLDPWD') : (first ?? shell.variables.get('HOME'))
+  if (target === undefined) {
+    await shell.complain(`cd: ${back ? 'OLDPWD' : 'HOME'} not set`)
+    return 1
+  }
+  if (target === '') return 0
+  const { process } = shell
+  try {
+    const at = process.fs.locate(target, process.who)
+    if (!at.node) throw new Errno('ENOENT')
+    if (at.node.type !== 'dir') throw new Errno('ENOTDIR')
+    if (!process.fs.access(at.node, process.who, 1)) throw new Errno('EACCES')
+    // The logical path keeps the names of links, as cd -L does.
+    const logical = normalize(target.startsWith('/') ? target : `${shell.variables.get('PWD') ?? process.cwd}/${target}`)
+    shell.variables.set('OLDPWD', shell.variables.get('PWD') ?? process.cwd)
+    process.cwd = at.path
+    shell.variables.set('PWD', args.includes('-P') ? at.path : logical)
+    if (back) await process.print(`${logical}\n`)
+    return 0
+  } catch (error) {
+    if (!(error instanceof Errno)) throw error
+    await shell.complain(
+      shell.flavor === 'bash'
+        ? `cd: ${target}: ${errorText(error)}`
+        : `cd: can't cd to ${target}${shell.flavor === 'ash' ? `: ${errorText(error)}` : ''}`,
+    )
+    return shell.flavor === 'dash' ? 2 : 1
+  }
+}
+
+export function normalize(path: string): string {
+  const out: string[] = []
+  for (const part of path.split('/')) {
+    if (part === '..') out.pop()
+    else if (part !== '' && part !== '.') out.push(part)
+  }
+  return `/${out.join('/')}`
+}
+
+export async function pwd(shell: Shell, args: string[]): Promise<number> {
+  await shell.process.print(`${args.includes('-P') ? shell.process.cwd : (shell.variables.get('PWD') ?? shell.process.cwd)}\n`)
+  return 0
+}
+
+export async function umask(shell: Shell, args: string[]): Promise<number> {
+  const [mode] = args.filter((arg) => arg !== '-S')
+  if (mode === undefined) {
+    await shell.process.print(`${shell.process.umask.toString(8).padStart(4, '0')}\n`)
+    return 0
+  }
+  if (!/^[0-7]+$/.test(mode)) {
+    await shell.complain(`umask: ${mode}: invalid octal number`)
+    return 1
+  }
+  shell.process.umask = Number.parseInt(mode, 8) & 0o777
+  return 0
+}
+
+export async function ulimit(shell: Shell, args: string[]): Promise<number> {
+  const rows: [string, string, string][] = [
+    ['core file size', 'blocks, -c', 'unlimited'],
+    ['data seg size', 'kb, -d', 'unlimited'],
+    ['file size', 'blocks, -f', 'unlimited'],
+    ['locked memory', 'kb, -l', '8192'],
+    ['memory', 'kb, -m', 'unlimited'],
+    ['nofiles', '-n', '1048576'],
+    ['nprocs', '-p', 'unlimited'],
+    ['stack size', 'kb, -s', '8192'],
+    ['cpu time', 'seconds, -t', 'unlimited'],
+    ['address space', 'kb, -v', 'unlimited'],
+  ]
+  const option = args[0] ?? '-f'
+  if (option === '-a') {
+    await shell.process.print(rows.map(([name, unit, value]) => `${`${name}`.padEnd(28)} (${unit}) ${value}\n`).join(''))
+    return 0
+  }
+  const row = rows.find(([, unit]) => unit.endsWith(option.slice(0, 2)))
+  if (row && args.length < 2) await shell.process.print(`${row[2]}\n`)
+  return row ? 0 : 1
+}
+
+export async function times(shell: Shell): Promise<number> {
+  await shell.process.print('0m0.00s 0m0.00s\n0m0.00s 0m0.00s\n')
+  return 0
+}
