@@ -72,3 +72,17 @@ test('a script whose programs went into the background by themselves begins agai
   expect(log()).toBe('start\nstart\n')
   expect((await world.exec(back, ['wget', '-qO-', 'http://127.0.0.1:8080/hostname'])).stdout).toBe(`${back.spec.hostname}\n`)
 })
+
+test('what somebody left running by exec does not set the main program back', async () => {
+  const first = new World()
+  const container = await first.run({ image: 'labapp', env: [{ name: 'BOOT_S', value: '5' }] })
+  await first.clock.advance(6000)
+  await first.exec(container, ['sh', '-c', 'sleep 1000 & echo'])
+  first.runtime.checkpoint()
+  const second = new World({ records: first.entries, start: first.clock.now() })
+  const [back] = second.runtime.restored() as [Container]
+  await second.clock.advance(10)
+  expect((await second.exec(back, ['curl', '-s', '-o', '/dev/null', '-w', '%{http_code}', 'http://127.0.0.1:8080/ready'])).stdout).toBe(
+    '200',
+  )
+})

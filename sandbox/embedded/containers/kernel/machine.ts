@@ -179,10 +179,12 @@ export class Machine {
     return members.length > 0
   }
 
-  /** Whether programs run that have outlived their parents: PID 1's, but not started by it. */
+  /** Whether programs run that PID 1's children have left behind in the background. */
   get hasDaemons(): boolean {
     const { init } = this
-    return init !== undefined && [...this.processes.values()].some((process) => process.parent === init && !init.children.has(process))
+    if (!init) return false
+    const left = (process: Process) => process.parent === init && process.origin === init.pid && !init.children.has(process)
+    return [...this.processes.values()].some(left)
   }
 
   get memoryBytes(): number {

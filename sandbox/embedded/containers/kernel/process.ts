@@ -59,6 +59,8 @@ export class Process {
   readonly machine: Machine
   readonly pid: number
   parent: Process | undefined
+  /** The first of its ancestors: 1, or a process that was started from outside (exec). */
+  readonly origin: number
   pgid: number
   argv: readonly string[]
   /** What ps shows instead of the arguments, where a program has renamed itself. */
@@ -85,6 +87,7 @@ export class Process {
     this.machine = machine
     this.pid = pid
     this.parent = options.parent
+    this.origin = options.parent?.origin ?? pid
     this.pgid = options.parent?.pgid ?? pid
     this.argv = options.argv
     this.env = options.env
