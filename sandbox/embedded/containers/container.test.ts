@@ -220,6 +220,19 @@ describe('terminal', () => {
     expect(exit).toBe(7)
     expect(world.reported).toEqual([])
   })
+
+  test('an interactive shell ends with the code that exit names', async () => {
+    const world = new World()
+    const container = await world.run({ command: ['sleep', '1000'] })
+    const shell = await container.exec(['sh'], { tty: true, stdin: true, cols: 80, rows: 24 })
+    let exit: number | undefined
+    void shell.exited.then((result) => {
+      exit = result.exitCode
+    })
+    shell.write(Buffer.from('exit 3\r'))
+    await world.clock.advance(100)
+    expect(exit).toBe(3)
+  })
 })
 
 describe('nginx', () => {

@@ -56,7 +56,7 @@ export async function interact(shell: Shell): Promise<number> {
     try {
       for (const list of lists) await shell.list(list)
     } catch (error) {
-      if (error instanceof ShellExit && !shell.options.has('e')) return error.code
+      if (error instanceof ShellExit && terminal && shell.flavor === 'bash' && !shell.options.has('e')) await process.complain('exit\n')
       if (error instanceof ExpansionFault || error instanceof Errno) {
         await shell.complain(error.message)
         shell.status = 1

@@ -6,7 +6,6 @@ import {
   type CompoundBody,
   type FunctionDefinition,
   type List,
-  type Parameter,
   type Part,
   type Pipeline,
   type Redirection,
@@ -15,22 +14,19 @@ import {
   type TestExpression,
   type Word,
 } from './ast.ts'
+import { isMeta, WordReader } from './words.ts'
 
 /**
  * Reads a script command line by command line, as a shell does: `next` parses one complete line (with all its here-documents
  * and whatever compound commands it opens) and is called again once that has run, so that an alias or a syntax error
  * further down takes effect only then. Throws SyntaxFault.
  */
-export class Parser {
-  private source: string
-  private at = 0
-  private line: number
+export class Parser extends WordReader {
   private readonly pendingHeredocs: { redirection: Redirection; delimiter: string; quoted: boolean; strip: boolean }[] = []
   private readonly aliases: ReadonlyMap<string, string> | undefined
 
   constructor(source: string, options: { line?: number; aliases?: ReadonlyMap<string, string> } = {}) {
-    this.source = source
-    this.line = options.line ?? 1
+    super(source, options.line ?? 1)
     this.aliases = options.aliases
   }
 
@@ -76,7 +72,7 @@ export class Parser {
   }
 
   /** Commands up to one of the closing words; at least one unless `mayBeEmpty`. */
-  private list(closers: readonly string[], mayBeEmpty = false): List {
+  protected list(closers: readonly string[], mayBeEmpty = false): List {
     const items: List['items'] = []
     for (;;) {
       this.skipNewlines()
@@ -369,7 +365,7 @@ export class Parser {
         this.at = start
         return undefined
       }
-      index = new Parser(this.source.slice(this.at + 1, close), { line: this.line }).wordOfAll()
+      index = this.reader(this.source.slice(this.at + 1, close)).wordOfAll()
       this.at = close + 1
     }
     const append = this.peek() === '+'
@@ -428,7 +424,7 @@ export class Parser {
     return { fd, operator: operator as Redirection['operator'], target }
   }
 
-  private finishHeredocs(): void {
+  protected finishHeredocs(): void {
     for (const pending of this.pendingHeredocs.splice(0)) {
       const lines: string[] = []
       let closed = false
@@ -448,301 +444,8 @@ export class Parser {
       const body = lines.length > 0 ? `${lines.join('\n')}\n` : ''
       pending.redirection.target = pending.quoted
         ? { parts: [{ type: 'quoted', text: body }], text: body }
-        : { parts: [{ type: 'double', parts: new Parser(body, { line: this.line }).doubleParts('') }], text: body }
+        : { parts: [{ type: 'double', parts: this.reader(body).doubleParts('') }], text: body }
     }
-  }
-
-  /** The rest of the source as one word (an index, an arithmetic expression, a default value). */
-  wordOfAll(inQuotes = false): Word {
-    const text = this.source
-    const parts: Part[] = inQuotes ? this.doubleParts('') : []
-    while (this.at < this.source.length) parts.push(...this.wordParts(() => false))
-    return { parts, text }
-  }
-
-  private word(): Word | undefined {
-    const start = this.at
-    const parts = this.wordParts(isMeta)
-    if (this.at === start) return undefined
-    return { parts, text: this.source.slice(start, this.at) }
-  }
-
-  private wordParts(stops: (char: string) => boolean): Part[] {
-    const parts: Part[] = []
-    let text = ''
-    const flush = () => {
-      if (text !== '') parts.push({ type: 'literal', text })
-      text = ''
-    }
-    while (this.at < this.source.length) {
-      const char = this.source[this.at] as string
-      if ((char === '<' || char === '>') && this.source[this.at + 1] === '(' && text === '' && parts.length === 0 && stops('<')) {
-        this.at += 2
-        const list = this.list([')'])
-        this.expect(')')
-        parts.push({ type: 'process', direction: char, list })
-        continue
-      }
-      // Extended patterns @(a|b) in [[ ]] and case belong to the word.
-      if (/[@?*+!]/.test(char) && this.source[this.at + 1] === '(' && stops('(')) {
-        const close = this.matchingParenthesis(this.at + 1)
-        if (close !== -1) {
-          text += this.source.slice(this.at, close + 1)
-          this.at = close + 1
-          continue
-        }
-      }
-      if (stops(char)) break
-      if (char === '\\') {
-        const next = this.source[this.at + 1]
-        this.at += 2
-        if (next === '\n') {
-          this.line++
-          continue
-        }
-        flush()
-        parts.push({ type: 'quoted', text: next ?? '\\' })
-        continue
-      }
-      if (char === "'") {
-        flush()
-        const end = this.source.indexOf("'", this.at + 1)
-        if (end === -1) throw new SyntaxFault('Unterminated quoted string', this.line, true)
-        const quoted = this.source.slice(this.at + 1, end)
-        this.line += count(quoted, '\n')
-        parts.push({ type: 'quoted', text: quoted })
-        this.at = end + 1
-        continue
-      }
-      if (char === '"') {
-        flush()
-        this.at++
-        parts.push({ type: 'double', parts: this.doubleParts('"') })
-        continue
-      }
-      if (char === '$' && this.source[this.at + 1] === "'") {
-        flush()
-        parts.push({ type: 'quoted', text: this.ansiQuoted() })
-        continue
-      }
-      if (char === '$' && this.source[this.at + 1] === '"') {
-        this.at++
-        continue
-      }
-      if (char === '$' || char === '`') {
-        const part = this.dollar(false)
-        if (part) {
-          flush()
-          parts.push(part)
-          continue
-        }
-      }
-      if (char === '\n') this.line++
-      text += char
-      this.at++
-    }
-    flush()
-    return parts
-  }
-
-  private doubleParts(close: string): Part[] {
-    const parts: Part[] = []
-    let text = ''
-    const flush = () => {
-      if (text !== '') parts.push({ type: 'quoted', text })
-      text = ''
-    }
-    for (;;) {
-      if (this.at >= this.source.length) {
-        if (close !== '') throw new SyntaxFault('Unterminated quoted string', this.line, true)
-        break
-      }
-      const char = this.source[this.at] as string
-      if (char === close) {
-        this.at++
-        break
-      }
-      if (char === '\\') {
-        const next = this.source[this.at + 1]
-        if (next === '\n') {
-          this.at += 2
-          this.line++
-          continue
-        }
-        if (next !== undefined && (next === '$' || next === '`' || next === '\\' || (next === '"' && close === '"'))) {
-          text += next
-          this.at += 2
-          continue
-        }
-      }
-      if (char === '$' || char === '`') {
-        const part = this.dollar(true)
-        if (part) {
-          flush()
-          parts.push(part)
-          continue
-        }
-      }
-      if (char === '\n') this.line++
-      text += char
-      this.at++
-    }
-    flush()
-    return parts
-  }
-
-  /** $x, ${..}, $(..), $((..)) or `..`; undefined when the $ stands for itself. */
-  private dollar(inQuotes: boolean): Part | undefined {
-    if (this.source[this.at] === '`') return this.backticks()
-    const next = this.source[this.at + 1] ?? ''
-    if (next === '(') {
-      if (this.source[this.at + 2] === '(') {
-        const start = this.at
-        const line = this.line
-        this.at += 3
-        try {
-          return { type: 'arithmetic', expression: this.arithmeticUntil('))') }
-        } catch (error) {
-          if (!(error instanceof SyntaxFault)) throw error
-          this.at = start
-          this.line = line
-        }
-      }
-      this.at += 2
-      const list = this.list([')'], true)
-      this.expect(')')
-      return { type: 'command', list }
-    }
-    if (next === '{') return this.braced(inQuotes)
-    const name = /^(?:[A-Za-z_]\w*|[0-9@*#?$!-])/.exec(this.source.slice(this.at + 1, this.at + 200))?.[0]
-    if (!name) return undefined
-    this.at += 1 + name.length
-    return { type: 'parameter', parameter: { name } }
-  }
-
-  private backticks(): Part {
-    let end = this.at + 1
-    while (end < this.source.length && this.source[end] !== '`') end += this.source[end] === '\\' ? 2 : 1
-    if (end >= this.source.length) throw new SyntaxFault('Unterminated backquoted string', this.line, true)
-    const body = this.source.slice(this.at + 1, end).replace(/\\([`$\\])/g, '$1')
-    this.at = end + 1
-    return { type: 'command', list: new Parser(body, { line: this.line }).all() }
-  }
-
-  private braced(inQuotes: boolean): Part {
-    const open = this.at
-    this.at += 2
-    const parameter: Parameter = { name: '' }
-    if (this.peek() === '#' && this.source[this.at + 1] !== '}' && !/^#[:%#/-]/.test(this.source.slice(this.at, this.at + 2))) {
-      parameter.length = true
-      this.at++
-    } else if (this.peek() === '!' && this.source[this.at + 1] !== '}') {
-      parameter.indirect = true
-      this.at++
-    }
-    const name = /^(?:[A-Za-z_]\w*|\d+|[@*#?$!-])/.exec(this.source.slice(this.at, this.at + 200))?.[0]
-    if (!name) throw this.badSubstitution(open)
-    parameter.name = name
-    this.at += name.length
-    if (this.peek() === '[') {
-      const close = this.source.indexOf(']', this.at)
-      if (close === -1) throw this.badSubstitution(open)
-      parameter.index = new Parser(this.source.slice(this.at + 1, close), { line: this.line }).wordOfAll()
-      this.at = close + 1
-      if (parameter.indirect && /^[@*]$/.test(parameter.index.text)) parameter.indirect = 'keys'
-    }
-    if (parameter.indirect === true && /^[@*]}/.test(this.source.slice(this.at, this.at + 2))) {
-      parameter.indirect = 'names'
-      this.at++
-    }
-    if (this.peek() === '}') {
-      this.at++
-      return { type: 'parameter', parameter }
-    }
-    const operator = /^(?::[-=?+]|[-=?+]|##?|%%?|\/[/#%]?|:|\^\^?|,,?|@)/.exec(this.source.slice(this.at, this.at + 2))?.[0]
-    if (!operator) throw this.badSubstitution(open)
-    this.at += operator.length
-    parameter.operator = operator
-    const pattern = /^[#%/]/.test(operator)
-    const body = this.bracedBody(inQuotes && !pattern, operator.startsWith('/') ? '/' : operator === ':' ? ':' : '')
-    parameter.word = body.first
-    parameter.second = body.second
-    return { type: 'parameter', parameter }
-  }
-
-  /** The text up to the closing brace, cut at the first separator outside of quotes. */
-  private bracedBody(inQuotes: boolean, separator: string): { first: Word; second?: Word } {
-    const start = this.at
-    const words: Word[] = []
-    let parts: Part[] = []
-    let text = ''
-    let begin = start
-    const flush = () => {
-      if (text !== '') parts.push({ type: inQuotes ? 'quoted' : 'literal', text })
-      text = ''
-    }
-    for (;;) {
-      if (this.at >= this.source.length) throw new SyntaxFault("Missing '}'", this.line, true)
-      const char = this.source[this.at] as string
-      if (char === '}') break
-      if (char === separator && words.length === 0) {
-        flush()
-        words.push({ parts, text: this.source.slice(begin, this.at) })
-        parts = []
-        this.at++
-        begin = this.at
-        continue
-      }
-      if (char === '\\') {
-        const next = this.source[this.at + 1] ?? ''
-        flush()
-        if (next !== '\n') parts.push({ type: 'quoted', text: inQuotes && !/[$`"\\}]/.test(next) ? `\\${next}` : next })
-        this.at += 2
-        continue
-      }
-      if (char === "'" && !inQuotes) {
-        flush()
-        const end = this.source.indexOf("'", this.at + 1)
-        if (end === -1) throw new SyntaxFault('Unterminated quoted string', this.line, true)
-        parts.push({ type: 'quoted', text: this.source.slice(this.at + 1, end) })
-        this.at = end + 1
-        continue
-      }
-      if (char === '"') {
-        flush()
-        this.at++
-        parts.push({ type: 'double', parts: this.doubleParts('"') })
-        continue
-      }
-      if (char === '$' && this.source[this.at + 1] === "'" && !inQuotes) {
-        flush()
-        parts.push({ type: 'quoted', text: this.ansiQuoted() })
-        continue
-      }
-      if (char === '$' || char === '`') {
-        const part = this.dollar(inQuotes)
-        if (part) {
-          flush()
-          parts.push(part)
-          continue
-        }
-      }
-      text += char
-      this.at++
-    }
-    flush()
-    words.push({ parts, text: this.source.slice(begin, this.at) })
-    this.at++
-    return { first: words[0] as Word, second: words[1] }
-  }
-
-  private ansiQuoted(): string {
-    let end = this.at + 2
-    while (end < this.source.length && this.source[end] !== "'") end += this.source[end] === '\\' ? 2 : 1
-    if (end >= this.source.length) throw new SyntaxFault('Unterminated quoted string', this.line, true)
-    const body = this.source.slice(this.at + 2, end)
-    this.at = end + 1
-    return unescapeAnsi(body)
   }
 
   /** (( .. )) as a command; undefined when it is a subshell in a subshell. */
@@ -756,24 +459,6 @@ export class Parser {
       this.at = start
       return undefined
     }
-  }
-
-  private arithmeticUntil(close: string): Word {
-    let depth = 0
-    let end = this.at
-    for (; ; end++) {
-      const char = this.source[end]
-      if (char === undefined) throw new SyntaxFault("Missing '))'", this.line, true)
-      if (depth === 0 && this.source.startsWith(close, end)) break
-      if (char === '(') depth++
-      else if (char === ')') {
-        depth--
-        if (depth < 0) throw new SyntaxFault("Missing '))'", this.line)
-      }
-    }
-    const body = this.source.slice(this.at, end)
-    this.at = end + close.length
-    return new Parser(body.replaceAll('"', ''), { line: this.line }).wordOfAll(true)
   }
 
   private testOr(): TestExpression {
@@ -841,93 +526,12 @@ export class Parser {
     this.skipNewlines()
   }
 
-  private matchingParenthesis(open: number): number {
-    let depth = 0
-    for (let index = open; index < this.source.length && this.source[index] !== '\n'; index++) {
-      if (this.source[index] === '(') depth++
-      else if (this.source[index] === ')' && --depth === 0) return index
-    }
-    return -1
-  }
-
-  private keyword(word: string): boolean {
-    if (!this.source.startsWith(word, this.at)) return false
-    const after = this.source[this.at + word.length] ?? ''
-    if (after !== '' && !isMeta(after)) return false
-    this.at += word.length
-    return true
-  }
-
-  private expectWord(word: string): void {
-    this.blanks()
-    if (this.keyword(word)) return
-    throw this.at >= this.source.length ? this.unexpectedEnd() : this.unexpected(word)
-  }
-
-  private expect(char: string): void {
-    this.blanks()
-    if (this.peek() !== char) throw this.at >= this.source.length ? this.unexpectedEnd() : this.unexpected(char)
-    this.at++
-  }
-
-  private peek(): string {
-    return this.source[this.at] ?? ''
-  }
-
-  private blanks(): void {
-    for (;;) {
-      const char = this.source[this.at]
-      if (char === ' ' || char === '\t' || char === '\r') this.at++
-      else if (char === '\\' && this.source[this.at + 1] === '\n') {
-        this.at += 2
-        this.line++
-      } else if (char === '#') {
-        while (this.at < this.source.length && this.source[this.at] !== '\n') this.at++
-      } else return
-    }
-  }
-
-  private newline(): void {
-    this.at++
-    this.line++
-    this.finishHeredocs()
-  }
-
-  private skipNewlines(): void {
-    this.blanks()
-    while (this.peek() === '\n') {
-      this.newline()
-      this.blanks()
-    }
-  }
-
-  private unexpectedEnd(): SyntaxFault {
-    return new SyntaxFault('unexpected end of file', this.line, true)
-  }
-
-  private unexpected(wanted?: string): SyntaxFault {
-    const rest = this.source.slice(this.at)
-    const token =
-      rest === ''
-        ? 'end of file'
-        : rest.startsWith('\n')
-          ? 'newline'
-          : (/^(?:;;|&&|\|\||<<|>>|[;&|<>()]|[^\s;&|<>()]+)/.exec(rest)?.[0] ?? '')
-    const quoted = token === 'end of file' || token === 'newline' ? token : `"${token}"`
-    return new SyntaxFault(`unexpected ${quoted}${wanted ? ` (expecting "${wanted}")` : ''}`, this.line)
-  }
-
-  private badSubstitution(open: number): SyntaxFault {
-    const end = this.source.indexOf('}', open)
-    return end === -1 ? new SyntaxFault("Missing '}'", this.line, true) : new SyntaxFault('bad substitution', this.line)
+  protected reader(source: string): Parser {
+    return new Parser(source, { line: this.line })
   }
 }
 
 const declarations = new Set(['declare', 'local', 'typeset', 'readonly', 'export'])
-
-function isMeta(char: string): boolean {
-  return char === ' ' || char === '\t' || char === '\n' || char === '\r' || /[;&|<>()]/.test(char)
-}
 
 function literalWord(text: string): Word {
   return { parts: text === '' ? [] : [{ type: 'quoted', text }], text }
@@ -940,36 +544,4 @@ function plainText(word: Word): string {
       .map((part) => (part.type === 'literal' || part.type === 'quoted' ? part.text : part.type === 'double' ? text(part.parts) : ''))
       .join('')
   return text(word.parts)
-}
-
-function count(text: string, char: string): number {
-  let found = 0
-  for (const one of text) if (one === char) found++
-  return found
-}
-
-/** The escapes of $'..', printf and echo -e. */
-export function unescapeAnsi(text: string): string {
-  return text.replace(/\\(?:x([0-9a-fA-F]{1,2})|u([0-9a-fA-F]{1,4})|0?([0-7]{1,3})|(.))/gs, (whole, hex, unicode, octal, char) => {
-    if (hex !== undefined) return String.fromCharCode(Number.parseInt(hex, 16))
-    if (unicode !== undefined) return String.fromCodePoint(Number.parseInt(unicode, 16))
-    if (octal !== undefined) return String.fromCharCode(Number.parseInt(octal, 8) & 255)
-    return ansiEscapes[char as string] ?? whole
-  })
-}
-
-const ansiEscapes: Record<string, string> = {
-  a: '\x07',
-  b: '\b',
-  e: '\x1b',
-  E: '\x1b',
-  f: '\f',
-  n: '\n',
-  r: '\r',
-  t: '\t',
-  v: '\v',
-  '\\': '\\',
-  "'": "'",
-  '"': '"',
-  '?': '?',
 }
