@@ -91,7 +91,7 @@ test('colours, links and the clipboard work', async ({ visit }) => {
   await terminal.run('echo https://lesson.example/')
   const popup = page.waitForEvent('popup', { timeout: 15_000 })
   await at(page, terminal, 'https://lesson.example/', (x, y) => page.mouse.click(x, y))
-  expect((await popup).url()).toBe('https://lesson.example/')
+  await (await popup).waitForURL('https://lesson.example/')
   await (await popup).close()
 
   await terminal.run('echo copied-text')
@@ -148,7 +148,7 @@ test('a flood in one tab leaves the other, the site and the memory alone', async
   await tabs(page).last().click()
   await terminal.focus()
   await page.keyboard.press('Control+C')
-  await terminal.shows(/\^C[\s\S]*\$ $|\$\s*$/)
+  await terminal.shows(/\$$/)
   expect((await terminal.run('echo and calm again')).output).toContain('and calm again')
 })
 
@@ -172,7 +172,7 @@ test('kubectl completes, execs, copies, follows and forwards', async ({ visit })
 
   await test.step('exec -it', async () => {
     await terminal.type('clear; kubectl exec -it deploy/web -- bash')
-    await terminal.shows(/root@web-\S+:\/# $/m)
+    await terminal.shows(/root@web-\S+:\/#$/m)
     await terminal.type('echo "inside $((40 + 2))" > /tmp/said; cat /tmp/said; tty')
     await terminal.shows('inside 42')
     await terminal.type('exit 3')

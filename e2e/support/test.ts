@@ -25,7 +25,7 @@ interface TestFixtures {
 
 interface WorkerFixtures {
   product: Product
-  /** Cookies of the product's administrator. */
+  /** How the product's administrator signs in. */
   office: { email: string; password: string }
 }
 
