@@ -13,6 +13,8 @@ const change = z.looseObject({
 type Change = z.infer<typeof change>
 
 const most = 400
+/** ms in which a cluster's first objects are told */
+const beginning = 1_000
 
 /** What happened to objects from the start to the hand-in, oldest first. */
 export async function ObjectChanges({ person, submission, digest }: { person: Person; submission: string; digest: string }) {
@@ -37,7 +39,7 @@ export async function ObjectChanges({ person, submission, digest }: { person: Pe
             {changes.slice(0, most).map((each, index) => (
               // biome-ignore lint/suspicious/noArrayIndexKey: a change has no other name, and the list never changes
               <tr key={index}>
-                <td className="label">+{((each.time - start) / 1000).toFixed(1)} s</td>
+                <td className="label whitespace-nowrap">+{((each.time - start) / 1000).toFixed(1)} s</td>
                 <td>{t(`change${each.type}`)}</td>
                 <td>
                   {each.object.kind ?? ''} {each.object.metadata.name}
@@ -53,27 +55,12 @@ export async function ObjectChanges({ person, submission, digest }: { person: Pe
   )
 }
 
-/** One list, or one a query of the lab, or a line a change; in the order of time. */
+/** In the order of time, without what was there when the lab began. */
 function readChanges(text: string): Change[] {
-  const list = z.union([z.array(change), z.record(z.string(), z.array(change)).transform((lists) => Object.values(lists).flat())])
-  const found = text.startsWith('[') || text.startsWith('{') ? list.safeParse(parseJson(text)) : undefined
-  const changes = found?.success ? found.data : readLines(text)
-  return changes.sort((a, b) => a.time - b.time)
-}
-
-/** As the observer keeps them: ["name of the query", change] on each line. */
-function readLines(text: string): Change[] {
-  const line = z.union([change, z.tuple([z.string(), change]).transform(([, one]) => one)])
-  return text
-    .split('\n')
-    .filter((each) => each !== '')
-    .map((each) => line.parse(JSON.parse(each)))
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined // several lines of JSON are not one JSON
-  }
+  const all = z
+    .array(change)
+    .parse(JSON.parse(text))
+    .sort((a, b) => a.time - b.time)
+  const start = all[0]?.time ?? 0
+  return all.filter(({ type, time }) => type !== 'ADDED' || time - start > beginning)
 }
