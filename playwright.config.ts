@@ -14,7 +14,8 @@ export default defineConfig({
   use: {
     ...(await findBrowser()),
     viewport: { width: 1440, height: 900 },
-    trace: 'retain-on-failure',
+    // A trace tells most, and costs much.
+    trace: process.env['TRACE'] ? 'retain-on-failure' : 'off',
     screenshot: 'only-on-failure',
   },
 })
