@@ -1,7 +1,7 @@
 import type { Node, Pod, Service } from '../embedded/schema/types/core.v1.ts'
 import type { EndpointSlice } from '../embedded/schema/types/discovery.v1.ts'
+import { podSummary } from '../embedded/table/pod.ts'
 import type { GroupVersionResource, Sandbox, WatchedObject } from '../engine.ts'
-import { podStatus } from './pod-status.ts'
 
 /** A cluster as it is drawn: what stands where and whether it works. */
 export interface ClusterView {
@@ -140,7 +140,7 @@ function drawPod(pod: Pod): ClusterView['pods'][number] {
     name: metadata.name ?? '',
     namespace: metadata.namespace ?? '',
     node: spec?.nodeName ?? null,
-    status: podStatus(pod),
+    status: podSummary(pod).reason,
     ready: status?.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True') ?? false,
     terminating: metadata.deletionTimestamp !== undefined,
     restarts: containers.reduce((total, container) => total + container.restarts, 0),
