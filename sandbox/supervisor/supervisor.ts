@@ -375,8 +375,10 @@ export class Supervisor implements AsyncDisposable {
 
   private async keep(lease: string, kept: Kept): Promise<void> {
     const file = join(this.folder(lease), 'state.json')
-    await writeFile(`${file}.draft`, JSON.stringify(kept), { mode: 0o600 })
-    await rename(`${file}.draft`, file)
+    // two may keep at once: each has a draft of its own
+    const draft = `${file}.${randomUUID()}`
+    await writeFile(draft, JSON.stringify(kept), { mode: 0o600 })
+    await rename(draft, file)
   }
 
   private async recall(lease: string): Promise<Kept | null> {
