@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { appendFile, readFile, rm } from 'node:fs/promises'
+import { appendFile, readFile } from 'node:fs/promises'
 import type { Sandbox, WatchedObject } from '../engine.ts'
 import { provoke } from './ground.ts'
 import { type JudgeFault, judge } from './judge.ts'
@@ -67,11 +67,6 @@ export class Observer implements AsyncDisposable {
     await observer.look()
     observer.scheduleCalm()
     return observer
-  }
-
-  /** Forgets the changes of an earlier run of the lab. */
-  static async forget(changesFile: string): Promise<void> {
-    await rm(changesFile, { force: true })
   }
 
   /** Judges once more though nothing has changed: time has passed. */

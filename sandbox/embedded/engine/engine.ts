@@ -381,10 +381,6 @@ class EmbeddedSandbox implements Sandbox {
     return this.parts.pool.call('advance', this.id, ms)
   }
 
-  nodes(): Promise<string[]> {
-    return this.parts.pool.call('nodes', this.id)
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.closed) return
     this.closed = true

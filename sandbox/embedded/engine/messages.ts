@@ -16,7 +16,6 @@ export interface ClusterProcess {
   /** Starts telling events under the watch's number; resolves after what exists was told. */
   watch(id: string, watch: number, selector: ObjectSelector): Promise<void>
   unwatch(id: string, watch: number): Promise<void>
-  nodes(id: string): Promise<string[]>
 }
 
 export interface OpenOptions {

@@ -67,11 +67,6 @@ const methods: ClusterProcess = {
     watches?.get(watch)?.[Symbol.dispose]()
     watches?.delete(watch)
   },
-  async nodes(id) {
-    return at(id)
-      .context.cache.list({ group: '', version: 'v1', resource: 'nodes' })
-      .map((node) => node.metadata.name ?? '')
-  },
 }
 
 const asked = new AbortController()
