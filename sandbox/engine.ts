@@ -10,10 +10,25 @@ export type Capability = 'api' | 'pods' | 'exec' | 'network' | 'node-shell' | 'e
 /** For each capability `true`, or the sentence that says why it is missing ("Docker is not running"). */
 export type Capabilities = Record<Capability, true | string>
 
+/** What a cluster is made of, where its engine can choose. */
+export interface ClusterShape {
+  /** '1.34' or '1.34.4'; the engine's own unless given. */
+  kubernetesVersion?: string
+  /** The Pod network; kindnet unless given. With 'none' nodes stay NotReady until somebody installs one. */
+  cni?: 'kindnet' | 'flannel' | 'none'
+  featureGates?: Readonly<Record<string, boolean>>
+  /** Images that every node has from the start; no registry is asked. */
+  images?: readonly string[]
+  /** Host ports that lead to the control plane's; none unless given. */
+  portMappings?: readonly { containerPort: number; hostPort: number }[]
+}
+
 export interface SandboxSpec {
   /** Chosen by the supervisor; unique for ever; safe in a file name. */
   id: string
+  /** Nodes of the cluster, the first being the control plane; on the hosts engine, hosts. */
   nodes: number
+  shape?: ClusterShape
   /** Kubernetes manifests (YAML, several documents) applied before the sandbox is ready. */
   manifests?: string
   /** A folder whose files are copied into the learner's home before the first shell. */
@@ -95,13 +110,17 @@ export interface ExecOptions {
   /** ms; 30 000 unless given. The process group is killed after it and exitCode is 124. */
   timeout?: number
   stdin?: string
-  /** Runs on a node instead of in the toolbox. */
+  /**
+   * Runs on a node, as root there, instead of in the toolbox. A node's name or the part of it that is the same on every
+   * engine: 'control-plane', 'worker', 'worker2' ... (hosts are called 'worker', 'worker2' ...).
+   */
   node?: string
 }
 
 export interface TerminalOptions {
   cols: number
   rows: number
+  /** As in ExecOptions. */
   node?: string
 }
 
@@ -133,6 +152,8 @@ export interface Snapshot {
 export interface Sandbox extends AsyncDisposable {
   readonly id: string
   readonly engine: EngineName
+  /** Names of the nodes (or hosts) that a terminal can be opened on, the control plane first; empty without node shells. */
+  nodes(): Promise<string[]>
   /** A kubeconfig (YAML) that works inside the toolbox; for the administrator unless a user is given. */
   kubeconfig(user?: { username: string; groups: string[] }): Promise<string>
   openTerminal(options: TerminalOptions): Promise<TerminalProcess>

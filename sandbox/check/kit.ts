@@ -6,7 +6,7 @@
  * What the learner finds is start/*.yaml (applied in the order of their names), start/home/** (copied to their home) and, for
  * what manifests cannot tell, start.sh: run once in the toolbox after both, before the lab counts as started.
  */
-import type { ApiRequest, ApiResponse, Capability, ExecResult, ObjectSelector, WatchedObject } from '../engine.ts'
+import type { ApiRequest, ApiResponse, Capability, ClusterShape, EngineName, ExecResult, ObjectSelector, WatchedObject } from '../engine.ts'
 
 /** A sentence a person sees, in both languages. Plain text; `code` in backticks. */
 export interface Text {
@@ -19,7 +19,10 @@ export interface LabDefinition {
   /** Minutes a learner should plan. */
   minutes: number
   needs: readonly Capability[]
+  /** Engines it is made and proven for, in order of preference; every engine that has its needs unless given. */
+  engines?: readonly EngineName[]
   nodes?: number
+  shape?: ClusterShape
   collect: Record<string, Query>
   provoke?: Record<string, Provocation>
   tasks: readonly TaskDefinition[]
@@ -67,6 +70,7 @@ export type Query =
       /** Run in the toolbox (as a hidden process, never in the learner's shell) unless `pod` or `node` is given. */
       argv: readonly string[]
       pod?: { namespace: string; name: string; container?: string }
+      /** 'control-plane', 'worker', 'worker2' ...: run there as root. */
       node?: string
       /** Names of object queries whose changes make the command run again. */
       after: readonly string[]

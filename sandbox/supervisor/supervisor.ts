@@ -109,8 +109,7 @@ export class Supervisor implements AsyncDisposable {
     try {
       const sandbox = await engine.create(specOf(order, lab), ({ step }) => listener({ type: 'step', step }), signal)
       if (lab) await runStartScript(lab, sandbox)
-      const nodes = (await engine.capabilities())['node-shell'] === true ? await nodesOf(sandbox) : []
-      const kept: Kept = { engine: engine.name, nodes, startedAt: await sandbox.now(), terminals: [], opened: 0 }
+      const kept: Kept = { engine: engine.name, nodes: await sandbox.nodes(), startedAt: await sandbox.now(), terminals: [], opened: 0 }
       await this.keep(order.lease, kept)
       this.begin({ order, lab, engine, sandbox, listener, observer: null, changes: null, sessions: new Map(), kept })
       return { engine: engine.name, nodes: kept.nodes }
@@ -391,14 +390,10 @@ function specOf({ lease }: Order, lab: Lab | null): SandboxSpec {
   return {
     id: lease,
     nodes: lab?.definition.nodes ?? freeNodes,
+    ...(lab?.definition.shape ? { shape: lab.definition.shape } : {}),
     ...(lab?.manifests ? { manifests: lab.manifests } : {}),
     ...(lab?.homeFiles ? { homeFiles: lab.homeFiles } : {}),
   }
-}
-
-async function nodesOf(sandbox: Sandbox): Promise<string[]> {
-  const { body } = await sandbox.api({ method: 'GET', path: '/api/v1/nodes' })
-  return ((body as { items?: { metadata: { name: string } }[] }).items ?? []).map((node) => node.metadata.name)
 }
 
 function json(kind: Piece['kind'], name: string, value: unknown): Piece {

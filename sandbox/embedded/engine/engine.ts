@@ -273,6 +273,11 @@ class EmbeddedSandbox implements Sandbox {
     return this.returning
   }
 
+  /** None: this engine has no shells on its nodes. */
+  async nodes(): Promise<string[]> {
+    return []
+  }
+
   async kubeconfig(user?: { username: string; groups: string[] }): Promise<string> {
     await this.returning
     return this.parts.pool.call('kubeconfig', this.id, 'https://127.0.0.1:6443', user ?? null)
