@@ -50,6 +50,40 @@ describe('connections', () => {
     expect(a.listeners()).toEqual([{ host: '0.0.0.0', port: 80, protocol: 'tcp' }])
   })
 
+  test('UDP carries datagrams, beside TCP on the same port, and a port without a socket refuses', async () => {
+    const { pod } = cluster()
+    const server = pod('a', '10.244.0.2')
+    server.listen(53, { accept: echoUntilEnd })
+    const heardByServer: string[] = []
+    server.listen(
+      53,
+      {
+        accept: (flow) =>
+          flow.onData((data) => {
+            heardByServer.push(text(data))
+            flow.write(Buffer.from(`re: ${text(data)}`))
+          }),
+      },
+      '',
+      'UDP',
+    )
+    const flow = await pod('b', '10.244.0.3').connect('10.244.0.2', 53, undefined, 'UDP')
+    const answers: string[] = []
+    const both = new Promise<void>((resolve) =>
+      flow.onData((data) => {
+        answers.push(text(data))
+        if (answers.length === 2) resolve()
+      }),
+    )
+    flow.write(Buffer.from('one'))
+    flow.write(Buffer.from('two'))
+    await both
+    expect(heardByServer).toEqual(['one', 'two'])
+    expect(answers).toEqual(['re: one', 're: two'])
+    expect(server.listeners().map(({ protocol }) => protocol)).toEqual(['tcp', 'udp'])
+    await expect(pod('c', '10.244.0.4').connect('10.244.0.2', 54, undefined, 'UDP')).rejects.toMatchObject({ code: 'ECONNREFUSED' })
+  })
+
   test('the end of a pod ends its connections', async () => {
     const { pod } = cluster()
     const a = pod('a', '10.244.0.2')

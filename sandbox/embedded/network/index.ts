@@ -16,6 +16,7 @@ import {
   NetworkError,
   type PodIdentity,
   type PodNetwork,
+  type Protocol,
 } from './network.ts'
 import { admits, type Party } from './policy.ts'
 import { resolveName } from './resolver.ts'
@@ -53,6 +54,7 @@ interface Host {
 interface Bound {
   host: string
   port: number
+  protocol: Protocol
   listener: Listener
   /** Absent where the API server itself answers. */
   owner?: Namespace
@@ -106,30 +108,33 @@ class ClusterNetwork implements Network, Disposable {
   }
 
   /** Where a connection from a namespace to an address ends. */
-  route(source: Host, ip: string, port: number): Route {
+  route(source: Host, ip: string, port: number, protocol: Protocol = 'TCP'): Route {
     const clientPort = source.nextPort
     source.nextPort = clientPort >= 60999 ? 32768 : clientPort + 1
     if (inCIDR(ip, '127.0.0.0/8')) {
-      const bound = source.listeners.get(`${port}`)
+      const bound = source.listeners.get(socketKey(protocol, port))
       const from = { ip: '127.0.0.1', port: clientPort }
       return bound ? { deliver: bound, from, to: { ip, port } } : 'refused'
     }
-    const translated = this.proxy.translate(source.ip, source.node, ip, port)
+    const translated = this.proxy.translate(source.ip, source.node, ip, port, protocol)
     if (translated === 'reject') return 'refused'
     if (translated === 'drop') return 'dropped'
-    const to = translated?.to ?? this.hostPort(ip, port) ?? { ip, port }
+    const to = translated?.to ?? this.hostPort(ip, port, protocol) ?? { ip, port }
     if (!translated && (this.proxy.owner(ip) || inCIDR(ip, serviceCIDR))) return 'refused'
 
     const target = this.hosts.get(to.ip)
     if (!target) {
-      if (this.nodeIPs().has(to.ip)) return this.apiServer(to, source, clientPort)
+      if (this.nodeIPs().has(to.ip)) return protocol === 'TCP' ? this.apiServer(to, source, clientPort) : 'refused'
       if (inCIDR(to.ip, nodeCIDR)) return 'unreachable'
       return 'dropped'
     }
     const from = { ip: this.seenAs(source, target, translated !== undefined), port: clientPort }
-    if (source !== target && !this.sameNode(source, target) && !admits(this.ctx, party(source), party(target), to.port)) return 'dropped'
-    const bound = target.listeners.get(`${to.port}`)
-    if (!bound || bound.host === '127.0.0.1') return this.nodeIPs().has(to.ip) ? this.apiServer(to, source, clientPort) : 'refused'
+    if (source !== target && !this.sameNode(source, target) && !admits(this.ctx, party(source), party(target), to.port, protocol))
+      return 'dropped'
+    const bound = target.listeners.get(socketKey(protocol, to.port))
+    if (!bound || bound.host === '127.0.0.1') {
+      return protocol === 'TCP' && this.nodeIPs().has(to.ip) ? this.apiServer(to, source, clientPort) : 'refused'
+    }
     return { deliver: bound, from, to }
   }
 
@@ -162,11 +167,13 @@ class ClusterNetwork implements Network, Disposable {
   }
 
   /** The pod whose hostPort a node's address and port mean, as the portmap plugin forwards them. */
-  private hostPort(ip: string, port: number): Address | undefined {
+  private hostPort(ip: string, port: number, protocol: Protocol): Address | undefined {
     if (!this.nodeIPs().has(ip)) return undefined
     for (const { spec, status } of this.ctx.cache.list<Pod>(resources.pods)) {
       if (spec?.hostNetwork || status?.hostIP !== ip || !status.podIP || !this.hosts.has(status.podIP)) continue
-      const found = spec?.containers.flatMap(({ ports = [] }) => ports).find((entry) => entry.hostPort === port)
+      const found = spec?.containers
+        .flatMap(({ ports = [] }) => ports)
+        .find((entry) => entry.hostPort === port && (entry.protocol ?? 'TCP') === protocol)
       if (found) return { ip: status.podIP, port: found.containerPort }
     }
     return undefined
@@ -175,7 +182,7 @@ class ClusterNetwork implements Network, Disposable {
   private apiServer(to: Address, source: Host, clientPort: number): Route {
     const { apiServer } = this.options
     if (!apiServer || to.port !== apiServerPort) return 'refused'
-    return { deliver: { host: '', port: to.port, listener: apiServer }, from: { ip: source.ip, port: clientPort }, to }
+    return { deliver: { host: '', port: to.port, protocol: 'TCP', listener: apiServer }, from: { ip: source.ip, port: clientPort }, to }
   }
 
   /** A node reaches its own pods from the gateway address of their block; a pod that reaches itself by a Service is masqueraded. */
@@ -231,12 +238,12 @@ class Namespace implements PodNetwork {
     this.onDispose = onDispose
   }
 
-  listen(port: number, listener: Listener, host = ''): Disposable {
-    const key = `${port}`
+  listen(port: number, listener: Listener, host = '', protocol: Protocol = 'TCP'): Disposable {
+    const key = socketKey(protocol, port)
     if (this.ended.signal.aborted) throw new NetworkError('ECONNRESET', 'the network namespace is gone')
     if (this.host.listeners.has(key)) throw new NetworkError('EADDRINUSE', `address already in use: ${host || '0.0.0.0'}:${port}`)
     const loopback = host === 'localhost' || host.startsWith('127.')
-    const bound: Bound = { host: loopback ? '127.0.0.1' : host === '::' ? '::' : '0.0.0.0', port, listener, owner: this }
+    const bound: Bound = { host: loopback ? '127.0.0.1' : host === '::' ? '::' : '0.0.0.0', port, protocol, listener, owner: this }
     this.host.listeners.set(key, bound)
     return {
       [Symbol.dispose]: () => {
@@ -245,8 +252,8 @@ class Namespace implements PodNetwork {
     }
   }
 
-  async connect(host: string, port: number, signal?: AbortSignal): Promise<Connection> {
-    const route = await this.reach(host, port, signal)
+  async connect(host: string, port: number, signal?: AbortSignal, protocol: Protocol = 'TCP'): Promise<Connection> {
+    const route = await this.reach(host, port, signal, protocol)
     const [near, far] = connectionPair(this.network.ctx.clock, route.from, route.to)
     this.own(near)
     route.deliver.owner?.own(far)
@@ -291,8 +298,12 @@ class Namespace implements PodNetwork {
     return this.network.echo(this.host, ip)
   }
 
-  listeners(): { host: string; port: number; protocol: 'tcp' | 'udp' }[] {
-    return [...this.host.listeners.values()].map(({ host, port }) => ({ host, port, protocol: 'tcp' }))
+  listeners(): { host: string; port: number; protocol: 'tcp' | 'udp' | 'sctp' }[] {
+    return [...this.host.listeners.values()].map(({ host, port, protocol }) => ({
+      host,
+      port,
+      protocol: protocol.toLowerCase() as 'tcp' | 'udp' | 'sctp',
+    }))
   }
 
   [Symbol.dispose](): void {
@@ -308,10 +319,10 @@ class Namespace implements PodNetwork {
     connection.onEnd(() => this.connections.delete(connection))
   }
 
-  private async reach(host: string, port: number, signal?: AbortSignal): Promise<Exclude<Route, string>> {
+  private async reach(host: string, port: number, signal?: AbortSignal, protocol: Protocol = 'TCP'): Promise<Exclude<Route, string>> {
     signal?.throwIfAborted()
     const ip = await this.lookup(host)
-    const route = this.network.route(this.host, ip, port)
+    const route = this.network.route(this.host, ip, port, protocol)
     const { clock } = this.network.ctx
     const waiting = signal ? AbortSignal.any([signal, this.ended.signal]) : this.ended.signal
     switch (route) {
@@ -327,6 +338,10 @@ class Namespace implements PodNetwork {
         return route
     }
   }
+}
+
+function socketKey(protocol: Protocol, port: number): string {
+  return `${protocol}/${port}`
 }
 
 /** A program that fails while it answers looks like a connection that went away. */

@@ -31,9 +31,12 @@ export interface PodNetwork extends Disposable {
   readonly ip: string
   readonly dns: DnsConfig
   /** host '0.0.0.0', '::' or '' is every address, '127.0.0.1' the loopback only. Throws NetworkError EADDRINUSE. */
-  listen(port: number, listener: Listener, host?: string): Disposable
-  /** Any address or name. Rejects with NetworkError (ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH, ENOTFOUND). */
-  connect(host: string, port: number, signal?: AbortSignal): Promise<Connection>
+  listen(port: number, listener: Listener, host?: string, protocol?: Protocol): Disposable
+  /**
+   * Any address or name. Rejects with NetworkError (ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH, ENOTFOUND). Over UDP it is the
+   * flow of one client socket: each write is a datagram, heard as one piece; a port where nobody listens refuses at once.
+   */
+  connect(host: string, port: number, signal?: AbortSignal, protocol?: Protocol): Promise<Connection>
   /** One HTTP request; the body is whole. Rejects as connect does. */
   http(host: string, port: number, request: HttpRequest, signal?: AbortSignal): Promise<HttpResponse>
   /** By the pod's resolv.conf, or from the server given. Rejects with NetworkError ENOTFOUND (NXDOMAIN) or ETIMEDOUT. */
@@ -42,9 +45,11 @@ export interface PodNetwork extends Disposable {
   lookup(host: string): Promise<string>
   /** The TTL with which the answer to an ICMP echo comes back; undefined where none comes. */
   echo(ip: string): number | undefined
-  /** Open listeners, as `ss -ltn` shows them. */
-  listeners(): { host: string; port: number; protocol: 'tcp' | 'udp' }[]
+  /** Open listeners, as `ss -ltun` shows them. */
+  listeners(): { host: string; port: number; protocol: 'tcp' | 'udp' | 'sctp' }[]
 }
+
+export type Protocol = 'TCP' | 'UDP' | 'SCTP'
 
 export type Listener =
   | { http: (request: HttpRequest, peer: { ip: string; port: number }) => Promise<HttpResponse>; tls?: ServerTls }

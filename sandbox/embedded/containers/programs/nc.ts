@@ -38,7 +38,9 @@ async function nc(process: Process): Promise<number> {
   let status = 1
   for (let port = first; port <= end; port++) {
     try {
-      const connection = await process.within(timeout, (signal) => process.machine.network.connect(ip, port, signal))
+      const connection = await process.within(timeout, (signal) =>
+        process.machine.network.connect(ip, port, signal, flags.has('u') ? 'UDP' : 'TCP'),
+      )
       if (verbose) await process.complain(`${host} (${ip}:${port}) open\n`)
       status = 0
       if (flags.has('z')) connection[Symbol.dispose]()
@@ -70,7 +72,7 @@ async function listen(process: Process, options: ReturnType<typeof parseOptions>
       waiting.push(connection)
       wake()
     }
-    listener = process.machine.network.listen(port, { accept }, last(options, 's') ?? '::')
+    listener = process.machine.network.listen(port, { accept }, last(options, 's') ?? '::', flags.has('u') ? 'UDP' : 'TCP')
   } catch (error) {
     if (!(error instanceof NetworkError)) throw error
     return process.fail('bind: Address already in use')

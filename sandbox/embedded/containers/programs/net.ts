@@ -187,11 +187,11 @@ async function netstat(process: Process): Promise<number> {
   const local = (each: { host: string; port: number }) => `${each.host === '' ? '0.0.0.0' : each.host}:${each.port}`
   if (process.name === 'ss')
     await process.print(
-      `State  Recv-Q Send-Q Local Address:Port Peer Address:Port${flags.includes('p') ? 'Process' : ''}\n${listeners.map((each) => `LISTEN 0      4096   ${local(each).padStart(18)}      0.0.0.0:*   \n`).join('')}`,
+      `State  Recv-Q Send-Q Local Address:Port Peer Address:Port${flags.includes('p') ? 'Process' : ''}\n${listeners.map((each) => `${each.protocol === 'udp' ? 'UNCONN' : 'LISTEN'} 0      4096   ${local(each).padStart(18)}      0.0.0.0:*   \n`).join('')}`,
     )
   else
     await process.print(
-      `Active Internet connections (${flags.includes('a') ? 'servers and established' : 'only servers'})\nProto Recv-Q Send-Q Local Address           Foreign Address         State       ${flags.includes('p') ? 'PID/Program name    ' : ''}\n${listeners.map((each) => `${each.protocol.padEnd(6)}     0      0 ${local(each).padEnd(23)} ${`${each.host === '::' ? '::' : '0.0.0.0'}:*`.padEnd(23)} LISTEN      ${flags.includes('p') ? '-' : ''}\n`).join('')}`,
+      `Active Internet connections (${flags.includes('a') ? 'servers and established' : 'only servers'})\nProto Recv-Q Send-Q Local Address           Foreign Address         State       ${flags.includes('p') ? 'PID/Program name    ' : ''}\n${listeners.map((each) => `${each.protocol.padEnd(6)}     0      0 ${local(each).padEnd(23)} ${`${each.host === '::' ? '::' : '0.0.0.0'}:*`.padEnd(23)} ${each.protocol === 'udp' ? '      ' : 'LISTEN'}      ${flags.includes('p') ? '-' : ''}\n`).join('')}`,
     )
   return 0
 }
