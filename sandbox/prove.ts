@@ -4,23 +4,43 @@ import { join } from 'node:path'
 import type { Verdict } from './check/kit.ts'
 import { Observer } from './check/observer.ts'
 import { EmbeddedEngine } from './embedded/engine/engine.ts'
-import type { Engine, Sandbox } from './engine.ts'
+import type { Capability, Engine, EngineName, Sandbox } from './engine.ts'
 import { type Lab, loadLabs, runStartScript } from './supervisor/labs.ts'
+import { runScript } from './supervisor/script.ts'
 import { prepareTools } from './terminal/tools.ts'
 
 /**
- * `npm run lab:prove -- [slug ...] [--engine NAME]`: proves that a lab's checks fail before the work, pass after
- * solution.sh and reject every wrong/*.sh, each in a sandbox of its own, with the shell a learner has.
+ * `npm run lab:prove -- [slug ...] [--engine NAME[,NAME ...]]`: proves that a lab's checks fail before the work, pass after
+ * solution.sh and reject every wrong/*.sh, each in a sandbox of its own, with the shell a learner has. A lab is proven on
+ * each of the engines that it names (or whose capabilities it needs) and this machine has.
  */
 const root = join(import.meta.dirname, '..')
 /** Cluster seconds per real second while a script runs, on engines with a clock of their own. */
 const rate = 20
-/** What a cluster gets to settle after a script: cluster ms. */
-const settleStep = 10_000
-const patience = 420_000
-const wrongSettles = 180_000
 const scriptTimeout = 170_000
-const atOnce = 2
+
+interface EngineOfProofs {
+  open(folder: string): Promise<Engine>
+  /** Sandboxes at the same time. */
+  atOnce: number
+  /** What a cluster gets before the script, after a wrong one, and at most after the right one (in steps of so much): cluster ms. */
+  settles: { start: number; wrong: number; patience: number; step: number }
+}
+
+/** Those that are proven unless --engine names others, in this order. */
+const engines: Partial<Record<EngineName, EngineOfProofs>> = {
+  embedded: {
+    open: async (folder) =>
+      EmbeddedEngine.start({
+        dir: join(folder, 'sandboxes'),
+        tools: (await prepareTools(join(root, '.cache'))).folder,
+        allowNoJail: true,
+        onFault: (fault) => console.error(`  ! ${fault}`),
+      }),
+    atOnce: 2,
+    settles: { start: 90_000, wrong: 180_000, patience: 420_000, step: 10_000 },
+  },
+}
 
 let count = 0
 
@@ -28,33 +48,48 @@ await main(process.argv.slice(2))
 
 async function main(args: string[]): Promise<void> {
   const named = args.indexOf('--engine')
-  const engineName = named >= 0 ? args.splice(named, 2)[1] : 'embedded'
+  const names = named >= 0 ? (args.splice(named, 2)[1] ?? '').split(',') : Object.keys(engines)
   const verbose = args.includes('--verbose')
   const slugs = args.filter((arg) => !arg.startsWith('--'))
   const labs = await loadLabs(join(root, 'labs'))
   const unknown = slugs.find((slug) => !labs.has(slug))
   if (unknown) return fail(`There is no lab ${unknown}. There are: ${[...labs.keys()].join(', ')}`)
-  if (engineName !== 'embedded') return fail(`There is no engine ${engineName} on this machine. There is: embedded`)
-  const folder = await mkdtemp(join(tmpdir(), 'prove-'))
-  const tools = await prepareTools(join(root, '.cache'))
-  const engine = await EmbeddedEngine.start({
-    dir: join(folder, 'sandboxes'),
-    tools: tools.folder,
-    allowNoJail: true,
-    onFault: (fault) => console.error(`  ! ${fault}`),
-  })
+  const strange = names.find((name) => !(name in engines))
+  if (strange !== undefined) return fail(`There is no engine "${strange}" here. There are: ${Object.keys(engines).join(', ')}`)
+  const chosen = [...labs.values()].filter((lab) => slugs.length === 0 || slugs.includes(lab.definition.slug))
   const tally = { passed: 0, failed: 0 }
-  const proofs = [...labs.values()].filter((lab) => slugs.length === 0 || slugs.includes(lab.definition.slug)).flatMap(proofsOf)
+  for (const name of names as EngineName[]) await proveAll(name, engines[name] as EngineOfProofs, chosen, tally, verbose)
+  console.log(`${tally.passed} passed, ${tally.failed} failed`)
+  process.exitCode = tally.failed > 0 || tally.passed === 0 ? 1 : 0
+}
+
+/** Every proof of the labs that this engine is for; says which ones it cannot run, and why. */
+async function proveAll(
+  name: EngineName,
+  from: EngineOfProofs,
+  labs: readonly Lab[],
+  tally: { passed: number; failed: number },
+  verbose: boolean,
+): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'prove-'))
+  const engine = await from.open(folder)
   try {
+    const capabilities = await engine.capabilities()
+    const proofs: Proof[] = []
+    for (const { definition, ...lab } of labs) {
+      const missing = definition.needs.filter((need: Capability) => capabilities[need] !== true)
+      if (definition.engines ? !definition.engines.includes(name) : missing.length > 0) continue
+      if (missing.length === 0) proofs.push(...proofsOf({ definition, ...lab }))
+      else console.log(`skip ${definition.slug} on ${name}: ${missing.map((need) => capabilities[need]).join(' ')}`)
+    }
     await Promise.all(
-      Array.from({ length: atOnce }, async () => {
+      Array.from({ length: from.atOnce }, async () => {
         for (let proof = proofs.shift(); proof; proof = proofs.shift()) {
           const began = performance.now()
-          const problem = await prove(engine, proof, folder, verbose).catch((error: Error) => error.stack ?? error.message)
+          const problem = await prove(engine, from.settles, proof, folder, verbose).catch((error: Error) => error.stack ?? error.message)
           tally[problem ? 'failed' : 'passed']++
-          console.log(
-            `${problem ? 'FAIL' : 'ok  '} ${proof.name} (${((performance.now() - began) / 1000).toFixed(1)} s)${problem ? `\n${indent(problem)}` : ''}`,
-          )
+          const took = `${name}, ${((performance.now() - began) / 1000).toFixed(1)} s`
+          console.log(`${problem ? 'FAIL' : 'ok  '} ${proof.name} (${took})${problem ? `\n${indent(problem)}` : ''}`)
         }
       }),
     )
@@ -62,8 +97,6 @@ async function main(args: string[]): Promise<void> {
     await engine[Symbol.asyncDispose]()
     await rm(folder, { recursive: true, force: true })
   }
-  console.log(`${tally.passed} passed, ${tally.failed} failed`)
-  process.exitCode = tally.failed > 0 || tally.passed === 0 ? 1 : 0
 }
 
 interface Proof {
@@ -90,7 +123,13 @@ function proofsOf(lab: Lab): Proof[] {
 }
 
 /** Returns what is wrong, or null. */
-async function prove(engine: Engine, { lab, script, expects }: Proof, folder: string, verbose: boolean): Promise<string | null> {
+async function prove(
+  engine: Engine,
+  settles: EngineOfProofs['settles'],
+  { lab, script, expects }: Proof,
+  folder: string,
+  verbose: boolean,
+): Promise<string | null> {
   const id = `prove-${process.pid}-${++count}`
   const { definition, manifests, homeFiles } = lab
   const sandbox = await engine.create(
@@ -99,6 +138,7 @@ async function prove(engine: Engine, { lab, script, expects }: Proof, folder: st
       nodes: definition.nodes ?? 3,
       clockRate: rate,
       seed: count,
+      ...(definition.shape ? { shape: definition.shape } : {}),
       ...(manifests ? { manifests } : {}),
       ...(homeFiles ? { homeFiles } : {}),
     },
@@ -120,21 +160,21 @@ async function prove(engine: Engine, { lab, script, expects }: Proof, folder: st
     })
     await using _ending = observer
     // a learner reads first: what the lab starts with has settled by then
-    await pass(sandbox, 90_000)
+    await pass(sandbox, settles.start)
     let said = ''
     if (script) {
-      const result = await sandbox.exec(['bash', '-s'], { stdin: await readFile(script, 'utf8'), timeout: scriptTimeout })
+      const result = await runScript(sandbox, await readFile(script, 'utf8'), { timeout: scriptTimeout })
       said = `${result.stdout}${result.stderr}`
       if (result.exitCode !== 0) return `the script ended with ${result.exitCode}:\n${said}`
     }
     let { verdict } = await observer.conclude()
     if (expects === 'everything passes')
-      for (let waited = 0; verdict.points < verdict.maxPoints && waited < patience; waited += settleStep) {
-        await pass(sandbox, settleStep)
+      for (let waited = 0; verdict.points < verdict.maxPoints && waited < settles.patience; waited += settles.step) {
+        await pass(sandbox, settles.step)
         verdict = (await observer.conclude()).verdict
       }
     if (expects === 'something fails') {
-      await pass(sandbox, wrongSettles)
+      await pass(sandbox, settles.wrong)
       verdict = (await observer.conclude()).verdict
     }
     if (verbose) console.log(`${definition.slug} ${script ?? 'start'}\n${indent(said)}\n${indent(tabulate(verdict))}`)

@@ -2,14 +2,14 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import type { ExecOptions, ExecResult, Sandbox } from '../engine.ts'
+import type { Capability, ExecOptions, ExecResult, Sandbox } from '../engine.ts'
 import { type Lab, loadLabs, runStartScript } from './labs.ts'
 
 test('a start script runs in the toolbox, and what it said is why the lab did not start', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'start-'))
   const startScript = join(folder, 'start.sh')
   await writeFile(startScript, 'helm install shop ./web\n')
-  const lab = { definition: { slug: 'probe' }, startScript } as Lab
+  const lab = { definition: { slug: 'probe', needs: [] as readonly Capability[] }, startScript } as Lab
   const given: { argv: readonly string[]; options: ExecOptions | undefined }[] = []
   const toolbox = (result: ExecResult) =>
     ({

@@ -4,6 +4,8 @@ import { join, relative } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { LabDefinition } from '../check/kit.ts'
 import type { Sandbox } from '../engine.ts'
+import { nameNodes } from './node-names.ts'
+import { runScript } from './script.ts'
 
 /** A lab as it stands in its folder. */
 export interface Lab {
@@ -33,13 +35,15 @@ export async function loadLabs(folder: string): Promise<Map<string, Lab>> {
 }
 
 /**
- * Runs the lab's start.sh in the toolbox, with the start's manifests applied and start/home at home, before the lab is
- * given to its learner. Rejects with what the script said when it fails. Does nothing for a lab without one.
+ * Runs the lab's start.sh in the toolbox and on the nodes it names, with the start's manifests applied and start/home at home, before the lab is
+ * given to its learner; before it, where the lab allows node shells, the nodes learn each other's short names. Rejects with
+ * what the script said when it fails.
  */
 export async function runStartScript(lab: Lab, sandbox: Sandbox): Promise<void> {
+  if (lab.definition.needs.includes('node-shell') && sandbox.engine !== 'hosts') await nameNodes(sandbox)
   if (lab.startScript === null) return
-  const stdin = await readFile(lab.startScript, 'utf8')
-  const { exitCode, stdout, stderr } = await sandbox.exec(['bash', '-euo', 'pipefail', '-s'], { stdin, timeout: startTimeout })
+  const script = await readFile(lab.startScript, 'utf8')
+  const { exitCode, stdout, stderr } = await runScript(sandbox, script, { timeout: startTimeout, strict: true })
   if (exitCode !== 0) throw new Error(`start.sh of ${lab.definition.slug} ended with ${exitCode}: ${`${stdout}${stderr}`.trim()}`)
 }
 
