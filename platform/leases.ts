@@ -117,5 +117,6 @@ export function leaseView(row: Lease): LeaseView {
     reason: row.reason,
     expiresAt: row.expiresAt?.toISOString() ?? null,
     extensionsLeft: row.extensionsLeft,
+    nodes: row.nodes,
   }
 }

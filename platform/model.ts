@@ -45,6 +45,8 @@ export interface LeaseView {
   /** ISO 8601. */
   expiresAt: string | null
   extensionsLeft: number
+  /** Names of the nodes (or hosts) that a terminal can be opened on; empty before it is ready. */
+  nodes: string[]
 }
 
 /** The learner's cluster as it is drawn: what stands where and whether it works. */

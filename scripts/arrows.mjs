@@ -15,7 +15,7 @@ const arrows = {
   sandbox: ['sandbox/check'],
   'sandbox/check': ['sandbox'],
   platform: [],
-  server: ['app', 'platform', 'sandbox', 'sandbox/check', 'labs', 'package.json'],
+  server: ['app', 'content', 'platform', 'sandbox', 'sandbox/check', 'labs', 'package.json'],
   scripts: ['app', 'platform', 'server', 'sandbox', 'sandbox/check', 'labs', 'content', 'package.json'],
   bench: ['platform', 'server', 'sandbox', 'sandbox/check', 'labs', 'content', 'package.json'],
   e2e: ['app', 'platform', 'server', 'sandbox', 'sandbox/check', 'labs', 'content', 'package.json'],

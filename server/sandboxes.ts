@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { Logger } from 'pino'
+import { benches } from '../content/benches.ts'
 import packageJson from '../package.json' with { type: 'json' }
 import type { Services } from '../platform/services.ts'
 import { EmbeddedEngine } from '../sandbox/embedded/engine/engine.ts'
@@ -26,6 +27,7 @@ export async function openSandboxes(config: Config, log: Logger): Promise<Sandbo
   const supervisor = new Supervisor({
     engines: [embedded],
     labs,
+    benches,
     dir: join(config.dataDir, 'attempts'),
     version: packageJson.version,
     onFault: (where, err) => log.error({ err }, where),

@@ -38,6 +38,11 @@ it('turns a fence marked run into a command, coloured at build', async () => {
   expect(code).toContain('var(--code-key)')
 })
 
+it('keeps the node that a command belongs on', async () => {
+  const { code } = await compile(await page(`${front}\`\`\`sh run node=worker2\nip link\n\`\`\`\n`), lessonMatter)
+  expect(code).toContain('node:"worker2"')
+})
+
 it.each([
   ['no front matter', 'text', ':1: front matter is missing'],
   ['a wrong value', '---\ntitle: T\nsummary: S\nminutes: soon\n---\n', ':4: minutes: '],

@@ -35,7 +35,8 @@ export function rehypeHighlight(): (tree: Root) => Promise<void> {
         children: [{ ...lines, properties: {} }],
       }
       const title = /title="([^"]*)"/.exec(meta)?.[1]
-      if (/\brun\b/.test(meta)) return jsx('Run', { command: text }, [figure])
+      const node = /\bnode=([\w-]+)/.exec(meta)?.[1]
+      if (/\brun\b/.test(meta)) return jsx('Run', { command: text, ...(node ? { node } : {}) }, [figure])
       if (title) return jsx('Listing', { title }, [figure])
       return Object.assign(pre, figure)
     })

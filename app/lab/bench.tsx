@@ -48,7 +48,7 @@ export function Bench({ attempt, words, terminalWords, leaseWords, onFold, onEnd
         </p>
       ) : null}
       {ready ? (
-        <Terminals attempt={attempt} terminals={terminals} nodes={[]} words={terminalWords} />
+        <Terminals attempt={attempt} terminals={terminals} nodes={lease.nodes} words={terminalWords} />
       ) : (
         <LeaseWait lease={lease} words={leaseWords} />
       )}

@@ -182,7 +182,7 @@ export function Workspace({ locale, attempt, title, tasks, maxPoints, submission
           />
           <section className="pane pane-terminal" aria-label={lab['pane-terminal']}>
             {ready ? (
-              <Terminals attempt={attempt.id} terminals={live.terminals} nodes={attempt.nodes} words={words.terminal} />
+              <Terminals attempt={attempt.id} terminals={live.terminals} nodes={lease.nodes} words={words.terminal} />
             ) : (
               <>
                 <LeaseWait lease={lease} words={words.lease} />

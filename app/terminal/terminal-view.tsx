@@ -17,6 +17,7 @@ interface Props {
   attempt: string
   terminal: string
   title: string
+  node: string | null
   /** Whether its tab is in front. */
   front: boolean
   screenReader: boolean
@@ -25,7 +26,7 @@ interface Props {
   onLeave: () => void
 }
 
-export function TerminalView({ attempt, terminal, title, front, screenReader, words, onLeave }: Props) {
+export function TerminalView({ attempt, terminal, title, node, front, screenReader, words, onLeave }: Props) {
   const place = useRef<HTMLDivElement>(null)
   const held = useRef<{ xterm: Terminal; fit: FitAddon; link: TerminalLink } | null>(null)
   const leave = useRef(onLeave)
@@ -103,12 +104,13 @@ export function TerminalView({ attempt, terminal, title, front, screenReader, wo
   useEffect(() => {
     if (!front) return
     const mine = {
+      node,
       type: (data: string) => held.current?.link.input(data) ?? false,
       focus: () => held.current?.xterm.focus(),
     }
     if (writable) setFrontTerminal(mine)
     return () => clearFrontTerminal(mine)
-  }, [front, writable])
+  }, [front, node, writable])
 
   return (
     <section className="terminal" hidden={!front} aria-label={fill(words.region, { title })}>

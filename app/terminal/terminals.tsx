@@ -4,6 +4,7 @@ import dynamic from 'next/dynamic'
 import { useEffect, useRef, useState } from 'react'
 import { call } from '../client/call.ts'
 import { fill } from '../client/words.ts'
+import { isOn, setRaise } from './runner.ts'
 import type { TerminalWords } from './words.ts'
 
 const TerminalView = dynamic(() => import('./terminal-view.tsx').then((module) => module.TerminalView), { ssr: false })
@@ -43,6 +44,20 @@ export function Terminals({ attempt, terminals, nodes, words }: Props) {
         opening.current = false
       }
     })
+  /** A command of the text is meant for that node: its terminal comes to the front, or a new one. */
+  const raise = async (node: string | null) => {
+    const known = terminals.find((each) => isOn(each.node, node))
+    if (known) return setChosen(known.id)
+    const name = nodes.find((each) => isOn(each, node))
+    if (!name) throw new Error(`no terminal on ${node ?? 'the toolbox'}`)
+    await open(name)
+  }
+  const latest = useRef(raise)
+  latest.current = raise
+  useEffect(() => {
+    setRaise((node) => latest.current(node))
+    return () => setRaise(null)
+  }, [])
   const close = (id: string) => act(() => call('DELETE', `/api/attempts/${attempt}/terminals/${encodeURIComponent(id)}`))
 
   return (
@@ -131,6 +146,7 @@ export function Terminals({ attempt, terminals, nodes, words }: Props) {
               attempt={attempt}
               terminal={each.id}
               title={each.title}
+              node={each.node}
               front={each === front}
               screenReader={screenReader}
               words={words}

@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promise
 import { join } from 'node:path'
 import type { Verdict } from '../check/kit.ts'
 import { Observer, withDigests } from '../check/observer.ts'
-import type { Capability, Engine, Sandbox, SandboxSpec } from '../engine.ts'
+import type { Capability, ClusterShape, Engine, EngineName, Sandbox, SandboxSpec } from '../engine.ts'
 import { TerminalSession } from '../terminal/session.ts'
 import { ChangeLog, readChanges } from './change-log.ts'
 import { type ClusterView, clusterView, watchClusterView } from './cluster-view.ts'
@@ -13,16 +13,28 @@ export interface SupervisorOptions {
   /** Cheapest first. */
   engines: readonly Engine[]
   labs: ReadonlyMap<string, Lab>
+  /** What stands beside a lesson, by its name; a plain cluster for one that is not here. */
+  benches?: Readonly<Record<string, Bench>>
   /** Folder for what is kept of running sandboxes besides the cluster: changes, recordings. */
   dir: string
   version: string
   onFault: (where: string, error: unknown) => void
 }
 
+/** A sandbox to try things in, without tasks. */
+export interface Bench {
+  needs: readonly Capability[]
+  engines?: readonly EngineName[]
+  nodes?: number
+  shape?: ClusterShape
+}
+
 export interface Order {
   /** Unique for ever, safe in a file name; the sandbox's id too. */
   lease: string
   lab: string | null
+  /** '<module>/<lesson>' that it stands beside. */
+  lesson?: string | null
 }
 
 export interface Started {
@@ -81,6 +93,7 @@ interface Kept {
 }
 
 const freeNodes = 3
+const plainBench: Bench = { needs: ['api', 'pods', 'exec', 'terminal'] }
 const activeEveryMs = 10_000
 
 /**
@@ -104,10 +117,11 @@ export class Supervisor implements AsyncDisposable {
   /** Resolves when the learner can work in it. Rejects with a sentence; nothing is left behind then. */
   async start(order: Order, listener: Listener, signal: AbortSignal): Promise<Started> {
     const lab = order.lab === null ? null : this.labOf(order.lab)
-    const engine = await this.engineFor(lab?.definition.needs ?? ['api', 'pods', 'exec', 'terminal'])
+    const ground = lab?.definition ?? this.options.benches?.[order.lesson ?? ''] ?? plainBench
+    const engine = await this.engineFor(ground)
     await mkdir(this.folder(order.lease), { recursive: true, mode: 0o700 })
     try {
-      const sandbox = await engine.create(specOf(order, lab), ({ step }) => listener({ type: 'step', step }), signal)
+      const sandbox = await engine.create(specOf(order, lab, ground), ({ step }) => listener({ type: 'step', step }), signal)
       if (lab) await runStartScript(lab, sandbox)
       const kept: Kept = { engine: engine.name, nodes: await sandbox.nodes(), startedAt: await sandbox.now(), terminals: [], opened: 0 }
       await this.keep(order.lease, kept)
@@ -345,9 +359,14 @@ export class Supervisor implements AsyncDisposable {
     listener({ type: 'terminals', terminals: [...kept.terminals] })
   }
 
-  private async engineFor(needs: readonly Capability[]): Promise<Engine> {
+  /** The first of the engines it is made for, in its order of preference, that has what it needs. */
+  private async engineFor({ needs, engines }: Bench): Promise<Engine> {
     const reasons: string[] = []
-    for (const engine of this.options.engines) {
+    const candidates = engines
+      ? engines.flatMap((name) => this.options.engines.filter((engine) => engine.name === name))
+      : this.options.engines
+    if (candidates.length === 0) throw new Error(`This server has no engine that can run it; it is made for: ${engines?.join(', ')}.`)
+    for (const engine of candidates) {
       const capabilities = await engine.capabilities()
       const missing = needs.flatMap((need) => (capabilities[need] === true ? [] : [capabilities[need]]))
       if (missing.length === 0) return engine
@@ -386,11 +405,11 @@ export class Supervisor implements AsyncDisposable {
   }
 }
 
-function specOf({ lease }: Order, lab: Lab | null): SandboxSpec {
+function specOf({ lease }: Order, lab: Lab | null, { nodes = freeNodes, shape }: Bench): SandboxSpec {
   return {
     id: lease,
-    nodes: lab?.definition.nodes ?? freeNodes,
-    ...(lab?.definition.shape ? { shape: lab.definition.shape } : {}),
+    nodes,
+    ...(shape ? { shape } : {}),
     ...(lab?.manifests ? { manifests: lab.manifests } : {}),
     ...(lab?.homeFiles ? { homeFiles: lab.homeFiles } : {}),
   }

@@ -2,11 +2,18 @@
 import { useState, useSyncExternalStore } from 'react'
 import { hasTerminal, onTerminalChange, runInTerminal } from '../../terminal/runner.ts'
 
-export function RunButton({ command, words }: { command: string; words: { run: string; copy: string; ran: string; copied: string } }) {
+interface Props {
+  command: string
+  /** The node (or host) whose terminal it belongs in; null for the toolbox. */
+  node: string | null
+  words: { run: string; copy: string; ran: string; copied: string; failed: string }
+}
+
+export function RunButton({ command, node, words }: Props) {
   const open = useSyncExternalStore(onTerminalChange, hasTerminal, () => false)
   const [said, setSaid] = useState('')
   const act = async () => {
-    if (runInTerminal(command)) return setSaid(words.ran)
+    if (open) return setSaid((await runInTerminal(command, node)) ? words.ran : words.failed)
     await navigator.clipboard.writeText(command)
     setSaid(words.copied)
   }
@@ -15,12 +22,13 @@ export function RunButton({ command, words }: { command: string; words: { run: s
       <span role="status" className="label">
         {said}
       </span>
+      {node ? <span className="run-node">{node}</span> : null}
       <button
         type="button"
         className="button button-small"
         onClick={act}
         onBlur={() => setSaid('')}
-        aria-label={`${open ? words.run : words.copy}: ${command}`}
+        aria-label={`${open ? words.run : words.copy}${node ? ` (${node})` : ''}: ${command}`}
       >
         <svg viewBox="0 0 14 14" width="12" height="12" aria-hidden="true">
           {open ? (
