@@ -3,90 +3,109 @@ import { isNotFound } from '../machinery/errors.ts'
 import { resources } from '../machinery/object.ts'
 import type { Job } from '../schema/types/batch.v1.ts'
 import type { Pod } from '../schema/types/core.v1.ts'
-import { isPodFinished, podFromTemplate } from './pod.ts'
-import { parseTime } from './time.ts'
+import { judgeFailure } from './job-policies.ts'
+import { podFromTemplate } from './pod.ts'
 
-/** A Job's Pods: how they are made, told apart and counted. */
+/** A Job's Pods: how they are made, told apart and let go. */
 
 export const trackingFinalizer = 'batch.kubernetes.io/job-tracking'
 export const indexKey = 'batch.kubernetes.io/job-completion-index'
+const failureCountKey = 'batch.kubernetes.io/job-index-failure-count'
+const ignoredCountKey = 'batch.kubernetes.io/job-index-ignored-failure-count'
+
+/** Longest prefix of a generated name. */
+const longestPrefix = 58
 
 export function isIndexed(job: Job): boolean {
   return job.spec?.completionMode === 'Indexed'
 }
 
-/** The completion index of a Pod of an indexed Job. */
+export function hasLimitPerIndex(job: Job): boolean {
+  return job.spec?.backoffLimitPerIndex !== undefined
+}
+
+/** Replaces Pods only once they have failed, not while they are ending. */
+export function replacesFailedOnly({ spec }: Job): boolean {
+  return spec?.podReplacementPolicy === 'Failed' || spec?.podFailurePolicy !== undefined
+}
+
+/** The completion index of a Pod of an indexed Job, if it has a sound one. */
 export function indexOf(pod: Pod): number | undefined {
   const value = pod.metadata.annotations?.[indexKey]
-  return value === undefined ? undefined : Number(value)
+  return value !== undefined && /^\d+$/.test(value) ? Number(value) : undefined
+}
+
+/** The completion index, if the Job has that many completions. */
+export function validIndexOf(job: Job, pod: Pod): number | undefined {
+  const index = indexOf(pod)
+  return index !== undefined && index < (job.spec?.completions ?? 0) ? index : undefined
 }
 
 export function isTracked(pod: Pod): boolean {
   return Boolean(pod.metadata.finalizers?.includes(trackingFinalizer))
 }
 
-/** Counts as failed: it failed, or was deleted before it had finished and will not run any more. */
-export function hasFailed(pod: Pod): boolean {
+/** Failed, or deleted before it could and, unless only failed Pods are replaced, taken for failed. */
+export function hasFailed(job: Job, pod: Pod): boolean {
   if (pod.status?.phase === 'Failed') return true
-  return pod.metadata.deletionTimestamp !== undefined && !isPodFinished(pod) && !pod.spec?.nodeName
+  if (replacesFailedOnly(job)) return false
+  return pod.metadata.deletionTimestamp !== undefined && pod.status?.phase !== 'Succeeded'
 }
 
-export function jobPod(job: Job, index: number | undefined): Pod {
+/** How often the Pod's index had failed before it: counted failures, and those that the failure policy ignores. */
+export function indexFailures(pod: Pod): { counted: number; ignored: number } {
+  return { counted: countIn(pod, failureCountKey), ignored: countIn(pod, ignoredCountKey) }
+}
+
+function countIn(pod: Pod, key: string): number {
+  const value = pod.metadata.annotations?.[key]
+  return value !== undefined && /^\d+$/.test(value) ? Number(value) : 0
+}
+
+/** A Pod of the Job; of one index, if the Job is indexed, in place of a failed one, if there was one. */
+export function jobPod(job: Job, index: number | undefined, replaced: Pod | undefined): Pod {
   const pod = podFromTemplate(job.spec?.template ?? { metadata: {} }, job)
-  pod.metadata.finalizers = [...(pod.metadata.finalizers ?? []), trackingFinalizer]
-  if (index === undefined || !pod.spec) return pod
-  const name = `${job.metadata.name}-${index}`
-  pod.metadata.generateName = `${name}-`
-  pod.metadata.annotations = { ...pod.metadata.annotations, [indexKey]: String(index) }
-  pod.metadata.labels = { ...pod.metadata.labels, [indexKey]: String(index) }
-  pod.spec.hostname = name
+  const { metadata, spec } = pod
+  if (!metadata.finalizers?.includes(trackingFinalizer)) metadata.finalizers = [...(metadata.finalizers ?? []), trackingFinalizer]
+  if (index === undefined || !spec) return pod
+  metadata.generateName = generateNameFor(job, index)
+  metadata.annotations = { ...metadata.annotations, [indexKey]: String(index) }
+  metadata.labels = { ...metadata.labels, [indexKey]: String(index) }
+  if (hasLimitPerIndex(job)) Object.assign(metadata.annotations, failureCounts(job, replaced))
+  spec.hostname = `${job.metadata.name}-${index}`
   const variable = {
     name: 'JOB_COMPLETION_INDEX',
     valueFrom: { fieldRef: { apiVersion: 'v1', fieldPath: `metadata.labels['${indexKey}']` } },
   }
-  for (const container of [...(pod.spec.initContainers ?? []), ...pod.spec.containers]) {
+  for (const container of [...(spec.initContainers ?? []), ...spec.containers]) {
     if (!container.env?.some((one) => one.name === variable.name)) container.env = [...(container.env ?? []), variable]
   }
   return pod
 }
 
-/** Lets Pods go that have been counted. */
+function generateNameFor(job: Job, index: number): string {
+  const suffix = `-${index}-`
+  return `${job.metadata.name?.slice(0, longestPrefix - suffix.length)}${suffix}`
+}
+
+function failureCounts(job: Job, replaced: Pod | undefined): Record<string, string> {
+  const { counted, ignored } = replaced ? indexFailures(replaced) : { counted: 0, ignored: 0 }
+  const counts = replaced && judgeFailure(job.spec?.podFailurePolicy, replaced).counted
+  const ignoredNow = replaced && !counts ? ignored + 1 : ignored
+  return { [failureCountKey]: String(counts ? counted + 1 : counted), ...(ignoredNow > 0 && { [ignoredCountKey]: String(ignoredNow) }) }
+}
+
+/** Lets a Pod go that has been counted. One that has gone already is no error. */
 export async function removeTracking(context: ClusterContext, pod: Pod): Promise<void> {
-  const finalizers = pod.metadata.finalizers?.filter((finalizer) => finalizer !== trackingFinalizer)
-  const { name = '', namespace, uid } = pod.metadata
-  const patch = { metadata: { uid, finalizers: finalizers?.length ? finalizers : null } }
+  const { name = '', namespace } = pod.metadata
+  const current = context.cache.get<Pod>(resources.pods, name, namespace)
+  if (current?.metadata.uid !== pod.metadata.uid || !current?.metadata.finalizers || !isTracked(current)) return
+  const { uid, finalizers, resourceVersion } = current.metadata
+  const left = finalizers.filter((finalizer) => finalizer !== trackingFinalizer)
+  const patch = { metadata: { uid, resourceVersion, finalizers: left.length ? left : null } }
   try {
     await context.client.patch(resources.pods, name, patch, 'merge', { namespace })
   } catch (error) {
     if (!isNotFound(error)) throw error
   }
-}
-
-/** When the last container of a finished Pod ended, ms since the epoch. */
-export function finishedAt(pod: Pod): number {
-  const ends = (pod.status?.containerStatuses ?? []).map(({ state }) => parseTime(state?.terminated?.finishedAt))
-  return Math.max(0, ...ends) || parseTime(pod.metadata.deletionTimestamp) || parseTime(pod.metadata.creationTimestamp)
-}
-
-/** "0-2,5" as numbers. */
-export function parseIndexes(text: string | undefined): Set<number> {
-  const indexes = new Set<number>()
-  for (const part of (text ?? '').split(',').filter(Boolean)) {
-    const [first = 0, last = first] = part.split('-').map(Number)
-    for (let index = first; index <= last; index++) indexes.add(index)
-  }
-  return indexes
-}
-
-/** Numbers as "0-2,5". */
-export function formatIndexes(indexes: ReadonlySet<number>): string {
-  const ranges: [number, number][] = []
-  for (const index of [...indexes].sort((a, b) => a - b)) {
-    const last = ranges.at(-1)
-    if (last && last[1] === index - 1) last[1] = index
-    else ranges.push([index, index])
-  }
-  return ranges
-    .map(([first, last]) => (first === last ? `${first}` : last === first + 1 ? `${first},${last}` : `${first}-${last}`))
-    .join(',')
 }

@@ -39,6 +39,8 @@ export function splitKey(key: string): { namespace: string; name: string } {
 /**
  * Which of the candidates the controller owns, after adopting matching orphans and releasing what it owns but no longer
  * matches (BaseControllerRefManager.ClaimObject).
+ *
+ * @param finalizer put on what is adopted, and taken from what is released
  */
 export async function claim<T extends KubeObject>(
   context: ClusterContext,
@@ -46,12 +48,13 @@ export async function claim<T extends KubeObject>(
   resource: Resource,
   candidates: readonly T[],
   matches: (candidate: T) => boolean,
+  finalizer?: string,
 ): Promise<T[]> {
   const claimed: T[] = []
   const errors: unknown[] = []
   for (const candidate of candidates) {
     try {
-      const own = await claimOne(context, owner, resource, candidate, matches)
+      const own = await claimOne(context, owner, resource, candidate, matches, finalizer)
       if (own) claimed.push(own)
     } catch (error) {
       if (!isNotFound(error)) errors.push(error)
@@ -68,23 +71,36 @@ async function claimOne<T extends KubeObject>(
   resource: Resource,
   candidate: T,
   matches: (candidate: T) => boolean,
+  finalizer: string | undefined,
 ): Promise<T | undefined> {
   const reference = controllerOf(candidate)
   if (reference) {
     if (reference.uid !== owner.metadata.uid) return undefined
     if (matches(candidate)) return candidate
-    if (!owner.metadata.deletionTimestamp) await release(context, owner, resource, candidate)
+    if (!owner.metadata.deletionTimestamp) await release(context, owner, resource, candidate, finalizer)
     return undefined
   }
   if (owner.metadata.deletionTimestamp || candidate.metadata.deletionTimestamp || !matches(candidate)) return undefined
   const references = [...(candidate.metadata.ownerReferences ?? []), controllerReference(owner)]
-  return await patchOwners<T>(context, resource, candidate, references)
+  const finalizers = finalizer && [...(candidate.metadata.finalizers ?? []).filter((one) => one !== finalizer), finalizer]
+  return await patchOwners<T>(context, resource, candidate, { ownerReferences: references, ...(finalizers && { finalizers }) })
 }
 
-async function release(context: ClusterContext, owner: KubeObject, resource: Resource, candidate: KubeObject): Promise<void> {
+async function release(
+  context: ClusterContext,
+  owner: KubeObject,
+  resource: Resource,
+  candidate: KubeObject,
+  finalizer: string | undefined,
+): Promise<void> {
   const references = (candidate.metadata.ownerReferences ?? []).filter(({ uid }) => uid !== owner.metadata.uid)
+  const finalizers = finalizer ? (candidate.metadata.finalizers ?? []).filter((one) => one !== finalizer) : undefined
+  const patch = {
+    ownerReferences: references.length > 0 ? references : null,
+    ...(finalizers && { finalizers: finalizers.length > 0 ? finalizers : null }),
+  }
   try {
-    await patchOwners(context, resource, candidate, references)
+    await patchOwners(context, resource, candidate, patch)
   } catch (error) {
     // Gone, or deleted and made anew under the same name: either way no longer ours.
     if (!isNotFound(error) && !isApiError(error, 'Invalid')) throw error
@@ -95,10 +111,10 @@ function patchOwners<T extends KubeObject>(
   context: ClusterContext,
   resource: Resource,
   object: KubeObject,
-  references: OwnerReference[],
+  change: { ownerReferences: OwnerReference[] | null; finalizers?: string[] | null },
 ): Promise<T> {
   const { name, namespace, uid, resourceVersion } = object.metadata
-  const patch = { metadata: { uid, resourceVersion, ownerReferences: references.length > 0 ? references : null } }
+  const patch = { metadata: { uid, resourceVersion, ...change } }
   return context.client.patch<T>(resource, name ?? '', patch, 'merge', { namespace })
 }
 
