@@ -23,7 +23,7 @@ export interface ImageDefinition {
 }
 
 const versions = (numbers: string, flavors: string) =>
-  new RegExp(`^(?:latest|stable|mainline|(?:${flavors})|(?:${numbers})(?:\\.\\d+){0,2}(?:-(?:${flavors}))?(?:\\d+(?:\\.\\d+)?)?)$`)
+  new RegExp(`^(?:latest|stable|mainline|(?:${flavors})|(?:${numbers})(?:\\.\\d+){0,2}(?:-(?:${flavors}))?(?:\\d+(?:\\.\\d+)?)?(?:-\\d+)?)$`)
 const debianFlavors = 'alpine|slim|bookworm|bullseye|trixie|perl|slim-bookworm|slim-bullseye|slim-trixie|alpine-slim|otel'
 const any = /./
 
@@ -149,6 +149,7 @@ export const definitions: ImageDefinition[] = [
       'docker.io/kindest/local-path-helper',
       'gcr.io/google-containers/busybox',
       'registry.k8s.io/busybox',
+      'registry.k8s.io/e2e-test-images/busybox',
       'quay.io/prometheus/busybox',
     ],
     tags: /^(?:latest|stable|unstable|musl|glibc|uclibc|v?[12](?:[.\d]*)(?:-(?:musl|glibc|uclibc|\d+))?|v\d+-[0-9a-f]+)$/,
