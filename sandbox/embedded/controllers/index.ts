@@ -15,7 +15,7 @@ import { startNamespace } from './namespace.ts'
 import { startNodeLifecycle } from './node-lifecycle.ts'
 import { startPersistentVolume } from './persistent-volume.ts'
 import { startPodGarbageCollector } from './pod-garbage-collector.ts'
-import { startReplicaSet } from './replicaset.ts'
+import { startReplicaSet, startReplicationController } from './replicaset.ts'
 import { startResourceQuota } from './resource-quota.ts'
 import { startRootCa } from './root-ca.ts'
 import { startServiceAccount } from './service-account.ts'
@@ -28,6 +28,7 @@ import { startVolumeProtection } from './volume-protection.ts'
 
 const controllers = [
   startReplicaSet,
+  startReplicationController,
   startDeployment,
   startStatefulSet,
   startDaemonSet,

@@ -1,8 +1,8 @@
 import type { ClusterContext } from '../machinery/context.ts'
 import { copyOf } from '../machinery/copy.ts'
-import { resources } from '../machinery/object.ts'
+import { type Resource, resources } from '../machinery/object.ts'
 import type { ReplicaSet, ReplicaSetCondition, ReplicaSetStatus } from '../schema/types/apps.v1.ts'
-import type { Pod } from '../schema/types/core.v1.ts'
+import type { Pod, ReplicationController } from '../schema/types/core.v1.ts'
 import { semanticEqual } from './equality.ts'
 import { isNamespaceTerminating, messageOf } from './failure.ts'
 import { claim, controllerOf, isControlledBy, keyOf, splitKey, watchPodsOf } from './owner.ts'
@@ -12,49 +12,73 @@ import { WorkQueue } from './queue.ts'
 import { matchesLabels, matchesSelector } from './selector.ts'
 import { timestamp } from './time.ts'
 
-const component = 'replicaset-controller'
-
 /** Most Pods made or deleted in one sync. */
 const burstReplicas = 500
 
+type Replicated = ReplicaSet | ReplicationController
+
+/** A ReplicationController is a ReplicaSet of an older API: what differs is the selector, and the names. */
+interface ReplicatedKind {
+  readonly kind: Replicated['kind']
+  readonly resource: Resource
+  readonly component: string
+  readonly selects: (set: Replicated, pod: Pod) => boolean
+}
+
+const replicaSet: ReplicatedKind = {
+  kind: 'ReplicaSet',
+  resource: resources.replicaSets,
+  component: 'replicaset-controller',
+  selects: (set, pod) => set.kind === 'ReplicaSet' && matchesSelector(set.spec?.selector, pod.metadata.labels),
+}
+
+const replicationController: ReplicatedKind = {
+  kind: 'ReplicationController',
+  resource: resources.replicationControllers,
+  component: 'replication-controller',
+  selects: (set, pod) => {
+    if (set.kind !== 'ReplicationController' || !set.spec?.selector) return false
+    return Object.keys(set.spec.selector).length > 0 && matchesLabels(set.spec.selector, pod.metadata.labels)
+  },
+}
+
 /** Keeps as many Pods of each ReplicaSet as its spec asks for, and its status true. */
 export function startReplicaSet(context: ClusterContext): Disposable {
+  return start(context, replicaSet)
+}
+
+/** Keeps as many Pods of each ReplicationController as its spec asks for, and its status true. */
+export function startReplicationController(context: ClusterContext): Disposable {
+  return start(context, replicationController)
+}
+
+function start(context: ClusterContext, of: ReplicatedKind): Disposable {
+  const { kind, resource, selects: matches } = of
   const stack = new DisposableStack()
-  const queue: WorkQueue = stack.use(new WorkQueue(context, (key) => syncReplicaSet(context, queue, key), { name: component }))
-  stack.use(context.cache.watch<ReplicaSet>(resources.replicaSets, ({ object }) => queue.add(keyOf(object))))
-  stack.use(
-    watchPodsOf<ReplicaSet>(
-      context,
-      {
-        resource: resources.replicaSets,
-        kind: 'ReplicaSet',
-        matches: (set, pod) => matchesSelector(set.spec?.selector, pod.metadata.labels),
-      },
-      (set) => queue.add(keyOf(set)),
-    ),
-  )
+  const queue: WorkQueue = stack.use(new WorkQueue(context, (key) => syncReplicas(context, of, queue, key), { name: of.component }))
+  stack.use(context.cache.watch<Replicated>(resource, ({ object }) => queue.add(keyOf(object))))
+  stack.use(watchPodsOf<Replicated>(context, { resource, kind, matches }, (set) => queue.add(keyOf(set))))
   return stack
 }
 
-async function syncReplicaSet(context: ClusterContext, queue: WorkQueue, key: string): Promise<void> {
+async function syncReplicas(context: ClusterContext, of: ReplicatedKind, queue: WorkQueue, key: string): Promise<void> {
   const { namespace, name } = splitKey(key)
-  const set = context.cache.get<ReplicaSet>(resources.replicaSets, name, namespace)
+  const set = context.cache.get<Replicated>(of.resource, name, namespace)
   if (!set?.spec) return
-  const matches = (pod: Pod) => matchesSelector(set.spec?.selector, pod.metadata.labels)
   const candidates = context.cache.list<Pod>(resources.pods, namespace).filter((pod) => {
     return isPodActive(pod) && (isControlledBy(pod, set) || !controllerOf(pod))
   })
-  const pods = await claim(context, set, resources.pods, candidates, matches)
+  const pods = await claim(context, set, resources.pods, candidates, (pod) => of.selects(set, pod))
   let failure: unknown
   if (!set.metadata.deletionTimestamp) {
     try {
-      await manageReplicas(context, set, pods)
+      await manageReplicas(context, of, set, pods)
     } catch (error) {
       failure = error
     }
   }
   const now = context.clock.now()
-  const updated = await updateStatus(context, set, calculateStatus(context, set, pods, failure))
+  const updated = await updateStatus(context, of, set, calculateStatus(context, set, pods, failure))
   if (failure !== undefined) throw failure
   const minReadySeconds = updated.spec?.minReadySeconds ?? 0
   if (minReadySeconds > 0 && updated.status?.readyReplicas !== updated.status?.availableReplicas) {
@@ -64,20 +88,20 @@ async function syncReplicaSet(context: ClusterContext, queue: WorkQueue, key: st
   }
 }
 
-async function manageReplicas(context: ClusterContext, set: ReplicaSet, pods: readonly Pod[]): Promise<void> {
+async function manageReplicas(context: ClusterContext, of: ReplicatedKind, set: Replicated, pods: readonly Pod[]): Promise<void> {
   const difference = pods.length - (set.spec?.replicas ?? 0)
   if (difference < 0) {
     await slowStart(Math.min(-difference, burstReplicas), async () => {
       try {
-        await createPod(context, component, set, podFromTemplate(set.spec?.template ?? { metadata: {} }, set))
+        await createPod(context, of.component, set, podFromTemplate(set.spec?.template ?? { metadata: {} }, set))
       } catch (error) {
         if (!isNamespaceTerminating(error)) throw error
       }
     })
   } else if (difference > 0) {
     const count = Math.min(difference, burstReplicas)
-    const ranked = count < pods.length ? rankForDeletion(pods, relatedPods(context, set), context.clock.now()) : pods
-    const deletions = ranked.slice(0, count).map((pod) => deletePod(context, component, set, pod.metadata.name ?? ''))
+    const ranked = count < pods.length ? rankForDeletion(pods, relatedPods(context, of, set), context.clock.now()) : pods
+    const deletions = ranked.slice(0, count).map((pod) => deletePod(context, of.component, set, pod.metadata.name ?? ''))
     const failed = (await Promise.allSettled(deletions)).find((result) => result.status === 'rejected')
     if (failed) throw failed.reason
   }
@@ -95,21 +119,19 @@ export async function slowStart(count: number, work: () => Promise<void>): Promi
 }
 
 /** Pods of every ReplicaSet that has the same managing controller as this one. */
-function relatedPods(context: ClusterContext, set: ReplicaSet): Pod[] {
+function relatedPods(context: ClusterContext, of: ReplicatedKind, set: Replicated): Pod[] {
   const owner = controllerOf(set)
   const sets = owner
-    ? context.cache
-        .list<ReplicaSet>(resources.replicaSets, set.metadata.namespace)
-        .filter((other) => controllerOf(other)?.uid === owner.uid)
+    ? context.cache.list<Replicated>(of.resource, set.metadata.namespace).filter((other) => controllerOf(other)?.uid === owner.uid)
     : [set]
   return context.cache.list<Pod>(resources.pods, set.metadata.namespace).filter((pod) => {
-    return sets.some((other) => matchesSelector(other.spec?.selector, pod.metadata.labels))
+    return sets.some((other) => of.selects(other, pod))
   })
 }
 
-function calculateStatus(context: ClusterContext, set: ReplicaSet, pods: readonly Pod[], failure: unknown): ReplicaSetStatus {
+function calculateStatus(context: ClusterContext, set: Replicated, pods: readonly Pod[], failure: unknown): ReplicaSetStatus {
   const { replicas = 0, minReadySeconds = 0, template } = set.spec ?? {}
-  const labels = template?.metadata.labels ?? {}
+  const labels = template?.metadata?.labels ?? {}
   const now = context.clock.now()
   const others = (set.status?.conditions ?? []).filter(({ type }) => type !== 'ReplicaFailure')
   const old = set.status?.conditions?.find(({ type }) => type === 'ReplicaFailure')
@@ -131,9 +153,9 @@ function calculateStatus(context: ClusterContext, set: ReplicaSet, pods: readonl
   }
 }
 
-async function updateStatus(context: ClusterContext, set: ReplicaSet, status: ReplicaSetStatus): Promise<ReplicaSet> {
+async function updateStatus(context: ClusterContext, of: ReplicatedKind, set: Replicated, status: ReplicaSetStatus): Promise<Replicated> {
   const current = { fullyLabeledReplicas: 0, readyReplicas: 0, availableReplicas: 0, ...set.status }
   if (set.status && semanticEqual(current, status)) return set
   // Pods that are made or lost meanwhile do not touch the ReplicaSet itself; only a change of its own makes this a conflict.
-  return await context.client.update<ReplicaSet>(resources.replicaSets, { ...copyOf(set), status }, { subresource: 'status' })
+  return await context.client.update<Replicated>(of.resource, { ...copyOf(set), status }, { subresource: 'status' })
 }

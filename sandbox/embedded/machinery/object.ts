@@ -35,6 +35,7 @@ export const resources = {
   persistentVolumes: core('persistentvolumes'),
   persistentVolumeClaims: core('persistentvolumeclaims'),
   limitRanges: core('limitranges'),
+  replicationControllers: core('replicationcontrollers'),
   resourceQuotas: core('resourcequotas'),
   deployments: named('apps', 'v1', 'deployments'),
   replicaSets: named('apps', 'v1', 'replicasets'),
