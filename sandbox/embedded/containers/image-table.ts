@@ -23,7 +23,9 @@ export interface ImageDefinition {
 }
 
 const versions = (numbers: string, flavors: string) =>
-  new RegExp(`^(?:latest|stable|mainline|(?:${flavors})|(?:${numbers})(?:\\.\\d+){0,2}(?:-(?:${flavors}))?(?:\\d+(?:\\.\\d+)?)?(?:-\\d+)?)$`)
+  new RegExp(
+    `^(?:latest|stable|mainline|(?:${flavors})|(?:${numbers})(?:\\.\\d+){0,2}(?:-(?:${flavors}))?(?:\\d+(?:\\.\\d+)?)?(?:-\\d+)?)$`,
+  )
 const debianFlavors = 'alpine|slim|bookworm|bullseye|trixie|perl|slim-bookworm|slim-bullseye|slim-trixie|alpine-slim|otel'
 const any = /./
 
