@@ -213,7 +213,7 @@ describe('Services', () => {
       apiVersion: 'v1',
       kind: 'Pod',
       ...inNamespace('a'),
-      spec: { containers: [{ name: 'c', ports: [{ containerPort: 8080, hostPort: 80 }] }] },
+      spec: { nodeName: 'n1', containers: [{ name: 'c', ports: [{ containerPort: 8080, hostPort: 80 }] }] },
       status: { hostIP: '172.18.0.2', podIP: '10.244.0.2' },
     } as KubeObject)
     expect(text((await network.node('n1').http('172.18.0.2', 80, get())).body)).toBe('a')
@@ -224,6 +224,49 @@ describe('Services', () => {
     put(service('kubernetes', '10.96.0.1', [{ name: 'https', port: 443 }]))
     put(slice('kubernetes', 'https', 6443, [ready('172.18.0.2')]))
     expect(text((await pod('c', '10.244.0.4').http('kubernetes.default.svc', 443, get())).body)).toBe('api')
+  })
+})
+
+describe('traffic policies', () => {
+  const setting = (spec: object) => {
+    const made = cluster()
+    made.put({
+      apiVersion: 'v1',
+      kind: 'Node',
+      metadata: { name: 'n2' },
+      spec: { podCIDR: '10.244.1.0/24' },
+      status: { addresses: [{ type: 'InternalIP', address: '172.18.0.3' }] },
+    } as KubeObject)
+    made.pod('a', '10.244.0.2').listen(80, hello)
+    made.put(service('web', '10.96.1.1', [{ port: 80, nodePort: 30080 }], { type: 'NodePort', ...spec }))
+    made.put(slice('web', '', 80, [{ ...ready('10.244.0.2'), nodeName: 'n1' }]))
+    return made
+  }
+
+  test('external Local keeps the client, and its endpoints answer on their own node only', async () => {
+    const { network, pod, clock } = setting({ externalTrafficPolicy: 'Local' })
+    const far = network.node('n2')
+    expect(text((await far.http('172.18.0.2', 30080, get())).body)).toBe('GET / from 172.18.0.3')
+    const lost = expect(pod('c', '10.244.0.4').http('172.18.0.3', 30080, get())).rejects.toMatchObject({ code: 'ETIMEDOUT' })
+    await clock.advance(130_000)
+    await lost
+    // What comes from the node itself is not external.
+    expect((await far.http('172.18.0.3', 30080, get())).status).toBe(200)
+  })
+
+  test('external Cluster goes on to another node under the address of the first', async () => {
+    const { network, pod } = setting({})
+    expect(text((await network.node('n1').http('172.18.0.3', 30080, get())).body)).toBe('GET / from 172.18.0.3')
+    expect(text((await pod('c', '10.244.0.4').http('172.18.0.2', 30080, get())).body)).toBe('GET / from 10.244.0.1')
+    expect(text((await network.node('n1').http('127.0.0.1', 30080, get())).body)).toBe('GET / from 10.244.0.1')
+  })
+
+  test('internal Local drops what comes from a node without endpoints', async () => {
+    const { network, pod, clock } = setting({ internalTrafficPolicy: 'Local' })
+    expect((await pod('c', '10.244.0.4').http('10.96.1.1', 80, get())).status).toBe(200)
+    const lost = expect(network.node('n2').http('10.96.1.1', 80, get())).rejects.toMatchObject({ code: 'ETIMEDOUT' })
+    await clock.advance(130_000)
+    await lost
   })
 })
 

@@ -2,13 +2,31 @@ import type { ClusterContext } from '../machinery/context.ts'
 import { resources } from '../machinery/object.ts'
 import type { Node, Service, ServicePort } from '../schema/types/core.v1.ts'
 import type { Endpoint, EndpointSlice } from '../schema/types/discovery.v1.ts'
+import { inCIDR } from './addresses.ts'
+import type { Address } from './connection.ts'
+import type { Protocol } from './network.ts'
+
+/** A packet that begins a flow, as one node's kube-proxy sees it. */
+export interface Flow {
+  /** The node whose rules it meets. */
+  node: string
+  protocol: Protocol
+  source: string
+  destination: Address
+  /** The destination is an address of the node itself. */
+  toNode: boolean
+  /** It comes from a pod of the cluster or from the node itself: external traffic policies don't bind it. */
+  inside: boolean
+  /** Where the flow went so far; it stays there while that is an endpoint. */
+  kept?: Address
+}
 
 /** Where a packet to a Service's address goes. `reject` answers "connection refused", `drop` answers nothing. */
-export type Translation = { to: { ip: string; port: number } } | 'reject' | 'drop'
+export type Translation = { to: Address; masquerade: boolean } | 'reject' | 'drop'
 
 export interface ServiceProxy {
-  /** Undefined when no Service claims this address and port. `node` is where the client's packet enters. */
-  translate(clientIP: string, node: string | undefined, ip: string, port: number, protocol?: string): Translation | undefined
+  /** Undefined when no Service claims this address and port. */
+  translate(flow: Flow): Translation | undefined
   /** The Service that owns an address, whatever its ports. */
   owner(ip: string): Service | undefined
 }
@@ -17,44 +35,55 @@ export interface ServiceProxy {
  * kube-proxy's decisions for virtual addresses, from Services and EndpointSlices as they are now.
  * @see https://kubernetes.io/docs/reference/networking/virtual-ips/
  */
-export function createServiceProxy(ctx: ClusterContext, nodeIPs: () => ReadonlySet<string>): ServiceProxy {
-  const affinity = new Map<string, { ip: string; port: number; used: number }>()
+export function createServiceProxy(ctx: ClusterContext): ServiceProxy {
+  const affinity = new Map<string, Address & { used: number }>()
 
-  function pick(service: Service, servicePort: ServicePort, clientIP: string, local: string | undefined): Translation {
+  function pick(service: Service, servicePort: ServicePort, flow: Flow, local: boolean): Address | 'reject' | 'drop' {
     const all = endpointsOf(ctx, service, servicePort)
-    const usable = usableOf(all)
-    if (usable.length === 0) return 'reject'
-    const candidates = local === undefined ? usable : usableOf(all.filter(({ endpoint }) => endpoint.nodeName === local))
+    if (usableOf(all).length === 0) return 'reject'
+    const near = local ? all.filter(({ endpoint }) => endpoint.nodeName === flow.node) : hinted(all, flow.node, zoneOf(flow.node))
+    const candidates = usableOf(near)
     if (candidates.length === 0) return 'drop'
-    const key = `${service.metadata.uid}/${servicePort.port}/${clientIP}`
-    const sticky = service.spec?.sessionAffinity === 'ClientIP'
-    if (sticky) {
-      const kept = affinity.get(key)
-      const lasts = (service.spec?.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? 10800) * 1000
-      if (kept && ctx.clock.now() - kept.used < lasts && candidates.some(({ ip, port }) => ip === kept.ip && port === kept.port)) {
-        kept.used = ctx.clock.now()
-        return { to: { ip: kept.ip, port: kept.port } }
-      }
+    const among = (address: Address) => candidates.some(({ ip, port }) => ip === address.ip && port === address.port)
+    if (flow.kept && among(flow.kept)) return flow.kept
+    const { spec, metadata } = service
+    const lasts = spec?.sessionAffinity === 'ClientIP' ? (spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? 10800) * 1000 : undefined
+    const key = `${flow.node}/${metadata.uid}/${servicePort.port}/${flow.protocol}/${flow.source}`
+    const now = ctx.clock.now()
+    const kept = affinity.get(key)
+    if (lasts !== undefined && kept && now - kept.used < lasts && among(kept)) {
+      kept.used = now
+      return { ip: kept.ip, port: kept.port }
     }
-    const chosen = candidates[Math.floor(ctx.random() * candidates.length)] as Target
-    if (sticky) affinity.set(key, { ip: chosen.ip, port: chosen.port, used: ctx.clock.now() })
-    return { to: { ip: chosen.ip, port: chosen.port } }
+    const { ip, port } = candidates[Math.floor(ctx.random() * candidates.length)] as Target
+    if (lasts !== undefined) affinity.set(key, { ip, port, used: now })
+    return { ip, port }
+  }
+
+  function zoneOf(node: string): string | undefined {
+    return ctx.cache.get<Node>(resources.nodes, node)?.metadata.labels?.['topology.kubernetes.io/zone']
   }
 
   return {
-    translate(clientIP, node, ip, port, protocol = 'TCP') {
-      const isNode = nodeIPs().has(ip)
+    translate(flow) {
+      const { ip, port } = flow.destination
       for (const service of ctx.cache.list<Service>(resources.services)) {
         const { spec } = service
-        if (!spec || spec.type === 'ExternalName') continue
-        const internal = spec.clusterIP !== 'None' && spec.clusterIP === ip
-        const external = spec.externalIPs?.includes(ip) || service.status?.loadBalancer?.ingress?.some((ingress) => ingress.ip === ip)
-        if (!internal && !external && !isNode) continue
+        if (!spec || spec.type === 'ExternalName' || spec.clusterIP === 'None') continue
+        const internal = spec.clusterIP === ip
+        const balanced = service.status?.loadBalancer?.ingress?.some((ingress) => ingress.ip === ip && ingress.ipMode !== 'Proxy') ?? false
+        const external = balanced || (spec.externalIPs?.includes(ip) ?? false)
+        if (!internal && !external && !flow.toNode) continue
         for (const servicePort of spec.ports ?? []) {
-          if ((servicePort.protocol ?? 'TCP') !== protocol) continue
-          if (isNode && !external ? servicePort.nodePort !== port : servicePort.port !== port) continue
-          const localOnly = internal ? spec.internalTrafficPolicy === 'Local' : spec.externalTrafficPolicy === 'Local'
-          return pick(service, servicePort, clientIP, localOnly ? (isNode ? nodeNamed(ctx, ip) : (node ?? '')) : undefined)
+          if ((servicePort.protocol ?? 'TCP') !== flow.protocol) continue
+          if ((internal || external ? servicePort.port : servicePort.nodePort) !== port) continue
+          const ranges = spec.loadBalancerSourceRanges ?? []
+          if (balanced && ranges.length > 0 && !ranges.some((range) => inCIDR(flow.source, range.trim()))) return 'drop'
+          const policy = internal ? spec.internalTrafficPolicy : flow.inside ? 'Cluster' : spec.externalTrafficPolicy
+          const to = pick(service, servicePort, flow, policy === 'Local')
+          if (typeof to === 'string') return to
+          // What may go on to another node has to come back by this one, and so does what a pod sends to itself.
+          return { to, masquerade: (!internal && spec.externalTrafficPolicy !== 'Local') || to.ip === flow.source }
         }
       }
       return undefined
@@ -93,14 +122,26 @@ function usableOf(targets: Target[]): Target[] {
   return targets.filter(({ endpoint: { conditions } }) => conditions?.serving && conditions.terminating)
 }
 
+/**
+ * The endpoints that topology hints give to a node or its zone; all of them where a ready one has no hint or none is near.
+ * @see https://kubernetes.io/docs/concepts/services-networking/topology-aware-routing/
+ */
+function hinted(targets: Target[], node: string, zone: string | undefined): Target[] {
+  const ready = targets.filter(({ endpoint }) => endpoint.conditions?.ready !== false)
+  if (ready.length === 0) return targets
+  const byNode = (endpoint: Endpoint) => endpoint.hints?.forNodes ?? []
+  const byZone = (endpoint: Endpoint) => endpoint.hints?.forZones ?? []
+  for (const [hints, name] of [[byNode, node] as const, [byZone, zone] as const]) {
+    if (ready.some(({ endpoint }) => hints(endpoint).length === 0)) continue
+    const near = ready.filter(({ endpoint }) => hints(endpoint).some((hint) => hint.name === name))
+    if (near.length > 0) return near
+  }
+  return targets
+}
+
 /** A Service's IPv4 EndpointSlices. */
 export function slicesOf(ctx: ClusterContext, service: Service): EndpointSlice[] {
   return ctx.cache
     .list<EndpointSlice>(resources.endpointSlices, service.metadata.namespace)
     .filter((slice) => slice.addressType === 'IPv4' && slice.metadata.labels?.['kubernetes.io/service-name'] === service.metadata.name)
-}
-
-function nodeNamed(ctx: ClusterContext, ip: string): string {
-  const node = ctx.cache.list<Node>(resources.nodes).find(({ status }) => status?.addresses?.some((address) => address.address === ip))
-  return node?.metadata.name ?? ''
 }

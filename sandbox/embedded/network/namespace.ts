@@ -1,0 +1,201 @@
+import type { ClusterContext } from '../machinery/context.ts'
+import { parseIPv4 } from './addresses.ts'
+import { connectionPair } from './connection.ts'
+import type { DnsReply, RecordType } from './dns.ts'
+import type { Arrival, Forwarding } from './forwarding.ts'
+import { type Bound, type ConnectionOwner, ephemeralPort, type Host, socketKey } from './hosts.ts'
+import { duplexOf, type HttpBridge, requestOver } from './http-bridge.ts'
+import {
+  type Connection,
+  type DnsAnswer,
+  type DnsConfig,
+  type HttpRequest,
+  type HttpResponse,
+  type Listener,
+  NetworkError,
+  type PodIdentity,
+  type PodNetwork,
+  type Protocol,
+} from './network.ts'
+import { resolveName } from './resolver.ts'
+
+/** A TCP client gives up after six repeated SYNs; an address nobody answers ARP for is known after three seconds. */
+const synTimeout = 127_000
+const arpTimeout = 3000
+
+/** What a namespace needs of the cluster's network. */
+export interface Surroundings {
+  readonly ctx: ClusterContext
+  readonly bridge: HttpBridge
+  readonly forwarding: Forwarding
+  /** What answers at the end of a flow; undefined where nothing listens. */
+  listening(arrival: Arrival, protocol: Protocol): Bound | undefined
+  ask(source: Host, nameserver: string, name: string, type: RecordType): DnsReply | undefined
+}
+
+/** A pod's or node's view of the network, which owns what was opened through it. */
+export class Namespace implements PodNetwork, ConnectionOwner {
+  readonly ip: string
+  readonly dns: DnsConfig
+  private readonly network: Surroundings
+  private readonly host: Host
+  private readonly hosts: NonNullable<PodIdentity['hosts']>
+  private readonly onDispose: () => void
+  private readonly connections = new Set<Connection>()
+  private readonly end = new AbortController()
+
+  constructor(network: Surroundings, host: Host, dns: DnsConfig, hosts: PodIdentity['hosts'], onDispose: () => void) {
+    this.network = network
+    this.host = host
+    this.ip = host.ip
+    this.dns = dns
+    this.hosts = hosts ?? (() => [])
+    this.onDispose = onDispose
+  }
+
+  get ended(): AbortSignal {
+    return this.end.signal
+  }
+
+  listen(port: number, listener: Listener, host = '', protocol: Protocol = 'TCP'): Disposable {
+    const key = socketKey(protocol, port)
+    if (this.ended.aborted) throw new NetworkError('ECONNRESET', 'the network namespace is gone')
+    if (this.host.listeners.has(key)) throw new NetworkError('EADDRINUSE', `address already in use: ${host || '0.0.0.0'}:${port}`)
+    const bound: Bound = { host: boundTo(host), port, protocol, listener, owner: this }
+    this.host.listeners.set(key, bound)
+    return {
+      [Symbol.dispose]: () => {
+        if (this.host.listeners.get(key) === bound) this.host.listeners.delete(key)
+      },
+    }
+  }
+
+  async connect(host: string, port: number, signal?: AbortSignal, protocol: Protocol = 'TCP'): Promise<Connection> {
+    const { bound, from, to } = await this.reach(host, port, signal, protocol)
+    const [near, far] = connectionPair(this.network.ctx.clock, from, to)
+    this.own(near)
+    bound.owner?.own(far)
+    const { listener } = bound
+    if ('http' in listener) this.network.bridge.serve(far, listener)
+    else listener.accept(far)
+    return near
+  }
+
+  async http(host: string, port: number, request: HttpRequest, signal?: AbortSignal): Promise<HttpResponse> {
+    const { bound, from, to } = await this.reach(host, port, signal)
+    const { listener, owner } = bound
+    if ('http' in listener && listener.tls) return listener.tls.plain
+    if ('http' in listener) {
+      return await unlessAborted(answerOf(listener.http(request, from)), [signal, this.ended, owner?.ended])
+    }
+    const [near, far] = connectionPair(this.network.ctx.clock, from, to)
+    this.own(near)
+    owner?.own(far)
+    listener.accept(far)
+    return await requestOver(duplexOf(near), request, signal)
+  }
+
+  async resolve(name: string, type: RecordType = 'A', server?: string): Promise<DnsAnswer[]> {
+    const ask = (nameserver: string, asked: string, kind: RecordType) => this.network.ask(this.host, nameserver, asked, kind)
+    const dns = server === undefined ? this.dns : { ...this.dns, nameservers: [server] }
+    return await resolveName(this.network.ctx.clock, dns, ask, name, type, this.ended)
+  }
+
+  async lookup(host: string): Promise<string> {
+    if (host === 'localhost' || host === '' || host === '::1' || host === '0.0.0.0') return '127.0.0.1'
+    if (parseIPv4(host) !== undefined) return host
+    const known = this.hosts().find(({ names }) => names.includes(host))
+    if (known) return known.ip
+    const answers = await this.resolve(host)
+    const address = answers.find(({ type }) => type === 'A')
+    if (!address) throw new NetworkError('ENOTFOUND', `no such host: ${host}`)
+    return address.data
+  }
+
+  echo(ip: string): number | undefined {
+    return this.network.forwarding.echo(this.host, ip)
+  }
+
+  listeners(): { host: string; port: number; protocol: 'tcp' | 'udp' | 'sctp' }[] {
+    return [...this.host.listeners.values()].map(({ host, port, protocol }) => ({
+      host,
+      port,
+      protocol: protocol.toLowerCase() as 'tcp' | 'udp' | 'sctp',
+    }))
+  }
+
+  [Symbol.dispose](): void {
+    if (this.ended.aborted) return
+    this.end.abort(new NetworkError('ECONNRESET', 'the network namespace is gone'))
+    for (const [key, bound] of this.host.listeners) if (bound.owner === this) this.host.listeners.delete(key)
+    for (const connection of [...this.connections]) connection[Symbol.dispose]()
+    this.onDispose()
+  }
+
+  own(connection: Connection): void {
+    this.connections.add(connection)
+    connection.onEnd(() => this.connections.delete(connection))
+  }
+
+  private async reach(host: string, port: number, signal?: AbortSignal, protocol: Protocol = 'TCP'): Promise<Arrival & { bound: Bound }> {
+    signal?.throwIfAborted()
+    const ip = await this.lookup(host)
+    const { ctx, forwarding } = this.network
+    const route = forwarding.route(this.host, ephemeralPort(this.host), { ip, port }, protocol)
+    const waiting = signal ? AbortSignal.any([signal, this.ended]) : this.ended
+    const bound = typeof route === 'string' ? undefined : this.network.listening(route, protocol)
+    switch (route) {
+      case 'unreachable':
+        await ctx.clock.sleep(arpTimeout, waiting)
+        throw new NetworkError('EHOSTUNREACH', `connect to ${ip}:${port}: no route to host`)
+      case 'dropped':
+        await ctx.clock.sleep(synTimeout, waiting)
+        throw new NetworkError('ETIMEDOUT', `connect to ${ip}:${port}: connection timed out`)
+      default:
+        if (route === 'refused' || !bound) throw new NetworkError('ECONNREFUSED', `connect to ${ip}:${port}: connection refused`)
+        return { ...route, bound }
+    }
+  }
+}
+
+function boundTo(host: string): string {
+  const loopback = host === 'localhost' || host.startsWith('127.')
+  return loopback ? '127.0.0.1' : host === '::' ? '::' : '0.0.0.0'
+}
+
+/** A program that fails while it answers looks like a connection that went away. */
+async function answerOf(answer: Promise<HttpResponse>): Promise<HttpResponse> {
+  try {
+    return await answer
+  } catch (error) {
+    throw new NetworkError('ECONNRESET', error instanceof Error ? error.message : String(error))
+  }
+}
+
+function unlessAborted<T>(work: Promise<T>, signals: (AbortSignal | undefined)[]): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const listening = signals.filter((signal) => signal !== undefined)
+    const abort = () => {
+      finish()
+      reject(listening.find(({ aborted }) => aborted)?.reason)
+    }
+    const finish = () => {
+      for (const signal of listening) signal.removeEventListener('abort', abort)
+    }
+    if (listening.some(({ aborted }) => aborted)) {
+      work.catch(() => {})
+      return abort()
+    }
+    for (const signal of listening) signal.addEventListener('abort', abort, { once: true })
+    work.then(
+      (value) => {
+        finish()
+        resolve(value)
+      },
+      (error) => {
+        finish()
+        reject(error)
+      },
+    )
+  })
+}
