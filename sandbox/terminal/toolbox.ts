@@ -1,14 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
-import { once } from 'node:events'
-import { chmod, lchown, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, lchown, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Readable } from 'node:stream'
-import { spawn as spawnPty } from 'node-pty'
 import type { ExecOptions, ExecResult, TerminalOptions, TerminalProcess } from '../engine.ts'
+import { claimUid, releaseUid, startHolder } from './holder.ts'
 import { enterCommand, findJails, holderCommand, home, type JailKind, tools } from './jail.ts'
+import { type Launch, openPty, outsideEnvironment, run } from './launch.ts'
 import { watchToolbox } from './watchdog.ts'
 
 export interface ToolboxOptions {
@@ -46,7 +44,7 @@ export async function openToolbox(options: ToolboxOptions): Promise<Toolbox> {
   await mkdir(options.home, { recursive: true, mode: 0o700 })
   const uid = process.getuid?.() === 0 && kind !== 'none' ? claimUid() : null
   await using cleanup = new AsyncDisposableStack()
-  if (uid !== null) cleanup.defer(() => void claimedUids.delete(uid))
+  if (uid !== null) cleanup.defer(() => releaseUid(uid))
   const listeners = new Set<(notice: string) => void>()
   const sockets = new Set<Socket>()
   const relay = (socket: Socket) => pipeTo(options.apiSocket, socket, sockets)
@@ -95,12 +93,6 @@ export async function openToolbox(options: ToolboxOptions): Promise<Toolbox> {
   }))
 }
 
-interface Launch {
-  argv: string[]
-  environment: Record<string, string>
-  cwd: string
-}
-
 function assemble(
   jail: JailKind | 'none',
   alive: () => boolean,
@@ -129,153 +121,6 @@ function assemble(
     exec: (argv, options) => run(launch(argv), options ?? {}, running),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
-}
-
-function openPty({ argv, environment, cwd }: Launch, cols: number, rows: number, gone: () => void): TerminalProcess {
-  const pty = spawnPty(argv[0] as string, argv.slice(1), { name: 'xterm-256color', cols, rows, cwd, env: environment, encoding: null })
-  let over = false
-  pty.onExit(() => {
-    over = true
-    gone()
-  })
-  return {
-    write: (data) => {
-      if (!over) pty.write(data)
-    },
-    resize: (newCols, newRows) => {
-      if (!over) pty.resize(newCols, newRows)
-    },
-    pause: () => pty.pause(),
-    resume: () => pty.resume(),
-    onData: (listener) => {
-      // encoding null makes node-pty deliver Buffers, which its types do not say
-      const handle = pty.onData((data) => listener(data as unknown as Uint8Array))
-      return { [Symbol.dispose]: () => handle.dispose() }
-    },
-    onExit: (listener) => {
-      const handle = pty.onExit((exit) =>
-        listener(exit.signal ? { exitCode: exit.exitCode, signal: exit.signal } : { exitCode: exit.exitCode }),
-      )
-      return { [Symbol.dispose]: () => handle.dispose() }
-    },
-    async [Symbol.asyncDispose]() {
-      if (over) return
-      const exited = new Promise<void>((resolve) => pty.onExit(() => resolve()))
-      // destroy closes the master, which hangs the shell up; kill alone leaks the descriptor (node-pty#642)
-      ;(pty as unknown as { destroy(): void }).destroy()
-      const impatient = setTimeout(() => !over && pty.kill('SIGKILL'), 500)
-      await Promise.race([exited, new Promise((resolve) => setTimeout(resolve, 2_000))])
-      clearTimeout(impatient)
-    },
-  }
-}
-
-const outputLimit = 1024 * 1024
-
-function run({ argv, environment, cwd }: Launch, options: ExecOptions, running: Set<ChildProcess>): Promise<ExecResult> {
-  return new Promise((resolve) => {
-    const child = spawn(argv[0] as string, argv.slice(1), {
-      env: asProcessEnv(environment),
-      cwd,
-      stdio: ['pipe', 'pipe', 'pipe'],
-      detached: true,
-    })
-    running.add(child)
-    const kill = () => {
-      try {
-        if (child.pid) process.kill(-child.pid, 'SIGKILL')
-      } catch {
-        child.kill('SIGKILL')
-      }
-    }
-    let late = false
-    const timer = setTimeout(() => {
-      late = true
-      kill()
-    }, options.timeout ?? 30_000)
-    const stdout = collect(child.stdout, kill)
-    const stderr = collect(child.stderr, kill)
-    const finish = (exitCode: number, problem = '') => {
-      clearTimeout(timer)
-      running.delete(child)
-      resolve({ exitCode, stdout: stdout(), stderr: stderr() + problem })
-    }
-    child.on('error', (error) => finish(127, error.message))
-    child.on('close', (code) => finish(late ? 124 : (code ?? 137)))
-    // what the command left in the background may hold its output open: the command is over all the same
-    child.on('exit', () => setTimeout(() => [child.stdout, child.stderr].map((stream) => stream.destroy()), 200))
-    child.stdin.on('error', () => undefined)
-    child.stdin.end(options.stdin ?? '')
-  })
-}
-
-function collect(stream: Readable, tooMuch: () => void): () => string {
-  const chunks: Buffer[] = []
-  let size = 0
-  stream.on('data', (chunk: Buffer) => {
-    size += chunk.length
-    if (size <= outputLimit) chunks.push(chunk)
-    else tooMuch()
-  })
-  return () => Buffer.concat(chunks).toString('utf8')
-}
-
-/** Starts the holder and resolves with the pid, as this machine sees it, of the first process in its pid namespace. */
-async function startHolder(kind: JailKind, argv: string[]): Promise<{ pid: number; alive: () => boolean; end: () => Promise<void> }> {
-  const child = spawn(argv[0] as string, argv.slice(1), {
-    stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
-    env: asProcessEnv(outsideEnvironment()),
-    cwd: '/',
-  })
-  const problems: Buffer[] = []
-  child.stderr?.on('data', (chunk: Buffer) => problems.push(chunk))
-  const gone = new Promise<never>((_, reject) => {
-    child.once('error', reject)
-    child.once('exit', (code, signal) =>
-      reject(
-        new Error(`The toolbox could not be opened (${signal ?? `exit ${code}`}): ${Buffer.concat(problems).toString('utf8').trim()}`),
-      ),
-    )
-  })
-  gone.catch(() => undefined)
-  const alive = () => child.exitCode === null && child.signalCode === null
-  const end = async () => {
-    child.stdin?.end()
-    if (!alive()) return
-    const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()))
-    const impatient = setTimeout(() => child.kill('SIGKILL'), 1_000)
-    await exited
-    clearTimeout(impatient)
-  }
-  try {
-    const [pid] = await Promise.race([
-      Promise.all([kind === 'bubblewrap' ? pidFromInfo(child.stdio[3] as Readable) : null, once(child.stdout as Readable, 'data')]),
-      gone,
-    ])
-    const inside = pid ?? (await firstChild(child.pid as number))
-    return { pid: inside, alive, end }
-  } catch (error) {
-    await end()
-    throw error
-  }
-}
-
-function pidFromInfo(info: Readable): Promise<number> {
-  let text = ''
-  return new Promise((resolve) => {
-    // read to its end: bubblewrap dies of a pipe that nobody reads
-    info.on('data', (chunk) => {
-      text += String(chunk)
-      const found = /"child-pid":\s*(\d+)/.exec(text)
-      if (found) resolve(Number(found[1]))
-    })
-  })
-}
-
-async function firstChild(pid: number): Promise<number> {
-  const first = Number.parseInt(await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8'), 10)
-  if (Number.isNaN(first)) throw new Error('The toolbox ended while it was opened')
-  return first
 }
 
 /**
@@ -325,16 +170,6 @@ function closeServer(server: Server): Promise<void> {
   return new Promise((resolve) => server.close(() => resolve()))
 }
 
-/** What nsenter and its like are given: nothing of the platform's but the path. */
-function outsideEnvironment(): Record<string, string> {
-  return { PATH: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin' }
-}
-
-/** Next's types claim that every environment has NODE_ENV. */
-function asProcessEnv(environment: Record<string, string>): NodeJS.ProcessEnv {
-  return environment as unknown as NodeJS.ProcessEnv
-}
-
 function environmentOf(homeFolder: string, toolsFolder: string, path = ''): Record<string, string> {
   return {
     HOME: homeFolder,
@@ -380,15 +215,4 @@ async function own(path: string, uid: number): Promise<void> {
     if (entry.isDirectory()) await own(child, uid)
     else await lchown(child, uid, uid)
   }
-}
-
-const firstUid = 210_000
-const claimedUids = new Set<number>()
-
-/** A uid that no other toolbox of this process uses now. */
-function claimUid(): number {
-  let uid = firstUid + (randomBytes(2).readUInt16BE() % 40_000)
-  while (claimedUids.has(uid)) uid++
-  claimedUids.add(uid)
-  return uid
 }
