@@ -171,6 +171,22 @@ export class ClusterIdentity {
   }
 }
 
+/** A server's certificate that nobody has signed but itself, good for these names from one time (ms) to another. */
+export function selfSigned(names: { dnsNames?: string[]; ipAddresses?: string[] }, notBefore: number, notAfter: number): KeyPair {
+  const { privateKey, publicKey } = newKey()
+  const subject = { commonName: names.dnsNames?.[0] ?? '' }
+  const extensions = [
+    keyUsage(true, true, true),
+    extension(oid.extendedKeyUsage, false, der.sequence(der.objectIdentifier(usageOids['server auth']))),
+    extension(oid.basicConstraints, true, der.sequence(der.boolean(true))),
+    extension(oid.subjectAlternativeName, false, alternativeNames(names)),
+  ]
+  return {
+    certificate: certificate({ subject, issuer: subject, publicKey, notBefore, notAfter, extensions }, privateKey),
+    key: keyPem(privateKey),
+  }
+}
+
 /** An X.501 name in DER: organisations first, then the common name, as Go's crypto/x509 writes it. */
 export function distinguishedName(subject: Subject): Buffer {
   const attribute = (type: string, value: string) => der.sequence(der.objectIdentifier(type), der.utf8String(value))

@@ -143,11 +143,23 @@ const nginxFiles = {
 
 const executable = Object.fromEntries(['/docker-entrypoint.sh', ...Object.keys(nginxSteps)].map((path) => [path, 0o755]))
 
+/** agnhost-2 is the same program by another name, for tests of entrypoints; the user is for tests of groups. */
+const agnhostRoot: RootOptions = {
+  base: 'alpine',
+  bash: true,
+  tools: ['curl', 'dig', 'host', 'netcat', 'ss'],
+  programs: { '/agnhost': 'agnhost', '/agnhost-2': 'agnhost' },
+  folders: ['/uploads'],
+  users: [{ name: 'user-defined-in-image', uid: 1000, groups: [{ name: 'group-defined-in-image', gid: 50000 }] }],
+  localhostCertificate: { certificate: '/localhost.crt', key: '/localhost.key' },
+}
+
 /** What the embedded engine knows to run, by image. */
 export const definitions: ImageDefinition[] = [
   {
     repositories: [
       'docker.io/library/busybox',
+      'registry.k8s.io/e2e-test-images/busybox',
       'docker.io/kindest/local-path-helper',
       'gcr.io/google-containers/busybox',
       'registry.k8s.io/busybox',
@@ -272,8 +284,38 @@ export const definitions: ImageDefinition[] = [
     repositories: ['registry.k8s.io/e2e-test-images/agnhost', 'k8s.gcr.io/e2e-test-images/agnhost'],
     tags: /^(?:latest|2\.\d+(?:\.\d+)?)$/,
     sizeBytes: 51_000_000,
-    root: { base: 'alpine', tools: ['curl', 'dig', 'host'], programs: { '/agnhost': 'agnhost' } },
+    root: agnhostRoot,
     config: () => ({ entrypoint: ['/agnhost'], cmd: ['pause'] }),
+  },
+  ...['kitten', 'nautilus'].map(
+    (name): ImageDefinition => ({
+      repositories: [`registry.k8s.io/e2e-test-images/${name}`],
+      tags: /^1\.\d+$/,
+      sizeBytes: 49_000_000,
+      root: { ...agnhostRoot, files: { '/data.json': `{\n  "image": "${name}.jpg"\n}\n` } },
+      config: () => ({ entrypoint: ['/agnhost'], cmd: ['test-webserver'] }),
+    }),
+  ),
+  {
+    repositories: ['registry.k8s.io/e2e-test-images/resource-consumer'],
+    tags: /^1\.\d+$/,
+    sizeBytes: 42_000_000,
+    root: { base: 'debian', tools: ['stress'], programs: { '/consumer': 'resource-consumer' } },
+    config: () => ({ entrypoint: ['/consumer'] }),
+  },
+  {
+    repositories: ['registry.k8s.io/e2e-test-images/nonroot'],
+    tags: /^1\.\d+$/,
+    sizeBytes: 42_000_000,
+    root: { base: 'debian' },
+    config: () => ({ user: 1234 }),
+  },
+  {
+    repositories: ['registry.k8s.io/e2e-test-images/ipc-utils'],
+    tags: /^1\.\d+$/,
+    sizeBytes: 5_000_000,
+    root: { base: 'alpine' },
+    config: () => ({ cmd: ['/bin/sh'] }),
   },
   {
     repositories: ['registry.k8s.io/liveness', 'k8s.gcr.io/liveness', 'registry.k8s.io/e2e-test-images/liveness'],

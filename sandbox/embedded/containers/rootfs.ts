@@ -1,6 +1,7 @@
+import { type KeyPair, selfSigned } from '../auth/certificates.ts'
 import { programMark } from './kernel/machine.ts'
 import { tools } from './programs/table.ts'
-import { type DirNode, directory, file } from './vfs/node.ts'
+import { type DirNode, directory, file, generated } from './vfs/node.ts'
 
 export interface RootOptions {
   base: 'busybox' | 'alpine' | 'debian' | 'scratch'
@@ -8,6 +9,12 @@ export interface RootOptions {
   programs?: Record<string, string>
   files?: Record<string, string>
   modes?: Record<string, number>
+  /** Empty folders. */
+  folders?: string[]
+  /** Users beside root and nobody, with the groups that /etc/group puts them in. */
+  users?: { name: string; uid: number; groups?: { name: string; gid: number }[] }[]
+  /** A certificate for localhost and its key. */
+  localhostCertificate?: { certificate: string; key: string }
   /** bash beside the base's own shell. */
   bash?: boolean
   /** Tools beside those that the base has. */
@@ -74,8 +81,14 @@ function build(options: RootOptions): DirNode {
   folder(root, 'tmp').mode = 0o1777
   folder(root, 'var/tmp').mode = 0o1777
   folder(root, 'root').mode = 0o700
-  put(root, '/etc/passwd', 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/home:/bin/false\n')
-  put(root, '/etc/group', 'root:x:0:\nnobody:x:65534:\n')
+  const { users = [] } = options
+  const accounts = users.map(({ name, uid }) => `${name}:x:${uid}:${uid}::/home/${name}:/bin/sh\n`)
+  put(root, '/etc/passwd', `root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/home:/bin/false\n${accounts.join('')}`)
+  const groups = users.flatMap(({ name, uid, groups: more = [] }) => [
+    `${name}:x:${uid}:\n`,
+    ...more.map((group) => `${group.name}:x:${group.gid}:${name}\n`),
+  ])
+  put(root, '/etc/group', `root:x:0:\nnobody:x:65534:\n${groups.join('')}`)
   if (options.base !== 'scratch') {
     const { tools: more = [] } = options
     const missing = lacking[options.base]
@@ -88,7 +101,10 @@ function build(options: RootOptions): DirNode {
     put(root, '/etc/os-release', release[options.base])
   }
   for (const [path, name] of Object.entries(options.programs ?? {})) place(root, path, name)
+  for (const path of options.folders ?? []) folder(root, path)
   for (const [path, content] of Object.entries(options.files ?? {})) put(root, path, content, options.modes?.[path])
+  for (const [path, mode] of Object.entries(options.modes ?? {})) setMode(root, path, mode)
+  if (options.localhostCertificate) placeCertificate(root, options.localhostCertificate)
   return root
 }
 
@@ -108,6 +124,29 @@ function folder(root: DirNode, path: string): DirNode {
 function put(root: DirNode, path: string, content: string, mode = 0o644): void {
   const slash = path.lastIndexOf('/')
   folder(root, path.slice(0, slash)).entries.set(path.slice(slash + 1), file(content, mode, { mtime: built }))
+}
+
+function setMode(root: DirNode, path: string, mode: number): void {
+  const slash = path.lastIndexOf('/')
+  const node = folder(root, path.slice(0, slash)).entries.get(path.slice(slash + 1))
+  if (node) node.mode = mode
+}
+
+/** Made when somebody reads it; every container of this process has the same. */
+function placeCertificate(root: DirNode, paths: { certificate: string; key: string }): void {
+  let pair: KeyPair | undefined
+  const made = () => {
+    pair ??= selfSigned({ dnsNames: ['localhost'], ipAddresses: ['127.0.0.1', '::1'] }, built, built + 50 * 365 * 86_400_000)
+    return pair
+  }
+  root.entries.set(
+    paths.certificate.slice(1),
+    generated(() => made().certificate, 0o644),
+  )
+  root.entries.set(
+    paths.key.slice(1),
+    generated(() => made().key, 0o600),
+  )
 }
 
 function place(root: DirNode, path: string, program: string): void {

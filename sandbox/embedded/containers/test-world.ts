@@ -14,7 +14,8 @@ export class World {
   readonly ctx: ClusterContext
   readonly runtime: LocalRuntime
   readonly network: PodNetwork
-  private readonly ports = new Map<number, Listener>()
+  /** By protocol and port. */
+  private readonly ports = new Map<string, Listener>()
   private count = 0
 
   constructor(options: { rate?: number; records?: ReadonlyMap<string, unknown>; start?: number } = {}) {
@@ -111,13 +112,14 @@ export class World {
     return {
       ip: '10.244.1.5',
       dns: { nameservers: ['10.96.0.10'], searches: ['default.svc.cluster.local', 'svc.cluster.local', 'cluster.local'], ndots: 5 },
-      listen: (port, listener) => {
-        if (ports.has(port)) throw new NetworkError('EADDRINUSE', 'address already in use')
-        ports.set(port, listener)
-        return { [Symbol.dispose]: () => void (ports.get(port) === listener && ports.delete(port)) }
+      listen: (port, listener, _host, protocol = 'TCP') => {
+        const key = `${protocol}/${port}`
+        if (ports.has(key)) throw new NetworkError('EADDRINUSE', 'address already in use')
+        ports.set(key, listener)
+        return { [Symbol.dispose]: () => void (ports.get(key) === listener && ports.delete(key)) }
       },
-      connect: async (host, port) => {
-        const listener = ports.get(port)
+      connect: async (host, port, _signal, protocol = 'TCP') => {
+        const listener = ports.get(`${protocol}/${port}`)
         this.demandHost(host)
         if (!listener || !('accept' in listener)) throw new NetworkError('ECONNREFUSED', 'connection refused')
         const [near, far] = pair(peer, { ip: '10.244.1.5', port })
@@ -126,7 +128,7 @@ export class World {
       },
       http: async (host, port, request) => {
         this.demandHost(host)
-        const listener = ports.get(port)
+        const listener = ports.get(`TCP/${port}`)
         if (!listener || !('http' in listener)) throw new NetworkError('ECONNREFUSED', 'connection refused')
         return listener.http(request, peer)
       },
@@ -139,7 +141,11 @@ export class World {
         return name === 'localhost' ? '127.0.0.1' : /^[\d.]+$/.test(name) ? name : '10.244.1.5'
       },
       echo: () => 64,
-      listeners: () => [...ports.keys()].map((port) => ({ host: '0.0.0.0', port, protocol: 'tcp' as const })),
+      listeners: () =>
+        [...ports.keys()].map((key) => {
+          const [protocol = '', port = ''] = key.split('/')
+          return { host: '0.0.0.0', port: Number(port), protocol: protocol.toLowerCase() as 'tcp' | 'udp' | 'sctp' }
+        }),
       [Symbol.dispose]: () => ports.clear(),
     }
   }

@@ -1,7 +1,9 @@
 import type { Program, Run } from '../kernel/process.ts'
+import { agnhost } from '../servers/agnhost/index.ts'
 import { labapp } from '../servers/labapp.ts'
 import { nginx } from '../servers/nginx.ts'
 import { redisCli, redisServer } from '../servers/redis.ts'
+import { resourceConsumer } from '../servers/resource-consumer.ts'
 import { smallServers } from '../servers/small.ts'
 import { awk } from './awk.ts'
 import { envsubst } from './envsubst.ts'
@@ -41,7 +43,9 @@ export const programs: ReadonlyMap<string, Program> = new Map<string, Program>([
   ['sh', shellProgram('ash')],
   ['dash', shellProgram('dash')],
   ['bash', shellProgram('bash')],
+  ['agnhost', agnhost],
   ['labapp', labapp],
+  ['resource-consumer', resourceConsumer],
   ['nginx', nginx],
   ['redis-server', redisServer],
   ['redis-cli', redisCli],

@@ -1,4 +1,4 @@
-import { type HttpRequest, type HttpResponse, NetworkError } from '../../network/network.ts'
+import { type HttpResponse, NetworkError } from '../../network/network.ts'
 import type { Process, Program, Run } from '../kernel/process.ts'
 import { contentType } from '../programs/httpd.ts'
 import { last, parseOptions } from '../programs/options.ts'
@@ -15,7 +15,6 @@ export const smallServers: Record<string, Program> = {
   whoami: { run: whoami, memoryBytes: 4 * megabyte },
   'http-echo': { run: httpEcho, memoryBytes: 4 * megabyte },
   echoserver: { run: echoServer, memoryBytes: 6 * megabyte },
-  agnhost: { run: agnhost, memoryBytes: 10 * megabyte },
   python3: { run: python, memoryBytes: 10 * megabyte },
   node: { run: nodeServer, memoryBytes: 40 * megabyte },
   postgres: { run: database('postgres', 5432), memoryBytes: 28 * megabyte },
@@ -163,92 +162,6 @@ function echoServer(process: Process): Promise<number> {
       ),
     { termCode: 0 },
   )
-}
-
-/** The e2e image: netexec, liveness, pause, serve-hostname and what asks for a connection. */
-async function agnhost(process: Process): Promise<number> {
-  const [command = 'pause', ...rest] = process.args
-  const options = parseOptions(rest, '', {
-    'http-port=': 'h',
-    'port=': 'p',
-    'udp-port=': 'u',
-    'timeout=': 't',
-    'protocol=': 'P',
-    'delay-shutdown=': 'd',
-  })
-  switch (command) {
-    case 'pause':
-      await process.print('Paused\n')
-      return pause(process)
-    case 'netexec':
-      return serve(process, Number(last(options, 'h') ?? 8080), (request, peer) => netexec(process, request, peer), { termCode: 0 })
-    case 'serve-hostname':
-      return serve(process, Number(last(options, 'p') ?? 9376), async () => answer(200, process.machine.hostname), { termCode: 0 })
-    case 'liveness': {
-      const started = process.resume<number>() ?? process.machine.now()
-      process.save(started)
-      return serve(
-        process,
-        8080,
-        async (request) => {
-          if (request.path.startsWith('/healthz')) {
-            const age = process.machine.now() - started
-            return age > 10_000 ? answer(500, `error: ${(age / 1000).toFixed(6)}`) : answer(200, 'ok')
-          }
-          return answer(404, '404 page not found\n')
-        },
-        { termCode: 2 },
-      )
-    }
-    case 'connect': {
-      const [host = '', port = '80'] = (options.operands[0] ?? '').split(':')
-      try {
-        const limit = /^(\d+)s?$/.exec(last(options, 't') ?? '')
-        const connection = await process.within(limit ? Number(limit[1]) * 1000 : 30_000, (signal) =>
-          process.machine.network.connect(host, Number(port), signal),
-        )
-        connection[Symbol.dispose]()
-        return 0
-      } catch (error) {
-        if (process.ended) throw error
-        await process.complain(
-          `${error instanceof NetworkError && error.code === 'ECONNREFUSED' ? 'REFUSED' : error instanceof NetworkError && error.code === 'ENOTFOUND' ? 'DNS' : 'TIMEOUT'}\n`,
-        )
-        return 1
-      }
-    }
-    default:
-      await process.complain(`Error: unknown command "${command}" for "app"\nRun 'app --help' for usage.\n`)
-      return 1
-  }
-}
-
-async function netexec(process: Process, request: HttpRequest, peer: { ip: string; port: number }): Promise<HttpResponse> {
-  const url = new URL(request.path, 'http://localhost')
-  switch (url.pathname) {
-    case '/':
-      return answer(200, `NOW: ${new Date(process.machine.now()).toISOString()}`)
-    case '/hostname':
-    case '/hostName':
-      return answer(200, process.machine.hostname)
-    case '/clientip':
-      return answer(200, `${peer.ip}:${peer.port}`)
-    case '/healthz':
-      return answer(200, '')
-    case '/echo':
-      return answer(Number(url.searchParams.get('code') ?? 200), url.searchParams.get('msg') ?? '')
-    case '/header':
-      return answer(200, header(request.headers, url.searchParams.get('key') ?? '') ?? '')
-    case '/exit':
-      process.machine.after(Number(url.searchParams.get('wait') ?? 0), () =>
-        process.end({ code: Number(url.searchParams.get('code') ?? 0) }),
-      )
-      return answer(200, '')
-    case '/redirect':
-      return answer(Number(url.searchParams.get('code') ?? 302), '', { Location: url.searchParams.get('location') ?? '/' })
-    default:
-      return answer(404, '404 page not found\n')
-  }
 }
 
 async function python(process: Process): Promise<number> {
