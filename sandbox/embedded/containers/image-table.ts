@@ -159,7 +159,6 @@ export const definitions: ImageDefinition[] = [
   {
     repositories: [
       'docker.io/library/busybox',
-      'registry.k8s.io/e2e-test-images/busybox',
       'docker.io/kindest/local-path-helper',
       'gcr.io/google-containers/busybox',
       'registry.k8s.io/busybox',
