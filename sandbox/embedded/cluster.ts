@@ -1,6 +1,7 @@
 import type { ApiRequest, ApiResponse, ObjectSelector, Snapshot, WatchEvent } from '../engine.ts'
 import { defaultAdmission } from './admission/index.ts'
-import { webhookConnector } from './admission/webhook-connector.ts'
+import type { WebhookConnector } from './admission/webhook-call.ts'
+import { conversionConnector, webhookConnector } from './admission/webhook-connector.ts'
 import { admissionWebhooks } from './admission/webhooks.ts'
 import { ServiceAllocator } from './api/allocator.ts'
 import { ApiServer } from './api/api-server.ts'
@@ -84,6 +85,7 @@ export class Cluster implements AsyncDisposable {
   private readonly generic: ResourceHandler
   private readonly identity: ClusterIdentity
   private readonly authenticator: Authenticator
+  private readonly connect: WebhookConnector
   private readonly reportTo: (where: string, error: unknown) => void
   private runtime: LocalRuntime | undefined
   private readonly ended = new AbortController()
@@ -150,10 +152,8 @@ export class Cluster implements AsyncDisposable {
     const tokens = new ServiceAccountTokens(this.identity, cache, clock)
     this.authenticator = new Authenticator(this.identity, tokens, authorizer, clock)
     this.resources = new ServedResources()
-    const webhooks = admissionWebhooks(
-      { cache, random: chance },
-      webhookConnector({ cache, clock }, () => this.network, this.controlPlane),
-    )
+    this.connect = webhookConnector({ cache, clock }, () => this.network, this.controlPlane)
+    const webhooks = admissionWebhooks({ cache, random: chance, resources: this.resources }, this.connect)
     const admission = defaultAdmission({ cache, clock, random: chance }, authorizer, webhooks)
     const rest = new Rest({ store, clock, random: chance, admission, allocator: new ServiceAllocator(store, chance) })
     const generic = new ResourceHandler(rest)
@@ -326,7 +326,7 @@ export class Cluster implements AsyncDisposable {
       const now = new Date(this.clock.now()).toISOString()
       await bootstrap(this.clientOf('kube-apiserver'), { controlPlane: this.controlPlane, ca: this.identity.caCertificate, now })
     }
-    this.parts.use(startCustomResources(this.context, this.resources))
+    this.parts.use(startCustomResources(this.context, this.resources, conversionConnector(this.connect)))
     const controllers = { ...this.context, client: this.clientOf('kube-controller-manager') }
     const nodes = { ...this.context, client: this.clientOf('kubelet') }
     const inside = this.parts.use(inClusterServer(this.serving()))

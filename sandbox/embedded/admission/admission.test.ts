@@ -6,6 +6,7 @@ import { ClusterClock } from '../clock.ts'
 import { type KubeObject, resources } from '../machinery/object.ts'
 import type { Pod } from '../schema/types/core.v1.ts'
 import { type AdmissionChain, type AdmissionRequest, defaultAdmission } from './index.ts'
+import { Reinvocation } from './reinvocation.ts'
 
 let cache: MemoryCache
 let chain: AdmissionChain
@@ -43,6 +44,10 @@ async function admit(resource: keyof typeof resources, object: KubeObject, more:
     user: { username: 'jane', groups: ['system:authenticated'] },
     dryRun: false,
     options: {},
+    annotate: () => {},
+    read: (value) => value,
+    readAs: (_info, value) => value,
+    reinvocation: new Reinvocation(),
     warn: (text) => void warnings.push(text),
     ...more,
   }

@@ -1,5 +1,7 @@
 import { ApiError } from '../machinery/errors.ts'
 import type { KubeObject, UserInfo } from '../machinery/object.ts'
+import type { ResourceInfo } from '../registry/index.ts'
+import type { Reinvocation } from './reinvocation.ts'
 
 export type Operation = 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT'
 
@@ -26,6 +28,13 @@ export interface AdmissionRequest {
   readonly options: Readonly<Record<string, unknown>>
   /** Adds a `Warning: 299` header to the answer. */
   warn(text: string): void
+  /** Adds to what the audit log says of the request. */
+  annotate(key: string, value: string): void
+  /** Plain data that somebody has changed, as the server reads an object of the request's kind: its fields alone, with defaults. Throws ApiError. */
+  read(value: KubeObject): KubeObject
+  /** `read` for another version of the kind. */
+  readAs(info: ResourceInfo, value: KubeObject): KubeObject
+  readonly reinvocation: Reinvocation
 }
 
 export type Phase = 'mutate' | 'validate'
@@ -51,6 +60,14 @@ export class AdmissionChain {
 
   /** Throws the refusal of the first plugin that refuses. */
   async admit(phase: Phase, request: AdmissionRequest): Promise<void> {
+    await this.round(phase, request)
+    const { reinvocation } = request
+    if (phase !== 'mutate' || !reinvocation.needed || reinvocation.again) return
+    reinvocation.again = true
+    await this.round(phase, request)
+  }
+
+  private async round(phase: Phase, request: AdmissionRequest): Promise<void> {
     for (const plugin of this.plugins) {
       if (plugin[phase] && plugin.handles(request)) await plugin[phase](request)
     }

@@ -56,8 +56,9 @@ function namespaceMatches(cache: Cache, request: AdmissionRequest, selector: Lab
   return selectorMatches(selector, labels)
 }
 
-/** Either the new or the old object may be the one that is meant. */
+/** Either the new or the old object may be the one that is meant. The options of a connection have no labels. */
 function objectMatches({ object, oldObject }: AdmissionRequest, selector: LabelSelector): boolean {
-  const of = (one: KubeObject | undefined) => one !== undefined && selectorMatches(selector, one.metadata.labels)
-  return of(object) || of(oldObject) || (object === undefined && oldObject === undefined)
+  if (!selector.matchLabels && !selector.matchExpressions?.length) return true
+  const of = (one: Partial<KubeObject> | undefined) => one?.metadata !== undefined && selectorMatches(selector, one.metadata.labels)
+  return of(object) || of(oldObject)
 }

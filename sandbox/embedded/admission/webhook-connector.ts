@@ -1,9 +1,10 @@
+import type { ConversionConnector } from '../crd/conversion.ts'
 import type { ClusterContext } from '../machinery/context.ts'
 import { resources } from '../machinery/object.ts'
 import { type Network, NetworkError } from '../network/network.ts'
 import { httpsRequest, TlsError } from '../network/tls.ts'
 import type { Service } from '../schema/types/core.v1.ts'
-import type { WebhookConnector } from './webhooks.ts'
+import type { WebhookConnector } from './webhook-call.ts'
 
 /**
  * Calls webhooks by HTTPS over the cluster's network from the control plane's node, with the errors that the API server's
@@ -43,6 +44,20 @@ export function webhookConnector(
     }
   }
 }
+
+/** The same for the webhooks that convert custom resources. */
+export function conversionConnector(connect: WebhookConnector): ConversionConnector {
+  return ({ service, url, caBundle }, review) => {
+    if (!service) throw new Error(`webhooks by url are not called from this cluster: ${url}`)
+    return connect(service, review, {
+      timeout: conversionTimeout,
+      ca: caBundle === undefined ? undefined : Buffer.from(caBundle, 'base64'),
+    })
+  }
+}
+
+/** ms */
+const conversionTimeout = 30_000
 
 /** Go's words for what is wrong with a certificate. */
 function tlsMessage({ code, message }: TlsError, host: string): string {

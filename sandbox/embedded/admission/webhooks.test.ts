@@ -9,6 +9,7 @@ import { connectionPair } from '../network/connection.ts'
 import { duplexOf } from '../network/http-bridge.ts'
 import { type Network, NetworkError } from '../network/network.ts'
 import { AdmissionChain, type AdmissionRequest } from './admission.ts'
+import { Reinvocation } from './reinvocation.ts'
 import { webhookConnector } from './webhook-connector.ts'
 import { admissionWebhooks } from './webhooks.ts'
 
@@ -63,7 +64,7 @@ function register(kind: 'mutating' | 'validating', more: object = {}, service: o
 
 async function create(): Promise<KubeObject> {
   const connector = webhookConnector({ cache, clock }, () => network, 'control-plane')
-  const chain = new AdmissionChain(admissionWebhooks({ cache, random: () => 0.5 }, connector))
+  const chain = new AdmissionChain(admissionWebhooks({ cache, random: () => 0.5, resources: { all: () => [] } }, connector))
   const request: AdmissionRequest = {
     operation: 'CREATE',
     resource: resources.configMaps,
@@ -77,6 +78,10 @@ async function create(): Promise<KubeObject> {
     dryRun: false,
     options: {},
     warn: () => {},
+    annotate: () => {},
+    read: (value) => value,
+    readAs: (_info, value) => value,
+    reinvocation: new Reinvocation(),
   }
   await chain.admit('mutate', request)
   await chain.admit('validate', request)

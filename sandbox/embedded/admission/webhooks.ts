@@ -1,108 +1,161 @@
+import type { ServedResources } from '../api/resources.ts'
 import { compile, toCel } from '../crd/cel.ts'
 import type { ClusterContext } from '../machinery/context.ts'
+import { copyOf } from '../machinery/copy.ts'
 import { ApiError } from '../machinery/errors.ts'
+import { deepEqual } from '../machinery/freeze.ts'
 import type { KubeObject } from '../machinery/object.ts'
 import { applyJsonPatch } from '../patch/json-patch.ts'
-import type { AdmissionReview } from '../schema/types/admission.v1.ts'
-import type { MutatingWebhook, ServiceReference, ValidatingWebhook } from '../schema/types/admissionregistration.v1.ts'
+import { PatchError } from '../patch/patch-error.ts'
+import type { MutatingWebhook } from '../schema/types/admissionregistration.v1.ts'
 import type { AdmissionPlugin, AdmissionRequest } from './admission.ts'
+import { conversions } from './equivalents.ts'
 import { matches } from './matching.ts'
+import { askWebhook, asReviewed, type Webhook, type WebhookAnswer, type WebhookConnector, WebhookFailure } from './webhook-call.ts'
 
-/**
- * Sends an AdmissionReview to a Service of the cluster and resolves with the answer's body. Rejects with an Error that
- * says why nobody answered. `timeout` in ms of cluster time; `ca` is what its certificate is checked by, PEM.
- */
-export type WebhookConnector = (
-  service: ServiceReference,
-  review: unknown,
-  options: { timeout: number; ca: Uint8Array | undefined },
-) => Promise<unknown>
-
-type Webhook = MutatingWebhook | ValidatingWebhook
-type Configuration = KubeObject & { webhooks?: Webhook[] }
-
-/** Mutating and validating webhooks. Only Services of the cluster are called: no URL leads out of it. */
-export function admissionWebhooks(context: Pick<ClusterContext, 'cache' | 'random'>, connect: WebhookConnector): AdmissionPlugin[] {
-  const { cache } = context
-  const plugin = (name: string, resource: string, phase: 'mutate' | 'validate'): AdmissionPlugin => ({
-    name,
-    handles: () => cache.list(configurations(resource)).length > 0,
-    async [phase](request: AdmissionRequest) {
-      for (const { webhooks = [] } of cache.list<Configuration>(configurations(resource))) {
-        for (const webhook of webhooks) if (applies(webhook, request)) await call(webhook, request, phase === 'mutate')
-      }
-    },
-  })
-  return [
-    plugin('MutatingAdmissionWebhook', 'mutatingwebhookconfigurations', 'mutate'),
-    plugin('ValidatingAdmissionWebhook', 'validatingwebhookconfigurations', 'validate'),
-  ]
-
-  function applies(webhook: Webhook, request: AdmissionRequest): boolean {
-    const { rules = [], namespaceSelector, objectSelector } = webhook
-    const match = { rules, ...(namespaceSelector ? { namespaceSelector } : {}), ...(objectSelector ? { objectSelector } : {}) }
-    if (!matches(cache, request, match)) return false
-    const variables = { object: toCel(request.object ?? null), oldObject: toCel(request.oldObject ?? null), request: toCel(about(request)) }
-    return (webhook.matchConditions ?? []).every(({ expression }) => compile(expression)(variables) === true)
-  }
-
-  async function call(webhook: Webhook, request: AdmissionRequest, mutating: boolean): Promise<void> {
-    const uid = Array.from({ length: 32 }, () => Math.floor(context.random() * 16).toString(16)).join('')
-    const response = await ask(webhook, request, uid)
-    if (!response) return
-    for (const warning of response.warnings ?? []) request.warn(warning)
-    if (!response.allowed) throw denial(webhook.name, response)
-    if (!mutating || !response.patch) return
-    const patch = JSON.parse(Buffer.from(response.patch as unknown as string, 'base64').toString()) as unknown
-    request.object = applyJsonPatch(request.object, patch) as KubeObject
-  }
-
-  /** Undefined when the webhook cannot be reached and its failurePolicy is Ignore. */
-  async function ask(webhook: Webhook, request: AdmissionRequest, uid: string): Promise<Answer | undefined> {
-    try {
-      const { service } = webhook.clientConfig
-      if (!service) throw new Error(`webhooks by url are not called from this cluster: ${webhook.clientConfig.url}`)
-      const review = { apiVersion: 'admission.k8s.io/v1', kind: 'AdmissionReview', request: { uid, ...about(request) } }
-      const { caBundle } = webhook.clientConfig
-      const ca = caBundle === undefined ? undefined : Buffer.from(caBundle as unknown as string, 'base64')
-      const answer = (await connect(service, review, { timeout: (webhook.timeoutSeconds ?? 10) * 1000, ca })) as AdmissionReview
-      const { response } = answer
-      if (!response) throw new Error('webhook response was absent')
-      if (response.uid !== uid) throw new Error(`expected response.uid="${uid}", got "${response.uid}"`)
-      return response as unknown as Answer
-    } catch (error) {
-      if (webhook.failurePolicy === 'Ignore') return undefined
-      const why = error instanceof Error ? error.message : String(error)
-      throw ApiError.internal(
-        new Error(`failed calling webhook ${JSON.stringify(webhook.name)}: failed to call webhook: ${why}`, { cause: error }),
-      )
-    }
-  }
+export interface WebhookContext extends Pick<ClusterContext, 'cache' | 'random'> {
+  resources: Pick<ServedResources, 'all'>
 }
 
-interface Answer {
-  allowed: boolean
-  status?: { code?: number; reason?: string; message?: string }
-  patch?: string
-  warnings?: string[]
+type Configuration = KubeObject & { webhooks?: Webhook[] }
+
+/** A webhook that wants to be asked, and the request in the version that it knows. */
+interface Invocation {
+  webhook: Webhook
+  id: string
+  request: AdmissionRequest
+}
+
+/**
+ * Mutating webhooks, one after the other in the order of their configurations' names, and validating ones, all at once.
+ * Only Services of the cluster are called: no URL leads out of it.
+ */
+export function admissionWebhooks(context: WebhookContext, connect: WebhookConnector): AdmissionPlugin[] {
+  const { cache } = context
+  const equivalents = conversions(context.resources)
+  return [
+    {
+      name: 'MutatingAdmissionWebhook',
+      handles: () => cache.list(configurations('mutatingwebhookconfigurations')).length > 0,
+      mutate,
+    },
+    {
+      name: 'ValidatingAdmissionWebhook',
+      handles: () => cache.list(configurations('validatingwebhookconfigurations')).length > 0,
+      async validate(request) {
+        const invocations: Invocation[] = []
+        for (const { webhook, id } of webhooks('validatingwebhookconfigurations')) {
+          const seen = await invocation(webhook, id, request)
+          if (seen) invocations.push(seen)
+        }
+        const outcomes = await Promise.allSettled(invocations.map((one) => askOrPass(one.webhook, one.request, request, false)))
+        const refused = outcomes.find((outcome) => outcome.status === 'rejected')
+        if (refused) throw refused.reason
+      },
+    },
+  ]
+
+  async function mutate(request: AdmissionRequest): Promise<void> {
+    const rounds = request.reinvocation.of('MutatingAdmissionWebhook')
+    rounds.begin(request.object)
+    for (const { webhook, id } of webhooks('mutatingwebhookconfigurations')) {
+      const seen = await invocation(webhook, id, request)
+      if (!seen || rounds.skips(id)) continue
+      const answer = await askOrPass(webhook, seen.request, request, true)
+      const patched = answer?.patch ? patchedBy(webhook, answer.patch, seen.request) : undefined
+      const changed = patched !== undefined && !deepEqual(patched, seen.request.object)
+      if (changed) request.object = await equivalents.back(patched, seen.request, request)
+      rounds.called(id, { changed, reinvocable: (webhook as MutatingWebhook).reinvocationPolicy === 'IfNeeded' })
+    }
+    rounds.end(request.object)
+  }
+
+  function webhooks(resource: string): { webhook: Webhook; id: string }[] {
+    return cache
+      .list<Configuration>(configurations(resource))
+      .toSorted((a, b) => ((a.metadata.name ?? '') < (b.metadata.name ?? '') ? -1 : 1))
+      .flatMap(({ metadata, webhooks: listed = [] }) =>
+        listed.map((webhook, index) => ({ webhook, id: `${metadata.name}/${webhook.name}/${index}` })),
+      )
+  }
+
+  /** The request as the webhook is to see it; undefined when it is none of its business. */
+  async function invocation(webhook: Webhook, id: string, request: AdmissionRequest): Promise<Invocation | undefined> {
+    const { rules = [], namespaceSelector, objectSelector } = webhook
+    const match = { rules, ...(namespaceSelector ? { namespaceSelector } : {}), ...(objectSelector ? { objectSelector } : {}) }
+    let seen: AdmissionRequest | undefined
+    if (matches(cache, request, match)) seen = request
+    else if (webhook.matchPolicy === 'Equivalent') {
+      const other = equivalents.of(request).find((one) => matches(cache, { ...request, resource: one }, match))
+      if (other) seen = await equivalents.convert(request, other)
+    }
+    return seen && fits(webhook, seen) ? { webhook, id, request: seen } : undefined
+  }
+
+  /** Its match conditions. Throws ApiError Forbidden when one cannot be evaluated and that is to count. */
+  function fits(webhook: Webhook, request: AdmissionRequest): boolean {
+    const conditions = webhook.matchConditions ?? []
+    if (conditions.length === 0) return true
+    const variables = {
+      object: toCel(request.object ?? null),
+      oldObject: toCel(request.oldObject ?? null),
+      request: toCel(asReviewed(request)),
+    }
+    const faults: string[] = []
+    for (const { expression } of conditions) {
+      try {
+        if (compile(expression)(variables) === false) return false
+      } catch (error) {
+        faults.push(`expression '${expression}' resulted in error: ${error instanceof Error ? error.message : String(error)}`)
+      }
+    }
+    if (faults.length === 0) return true
+    if (webhook.failurePolicy === 'Ignore') return false
+    const why = faults.length === 1 ? (faults[0] as string) : `[${faults.join(', ')}]`
+    throw ApiError.forbidden(request.resource, request.name, why)
+  }
+
+  /** Undefined when the webhook cannot be reached and that is to be ignored. */
+  async function askOrPass(
+    webhook: Webhook,
+    seen: AdmissionRequest,
+    request: AdmissionRequest,
+    mutating: boolean,
+  ): Promise<WebhookAnswer | undefined> {
+    try {
+      return await askWebhook(webhook, seen, request, { connect, uid: uid(), mutating })
+    } catch (error) {
+      if (!(error instanceof WebhookFailure)) throw error
+      if (webhook.failurePolicy !== 'Ignore') throw ApiError.internal(error)
+      const prefix = mutating ? 'failed-open.mutation.webhook.admission.k8s.io' : 'failed-open.validating.webhook.admission.k8s.io'
+      request.annotate(`${prefix}/round_${request.reinvocation.again ? 1 : 0}_index_0`, webhook.name)
+      return undefined
+    }
+  }
+
+  function uid(): string {
+    return Array.from({ length: 32 }, () => Math.floor(context.random() * 16).toString(16))
+      .join('')
+      .replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
+  }
 }
 
 function configurations(resource: string) {
   return { group: 'admissionregistration.k8s.io', version: 'v1', resource }
 }
 
-function about({ kind, resource, subresource, name, namespace, operation, user, object, oldObject, dryRun, options }: AdmissionRequest) {
-  const where = { kind, resource, requestKind: kind, requestResource: resource, ...(subresource ? { subResource: subresource } : {}) }
-  return { ...where, name, namespace, operation, userInfo: user, object: object ?? null, oldObject: oldObject ?? null, dryRun, options }
-}
-
-function denial(webhook: string, { status }: Answer): ApiError {
-  const start = `admission webhook ${JSON.stringify(webhook)} denied the request`
-  const text = status?.message
-    ? `${start}: ${status.message}`
-    : status?.reason
-      ? `${start}: ${status.reason}`
-      : `${start} without explanation`
-  const code = status?.code && status.code >= 400 ? status.code : 403
-  return new ApiError(code, code === 403 ? 'Forbidden' : (status?.reason as never), text)
+/** The object as the webhook's patch makes it, read as its kind is read. Throws ApiError. */
+function patchedBy({ name }: Webhook, encoded: string, request: AdmissionRequest): KubeObject | undefined {
+  const patch = JSON.parse(Buffer.from(encoded, 'base64').toString()) as unknown[]
+  if (patch.length === 0) return undefined
+  if (!request.object) {
+    const why = `admission webhook ${JSON.stringify(name)} attempted to modify the object, which is not supported for this operation`
+    throw ApiError.internal(new Error(why))
+  }
+  try {
+    return request.read(applyJsonPatch(copyOf(request.object), patch) as KubeObject)
+  } catch (error) {
+    if (error instanceof PatchError) throw ApiError.internal(error)
+    throw error
+  }
 }

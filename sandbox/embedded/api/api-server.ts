@@ -46,8 +46,12 @@ export class ApiServer {
     const warn = (text: string) => {
       if (!warnings.includes(text)) warnings.push(text)
     }
+    const annotations: Record<string, string> = {}
+    const annotate = (key: string, value: string) => {
+      annotations[key] = value
+    }
     if (!request.resource) return { outcome: await this.parts.nonResource.handle(call, request), warnings }
-    const resolved = this.resolve(call, request, warn)
+    const resolved = this.resolve(call, request, { warn, annotate })
     if (!resolved) return { outcome: this.parts.nonResource.missing(request), warnings }
     return { outcome: await this.dispatch(resolved), warnings }
   }
@@ -56,12 +60,12 @@ export class ApiServer {
   connect(call: ApiCall): ResourceCall {
     const request = requestInfo(call.method, call.url)
     this.authorize(call, request)
-    const resolved = request.resource && this.resolve(call, request, () => {})
+    const resolved = request.resource && this.resolve(call, request, { warn: () => {}, annotate: () => {} })
     if (!resolved) throw ApiError.unknownPath()
     return resolved
   }
 
-  private resolve(call: ApiCall, request: RequestInfo, warn: (text: string) => void): ResourceCall | undefined {
+  private resolve(call: ApiCall, request: RequestInfo, notes: Pick<ResourceCall, 'warn' | 'annotate'>): ResourceCall | undefined {
     const path = request.resource
     if (!path) return undefined
     const info = this.parts.resources.find(path.group, path.version, path.resource)
@@ -69,8 +73,8 @@ export class ApiServer {
     // Only in lists and watches does a namespaced path mean all namespaces.
     if (info.namespaced && !path.namespace && !['list', 'watch', 'create'].includes(request.verb)) return undefined
     const deprecation = deprecations[path.group === '' ? `${path.version} ${info.kind}` : '']
-    if (deprecation) warn(deprecation)
-    return { ...call, request, path: info.namespaced ? path : { ...path, namespace: '' }, info, warn }
+    if (deprecation) notes.warn(deprecation)
+    return { ...call, request, path: info.namespaced ? path : { ...path, namespace: '' }, info, ...notes }
   }
 
   private dispatch(call: ResourceCall): Promise<Outcome> | Outcome {

@@ -26,6 +26,8 @@ export interface ResourceCall extends ApiCall {
   path: ResourcePath
   info: ResourceInfo
   warn(text: string): void
+  /** For the audit log. */
+  annotate(key: string, value: string): void
 }
 
 /** What a call comes to, before it is put into the form that the client asked for. */

@@ -4,10 +4,11 @@ import { ApiError, type Status } from '../machinery/errors.ts'
 import type { KubeObject } from '../machinery/object.ts'
 import type { ResourceInfo } from '../registry/index.ts'
 import type { Namespace, Pod } from '../schema/types/core.v1.ts'
+import { prepareServed, readServed, served } from './conversion.ts'
 import { timestamp } from './object-meta.ts'
 import type { DeletionOptions } from './options.ts'
 import { keyOf, tableOf } from './resources.ts'
-import { type Rest, served, type WriteRequest } from './rest.ts'
+import type { Rest, WriteRequest } from './rest.ts'
 import type { Selection } from './selection.ts'
 
 /** What a deletion came to: the object as it was last, and whether it is gone now or only marked. */
@@ -31,7 +32,7 @@ export async function deleteObject(rest: Rest, request: WriteRequest, options: D
   for (;;) {
     const stored = store.get(table, key)
     if (!stored) throw ApiError.notFound(info, name)
-    const object = served(info, stored)
+    const object = await readServed(info, stored)
     checkPreconditions(info, object, options)
     await rest.admitDelete(request, object)
     if (store.get(table, key) !== stored) continue
@@ -39,11 +40,10 @@ export async function deleteObject(rest: Rest, request: WriteRequest, options: D
     const outcome = isNamespace(info) ? markNamespace(rest, next, options) : mark(rest, info, next, options)
     if (outcome === 'pending') return { object, gone: false }
     const changed = outcome !== 'now'
-    if (request.dryRun) return { object: changed ? served(info, next) : object, gone: outcome !== 'wait' }
+    if (request.dryRun) return { object: changed ? await readServed(info, next) : object, gone: outcome !== 'wait' }
     const written = changed ? store.put(table, key, next) : stored
-    if (outcome === 'wait') return { object: served(info, written), gone: false }
-    store.remove(table, key)
-    return { object: served(info, written), gone: true }
+    if (outcome !== 'wait') store.remove(table, key)
+    return { object: await readServed(info, written), gone: outcome !== 'wait' }
   }
 }
 
@@ -55,10 +55,9 @@ export async function deleteCollection(
   selection: Selection,
 ): Promise<KubeObject[]> {
   const { info, namespace } = request
-  const objects = rest.store
-    .list(tableOf(info), info.namespaced && namespace ? namespace : undefined)
-    .map((object) => served(info, object))
-    .filter((object) => selection.matches(object))
+  const stored = rest.store.list(tableOf(info), info.namespaced && namespace ? namespace : undefined)
+  await prepareServed(info, stored)
+  const objects = stored.map((object) => served(info, object)).filter((object) => selection.matches(object))
   const deleted: KubeObject[] = []
   for (const object of objects) {
     const one = { ...request, name: object.metadata.name as string, namespace: object.metadata.namespace ?? '' }

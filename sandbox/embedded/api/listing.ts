@@ -3,9 +3,9 @@ import type { KubeObject } from '../machinery/object.ts'
 import type { Store } from '../machinery/store.ts'
 import type { ResourceInfo } from '../registry/index.ts'
 import type { ListMeta } from '../schema/types/meta.v1.ts'
+import { prepareServed, served } from './conversion.ts'
 import type { ListOptions } from './options.ts'
 import { keyOf, tableOf } from './resources.ts'
-import { served } from './rest.ts'
 import type { Selection } from './selection.ts'
 
 export interface Listing {
@@ -22,13 +22,21 @@ interface ContinueToken {
 
 const tokenVersion = 'meta.k8s.io/v1'
 
-/** A page of a collection at one revision, which its continue token keeps. Throws ApiError. */
-export function listObjects(store: Store, info: ResourceInfo, namespace: string, options: ListOptions, selection: Selection): Listing {
+/** A page of a collection at one revision, which its continue token keeps. Rejects with ApiError. */
+export async function listObjects(
+  store: Store,
+  info: ResourceInfo,
+  namespace: string,
+  options: ListOptions,
+  selection: Selection,
+): Promise<Listing> {
   const token = options.continue ? decodeToken(options.continue) : undefined
   const table = tableOf(info)
   const scope = info.namespaced && namespace ? namespace : undefined
   const at = token ? (token.rv > 0 ? token.rv : store.revision) : revisionOf(store, options)
-  const all = read()
+  const stored = read()
+  await prepareServed(info, stored)
+  const all = stored.map((object) => served(info, object))
   const after = token ? all.filter((object) => key(object) >= token.start) : all
   const matching = selection.empty ? after : after.filter((object) => selection.matches(object))
   const items = options.limit > 0 ? matching.slice(0, options.limit) : matching
@@ -46,7 +54,7 @@ export function listObjects(store: Store, info: ResourceInfo, namespace: string,
 
   function read(): KubeObject[] {
     try {
-      return store.listAt(table, at, scope).map((object) => served(info, object))
+      return store.listAt(table, at, scope)
     } catch (error) {
       if (!token || !(error instanceof ApiError)) throw error
       throw tooOldToken(token.start)

@@ -60,7 +60,7 @@ export class ResourceHandler {
   }
 
   writeRequest(call: ResourceCall, options: WriteOptions, kind: string): WriteRequest {
-    const { info, path, user, warn } = call
+    const { info, path, user, warn, annotate } = call
     return {
       info,
       namespace: info.namespaced ? path.namespace : '',
@@ -77,6 +77,7 @@ export class ResourceHandler {
         ...(options.force === undefined ? {} : { force: options.force }),
       },
       warn,
+      annotate,
     }
   }
 
@@ -91,19 +92,19 @@ export class ResourceHandler {
     return parseBody(call.body, call.headers['content-type'])
   }
 
-  private get(call: ResourceCall): Outcome {
+  private async get(call: ResourceCall): Promise<Outcome> {
     const { info, path, request } = call
     const wanted = Number(request.query.get('resourceVersion') ?? 0)
     const { revision } = this.rest.store
     if (wanted > revision) throw tooLarge(wanted, revision)
-    return objectOutcome(this.rest.get(info, path.namespace, path.name), info)
+    return objectOutcome(await this.rest.get(info, path.namespace, path.name), info)
   }
 
-  private list(call: ResourceCall): Outcome {
+  private async list(call: ResourceCall): Promise<Outcome> {
     const { info, path, request } = call
     const options = listOptions(request.query)
     const selected = selection(info, options.labelSelector, options.fieldSelector)
-    return { type: 'list', listing: listObjects(this.rest.store, info, path.namespace, options, selected) }
+    return { type: 'list', listing: await listObjects(this.rest.store, info, path.namespace, options, selected) }
   }
 
   private watch(call: ResourceCall): Outcome {
@@ -156,7 +157,7 @@ export class ResourceHandler {
       const patch = call.value ?? parseJson(call.body ?? new Uint8Array())
       const produce = (existing: KubeObject | undefined) => this.patched(call, type, patch, existing as KubeObject, options)
       const noCreate = { ...request, subresource: request.subresource }
-      if (!this.rest.find(info, request.namespace, request.name)) throw ApiError.notFound(info, request.name)
+      if (!this.rest.has(info, request.namespace, request.name)) throw ApiError.notFound(info, request.name)
       const { object } = await this.rest.update(noCreate, produce, rules ? { rules } : {})
       return objectOutcome(object, info)
     }

@@ -1,4 +1,5 @@
 import type { AdmissionChain, AdmissionRequest, Operation } from '../admission/admission.ts'
+import { Reinvocation } from '../admission/reinvocation.ts'
 import type { Clock } from '../clock.ts'
 import { copyOf } from '../machinery/copy.ts'
 import { ApiError, objectModified } from '../machinery/errors.ts'
@@ -8,6 +9,8 @@ import { invalid, metadataPath } from '../registry/field.ts'
 import type { CreateContext, ResourceInfo } from '../registry/index.ts'
 import { AllocationError } from '../registry/resource-info.ts'
 import type { ServiceAllocator } from './allocator.ts'
+import { decodeAs } from './body.ts'
+import { readServed, toStored } from './conversion.ts'
 import {
   countGeneration,
   fillSystemFields,
@@ -32,6 +35,8 @@ export interface WriteRequest {
   /** CreateOptions, UpdateOptions, PatchOptions or DeleteOptions, for admission. */
   options: Record<string, unknown>
   warn(text: string): void
+  /** For the audit log. */
+  annotate(key: string, value: string): void
 }
 
 /** How a subresource differs from the resource in an update: what it may change, and what is wrong with it. */
@@ -71,16 +76,15 @@ export class Rest {
     this.allocator = allocator
   }
 
-  find(info: ResourceInfo, namespace: string, name: string): KubeObject | undefined {
-    const stored = this.store.get(tableOf(info), keyOf(info, namespace, name))
-    return stored && served(info, stored)
+  has(info: ResourceInfo, namespace: string, name: string): boolean {
+    return this.store.get(tableOf(info), keyOf(info, namespace, name)) !== undefined
   }
 
-  /** Throws ApiError NotFound. */
-  get(info: ResourceInfo, namespace: string, name: string): KubeObject {
-    const object = this.find(info, namespace, name)
-    if (!object) throw ApiError.notFound(info, name)
-    return object
+  /** Rejects with ApiError NotFound, or what a conversion fails with. */
+  async get(info: ResourceInfo, namespace: string, name: string): Promise<KubeObject> {
+    const stored = this.store.get(tableOf(info), keyOf(info, namespace, name))
+    if (!stored) throw ApiError.notFound(info, name)
+    return readServed(info, stored)
   }
 
   /** Stores a new object; the draft is changed. Rejects with ApiError. */
@@ -117,14 +121,15 @@ export class Rest {
         matchName(draft, name)
         return { object: await this.create(request, draft), created: true }
       }
-      const old = served(info, stored)
+      const old = await readServed(info, stored)
       const draft = await produce(old)
       const next = await this.prepareUpdate(request, draft, old, rules, admit)
+      const toStore = await toStored(info, next)
       if (this.store.get(tableOf(info), keyOf(info, namespace, name)) !== stored) {
         if (attempt === updateAttempts) throw ApiError.conflict(info, name)
         continue
       }
-      return { object: this.commitUpdate(request, next, stored), created: false }
+      return { object: await this.commitUpdate(request, next, toStore, stored), created: false }
     }
   }
 
@@ -162,14 +167,14 @@ export class Rest {
     for (const warning of strategy.warnings(draft)) request.warn(warning)
     const name = draft.metadata.name as string
     await this.admission.admit('validate', { ...asked, name, object: draft })
+    const stored = await toStored(info, draft)
     const existing = this.store.get(tableOf(info), keyOf(info, namespace, name))
     if (existing) {
       const error = ApiError.alreadyExists(info, name)
       if (!existing.metadata.deletionTimestamp) throw error
       throw ApiError.from({ ...error.body, message: `object is being deleted: ${error.message}` })
     }
-    const stored = info.conversion ? info.conversion.toStorage(draft) : draft
-    return request.dryRun ? draft : served(info, this.store.put(tableOf(info), keyOf(info, namespace, name), stored))
+    return request.dryRun ? draft : readServed(info, this.store.put(tableOf(info), keyOf(info, namespace, name), stored))
   }
 
   private async prepareUpdate(
@@ -220,17 +225,17 @@ export class Rest {
     return draft
   }
 
-  private commitUpdate(request: WriteRequest, next: KubeObject, stored: KubeObject): KubeObject {
+  /** Writes before it first waits: nobody else has written since the caller looked. */
+  private async commitUpdate(request: WriteRequest, next: KubeObject, toStore: KubeObject, stored: KubeObject): Promise<KubeObject> {
     const { info, namespace, name } = request
     const table = tableOf(info)
     const key = keyOf(info, namespace, name)
-    const toStore = info.conversion ? info.conversion.toStorage(next) : next
     if (deletedByUpdate(toStore, stored)) {
       if (!request.dryRun) this.store.remove(table, key, toStore)
       return next
     }
-    if (sameButManagedTimes(toStore, stored)) return served(info, stored)
-    return request.dryRun ? next : served(info, this.store.put(table, key, toStore))
+    if (sameButManagedTimes(toStore, stored)) return readServed(info, stored)
+    return request.dryRun ? next : readServed(info, this.store.put(table, key, toStore))
   }
 
   private admissionRequest(
@@ -239,7 +244,7 @@ export class Rest {
     object: KubeObject | undefined,
     oldObject: KubeObject | undefined,
   ): AdmissionRequest {
-    const { info, namespace, name, subresource, user, dryRun, options, warn } = request
+    const { info, namespace, name, subresource, user, dryRun, options, warn, annotate } = request
     return {
       operation,
       resource: { group: info.group, version: info.version, resource: info.resource },
@@ -254,8 +259,21 @@ export class Rest {
       dryRun,
       options,
       warn,
+      annotate,
+      read: (value) => readObject(info, value),
+      readAs: readObject,
+      reinvocation: new Reinvocation(),
     }
   }
+}
+
+/** What the server makes of data that a webhook or policy has changed. A subresource's own kind has no fields to drop. */
+function readObject(info: ResourceInfo, value: KubeObject): KubeObject {
+  if (value.kind !== info.kind || value.apiVersion !== apiVersionOf(info)) return value
+  const parsed = { value: value as unknown as Record<string, unknown>, duplicates: [] }
+  const object = decodeAs(info, parsed, 'Ignore', () => {}, info.decode)
+  info.strategy.default(object)
+  return object
 }
 
 /** An address or port that is not to be had is a field's error. */
@@ -266,11 +284,6 @@ function located(info: ResourceInfo, { metadata }: KubeObject, prepare: () => vo
     if (error instanceof AllocationError && error.field) throw ApiError.invalid(info, metadata.name ?? '', [error.field])
     throw error
   }
-}
-
-/** A stored object in the version of a ResourceInfo. */
-export function served(info: ResourceInfo, stored: KubeObject): KubeObject {
-  return info.conversion ? info.conversion.fromStorage(stored) : stored
 }
 
 /** An object that waited only for its finalizers goes when an update takes the last of them. */

@@ -3,9 +3,10 @@ import { ApiError } from '../machinery/errors.ts'
 import type { KubeObject } from '../machinery/object.ts'
 import type { Store, StoredChange } from '../machinery/store.ts'
 import type { ResourceInfo } from '../registry/index.ts'
+import { prepareServed, served } from './conversion.ts'
 import type { ListOptions } from './options.ts'
 import { tableOf } from './resources.ts'
-import { served, typeMeta } from './rest.ts'
+import { typeMeta } from './rest.ts'
 import type { Selection } from './selection.ts'
 
 export interface WatchEvent {
@@ -44,18 +45,24 @@ export async function* watchObjects(request: WatchRequest): AsyncGenerator<Watch
   const initial = options.sendInitialEvents ?? start === 0
   let sent = 0
   const offer = (change: StoredChange) => {
-    if (change.revision <= sent) return
-    const event = eventOf(change, info, namespace, selection)
+    if (change.revision <= sent || !isIn(change.object, info, namespace)) return
+    // A webhook that converts is asked when the change's turn comes.
+    if (info.conversion?.webhook) return queue.push(change)
+    const event = eventOf(change, info, selection)
     if (event) queue.push(event)
   }
   let replay: StoredChange[] = []
   if (initial) {
-    for (const stored of store.list(table, info.namespaced && namespace ? namespace : undefined)) {
-      const object = served(info, stored)
+    const stored = store.list(table, info.namespaced && namespace ? namespace : undefined)
+    sent = store.revision
+    // Converted one by one at their turn they are many requests, here one.
+    if (info.conversion?.webhook) await prepareServed(info, stored)
+    for (const one of stored) {
+      const object = served(info, one)
       if (selection.matches(object)) queue.push({ type: 'ADDED', object })
     }
-    sent = store.revision
     if (options.sendInitialEvents && options.allowWatchBookmarks) queue.push(bookmark(info, sent, true))
+    replay = store.changesSince(table, sent)
   } else {
     try {
       replay = store.changesSince(table, start)
@@ -73,10 +80,21 @@ export async function* watchObjects(request: WatchRequest): AsyncGenerator<Watch
   using _timeout = clock.setTimeout(() => queue.end(), timeout)
   using bookmarks = options.allowWatchBookmarks ? new Bookmarks(clock, () => queue.push(bookmark(info, store.revision))) : undefined
   bookmarks?.start()
-  for await (const event of queue) {
+  for await (const next of queue) {
     await store.durable()
-    yield event
+    const event = 'revision' in next ? await converted(next, info, selection) : next
+    if (event) yield event
   }
+}
+
+/** Rejects with ApiError when the webhook fails; the watch ends with that. */
+async function converted(change: StoredChange, info: ResourceInfo, selection: Selection): Promise<WatchEvent | undefined> {
+  await prepareServed(info, change.previous ? [change.object, change.previous] : [change.object])
+  return eventOf(change, info, selection)
+}
+
+function isIn({ metadata }: KubeObject, info: ResourceInfo, namespace: string): boolean {
+  return !info.namespaced || !namespace || metadata.namespace === namespace
 }
 
 class Bookmarks implements Disposable {
@@ -102,8 +120,7 @@ class Bookmarks implements Disposable {
 }
 
 /** What a change is to a watcher: entering and leaving a selection are an addition and a deletion. */
-function eventOf(change: StoredChange, info: ResourceInfo, namespace: string, selection: Selection): WatchEvent | undefined {
-  if (info.namespaced && namespace && change.object.metadata.namespace !== namespace) return undefined
+function eventOf(change: StoredChange, info: ResourceInfo, selection: Selection): WatchEvent | undefined {
   const object = served(info, change.object)
   const previous = change.previous && served(info, change.previous)
   const matchedBefore = previous !== undefined && selection.matches(previous)
@@ -128,8 +145,8 @@ function bookmark(info: ResourceInfo, revision: number, endsInitial = false): Wa
 }
 
 /** Events from synchronous writers to one asynchronous reader. */
-class EventQueue implements AsyncIterable<WatchEvent> {
-  private events: WatchEvent[] = []
+class EventQueue implements AsyncIterable<WatchEvent | StoredChange> {
+  private events: (WatchEvent | StoredChange)[] = []
   private wake: (() => void) | undefined
   private ended = false
   private readonly signal: AbortSignal
@@ -138,7 +155,7 @@ class EventQueue implements AsyncIterable<WatchEvent> {
     this.signal = signal
   }
 
-  push(event: WatchEvent): void {
+  push(event: WatchEvent | StoredChange): void {
     if (this.ended) return
     this.events.push(event)
     if (this.events.length > longestQueue) this.end()
@@ -150,7 +167,7 @@ class EventQueue implements AsyncIterable<WatchEvent> {
     this.wake?.()
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<WatchEvent> {
+  async *[Symbol.asyncIterator](): AsyncGenerator<WatchEvent | StoredChange> {
     const abort = () => this.end()
     if (this.signal.aborted) return
     this.signal.addEventListener('abort', abort, { once: true })

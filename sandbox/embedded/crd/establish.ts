@@ -1,9 +1,11 @@
+import { uuid } from '../api/object-meta.ts'
 import { WorkQueue } from '../controllers/queue.ts'
 import type { ClusterContext } from '../machinery/context.ts'
 import { isConflict, isNotFound } from '../machinery/errors.ts'
 import type { KubeObject } from '../machinery/object.ts'
 import type { ResourceInfo } from '../registry/resource-info.ts'
 import type { CustomResourceDefinition, CustomResourceDefinitionCondition } from '../schema/types/apiextensions.v1.ts'
+import { type ConversionConnector, conversionWebhook } from './conversion.ts'
 import { customResources, definitions } from './resource.ts'
 
 /** Finalizer under which the instances of a definition go before it does. */
@@ -18,14 +20,19 @@ export interface CustomResourceTable {
  * Serves what CustomResourceDefinitions define: accepts their names, says so in their status, and deletes all instances
  * before a definition goes. A kind is served from the moment its definition is stored, so nobody need wait for it.
  */
-export function startCustomResources(context: ClusterContext, served: CustomResourceTable): Disposable {
-  const { cache, client, clock } = context
+export function startCustomResources(context: ClusterContext, served: CustomResourceTable, connect: ConversionConnector): Disposable {
+  const { cache, client, clock, random } = context
+  const kindsOf = (definition: CustomResourceDefinition) =>
+    customResources(
+      definition,
+      conversionWebhook(definition, connect, () => uuid(random)),
+    )
   const queue = new WorkQueue(context, sync, { name: 'customresourcedefinitions' })
   const watch = cache.watch<CustomResourceDefinition>(definitions, ({ type, object }) => {
     const name = object.metadata.name as string
     if (type === 'DELETED') served.setCustom(name, [])
     else {
-      if (!conflict(object)) served.setCustom(name, customResources(object))
+      if (!conflict(object)) served.setCustom(name, kindsOf(object))
       queue.add(name)
     }
   })

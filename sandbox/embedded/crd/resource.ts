@@ -4,7 +4,7 @@ import { allVerbs } from '../registry/define.ts'
 import type { FieldError } from '../registry/field.ts'
 import { validateObjectMeta, validateObjectMetaUpdate } from '../registry/metadata.ts'
 import { dnsSubdomain } from '../registry/names.ts'
-import type { ResourceInfo, Strategy, SubresourceInfo } from '../registry/resource-info.ts'
+import type { Conversion, ResourceInfo, Strategy, SubresourceInfo } from '../registry/resource-info.ts'
 import { decodeObject } from '../schema/decode.ts'
 import type { CustomResourceDefinition, CustomResourceDefinitionVersion, JSONSchemaProps } from '../schema/types/apiextensions.v1.ts'
 import { wireTypeOf } from '../schema/wire.ts'
@@ -13,8 +13,11 @@ import { hasRules, validateRules } from './rules.ts'
 import { isObject, prune, setDefaults } from './schema.ts'
 import { invalidBody, typeName, validateListTypes, validateSchema } from './validate.ts'
 
-/** The kinds that a CustomResourceDefinition serves, one for each version, as the API server uses them. */
-export function customResources({ spec }: CustomResourceDefinition): ResourceInfo[] {
+/**
+ * The kinds that a CustomResourceDefinition serves, one for each version, as the API server uses them. `webhook` converts
+ * between versions that differ in more than their names.
+ */
+export function customResources({ spec }: CustomResourceDefinition, webhook?: Conversion['webhook']): ResourceInfo[] {
   const { group, names } = spec
   const storage = spec.versions.find((version) => version.storage)?.name ?? (spec.versions[0]?.name as string)
   return spec.versions
@@ -32,7 +35,7 @@ export function customResources({ spec }: CustomResourceDefinition): ResourceInf
       verbs: allVerbs,
       subresources: subresourcesOf(names.kind, version),
       storage: { group, version: storage, resource: names.plural },
-      ...(version.name === storage ? {} : { conversion: conversion(group, storage, version.name) }),
+      conversion: { ...conversion(group, storage, version), ...(webhook ? { webhook } : {}) },
       strategy: strategyOf(version, spec.scope === 'Namespaced'),
       decode: decoder(schemaOf(version)),
       definition: version,
@@ -51,11 +54,22 @@ function subresourcesOf(kind: string, { subresources }: CustomResourceDefinition
   ]
 }
 
-/** Conversion strategy None: only the version's name differs. */
-function conversion(group: string, storage: string, version: string): NonNullable<ResourceInfo['conversion']> {
+/**
+ * Objects are stored in the version that stores when they are written. What is read follows the schema as it is now: fields
+ * that it no longer has are gone, defaults that it has since are there.
+ */
+function conversion(group: string, storage: string, version: CustomResourceDefinitionVersion): Conversion {
+  const schema = schemaOf(version)
   return {
     toStorage: (object) => ({ ...object, apiVersion: `${group}/${storage}` }),
-    fromStorage: (object) => ({ ...object, apiVersion: `${group}/${version}` }),
+    fromStorage: (object) => {
+      const { apiVersion: _version, kind, metadata, ...rest } = object
+      const body = copyOf(rest) as Record<string, unknown>
+      prune(body, schema)
+      const read = { apiVersion: `${group}/${version.name}`, kind, metadata, ...body } as KubeObject
+      applyDefaults(read, schema)
+      return read
+    },
   }
 }
 
@@ -76,10 +90,7 @@ function strategyOf(version: CustomResourceDefinitionVersion, namespaced: boolea
   const schema = schemaOf(version)
   const hasStatus = version.subresources?.status !== undefined
   const strategy: Strategy = {
-    default(object) {
-      setDefaults(bodyOf(object), schema)
-      setDefaults(object, { ...schema, properties: withoutHead(schema.properties) })
-    },
+    default: (object) => applyDefaults(object, schema),
     prepareForCreate(object) {
       if (hasStatus) delete (object as Custom).status
     },
@@ -126,11 +137,11 @@ function strategyOf(version: CustomResourceDefinitionVersion, namespaced: boolea
   return strategy
 }
 
-type Custom = KubeObject & { status?: unknown }
-
-function bodyOf(object: KubeObject): Record<string, unknown> {
-  return object as unknown as Record<string, unknown>
+function applyDefaults(object: KubeObject, schema: JSONSchemaProps): void {
+  setDefaults(object, { ...schema, properties: withoutHead(schema.properties) })
 }
+
+type Custom = KubeObject & { status?: unknown }
 
 /** A schema says nothing that counts of apiVersion and kind, and of metadata only what names may look like. */
 function withoutHead(properties: Record<string, JSONSchemaProps> | undefined): Record<string, JSONSchemaProps> {

@@ -34,13 +34,21 @@ export interface ResourceInfo {
   readonly subresources: readonly SubresourceInfo[]
   /** Where the object lies in the store; another ResourceInfo's group, version and resource when that one stores it. */
   readonly storage: { readonly group: string; readonly version: string; readonly resource: string }
-  /** Between this version and the stored one; absent when they are the same. Neither changes its argument. */
-  readonly conversion?: { toStorage(object: KubeObject): KubeObject; fromStorage(object: KubeObject): KubeObject }
+  /** Between this version and the stored one; absent when they are the same. */
+  readonly conversion?: Conversion
   readonly strategy: Strategy
   /** Of a custom resource: reads plain data by its schema (pruned, with the names of what was dropped). Built-in kinds go by their Go type. */
   readonly decode?: (value: Record<string, unknown>) => { object: Record<string, unknown>; unknown: string[] }
   /** Of a custom resource: its version of the definition, for table columns, OpenAPI and the scale subresource. */
   readonly definition?: CustomResourceDefinitionVersion
+}
+
+/** None of these changes its argument. */
+export interface Conversion {
+  toStorage(object: KubeObject): KubeObject
+  fromStorage(object: KubeObject): KubeObject
+  /** Where versions differ in more than their names: brings objects to this apiVersion before the other two see them. Rejects with ApiError. */
+  webhook?(objects: readonly KubeObject[], apiVersion: string): Promise<KubeObject[]>
 }
 
 /** An address or port that is taken or out of range; the message is the server's, `field` says where it was asked for. */

@@ -10,7 +10,7 @@ export function logHandler(generic: ResourceHandler, nodes: () => NodeApi) {
   return async (call: ResourceCall): Promise<Outcome> => {
     if (call.request.verb !== 'get') throw ApiError.methodNotSupported()
     const { namespace, name } = call.path
-    const pod = generic.rest.get(call.info, namespace, name) as Pod
+    const pod = (await generic.rest.get(call.info, namespace, name)) as Pod
     const container = containerName(pod, call.request.query.get('container'))
     const options = { ...logOptions(call.request.query), container }
     // A pod that no node has yet has written nothing.

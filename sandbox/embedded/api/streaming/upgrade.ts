@@ -4,6 +4,7 @@ import { type WebSocket, WebSocketServer } from 'ws'
 import { ContainerError, type Process } from '../../containers/runtime.ts'
 import { ApiError, isApiError } from '../../machinery/errors.ts'
 import type { NodeApi, StreamOptions } from '../../machinery/node-api.ts'
+import type { KubeObject } from '../../machinery/object.ts'
 import type { Pod } from '../../schema/types/core.v1.ts'
 import type { ApiServer } from '../api-server.ts'
 import type { ApiCall, ResourceCall } from '../call.ts'
@@ -40,8 +41,11 @@ export function upgradeHandler(parts: UpgradeParts) {
     const resolved = parts.api.connect(call)
     const { info, path } = resolved
     if (info.group !== '' || info.resource !== 'pods') throw ApiError.unknownPath()
-    const pod = parts.generic.rest.get(info, path.namespace, path.name) as Pod
+    const pod = (await parts.generic.rest.get(info, path.namespace, path.name)) as Pod
     requireNode(pod)
+    const kind = connections[path.subresource]
+    if (!kind) throw ApiError.unknownPath()
+    await admitConnect(parts, resolved, kind)
     if ((call.headers['upgrade'] ?? '').toLowerCase() !== 'websocket') {
       // kubectl asks again over SPDY for whatever reason it was refused, and shows the second answer.
       if (path.subresource !== 'portforward') containerName(pod, resolved.request.query.get('container'))
@@ -53,28 +57,41 @@ export function upgradeHandler(parts: UpgradeParts) {
       new Promise<WebSocket>((resolve) => {
         sockets.handleUpgrade(request, socket, head, (webSocket) => resolve(webSocket))
       })
-    if (path.subresource === 'portforward') {
-      await admitConnect(parts, resolved, 'PodPortForwardOptions')
-      forwardPorts(await accept(), parts.nodes(), pod, parts.report)
-    } else if (path.subresource === 'exec' || path.subresource === 'attach') {
-      await admitConnect(parts, resolved, path.subresource === 'exec' ? 'PodExecOptions' : 'PodAttachOptions')
-      await runCommand(parts, resolved, pod, accept)
-    } else {
-      throw ApiError.unknownPath()
-    }
+    if (path.subresource === 'portforward') forwardPorts(await accept(), parts.nodes(), pod, parts.report)
+    else await runCommand(parts, resolved, pod, accept)
   }
+}
+
+/** What admission sees of a connection. */
+const connections: Readonly<Record<string, string>> = {
+  exec: 'PodExecOptions',
+  attach: 'PodAttachOptions',
+  portforward: 'PodPortForwardOptions',
 }
 
 async function admitConnect(parts: UpgradeParts, call: ResourceCall, kind: string): Promise<void> {
   const write = parts.generic.writeRequest(call, { dryRun: false, fieldManager: '', fieldValidation: 'Ignore' }, 'ConnectOptions')
-  const body = { apiVersion: 'v1', kind, metadata: {} }
-  await parts.generic.rest.admitBody(write, 'CONNECT', body)
+  const { query } = call.request
+  const flags = ['stdin', 'stdout', 'stderr', 'tty'].filter((name) => isSet(query, name)).map((name) => [name, true] as const)
+  const container = query.get('container')
+  const options = {
+    ...Object.fromEntries(flags),
+    ...(container ? { container } : {}),
+    ...(query.has('command') ? { command: query.getAll('command') } : {}),
+    ...(query.has('ports') ? { ports: query.getAll('ports').map(Number) } : {}),
+  }
+  const body = { apiVersion: 'v1', kind, ...options } as unknown as KubeObject
+  await parts.generic.rest.admitBody(write, 'CONNECT', body, { group: '', version: 'v1', kind })
+}
+
+function isSet(query: URLSearchParams, name: string): boolean {
+  return ['true', '1'].includes(query.get(name)?.toLowerCase() ?? '')
 }
 
 async function runCommand(parts: UpgradeParts, call: ResourceCall, pod: Pod, accept: () => Promise<WebSocket>): Promise<void> {
   const { query } = call.request
   const { namespace, name, subresource } = call.path
-  const flag = (key: string) => ['true', '1'].includes(query.get(key)?.toLowerCase() ?? '')
+  const flag = (key: string) => isSet(query, key)
   const options: StreamOptions = {
     container: containerName(pod, query.get('container')),
     stdin: flag('stdin'),

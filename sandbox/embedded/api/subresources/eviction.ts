@@ -30,7 +30,7 @@ export function evictionHandler(generic: ResourceHandler, resources: ServedResou
     const deletion: DeletionOptions = { ...given, dryRun: given.dryRun || options.dryRun }
     const write = { ...generic.writeRequest(call, options, 'CreateOptions'), dryRun: deletion.dryRun }
     await rest.admitBody(write, 'CREATE', eviction)
-    const pod = rest.get(info, path.namespace, path.name) as Pod
+    const pod = (await rest.get(info, path.namespace, path.name)) as Pod
     if (!ignoresBudgets(pod)) await takeBudget(generic, resources, call, pod, deletion.dryRun)
     if (!deletion.dryRun)
       await rest.update(write, (existing) => targeted(existing as Pod, timestamp(rest.clock.now())), { rules: unchecked, admit: false })

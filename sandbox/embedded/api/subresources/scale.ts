@@ -29,7 +29,7 @@ export function scaleHandler(generic: ResourceHandler, pathsOf: (info: ResourceI
     const { info, path, request } = call
     if (!info.subresources.some((known) => known.name === 'scale')) throw ApiError.unknownPath()
     const paths = pathsOf(info) ?? builtIn
-    if (request.verb === 'get') return objectOutcome(scaleOf(generic.rest.get(info, path.namespace, path.name), paths))
+    if (request.verb === 'get') return objectOutcome(scaleOf(await generic.rest.get(info, path.namespace, path.name), paths))
     if (request.verb !== 'update' && request.verb !== 'patch') throw ApiError.methodNotSupported()
     const options = writeOptions(request.query, request.verb === 'patch' ? 'PatchOptions' : 'UpdateOptions')
     const given = request.verb === 'update' ? (generic.body(call, scaleKind, options) as Scale) : undefined

@@ -13,10 +13,19 @@ export async function logFatal(process: Process, text: string): Promise<number> 
 }
 
 /** klog's info line: I1121 10:02:03.123456       1 file.go:75] text */
-export async function klogInfo(process: Process, place: string, text: string): Promise<void> {
+export function klogInfo(process: Process, place: string, text: string): Promise<void> {
+  return klog(process, 'I', place, text)
+}
+
+/** The same for errors, which begin with an E. */
+export function klogError(process: Process, place: string, text: string): Promise<void> {
+  return klog(process, 'E', place, text)
+}
+
+async function klog(process: Process, severity: 'I' | 'E', place: string, text: string): Promise<void> {
   const now = new Date(process.machine.now()).toISOString()
   const date = now.slice(5, 10).replace('-', '')
-  await process.complain(`I${date} ${now.slice(11, 23)}000 ${String(process.pid).padStart(7)} ${place}] ${text}\n`)
+  await process.complain(`${severity}${date} ${now.slice(11, 23)}000 ${String(process.pid).padStart(7)} ${place}] ${text}\n`)
 }
 
 /** A time as %v prints it. `since` is when the process started: the monotonic clock's reading comes with it. */

@@ -1,12 +1,16 @@
 import { type Command, runCommands } from '../../go/flags.ts'
 import type { Process, Program } from '../../kernel/process.ts'
+import { admissionWebhook } from './admission-webhook.ts'
 import { auditProxy } from './audit-proxy.ts'
 import { connect } from './connect.ts'
+import { conversionWebhook } from './conversion-webhook.ts'
 import { dnsServerList, dnsSuffix, etcHosts } from './dns.ts'
 import { entrypointTester } from './entrypoint-tester.ts'
 import { fakeGitServer } from './fake-gitserver.ts'
 import { grpcHealthChecking } from './grpc-health-checking.ts'
 import { guestbook } from './guestbook.ts'
+import { inClusterClient } from './in-cluster-client.ts'
+import { issuerDiscovery } from './issuer-discovery.ts'
 import { liveness } from './liveness.ts'
 import { logsGenerator } from './logs-generator.ts'
 import { mounttest } from './mounttest.ts'
@@ -26,6 +30,7 @@ import { testWebserver } from './test-webserver.ts'
 const commands: Readonly<Record<string, Command>> = {
   'audit-proxy': auditProxy,
   connect,
+  'crd-conversion-webhook': conversionWebhook,
   'dns-server-list': dnsServerList,
   'dns-suffix': dnsSuffix,
   'entrypoint-tester': entrypointTester,
@@ -33,6 +38,7 @@ const commands: Readonly<Record<string, Command>> = {
   'fake-gitserver': fakeGitServer,
   'grpc-health-checking': grpcHealthChecking,
   guestbook,
+  inclusterclient: inClusterClient,
   liveness,
   'logs-generator': logsGenerator,
   mounttest,
@@ -47,7 +53,9 @@ const commands: Readonly<Record<string, Command>> = {
   'serve-hostname': serveHostname,
   stress,
   'tcp-reset': tcpReset,
+  'test-service-account-issuer-discovery': issuerDiscovery,
   'test-webserver': testWebserver,
+  webhook: admissionWebhook,
 }
 
 /**
