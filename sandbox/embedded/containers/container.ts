@@ -76,7 +76,7 @@ export class LocalContainer implements Container {
       cpu: new Cpu(ctx.clock, spec.cpuLimit),
       hostname: spec.hostname,
       memoryLimit: spec.memoryLimit,
-      memoryTrees: [sharedMemory],
+      memoryTrees: [sharedMemory, ...spec.mounts.flatMap(({ volume, readOnly }) => memoryOf(volume as TreeVolume, readOnly))],
       programs,
       report: (where, error) => ctx.report(`container ${spec.podNamespace}/${spec.podName}/${spec.name}: ${where}`, error),
     })
@@ -146,8 +146,7 @@ export class LocalContainer implements Container {
       argv,
       env: this.environment(),
       cwd: this.workingDirectory(),
-      uid: this.spec.user ?? this.image.config.user,
-      gid: this.spec.user ?? this.image.config.user,
+      ...this.identity(),
       umask: 0o022,
       parent: undefined,
       files,
@@ -243,8 +242,16 @@ export class LocalContainer implements Container {
   private launch(argv: string[], env: Map<string, string>, cwd: string): void {
     this.command = { argv: [...argv], env: new Map(env), cwd }
     const files = this.mainFiles()
-    const uid = this.spec.user ?? this.image.config.user
-    const process = this.machine.create({ argv, env, cwd, uid, gid: uid, umask: 0o022, parent: undefined, files, terminal: this.terminal })
+    const process = this.machine.create({
+      argv,
+      env,
+      cwd,
+      ...this.identity(),
+      umask: 0o022,
+      parent: undefined,
+      files,
+      terminal: this.terminal,
+    })
     if (this.terminal) this.terminal.foreground = process.pgid
     process.onEnd((status) => this.ended(status))
     try {
@@ -341,15 +348,37 @@ export class LocalContainer implements Container {
   }
 
   private homeDirectory(): string {
-    const passwd = this.readFile('/etc/passwd')
-    const uid = String(this.spec.user ?? this.image.config.user)
-    const row =
-      passwd &&
-      new TextDecoder()
-        .decode(passwd)
-        .split('\n')
-        .find((line) => line.split(':')[2] === uid)
-    return row?.split(':')[5] ?? '/'
+    return this.user(this.spec.user ?? this.image.config.user)?.home ?? '/'
+  }
+
+  /** Who its processes are, as containerd works it out of the spec and the image's /etc/passwd and /etc/group. */
+  private identity(): { uid: number; gid: number; groups: number[] } {
+    const { group, supplementalGroups = [], strictGroups } = this.spec
+    const uid = this.spec.user ?? this.image.config.user
+    const known = this.user(uid)
+    const gid = group ?? known?.gid ?? (this.spec.user === undefined ? uid : 0)
+    const member = (row: string[]) => known !== undefined && (row[3] ?? '').split(',').includes(known.name)
+    const ofImage = strictGroups
+      ? []
+      : this.table('/etc/group')
+          .filter(member)
+          .map((row) => Number(row[2]))
+    return { uid, gid, groups: [...new Set([gid, ...supplementalGroups, ...ofImage])].sort((a, b) => a - b) }
+  }
+
+  private user(uid: number): { name: string; gid: number; home: string } | undefined {
+    const row = this.table('/etc/passwd').find((fields) => fields[2] === String(uid))
+    return row && { name: row[0] ?? '', gid: Number(row[3]), home: row[5] ?? '/' }
+  }
+
+  private table(path: string): string[][] {
+    const content = this.readFile(path)
+    return content
+      ? new TextDecoder()
+          .decode(content)
+          .split('\n')
+          .map((line) => line.split(':'))
+      : []
   }
 
   private workingDirectory(): string {
@@ -426,21 +455,24 @@ function signalOf(name: SignalName): Signal | undefined {
   return (['SIGTERM', 'SIGKILL', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGCHLD'] as const).find((each) => each === signal)
 }
 
+function memoryOf(volume: TreeVolume, readOnly: boolean): Tree[] {
+  return !readOnly && volume.tree.medium === 'memory' ? [volume.tree] : []
+}
+
 function mountPoint(mount: ContainerSpec['mounts'][number]): MountPoint {
   const volume = mount.volume as TreeVolume
   const base = {
     path: mount.mountPath.replace(/\/+$/, '') || '/',
     tree: volume.tree,
     readOnly: mount.readOnly,
-    source: '/dev/vda1',
-    type: 'ext4',
+    ...(volume.tree.medium === 'memory' ? { source: 'tmpfs', type: 'tmpfs' } : { source: '/dev/vda1', type: 'ext4' }),
   }
   if (!mount.subPath) return { ...base, prefix: [] }
   const node = volume.node(mount.subPath)
   if (!node) volume.makeDirectory(mount.subPath)
   // A file mounted by subPath stays the file it was: a later update of the volume replaces the tree, not the mount.
   if (node && node.type !== 'dir') return { ...base, prefix: [], node }
-  return { ...base, prefix: mount.subPath.split('/').filter((part) => part !== '') }
+  return { ...base, prefix: volume.realParts(mount.subPath) ?? [] }
 }
 
 /** Makes what a mount lies on: the runtime creates missing directories in the container's layer. */

@@ -3,7 +3,7 @@ import type { ClusterContext } from '../machinery/context.ts'
 import type { PodNetwork } from '../network/network.ts'
 import { type ContainerRecord, LocalContainer } from './container.ts'
 import { resolveImage } from './images.ts'
-import type { Container, ContainerRuntime, ContainerSpec, Image, LogLine, Volume } from './runtime.ts'
+import type { Container, ContainerRuntime, ContainerSpec, Image, LogLine, Volume, VolumeTraits } from './runtime.ts'
 import { ContainerError, ImageError } from './runtime.ts'
 import { type Change, changesOf, replay } from './vfs/diff.ts'
 import { TreeVolume } from './volume.ts'
@@ -74,8 +74,8 @@ class Runtime implements LocalRuntime {
     return container
   }
 
-  volume(key: string): Volume {
-    return this.treeVolume(key)
+  volume(key: string, traits?: VolumeTraits): Volume {
+    return this.treeVolume(key, traits)
   }
 
   removeVolume(key: string): void {
@@ -106,7 +106,9 @@ class Runtime implements LocalRuntime {
     for (const volume of this.volumes.values()) {
       if (this.stored.get(volume) === volume.tree.changes) continue
       this.stored.set(volume, volume.tree.changes)
-      records.put(`${this.prefix}volume/${volume.key}`, changesOf(volume.tree))
+      const { uid, gid, mode } = volume.tree.root
+      const record: VolumeRecord = { traits: volume.traits, root: { uid, gid, mode }, changes: changesOf(volume.tree) }
+      records.put(`${this.prefix}volume/${volume.key}`, record)
     }
   }
 
@@ -149,12 +151,15 @@ class Runtime implements LocalRuntime {
     this.timer ??= this.ctx.clock.setTimeout(() => this.store(), debounce)
   }
 
-  private treeVolume(key: string): TreeVolume {
+  private treeVolume(key: string, traits?: VolumeTraits): TreeVolume {
     let volume = this.volumes.get(key)
     if (!volume) {
-      volume = new TreeVolume(key, () => this.ctx.clock.now())
-      const changes = this.ctx.records.get<Change[]>(`${this.prefix}volume/${key}`)
-      if (changes) replay(volume.tree, changes)
+      const record = this.ctx.records.get<VolumeRecord>(`${this.prefix}volume/${key}`)
+      volume = new TreeVolume(key, () => this.ctx.clock.now(), record?.traits ?? traits)
+      if (record) {
+        Object.assign(volume.tree.root, record.root)
+        replay(volume.tree, record.changes)
+      }
       this.stored.set(volume, volume.tree.changes)
       this.volumes.set(key, volume)
     }
@@ -178,6 +183,13 @@ class Runtime implements LocalRuntime {
     }
     return found
   }
+}
+
+/** What is kept of a volume. */
+interface VolumeRecord {
+  traits: VolumeTraits
+  root: { uid: number; gid: number; mode: number }
+  changes: Change[]
 }
 
 /** Cluster ms between a change and its record. */

@@ -11,8 +11,8 @@ export interface ContainerRuntime {
   present(image: string): Image | undefined
   /** Creates, does not start. Rejects with ContainerError (reason CreateContainerError, RunContainerError...). */
   create(spec: ContainerSpec): Promise<Container>
-  /** A directory that outlives containers: emptyDir, a ConfigMap's files, a PVC. */
-  volume(key: string): Volume
+  /** A directory that outlives containers: emptyDir, a ConfigMap's files, a PVC. The traits count when it is new. */
+  volume(key: string, traits?: VolumeTraits): Volume
   removeVolume(key: string): void
   /** Containers that came back from the records after a restart or in a fork, running on as they were. */
   restored(): readonly Container[]
@@ -43,6 +43,12 @@ export interface ContainerSpec {
   env: { name: string; value: string }[]
   workingDir?: string
   user?: number
+  /** The primary group of its processes; /etc/passwd has it for a user it knows, 0 otherwise. */
+  group?: number
+  /** Further groups of its processes, besides those that the image's /etc/group gives the user. */
+  supplementalGroups?: readonly number[]
+  /** Without the groups that the image's /etc/group gives. */
+  strictGroups?: boolean
   readOnlyRootFilesystem?: boolean
   tty: boolean
   stdin: boolean
@@ -62,11 +68,35 @@ export interface Mount {
   volume: Volume
 }
 
+export interface VolumeTraits {
+  /** On tmpfs: what is written counts as memory of the containers that mount it. */
+  memory?: boolean
+  /** Bytes that fit in. */
+  sizeBytes?: number
+  /** Of its root; 0777 unless given. */
+  mode?: number
+}
+
+export interface VolumeFile {
+  content: Uint8Array
+  mode: number
+  uid?: number
+}
+
 /** A tree of files shared by mounts. Paths are relative to it, without a leading slash. */
 export interface Volume {
   readonly key: string
   /** Replaces the whole tree at once (a ConfigMap's update); modes are octal numbers. */
-  replace(files: Record<string, { content: Uint8Array; mode: number }>): void
+  replace(files: Record<string, VolumeFile>): void
+  /**
+   * Gives all of it to a group, who may then read it (and write it, unless read-only), as the kubelet does for an fsGroup.
+   * With `onRootMismatch` nothing is done where the root is right already.
+   */
+  giveToGroup(group: number, options: { readOnly: boolean; onRootMismatch?: boolean }): void
+  /** What is at a path, links inside followed. */
+  kindOf(path: string): 'file' | 'dir' | 'fifo' | 'device' | undefined
+  /** Makes a directory with its parents; with the mode of the root unless another is given. */
+  makeDirectory(path: string, mode?: number): void
   read(path: string): Uint8Array | undefined
   write(path: string, content: Uint8Array, mode?: number): void
   usedBytes(): number

@@ -1,10 +1,11 @@
-import type { Volume } from './runtime.ts'
+import type { Volume, VolumeFile, VolumeTraits } from './runtime.ts'
 import { Errno } from './vfs/errno.ts'
 import { contentOf, type DirNode, directory, file, type Node, symlink } from './vfs/node.ts'
 import { Tree } from './vfs/tree.ts'
 
 /** Bytes in one volume, so that a learner cannot fill the machine. */
-const volumeLimit = 64 * 1024 * 1024
+const usualLimit = 64 * 1024 * 1024
+const highestLimit = 128 * 1024 * 1024
 
 /**
  * A volume as a tree that mounts share. `replace` does what the kubelet's atomic writer does: a timestamped directory that
@@ -13,21 +14,27 @@ const volumeLimit = 64 * 1024 * 1024
 export class TreeVolume implements Volume {
   readonly key: string
   readonly tree: Tree
+  readonly traits: VolumeTraits
   private readonly now: () => number
 
-  constructor(key: string, now: () => number, root?: DirNode) {
+  constructor(key: string, now: () => number, traits: VolumeTraits = {}) {
     this.key = key
     this.now = now
-    this.tree = new Tree(root ?? directory(0o777, { mtime: now() }), { limitBytes: volumeLimit })
+    this.traits = traits
+    const { memory, sizeBytes = usualLimit, mode = 0o777 } = traits
+    this.tree = new Tree(directory(mode, { mtime: now() }), {
+      limitBytes: Math.min(sizeBytes, highestLimit),
+      medium: memory ? 'memory' : 'disk',
+    })
   }
 
-  replace(files: Record<string, { content: Uint8Array; mode: number }>): void {
+  replace(files: Record<string, VolumeFile>): void {
     const time = this.now()
     const { tree } = this
     const old = tree.root.entries.get('..data')
     const stamp = `..${new Date(time).toISOString().slice(0, 19).replaceAll('-', '_').replace('T', '_').replaceAll(':', '_')}.${String(tree.changes % 1_000_000_000).padStart(9, '0')}`
     const folder = directory(0o755, { mtime: time, owner: tree })
-    for (const [path, { content, mode }] of Object.entries(files)) {
+    for (const [path, { content, mode, uid = 0 }] of Object.entries(files)) {
       const parts = path.split('/')
       let dir = folder
       for (const part of parts.slice(0, -1)) {
@@ -38,7 +45,7 @@ export class TreeVolume implements Volume {
         }
         dir = next
       }
-      const node = file('', mode, { mtime: time, owner: tree })
+      const node = file('', mode, { mtime: time, owner: tree, uid })
       tree.add(dir, parts[parts.length - 1] as string, node)
       tree.writeAt(node, 0, content)
     }
@@ -82,33 +89,81 @@ export class TreeVolume implements Volume {
   }
 
   /** The node at a path inside, links inside the volume followed. */
-  node(path: string, depth = 0): Node | undefined {
+  node(path: string): Node | undefined {
     let node: Node | undefined = this.tree.root
-    const parts = path.split('/').filter((part) => part !== '' && part !== '.')
-    for (let index = 0; index < parts.length; index++) {
-      if (node?.type !== 'dir') return undefined
-      node = node.entries.get(parts[index] as string)
-      if (node?.type === 'link' && depth < 8) {
-        const rest = parts.slice(index + 1).join('/')
-        return this.node([...parts.slice(0, index), node.target, rest].join('/'), depth + 1)
-      }
-    }
+    for (const part of this.realParts(path) ?? ['']) node = node?.type === 'dir' ? node.entries.get(part) : undefined
     return node
   }
 
-  /** A directory for a subPath that does not exist yet. */
-  makeDirectory(path: string): void {
+  /** The parts of a path once links inside the volume are followed; undefined where it leads nowhere. */
+  realParts(path: string): string[] | undefined {
+    const pending = path.split('/')
+    const parts: string[] = []
+    const dirs: DirNode[] = [this.tree.root]
+    let links = 0
+    while (pending.length > 0) {
+      const part = pending.shift() as string
+      if (part === '' || part === '.') continue
+      if (part === '..') {
+        if (dirs.length > 1) dirs.pop()
+        parts.length = dirs.length - 1
+        continue
+      }
+      if (parts.length >= dirs.length) return undefined
+      const node = dirs[dirs.length - 1]?.entries.get(part)
+      if (!node) return undefined
+      if (node.type === 'link') {
+        if (++links > 8) return undefined
+        if (node.target.startsWith('/')) dirs.length = 1
+        parts.length = dirs.length - 1
+        pending.unshift(...node.target.split('/'))
+        continue
+      }
+      parts.push(part)
+      if (node.type === 'dir') dirs.push(node)
+    }
+    return parts
+  }
+
+  giveToGroup(group: number, { readOnly, onRootMismatch = false }: { readOnly: boolean; onRootMismatch?: boolean }): void {
+    const { root } = this.tree
+    const needed = groupMode(root, readOnly)
+    if (onRootMismatch && root.gid === group && (root.mode & needed) === needed) return
+    const give = (node: Node): void => {
+      if (node.type === 'dir') for (const child of node.entries.values()) give(child)
+      node.gid = group
+      if (node.type !== 'link') node.mode |= groupMode(node, readOnly)
+    }
+    give(root)
+    this.tree.changes++
+  }
+
+  kindOf(path: string): 'file' | 'dir' | 'fifo' | 'device' | undefined {
+    const type = this.node(path)?.type
+    return type === 'link' ? undefined : type
+  }
+
+  makeDirectory(path: string, mode?: number): void {
     let dir = this.tree.root
     for (const part of path.split('/').filter((each) => each !== '')) {
       let next = dir.entries.get(part)
       if (!next) {
-        next = directory(0o750, { mtime: this.now(), owner: this.tree })
+        const { root } = this.tree
+        const gid = dir.mode & setGid ? dir.gid : 0
+        next = directory(mode ?? root.mode, { mtime: this.now(), owner: this.tree, gid })
         this.tree.add(dir, part, next)
       }
       if (next.type !== 'dir') throw new Errno('ENOTDIR')
       dir = next
     }
   }
+}
+
+const setGid = 0o2000
+
+/** What an fsGroup adds to a node's mode (pkg/volume/volume_linux.go). */
+function groupMode(node: Node, readOnly: boolean): number {
+  return (readOnly ? 0o440 : 0o660) | (node.type === 'dir' ? setGid | 0o110 : 0)
 }
 
 /** Removes a folder with all in it, so that its bytes are free again. */

@@ -33,7 +33,7 @@ export function containerSpecOf({ ctx, runtime, pod, container, image, network, 
   const env = environmentOf(ctx.cache, pod, container, network.ip, node)
   const values = new Map(env.map(({ name, value }) => [name, value]))
   const expanded = (texts: string[] | undefined) => texts?.map((text) => expand(text, (name) => values.get(name)))
-  const mounts = volumes.mountsOf(container, env, id)
+  const mounts = volumes.mountsOf(pod, container, env, id)
   const files = runtime.volume(podFilesKey(podUID))
   for (const name of ['hosts', 'hostname', 'resolv.conf']) {
     const mountPath = `/etc/${name}`
@@ -53,6 +53,7 @@ export function containerSpecOf({ ctx, runtime, pod, container, image, network, 
     env: [{ name: 'HOSTNAME', value: values.get('HOSTNAME') ?? hostname }, ...env.filter(({ name }) => name !== 'HOSTNAME')],
     workingDir: container.workingDir,
     user,
+    ...groupsOf(pod, container),
     readOnlyRootFilesystem: container.securityContext?.readOnlyRootFilesystem,
     tty: container.tty ?? false,
     stdin: container.stdin ?? false,
@@ -76,4 +77,13 @@ export function podFilesKey(uid: string): string {
 /** The user id that the spec asks for; undefined leaves it to the image. */
 export function userOf(pod: Pod, container: Container): number | undefined {
   return container.securityContext?.runAsUser ?? pod.spec?.securityContext?.runAsUser
+}
+
+function groupsOf(pod: Pod, container: Container): Pick<ContainerSpec, 'group' | 'supplementalGroups' | 'strictGroups'> {
+  const { runAsGroup, fsGroup, supplementalGroups = [], supplementalGroupsPolicy } = pod.spec?.securityContext ?? {}
+  return {
+    group: container.securityContext?.runAsGroup ?? runAsGroup,
+    supplementalGroups: [...supplementalGroups, ...(fsGroup === undefined ? [] : [fsGroup])],
+    strictGroups: supplementalGroupsPolicy === 'Strict',
+  }
 }

@@ -1,20 +1,10 @@
-import type { ContainerRuntime, Mount, Container as RuntimeContainer, Volume as Tree } from '../containers/runtime.ts'
+import type { ContainerRuntime, Mount, Container as RuntimeContainer, Volume as Tree, VolumeTraits } from '../containers/runtime.ts'
 import type { ClusterContext } from '../machinery/context.ts'
 import { resources } from '../machinery/object.ts'
-import type { TokenRequest } from '../schema/types/authentication.v1.ts'
-import type {
-  ConfigMap,
-  Container,
-  DownwardAPIVolumeFile,
-  KeyToPath,
-  PersistentVolume,
-  PersistentVolumeClaim,
-  Pod,
-  Secret,
-  Volume,
-  VolumeProjection,
-} from '../schema/types/core.v1.ts'
-import { expand, fieldValue, type NodeFacts, resourceValue } from './environment.ts'
+import { parseQuantity } from '../schema/quantity.ts'
+import type { Container, HostPathVolumeSource, PersistentVolume, PersistentVolumeClaim, Pod, Volume } from '../schema/types/core.v1.ts'
+import { expand, type NodeFacts } from './environment.ts'
+import { type Files, sameFiles, VolumeContent } from './volume-content.ts'
 
 /** A volume cannot be set up; the message is the FailedMount event's. */
 export class MountError extends Error {
@@ -25,10 +15,13 @@ export class MountError extends Error {
   }
 }
 
-type Files = Record<string, { content: Uint8Array; mode: number }>
-
-/** Token lifetimes are renewed at four fifths, as the kubelet's token manager does. */
-const renewAt = 0.8
+/** A volume as it is set up: a place in a tree. */
+interface Place {
+  tree: Tree
+  /** Where in the tree; '' is its root. */
+  path: string
+  readOnly?: boolean
+}
 
 /** One pod's volumes on its node. */
 export class PodVolumes {
@@ -36,10 +29,10 @@ export class PodVolumes {
   private readonly runtime: ContainerRuntime
   private readonly node: NodeFacts
   private readonly uid: string
+  private readonly content: VolumeContent
   /** The payload of each volume whose content comes from the API, as it lies in the volume now. */
   private readonly payloads = new Map<string, Files>()
-  private readonly trees = new Map<string, Tree>()
-  private readonly tokens = new Map<string, { token: string; renewAt: number }>()
+  private readonly places = new Map<string, Place>()
   private snapshots: string[] = []
 
   constructor(ctx: ClusterContext, runtime: ContainerRuntime, node: NodeFacts, uid: string) {
@@ -47,6 +40,7 @@ export class PodVolumes {
     this.runtime = runtime
     this.node = node
     this.uid = uid
+    this.content = new VolumeContent(ctx, node)
   }
 
   /** Sets all volumes up, or brings their content up to date. Throws MountError for the first that cannot be. */
@@ -71,25 +65,29 @@ export class PodVolumes {
 
   /** When the next token must be renewed, cluster ms. */
   nextRenewal(): number | undefined {
-    const times = [...this.tokens.values()].map((token) => token.renewAt)
-    return times.length > 0 ? Math.min(...times) : undefined
+    return this.content.nextRenewal()
   }
 
   /** A container's mounts; a subPath of API content is a copy that later updates don't reach. */
-  mountsOf(container: Container, env: { name: string; value: string }[], id: string): Mount[] {
+  mountsOf(pod: Pod, container: Container, env: { name: string; value: string }[], id: string): Mount[] {
+    const values = new Map(env.map(({ name, value }) => [name, value]))
     return (container.volumeMounts ?? []).flatMap((mount, index): Mount[] => {
-      const tree = this.trees.get(mount.name)
-      if (!tree) return []
-      const values = new Map(env.map(({ name, value }) => [name, value]))
-      const subPath = mount.subPathExpr ? expand(mount.subPathExpr, (name) => values.get(name)) : mount.subPath
+      const place = this.places.get(mount.name)
+      if (!place) return []
+      const { mountPath } = mount
       const payload = this.payloads.get(mount.name)
-      const readOnly = mount.readOnly === true || payload !== undefined
-      if (!subPath || !payload) return [{ mountPath: mount.mountPath, subPath: subPath || undefined, readOnly, volume: tree }]
-      const key = `pod/${this.uid}/subpath/${id}/${index}`
-      const copy = this.runtime.volume(key)
-      copy.replace(payload)
-      this.snapshots.push(key)
-      return [{ mountPath: mount.mountPath, subPath, readOnly, volume: copy }]
+      const readOnly = mount.readOnly === true || place.readOnly === true || payload !== undefined
+      const asked = mount.subPathExpr ? expand(mount.subPathExpr, (name) => values.get(name)) : mount.subPath
+      if (asked && payload) {
+        const key = `pod/${this.uid}/subpath/${id}/${index}`
+        this.snapshots.push(key)
+        const copy = this.fill(pod, key, payload, traitsOf(pod, mount.name))
+        return [{ mountPath, subPath: asked, readOnly, volume: copy }]
+      }
+      const subPath = [place.path, asked].filter(Boolean).join('/')
+      // The runtime would make a missing directory with another mode.
+      if (asked && place.tree.kindOf(subPath) === undefined) place.tree.makeDirectory(subPath)
+      return [{ mountPath, subPath: subPath || undefined, readOnly, volume: place.tree }]
     })
   }
 
@@ -107,151 +105,114 @@ export class PodVolumes {
     }
     for (const key of this.snapshots) this.runtime.removeVolume(key)
     this.snapshots = []
-    this.trees.clear()
+    this.places.clear()
     this.payloads.clear()
   }
 
   private async setUp(pod: Pod, volume: Volume, podIP: string): Promise<void> {
-    const files = await this.payloadOf(pod, volume, podIP)
-    if (!files) {
-      this.trees.set(volume.name, this.runtime.volume(this.keyOf(pod, volume)))
+    const { name, hostPath, persistentVolumeClaim, ephemeral } = volume
+    const files = await this.content.of(pod, volume, podIP)
+    if (files) {
+      if (!sameFiles(this.payloads.get(name), files)) this.fill(pod, this.ownKey(name), files, traitsOf(pod, name))
+      this.payloads.set(name, files)
+      this.places.set(name, { tree: this.runtime.volume(this.ownKey(name)), path: '' })
       return
     }
-    const tree = this.runtime.volume(this.ownKey(volume.name))
-    if (!sameFiles(this.payloads.get(volume.name), files)) tree.replace(files)
-    this.payloads.set(volume.name, files)
-    this.trees.set(volume.name, tree)
+    if (this.places.has(name)) return
+    if (hostPath) this.places.set(name, this.hostPath(hostPath))
+    else if (persistentVolumeClaim) {
+      const place = this.claimed(pod, persistentVolumeClaim.claimName)
+      this.places.set(name, { ...place, readOnly: persistentVolumeClaim.readOnly })
+    } else if (ephemeral) this.places.set(name, this.claimed(pod, `${pod.metadata.name}-${name}`))
+    else {
+      const tree = this.runtime.volume(this.ownKey(name), traitsOf(pod, name))
+      this.giveToGroup(pod, tree, false)
+      this.places.set(name, { tree, path: '' })
+    }
   }
 
-  private keyOf(pod: Pod, volume: Volume): string {
-    const { name, hostPath, persistentVolumeClaim, ephemeral } = volume
-    if (hostPath) return `host/${this.node.name}${hostPath.path}`
-    if (persistentVolumeClaim) return this.claimKey(pod, persistentVolumeClaim.claimName)
-    if (ephemeral) return this.claimKey(pod, `${pod.metadata.name}-${name}`)
-    return this.ownKey(name)
+  private fill(pod: Pod, key: string, files: Files, traits: VolumeTraits): Tree {
+    const tree = this.runtime.volume(key, traits)
+    tree.replace(files)
+    this.giveToGroup(pod, tree, true)
+    return tree
+  }
+
+  private giveToGroup(pod: Pod, tree: Tree, readOnly: boolean, onRootMismatch = false): void {
+    const { fsGroup } = pod.spec?.securityContext ?? {}
+    if (fsGroup !== undefined) tree.giveToGroup(fsGroup, { readOnly, onRootMismatch })
   }
 
   private ownKey(name: string): string {
     return `pod/${this.uid}/volumes/${name}`
   }
 
-  private claimKey(pod: Pod, claimName: string): string {
+  private hostPath({ path, type = '' }: HostPathVolumeSource): Place {
+    const tree = this.runtime.volume(nodeFilesKey(this.node.name), nodeFiles)
+    const relative = path.replace(/^\/+|\/+$/g, '')
+    const kind = () => tree.kindOf(relative)
+    if (kind() === undefined && (type === '' || type === 'DirectoryOrCreate')) tree.makeDirectory(relative, 0o755)
+    if (kind() === undefined && type === 'FileOrCreate') tree.write(relative, new Uint8Array(), 0o644)
+    const demand = demandedKinds[type]
+    if (demand && kind() !== demand.kind) throw new Error(`hostPath type check failed: ${path} is not ${demand.called}`)
+    return { tree, path: relative }
+  }
+
+  private claimed(pod: Pod, claimName: string): Place {
     const claim = this.ctx.cache.get<PersistentVolumeClaim>(resources.persistentVolumeClaims, claimName, pod.metadata.namespace)
     if (!claim) throw new Error(`persistentvolumeclaim "${claimName}" not found`)
     const bound = claim.spec?.volumeName
     if (claim.status?.phase !== 'Bound' || !bound) throw new Error(`PVC ${pod.metadata.namespace}/${claimName} is not bound`)
     const volume = this.ctx.cache.get<PersistentVolume>(resources.persistentVolumes, bound)
-    const path = volume?.spec?.hostPath?.path ?? volume?.spec?.local?.path
-    // A hostPath volume is the directory itself, which other pods may mount as such.
-    return path ? `host/${this.node.name}${path}` : `pv/${bound}`
-  }
-
-  private async payloadOf(pod: Pod, volume: Volume, podIP: string): Promise<Files | undefined> {
-    const { configMap, secret, downwardAPI, projected } = volume
-    if (configMap) return this.configMapFiles(pod, configMap, configMap.defaultMode ?? 0o644)
-    if (secret) return this.secretFiles(pod, { ...secret, name: secret.secretName }, secret.defaultMode ?? 0o644)
-    if (downwardAPI) return this.downwardFiles(pod, downwardAPI.items ?? [], downwardAPI.defaultMode ?? 0o644, podIP)
-    if (!projected) return undefined
-    const files: Files = {}
-    for (const source of projected.sources) Object.assign(files, await this.projection(pod, source, projected.defaultMode ?? 0o644, podIP))
-    return files
-  }
-
-  private async projection(pod: Pod, source: VolumeProjection, mode: number, podIP: string): Promise<Files> {
-    if (source.configMap) return this.configMapFiles(pod, source.configMap, mode)
-    if (source.secret) return this.secretFiles(pod, source.secret, mode)
-    if (source.downwardAPI) return this.downwardFiles(pod, source.downwardAPI.items ?? [], mode, podIP)
-    if (source.serviceAccountToken) {
-      const { audience, expirationSeconds, path } = source.serviceAccountToken
-      const token = await this.token(pod, audience, expirationSeconds ?? 3600)
-      return { [path]: { content: Buffer.from(token), mode } }
+    const { hostPath, local } = volume?.spec ?? {}
+    if (hostPath) {
+      // The helper pod of the local-path provisioner has made its directory for everybody.
+      const made = volume?.metadata.annotations?.['pv.kubernetes.io/provisioned-by'] === 'rancher.io/local-path'
+      const tree = this.runtime.volume(nodeFilesKey(this.node.name), nodeFiles)
+      if (made) makeMissing(tree, hostPath.path, 0o777)
+      return this.hostPath(hostPath)
     }
-    return {}
-  }
-
-  private configMapFiles(pod: Pod, source: { name?: string; items?: KeyToPath[]; optional?: boolean }, mode: number): Files {
-    const found = this.ctx.cache.get<ConfigMap>(resources.configMaps, source.name ?? '', pod.metadata.namespace)
-    if (!found && !source.optional) throw new Error(`configmap "${source.name}" not found`)
-    const data: Record<string, Uint8Array> = {}
-    for (const [key, text] of Object.entries(found?.data ?? {})) data[key] = Buffer.from(text)
-    for (const [key, base64] of Object.entries(found?.binaryData ?? {})) data[key] = Buffer.from(base64, 'base64')
-    return selectItems(data, source.items, mode, source.optional, 'configmap references non-existent config key')
-  }
-
-  private secretFiles(pod: Pod, source: { name?: string; items?: KeyToPath[]; optional?: boolean }, mode: number): Files {
-    const found = this.ctx.cache.get<Secret>(resources.secrets, source.name ?? '', pod.metadata.namespace)
-    if (!found && !source.optional) throw new Error(`secret "${source.name}" not found`)
-    const data: Record<string, Uint8Array> = {}
-    for (const [key, base64] of Object.entries(found?.data ?? {})) data[key] = Buffer.from(base64, 'base64')
-    return selectItems(data, source.items, mode, source.optional, 'references non-existent secret key')
-  }
-
-  private downwardFiles(pod: Pod, items: DownwardAPIVolumeFile[], defaultMode: number, podIP: string): Files {
-    const files: Files = {}
-    for (const { path, fieldRef, resourceFieldRef, mode = defaultMode } of items) {
-      const container = pod.spec?.containers[0]
-      const text = fieldRef
-        ? fieldValue(pod, fieldRef.fieldPath, podIP, this.node)
-        : resourceFieldRef && container
-          ? resourceValue(pod, container, resourceFieldRef, this.node)
-          : ''
-      files[path] = { content: Buffer.from(text), mode }
+    if (local) {
+      const tree = this.runtime.volume(nodeFilesKey(this.node.name), nodeFiles)
+      const path = local.path.replace(/^\/+|\/+$/g, '')
+      if (tree.kindOf(path) === undefined) throw new Error(`path ${JSON.stringify(local.path)} does not exist`)
+      return { tree, path }
     }
-    return files
-  }
-
-  private async token(pod: Pod, audience: string | undefined, expirationSeconds: number): Promise<string> {
-    const { clock, client } = this.ctx
-    const key = `${audience ?? ''}/${expirationSeconds}`
-    const known = this.tokens.get(key)
-    if (known && clock.now() < known.renewAt) return known.token
-    const { name = '', namespace, uid } = pod.metadata
-    const account = pod.spec?.serviceAccountName || 'default'
-    const request: TokenRequest = {
-      apiVersion: 'authentication.k8s.io/v1',
-      kind: 'TokenRequest',
-      metadata: {},
-      spec: {
-        audiences: audience ? [audience] : [],
-        expirationSeconds,
-        boundObjectRef: { kind: 'Pod', apiVersion: 'v1', name, uid },
-      },
-    }
-    const made = await clock.during(client.create(resources.serviceAccounts, request, { namespace, subresource: 'token', name: account }))
-    const token = made.status?.token ?? ''
-    this.tokens.set(key, { token, renewAt: clock.now() + expirationSeconds * 1000 * renewAt })
-    return token
+    const tree = this.runtime.volume(`pv/${bound}`)
+    this.giveToGroup(pod, tree, false, pod.spec?.securityContext?.fsGroupChangePolicy === 'OnRootMismatch')
+    return { tree, path: '' }
   }
 }
 
-function selectItems(
-  data: Record<string, Uint8Array>,
-  items: KeyToPath[] | undefined,
-  defaultMode: number,
-  optional: boolean | undefined,
-  missing: string,
-): Files {
-  const files: Files = {}
-  if (!items?.length) {
-    for (const [key, content] of Object.entries(data)) files[key] = { content, mode: defaultMode }
-    return files
-  }
-  for (const { key, path, mode = defaultMode } of items) {
-    const content = data[key]
-    if (content) files[path] = { content, mode }
-    else if (!optional) throw new Error(`${missing}: ${key}`)
-  }
-  return files
+/** The files of a node, under which hostPaths lie. */
+export function nodeFilesKey(node: string): string {
+  return `host/${node}`
 }
 
-function sameFiles(a: Files | undefined, b: Files): boolean {
-  if (!a) return false
-  const names = Object.keys(a)
-  return (
-    names.length === Object.keys(b).length &&
-    names.every((name) => {
-      const [one, other] = [a[name], b[name]]
-      return one && other && one.mode === other.mode && Buffer.compare(one.content, other.content) === 0
-    })
-  )
+const nodeFiles: VolumeTraits = { mode: 0o755, sizeBytes: 128 * 1024 * 1024 }
+
+const demandedKinds: Record<string, { kind: string; called: string }> = {
+  Directory: { kind: 'dir', called: 'a directory' },
+  DirectoryOrCreate: { kind: 'dir', called: 'a directory' },
+  File: { kind: 'file', called: 'a file' },
+  FileOrCreate: { kind: 'file', called: 'a file' },
+  Socket: { kind: 'socket', called: 'a socket file' },
+  CharDevice: { kind: 'device', called: 'a character device' },
+  BlockDevice: { kind: 'block', called: 'a block device' },
+}
+
+function makeMissing(tree: Tree, path: string, mode: number): void {
+  const relative = path.replace(/^\/+|\/+$/g, '')
+  const parent = relative.slice(0, Math.max(0, relative.lastIndexOf('/')))
+  if (tree.kindOf(parent) === undefined) tree.makeDirectory(parent, 0o755)
+  if (tree.kindOf(relative) === undefined) tree.makeDirectory(relative, mode)
+}
+
+/** Secrets, tokens and the downward API never touch a disk; an emptyDir stays off it when its medium is Memory. */
+function traitsOf(pod: Pod, name: string): VolumeTraits {
+  const volume = pod.spec?.volumes?.find((each) => each.name === name)
+  const memory = Boolean(volume?.secret || volume?.projected || volume?.downwardAPI || volume?.emptyDir?.medium === 'Memory')
+  if (!memory) return {}
+  const limit = volume?.emptyDir?.sizeLimit
+  return { memory, mode: 0o1777, ...(limit !== undefined && { sizeBytes: Number(parseQuantity(String(limit)).nano / 1_000_000_000n) }) }
 }

@@ -88,6 +88,7 @@ export class Machine {
       cwd: parent.cwd,
       uid: parent.uid,
       gid: parent.gid,
+      groups: parent.groups,
       umask: parent.umask,
       parent,
       files: parent.files,

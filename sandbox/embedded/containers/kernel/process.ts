@@ -43,6 +43,7 @@ export interface ProcessOptions {
   cwd: string
   uid: number
   gid: number
+  groups?: readonly number[]
   umask: number
   parent: Process | undefined
   files: Map<number, OpenFile>
@@ -69,6 +70,8 @@ export class Process {
   cwd: string
   uid: number
   gid: number
+  /** All its groups, gid among them, in order. */
+  groups: readonly number[]
   umask: number
   readonly files: Map<number, OpenFile>
   readonly startedAt: number
@@ -94,6 +97,7 @@ export class Process {
     this.cwd = options.cwd
     this.uid = options.uid
     this.gid = options.gid
+    this.groups = options.groups ?? [options.gid]
     this.umask = options.umask
     this.terminal = options.terminal
     this.startedAt = machine.clock.now()

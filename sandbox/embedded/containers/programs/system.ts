@@ -245,12 +245,16 @@ async function id(process: Process): Promise<number> {
   const { flags } = options
   const named = flags.has('n')
   const user = ownerName(process, process.uid, 'passwd', false)
-  const group = ownerName(process, process.gid, 'group', false)
+  const groupName = (gid: number) => ownerName(process, gid, 'group', false)
+  const group = groupName(process.gid)
   if (flags.has('u')) await process.print(`${named ? user : process.uid}\n`)
-  else if (flags.has('g') || flags.has('G')) await process.print(`${named ? group : process.gid}\n`)
+  else if (flags.has('g')) await process.print(`${named ? group : process.gid}\n`)
+  else if (flags.has('G')) await process.print(`${process.groups.map((gid) => (named ? groupName(gid) : gid)).join(' ')}\n`)
   else {
     const label = (number: number, name: string) => (name === String(number) ? String(number) : `${number}(${name})`)
-    await process.print(`uid=${label(process.uid, user)} gid=${label(process.gid, group)} groups=${label(process.gid, group)}\n`)
+    await process.print(
+      `uid=${label(process.uid, user)} gid=${label(process.gid, group)} groups=${process.groups.map((gid) => label(gid, groupName(gid))).join(',')}\n`,
+    )
   }
   return 0
 }
@@ -263,7 +267,7 @@ async function whoami(process: Process): Promise<number> {
 }
 
 async function groups(process: Process): Promise<number> {
-  await process.print(`${ownerName(process, process.gid, 'group', false)}\n`)
+  await process.print(`${process.groups.map((gid) => ownerName(process, gid, 'group', false)).join(' ')}\n`)
   return 0
 }
 

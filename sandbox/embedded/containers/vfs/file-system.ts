@@ -29,6 +29,8 @@ export interface Location {
 export interface Credentials {
   uid: number
   gid: number
+  /** All groups besides gid. */
+  groups?: readonly number[]
   umask: number
   cwd: string
   process?: Process
@@ -245,7 +247,9 @@ export class FileSystem {
     const parent = this.parentForChange(at, who)
     node.owner = at.mount.tree
     node.uid = who.uid
-    node.gid = who.gid
+    // A directory with the setgid bit passes its group on, and the bit to directories.
+    node.gid = parent.mode & 0o2000 ? parent.gid : who.gid
+    if (node.type === 'dir') node.mode |= parent.mode & 0o2000
     node.mtime = this.now()
     at.mount.tree.add(parent, at.parts[at.parts.length - 1] as string, node)
     parent.mtime = node.mtime
@@ -309,6 +313,6 @@ function entriesOf(dir: DirNode, process: Process | undefined): ReadonlyMap<stri
 
 function permits(node: Node, who: Credentials, bits: number): boolean {
   if (who.uid === 0) return bits !== 1 || node.type === 'dir' || (node.mode & 0o111) !== 0
-  const shift = node.uid === who.uid ? 6 : node.gid === who.gid ? 3 : 0
+  const shift = node.uid === who.uid ? 6 : node.gid === who.gid || who.groups?.includes(node.gid) ? 3 : 0
   return ((node.mode >> shift) & bits) === bits
 }

@@ -110,7 +110,7 @@ function processFolder(machine: Machine, process: Process): DirNode {
 
 function status(process: Process): string {
   const kib = Math.floor(process.memoryBytes / 1024)
-  return `Name:\t${process.name.slice(0, 15)}\nUmask:\t${process.umask.toString(8).padStart(4, '0')}\nState:\tS (sleeping)\nTgid:\t${process.pid}\nPid:\t${process.pid}\nPPid:\t${process.ppid}\nUid:\t${process.uid}\t${process.uid}\t${process.uid}\t${process.uid}\nGid:\t${process.gid}\t${process.gid}\t${process.gid}\t${process.gid}\nVmSize:\t${kib * 2} kB\nVmRSS:\t${kib} kB\nThreads:\t1\nSigIgn:\t0000000000000000\nSigCgt:\t0000000000000000\nSeccomp:\t0\n`
+  return `Name:\t${process.name.slice(0, 15)}\nUmask:\t${process.umask.toString(8).padStart(4, '0')}\nState:\tS (sleeping)\nTgid:\t${process.pid}\nPid:\t${process.pid}\nPPid:\t${process.ppid}\nUid:\t${process.uid}\t${process.uid}\t${process.uid}\t${process.uid}\nGid:\t${process.gid}\t${process.gid}\t${process.gid}\t${process.gid}\nGroups:\t${process.groups.join(' ')} \nVmSize:\t${kib * 2} kB\nVmRSS:\t${kib} kB\nThreads:\t1\nSigIgn:\t0000000000000000\nSigCgt:\t0000000000000000\nSeccomp:\t0\n`
 }
 
 /** As /proc/mounts, which `mount` and `df` read too. */

@@ -170,6 +170,14 @@ class MemoryVolume implements Volume {
     this.files.set(path, content)
   }
 
+  giveToGroup(): void {}
+
+  kindOf(path: string): 'file' | 'dir' | undefined {
+    return this.files.has(path) ? 'file' : path === '' ? 'dir' : undefined
+  }
+
+  makeDirectory(): void {}
+
   usedBytes(): number {
     return 0
   }
