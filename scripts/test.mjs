@@ -123,6 +123,7 @@ async function systemPackages() {
   const missing = [
     ['bubblewrap', onPath('bwrap')],
     ['postgresql', existsSync('/usr/lib/postgresql') && readdirSync('/usr/lib/postgresql').length > 0],
+    ['etcd-client', onPath('etcdctl')],
     ['libnss3', hasLibrary('libnss3.so')],
     ['libnspr4', hasLibrary('libnspr4.so')],
     ['libexpat1', hasLibrary('libexpat.so.1')],

@@ -1,10 +1,14 @@
-import { writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { Cluster } from './cluster.ts'
 
-const usage = 'usage: npm run cluster -- --kubeconfig FILE [--nodes N] [--port P] [--dir D]'
+const usage = 'usage: npm run cluster -- --kubeconfig FILE [--nodes N | --restore SNAPSHOT] [--port P] [--dir D] [--etcd FOLDER]'
 
-/** One bare cluster on this machine's loopback, until it is interrupted. */
+/**
+ * One bare cluster on this machine's loopback, until it is interrupted. --etcd serves its store as etcd too and leaves
+ * etcdctl's credentials (ca.crt, client.crt, client.key) in a folder; --restore begins with what a snapshot of an etcd holds.
+ */
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
@@ -12,17 +16,21 @@ async function main(): Promise<void> {
       nodes: { type: 'string', default: '1' },
       port: { type: 'string', default: '0' },
       dir: { type: 'string' },
+      restore: { type: 'string' },
+      etcd: { type: 'string' },
     },
   })
   const nodes = Number(values.nodes)
   const port = Number(values.port)
-  if (!values.kubeconfig || !Number.isInteger(nodes) || nodes < 1 || !Number.isInteger(port)) {
+  if (!values.kubeconfig || (values.dir && values.restore) || !Number.isInteger(nodes) || nodes < 1 || !Number.isInteger(port)) {
     console.error(usage)
     process.exitCode = 2
     return
   }
   const report = (where: string, error: unknown) => console.error(`${where}:`, error)
-  const cluster = await Cluster.open({ nodes, report, ...(values.dir ? { dir: values.dir } : {}) })
+  const cluster = values.restore
+    ? await Cluster.fromEtcd(await readFile(values.restore), { report })
+    : await Cluster.open({ nodes, report, ...(values.dir ? { dir: values.dir } : {}) })
   const end = async () => {
     await cluster[Symbol.asyncDispose]()
     process.exit(0)
@@ -31,6 +39,17 @@ async function main(): Promise<void> {
   const address = await cluster.listen({ host: '127.0.0.1', port })
   const server = `https://127.0.0.1:${'port' in address ? address.port : port}`
   await writeFile(values.kubeconfig, cluster.kubeconfig({ server }), { mode: 0o600 })
+  if (values.etcd) {
+    const etcdPort = await cluster.listenEtcd('127.0.0.1:0')
+    const { ca, certificate, key } = cluster.etcdCredentials()
+    await mkdir(values.etcd, { recursive: true, mode: 0o700 })
+    for (const [name, text] of Object.entries({ 'ca.crt': ca, 'client.crt': certificate, 'client.key': key })) {
+      await writeFile(join(values.etcd, name), text, { mode: 0o600 })
+    }
+    console.log(
+      `etcd: etcdctl --endpoints 127.0.0.1:${etcdPort} --cacert ${values.etcd}/ca.crt --cert ${values.etcd}/client.crt --key ${values.etcd}/client.key`,
+    )
+  }
   console.log(`ready: ${server}, kubeconfig ${values.kubeconfig}`)
 }
 

@@ -18,7 +18,7 @@ import { specialHandlers } from './api/special.ts'
 import { upgradeHandler } from './api/streaming/upgrade.ts'
 import { customScalePaths } from './api/subresources/scale.ts'
 import { Authenticator } from './auth/authenticate.ts'
-import { ClusterIdentity } from './auth/certificates.ts'
+import { ClusterIdentity, type KeyPair } from './auth/certificates.ts'
 import { Authorizer } from './auth/rbac.ts'
 import { Reviews } from './auth/reviews.ts'
 import { ServiceAccountTokens } from './auth/tokens.ts'
@@ -27,6 +27,7 @@ import { createRuntime, type LocalRuntime } from './containers/index.ts'
 import { startControllers } from './controllers/index.ts'
 import { startCustomResources } from './crd/establish.ts'
 import { customResources } from './crd/resource.ts'
+import { plainTable } from './etcd/keys.ts'
 import { restoredNetwork, startKubelets } from './kubelet/index.ts'
 import { createCache } from './machinery/cache.ts'
 import { administrator, createClient } from './machinery/client.ts'
@@ -35,7 +36,7 @@ import { ApiError } from './machinery/errors.ts'
 import { startEventExpiry } from './machinery/event-expiry.ts'
 import { createEventRecorder } from './machinery/events.ts'
 import type { NodeApi } from './machinery/node-api.ts'
-import type { KubeObject, UserInfo } from './machinery/object.ts'
+import { type KubeObject, resources as kinds, type UserInfo } from './machinery/object.ts'
 import { Random } from './machinery/random.ts'
 import { Store } from './machinery/store.ts'
 import { duplexOf } from './network/http-bridge.ts'
@@ -44,6 +45,7 @@ import type { Network } from './network/network.ts'
 import type { CustomKind } from './openapi/index.ts'
 import { startScheduler } from './scheduler/index.ts'
 import type { CustomResourceDefinition } from './schema/types/apiextensions.v1.ts'
+import type { Node } from './schema/types/core.v1.ts'
 import { startControlPlanePods } from './system/control-plane.ts'
 
 export interface ClusterOptions {
@@ -90,7 +92,7 @@ export class Cluster implements AsyncDisposable {
   private runtime: LocalRuntime | undefined
   private readonly ended = new AbortController()
   private readonly parts = new AsyncDisposableStack()
-  private readonly servers = new Set<HttpServer>()
+  private readonly servers = new Set<AsyncDisposable>()
   private nodes: NodeApi | undefined
   private network: Network | undefined
 
@@ -110,23 +112,47 @@ export class Cluster implements AsyncDisposable {
     return cluster
   }
 
+  /**
+   * A cluster in memory from a snapshot of an etcd (`etcdctl snapshot save`, of this or of a real cluster): its objects as
+   * they were. Rejects with what is wrong with the file.
+   */
+  static async fromEtcd(snapshot: Uint8Array, options: Pick<ClusterOptions, 'clock' | 'report'> = {}): Promise<Cluster> {
+    const { objectsOf } = await import('./etcd/snapshot.ts')
+    const { objects, revision } = objectsOf(Buffer.from(snapshot))
+    const report = options.report ?? (() => {})
+    const clock = new ClusterClock(options.clock)
+    const store = new Store(clock, (error) => report('store', error))
+    return Cluster.loaded(store, clock, objects, {}, revision, report)
+  }
+
   /** A cluster in memory as a snapshot has it; its clock starts at the snapshot's time and stands still. */
   static async fromSnapshot(snapshot: Snapshot, report: (where: string, error: unknown) => void = () => {}): Promise<Cluster> {
     const clock = new ClusterClock({ start: snapshot.time, rate: 0 })
     const store = new Store(clock, (error) => report('store', error))
+    const records = (snapshot.runtime ?? {}) as Record<string, unknown>
     const objects = snapshot.objects as unknown as KubeObject[]
+    return Cluster.loaded(store, clock, objects, records, Number(snapshot.resourceVersion), report)
+  }
+
+  private static async loaded(
+    store: Store,
+    clock: ClusterClock,
+    objects: readonly KubeObject[],
+    records: Record<string, unknown>,
+    revision: number,
+    report: (where: string, error: unknown) => void,
+  ): Promise<Cluster> {
+    const settings = (records[settingsRecord] as Settings | undefined) ?? settingsFrom(objects)
     const resources = new ServedResources()
     for (const object of objects) {
       if (object.kind !== 'CustomResourceDefinition') continue
       resources.setCustom(object.metadata.name as string, customResources(object as CustomResourceDefinition))
     }
-    const records = (snapshot.runtime ?? {}) as Record<string, unknown>
     store.load(
       objects.map((object) => placed(resources, object)),
       records,
-      Number(snapshot.resourceVersion),
+      revision,
     )
-    const settings = store.records.get<Settings>(settingsRecord) ?? settingsOf({ nodes: 1 })
     const cluster = new Cluster(store, clock, new Random(settings.seed + store.revision), settings, report)
     await cluster.start()
     return cluster
@@ -227,6 +253,38 @@ export class Cluster implements AsyncDisposable {
     ].join('\n')
   }
 
+  /**
+   * Serves the store as etcd's v3 API until the cluster ends; `address` is host:port (0 for a free one) or unix:PATH.
+   * Resolves with the bound port (0 for a socket).
+   */
+  async listenEtcd(address: string): Promise<number> {
+    // who does without etcd does without gRPC
+    const [{ EtcdServer }, { Keyspace }] = await Promise.all([import('./etcd/server.ts'), import('./etcd/keyspace.ts')])
+    const { identity, context } = this
+    const name = this.controlPlane
+    const node = context.cache.get<Node>(kinds.nodes, name)
+    const internal = node?.status?.addresses?.find(({ type }) => type === 'InternalIP')?.address ?? '127.0.0.1'
+    const server = await EtcdServer.listen(
+      {
+        keyspace: await Keyspace.open(this.store, this.resources),
+        clock: this.clock,
+        name,
+        address: internal,
+        keys: identity.etcdServer(name, internal),
+        ca: identity.etcdCertificate,
+        report: (where, error) => this.report(where, error),
+      },
+      address,
+    )
+    this.servers.add(server)
+    return server.port
+  }
+
+  /** What etcdctl needs to be let in: the CA's certificate and a client's pair, PEM. */
+  etcdCredentials(): KeyPair & { ca: string } {
+    return { ca: this.identity.etcdCertificate, ...this.identity.etcdClient() }
+  }
+
   /** One request from within the process, by the same way as over HTTP. Never rejects for an answer that is an error. */
   async request({ method, path, body, contentType, as }: ApiRequest): Promise<ApiResponse> {
     const user: UserInfo = as ? { ...as, groups: [...new Set([...as.groups, 'system:authenticated'])] } : administrator
@@ -273,7 +331,7 @@ export class Cluster implements AsyncDisposable {
       kubernetesVersion: version.gitVersion,
       time: this.clock.now(),
       resourceVersion: String(this.store.revision),
-      objects: this.store.tableNames().flatMap((table) => this.store.list(table)) as unknown as Snapshot['objects'],
+      objects: objectTables(this.store).flatMap((table) => this.store.list(table)) as unknown as Snapshot['objects'],
       runtime: records,
     }
   }
@@ -375,6 +433,18 @@ export class Cluster implements AsyncDisposable {
 
 function settingsOf({ nodes, name = 'labernetes', seed = 1 }: Pick<ClusterOptions, 'nodes' | 'name' | 'seed'>): Settings {
   return { nodes, name, seed }
+}
+
+/** Of a cluster that another program made: its nodes are run by ours when they are named as kind and kubeadm name them. */
+function settingsFrom(objects: readonly KubeObject[]): Settings {
+  const nodes = objects.filter(({ kind }) => kind === 'Node').map(({ metadata }) => metadata.name ?? '')
+  const controlPlane = nodes.find((name) => name.endsWith('-control-plane'))
+  return settingsOf({ nodes: Math.max(1, nodes.length), ...(controlPlane ? { name: controlPlane.replace(/-control-plane$/, '') } : {}) })
+}
+
+/** All but what somebody put into etcd that is no object. */
+function objectTables(store: Store): string[] {
+  return store.tableNames().filter((table) => table !== plainTable)
 }
 
 /** Where an object of a snapshot lies in the store. */

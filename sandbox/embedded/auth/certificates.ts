@@ -67,20 +67,33 @@ export class ClusterIdentity {
 
   /** What the API server shows at TLS. Good for as long as the CA, so that a clock that skips ahead does not end it. */
   server(): KeyPair {
-    const stored = this.records.get<KeyPair>(serverRecord)
-    if (stored) return stored
-    const { x509 } = this.authority()
-    const pair = this.issue({
+    return this.lasting(serverRecord, clusterCa, {
       subject: { commonName: 'kube-apiserver' },
-      notBefore: Date.parse(x509.validFrom),
-      notAfter: Date.parse(x509.validTo),
       extendedUsages: ['server auth'],
-      keyEncipherment: true,
       dnsNames: serverNames,
       ipAddresses: ['10.96.0.1', '127.0.0.1'],
     })
-    this.records.put(serverRecord, pair)
-    return pair
+  }
+
+  /** The certificate authority of the cluster's etcd, as kubeadm gives it one of its own: PEM. */
+  get etcdCertificate(): string {
+    return this.authority(etcdCa).certificate
+  }
+
+  /** What the etcd member of this name and address shows, to its peers too. */
+  etcdServer(name: string, address: string): KeyPair {
+    return this.lasting(etcdServerRecord, etcdCa, {
+      subject: { commonName: name },
+      extendedUsages: ['server auth', 'client auth'],
+      dnsNames: ['localhost', name],
+      ipAddresses: [address, '127.0.0.1', '::1'],
+    })
+  }
+
+  /** A client certificate for etcd, which lets its holder do everything there. Nothing of it is kept. */
+  etcdClient(): KeyPair {
+    const subject = { commonName: 'kube-etcd-healthcheck-client' }
+    return this.issue({ subject, extendedUsages: ['client auth'], keyEncipherment: true, ...this.lifetime(etcdCa) }, etcdCa)
   }
 
   /** A new client certificate with its key. Nothing of it is kept. */
@@ -95,8 +108,8 @@ export class ClusterIdentity {
   }
 
   /** Signs a certificate, PEM, that ends no later than the CA. */
-  sign(request: SigningRequest): string {
-    const { key, x509 } = this.authority()
+  sign(request: SigningRequest, by: AuthorityName = clusterCa): string {
+    const { key, x509 } = this.authority(by)
     const notAfter = Math.min(request.notAfter, Date.parse(x509.validTo))
     const { digitalSignature = true, keyEncipherment = false } = request
     // An extension without any bit is not a valid one.
@@ -114,7 +127,7 @@ export class ClusterIdentity {
     if (request.dnsNames?.length || request.ipAddresses?.length) {
       extensions.push(extension(oid.subjectAlternativeName, false, alternativeNames(request)))
     }
-    return certificate({ ...request, notAfter, issuer: { commonName: caName }, extensions }, key)
+    return certificate({ ...request, notAfter, issuer: { commonName: by.commonName }, extensions }, key)
   }
 
   /** The ECDSA P-256 key of ServiceAccount tokens. */
@@ -126,32 +139,46 @@ export class ClusterIdentity {
     return this.tokenKey
   }
 
-  private issue(request: Omit<SigningRequest, 'publicKey'>): KeyPair {
-    const { privateKey, publicKey } = newKey()
-    return { certificate: this.sign({ ...request, publicKey }), key: keyPem(privateKey) }
+  /** A pair for as long as its authority, made once. */
+  private lasting(record: string, by: AuthorityName, request: Omit<SigningRequest, 'publicKey' | 'notBefore' | 'notAfter'>): KeyPair {
+    const stored = this.records.get<KeyPair>(record)
+    if (stored) return stored
+    const pair = this.issue({ keyEncipherment: true, ...request, ...this.lifetime(by) }, by)
+    this.records.put(record, pair)
+    return pair
   }
 
-  private authority() {
-    const known = this.loaded.get(caRecord)
+  private lifetime(by: AuthorityName): Pick<SigningRequest, 'notBefore' | 'notAfter'> {
+    const { x509 } = this.authority(by)
+    return { notBefore: Date.parse(x509.validFrom), notAfter: Date.parse(x509.validTo) }
+  }
+
+  private issue(request: Omit<SigningRequest, 'publicKey'>, by: AuthorityName = clusterCa): KeyPair {
+    const { privateKey, publicKey } = newKey()
+    return { certificate: this.sign({ ...request, publicKey }, by), key: keyPem(privateKey) }
+  }
+
+  private authority(name: AuthorityName = clusterCa) {
+    const known = this.loaded.get(name.record)
     if (known) return known
-    const stored = this.records.get<KeyPair>(caRecord) ?? this.createAuthority()
+    const stored = this.records.get<KeyPair>(name.record) ?? this.createAuthority(name)
     const authority = {
       certificate: stored.certificate,
       key: createPrivateKey(stored.key),
       x509: new X509Certificate(stored.certificate),
     }
-    this.loaded.set(caRecord, authority)
+    this.loaded.set(name.record, authority)
     return authority
   }
 
-  private createAuthority(): KeyPair {
+  private createAuthority({ record, commonName }: AuthorityName): KeyPair {
     const { privateKey, publicKey } = newKey()
     const now = Math.floor(this.clock.now() / 1000) * 1000
     const pair = {
       certificate: certificate(
         {
-          subject: { commonName: caName },
-          issuer: { commonName: caName },
+          subject: { commonName },
+          issuer: { commonName },
           publicKey,
           notBefore: now - backdate,
           notAfter: now - backdate + 10 * 365 * 86_400_000,
@@ -159,14 +186,14 @@ export class ClusterIdentity {
             keyUsage(true, true, true),
             extension(oid.basicConstraints, true, der.sequence(der.boolean(true))),
             extension(oid.subjectKeyIdentifier, false, der.octetString(keyIdentifier(publicKey))),
-            extension(oid.subjectAlternativeName, false, alternativeNames({ dnsNames: [caName] })),
+            extension(oid.subjectAlternativeName, false, alternativeNames({ dnsNames: [commonName] })),
           ],
         },
         privateKey,
       ),
       key: keyPem(privateKey),
     }
-    this.records.put(caRecord, pair)
+    this.records.put(record, pair)
     return pair
   }
 }
@@ -214,8 +241,15 @@ export const usageOids: Record<KeyUsage, string> = {
   'client auth': '1.3.6.1.5.5.7.3.2',
 }
 
-const caName = 'kubernetes'
-const caRecord = 'auth/ca'
+/** A certificate authority of the cluster: what it is called and where it is kept. */
+interface AuthorityName {
+  record: string
+  commonName: string
+}
+
+const clusterCa: AuthorityName = { record: 'auth/ca', commonName: 'kubernetes' }
+const etcdCa: AuthorityName = { record: 'auth/etcd-ca', commonName: 'etcd-ca' }
+const etcdServerRecord = 'auth/etcd-server'
 const serverRecord = 'auth/server'
 const serviceAccountRecord = 'auth/service-account-key'
 const serverNames = ['kubernetes', 'kubernetes.default', 'kubernetes.default.svc', 'kubernetes.default.svc.cluster.local', 'localhost']

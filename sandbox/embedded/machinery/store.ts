@@ -128,12 +128,12 @@ export class Store implements AsyncDisposable {
     return { [Symbol.dispose]: () => set.delete(listener) }
   }
 
-  /** The changes of a table after a revision. Throws ApiError Expired when they are not all there any more. */
+  /** The changes of a table (or of all, by '*') after a revision. Throws ApiError Expired when they are not all there any more. */
   changesSince(table: string, revision: number): StoredChange[] {
     if (revision < this.forgotten) throw expired(revision, this.forgotten)
     let start = this.window.length
     while (start > 0 && (this.window[start - 1] as StoredChange).revision > revision) start--
-    return this.window.slice(start).filter((change) => change.table === table)
+    return table === '*' ? this.window.slice(start) : this.window.slice(start).filter((change) => change.table === table)
   }
 
   /** Resolves when everything written so far outlives a crash. */

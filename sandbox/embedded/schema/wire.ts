@@ -37,7 +37,8 @@ export function wireFields(type: string): readonly WireField[] | undefined {
   const made = load().types[type]?.map(([name, number, fieldType, container, flags]) => ({
     name,
     number,
-    type: fieldType,
+    // a map's lists are named messages on the wire, which a map of lists says already
+    type: container === 'map-of-lists' ? fieldType.replace(/^named:/, '') : fieldType,
     container,
     inline: (flags & 1) !== 0,
     omitEmpty: (flags & 2) !== 0,
