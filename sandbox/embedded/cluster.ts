@@ -196,6 +196,14 @@ export class Cluster implements AsyncDisposable {
         tokens: { cache, tokens, clock },
         scalePaths: customScalePaths,
         nodes: () => this.nodeApi,
+        proxy: {
+          cache,
+          clock,
+          random: chance,
+          nodes: () => this.nodeApi,
+          network: () => this.podNetwork,
+          controlPlane: this.controlPlane,
+        },
       }),
       nonResource: new NonResourceHandler({ discovery, resources: this.resources, tokens, store, customKinds: () => this.customKinds() }),
     })
@@ -364,6 +372,11 @@ export class Cluster implements AsyncDisposable {
   get nodeApi(): NodeApi {
     if (!this.nodes) throw new Error('the cluster has not started')
     return this.nodes
+  }
+
+  private get podNetwork(): Network {
+    if (!this.network) throw new Error('the cluster has not started')
+    return this.network
   }
 
   /** Resolves when all that was written so far is on the disk. */

@@ -37,6 +37,8 @@ export type Outcome =
   | { type: 'watch'; info: ResourceInfo; events: AsyncIterable<WatchEvent> }
   | { type: 'document'; status?: number; document: unknown; contentType?: string; headers?: Record<string, string> }
   | { type: 'text'; status: number; text: string; headers?: Record<string, string> }
+  /** Bytes as somebody else answered. */
+  | { type: 'raw'; status: number; headers: Record<string, string>; body: Uint8Array }
   | { type: 'stream'; contentType: string; chunks: AsyncIterable<Uint8Array> }
 
 export function objectOutcome(object: KubeObject | Status, info?: ResourceInfo, status = 200): Outcome {

@@ -26,6 +26,8 @@ export interface Encoded {
   status: number
   headers: Record<string, string>
   body: Uint8Array | AsyncIterable<Uint8Array>
+  /** Never compressed here. */
+  verbatim?: boolean
 }
 
 const json = 'application/json'
@@ -87,6 +89,8 @@ export function encode(outcome: Outcome, accepted: Accepted, context: EncodeCont
       const headers = { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff', ...outcome.headers }
       return { status: outcome.status, headers, body: Buffer.from(outcome.text) }
     }
+    case 'raw':
+      return { status: outcome.status, headers: outcome.headers, body: outcome.body, verbatim: true }
     case 'stream':
       return { status: 200, headers: { 'content-type': outcome.contentType }, body: outcome.chunks }
   }
@@ -101,13 +105,15 @@ export function plain(outcome: Outcome): unknown {
   if (outcome.type === 'document') {
     return outcome.document instanceof Uint8Array ? JSON.parse(Buffer.from(outcome.document).toString()) : outcome.document
   }
+  if (outcome.type === 'raw') return Buffer.from(outcome.body).toString()
   return outcome.type === 'text' ? outcome.text : undefined
 }
 
 /** Compresses a large whole body for those who can read it. */
 export function compress(encoded: Encoded, acceptEncoding: string | undefined): Encoded {
   const { body } = encoded
-  if (!(body instanceof Uint8Array) || body.length < compressFrom || !/\bgzip\b/.test(acceptEncoding ?? '')) return encoded
+  if (encoded.verbatim || !(body instanceof Uint8Array) || body.length < compressFrom || !/\bgzip\b/.test(acceptEncoding ?? ''))
+    return encoded
   return {
     ...encoded,
     headers: { ...encoded.headers, 'content-encoding': 'gzip', vary: 'Accept-Encoding' },

@@ -21,6 +21,7 @@ import type { UpdateRules } from './rest.ts'
 import { logHandler } from './streaming/logs.ts'
 import { bindingHandler } from './subresources/binding.ts'
 import { evictionHandler } from './subresources/eviction.ts'
+import { type ProxyParts, proxyHandlers } from './subresources/proxy.ts'
 import { type ScalePaths, scaleHandler } from './subresources/scale.ts'
 
 export interface SpecialParts {
@@ -30,10 +31,19 @@ export interface SpecialParts {
   tokens: TokenRequestContext
   scalePaths(info: ResourceInfo): ScalePaths | undefined
   nodes(): NodeApi
+  proxy: ProxyParts
 }
 
 /** The handlers of subresources and kinds with ways of their own. */
-export function specialHandlers({ generic, resources, reviews, tokens, scalePaths, nodes }: SpecialParts): Map<string, SpecialHandler> {
+export function specialHandlers({
+  generic,
+  resources,
+  reviews,
+  tokens,
+  scalePaths,
+  nodes,
+  proxy,
+}: SpecialParts): Map<string, SpecialHandler> {
   const binding = bindingHandler(generic, resources)
   const review: SpecialHandler = async (call) => {
     if (call.request.verb !== 'create') throw ApiError.methodNotSupported()
@@ -47,6 +57,7 @@ export function specialHandlers({ generic, resources, reviews, tokens, scalePath
     ...questions.map((info) => [`${info.resource}.${info.group}`, review] as const),
     ['*/scale', scaleHandler(generic, scalePaths)],
     ['pods/log', logHandler(generic, nodes)],
+    ...proxyHandlers(proxy),
     ['pods/binding', binding],
     ['bindings', binding],
     ['pods/eviction', evictionHandler(generic, resources)],

@@ -190,8 +190,9 @@ export class LocalContainer implements Container {
     return node?.type === 'file' ? contentOf(node, this.machine.init).slice() : undefined
   }
 
-  usage(): { memoryBytes: number; cpuNanoCores: number } {
-    return { memoryBytes: this.machine.memoryBytes, cpuNanoCores: this.machine.cpu.usage() }
+  usage(): { memoryBytes: number; cpuNanoCores: number; cpuNanoSeconds: number } {
+    const { memoryBytes, cpu } = this.machine
+    return { memoryBytes, cpuNanoCores: cpu.usage(), cpuNanoSeconds: cpu.total }
   }
 
   remove(): void {

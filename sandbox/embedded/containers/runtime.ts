@@ -128,8 +128,8 @@ export interface Container {
   /** The main process's streams. */
   attach(): Process
   readFile(path: string): Uint8Array | undefined
-  /** Bytes in use and nanocores over the last seconds. */
-  usage(): { memoryBytes: number; cpuNanoCores: number }
+  /** Bytes in use, nanocores over the last seconds, nanoseconds since the start. */
+  usage(): { memoryBytes: number; cpuNanoCores: number; cpuNanoSeconds: number }
   /** Frees everything; a running process is killed. */
   remove(): void
 }

@@ -4,10 +4,12 @@ import { ApiError } from '../machinery/errors.ts'
 import type { LogOptions, NodeApi, StreamOptions } from '../machinery/node-api.ts'
 import { resources } from '../machinery/object.ts'
 import { type Connection, NetworkError } from '../network/network.ts'
-import type { Container, ContainerStatus, Pod } from '../schema/types/core.v1.ts'
+import type { Container, ContainerStatus, Node, Pod } from '../schema/types/core.v1.ts'
+import type { ContainerUsage } from './figures.ts'
 import { logStream } from './logs.ts'
 import { latestRun, stateOf } from './pod-record.ts'
 import type { PodWorker } from './pod-worker.ts'
+import { serveKubelet } from './server.ts'
 
 /** The kubelets' streaming server: what the API server's pod subresources lead to. */
 export function createNodeApi(ctx: ClusterContext, workerOf: (uid: string) => PodWorker | undefined): NodeApi {
@@ -29,7 +31,7 @@ export function createNodeApi(ctx: ClusterContext, workerOf: (uid: string) => Po
     return live
   }
 
-  return {
+  const api: NodeApi = {
     async logs(namespace, name, options, signal) {
       const { pod, worker } = find(namespace, name)
       const container = chooseContainer(pod, options.container)
@@ -75,6 +77,20 @@ export function createNodeApi(ctx: ClusterContext, workerOf: (uid: string) => Po
       return worker && usageOf(worker)
     },
 
+    async kubelet(name, request, signal) {
+      const node = ctx.cache.get<Node>(resources.nodes, name)
+      if (!node) throw ApiError.notFound(resources.nodes, name)
+      const pods = ctx.cache
+        .list<Pod>(resources.pods)
+        .filter(({ spec }) => spec?.nodeName === name)
+        .map((pod) => {
+          const worker = workerOf(pod.metadata.uid ?? '')
+          return { pod, containers: worker ? usageOf(worker) : [] }
+        })
+      const total = api.nodeUsage(name) ?? { memoryBytes: 0, cpuNanoCores: 0 }
+      return await serveKubelet({ node, pods, total, now: ctx.clock.now() }, api.logs, request, signal)
+    },
+
     nodeUsage(node) {
       const pods = ctx.cache.list<Pod>(resources.pods).filter(({ spec }) => spec?.nodeName === node)
       const usages = pods.flatMap(({ metadata }) => {
@@ -92,12 +108,13 @@ export function createNodeApi(ctx: ClusterContext, workerOf: (uid: string) => Po
       )
     },
   }
+  return api
 }
 
-function usageOf(worker: PodWorker): { name: string; memoryBytes: number; cpuNanoCores: number }[] {
+function usageOf(worker: PodWorker): ContainerUsage[] {
   return worker.record.runs.flatMap((run) => {
     const live = stateOf(run) === 'running' ? worker.containers.get(run.id) : undefined
-    return live ? [{ name: run.name, ...live.usage() }] : []
+    return live ? [{ name: run.name, startedAt: live.startedAt ?? 0, ...live.usage() }] : []
   })
 }
 

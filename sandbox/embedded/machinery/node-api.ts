@@ -1,5 +1,5 @@
 import type { Process } from '../containers/runtime.ts'
-import type { Connection } from '../network/network.ts'
+import type { Connection, HttpRequest, HttpResponse } from '../network/network.ts'
 
 /** What the API server asks of the kubelet of a pod's node: the streaming subresources and the figures. */
 export interface NodeApi {
@@ -10,6 +10,8 @@ export interface NodeApi {
   portForward(namespace: string, pod: string, port: number): Promise<Connection>
   /** metrics.k8s.io: bytes and nanocores by container. */
   podUsage(namespace: string, pod: string): { name: string; memoryBytes: number; cpuNanoCores: number }[] | undefined
+  /** A request to a node's kubelet itself: /healthz, /pods, /metrics, /stats/summary, /configz, /logs. */
+  kubelet(node: string, request: HttpRequest, signal: AbortSignal): Promise<HttpResponse>
   nodeUsage(node: string): { memoryBytes: number; cpuNanoCores: number } | undefined
 }
 

@@ -41,7 +41,7 @@ export async function goServe(
   const handle: GoHandler = typeof routes === 'function' ? routes : (incoming) => routed(routes, incoming)
   const serve: Handler = async (incoming, peer) => {
     const response = await handle(goRequest(incoming, peer))
-    return { ...response, headers: { Date: new Date(process.machine.now()).toUTCString(), ...response.headers } }
+    return { ...response, headers: { Date: new Date(process.machine.now()).toUTCString(), ...response.headers, ...sniffed(response) } }
   }
   try {
     listenHttp(process, port, serve, {
@@ -55,6 +55,15 @@ export async function goServe(
     return logFatal(process, `listen tcp ${options.host ?? ''}:${port}: bind: address already in use`)
   }
 }
+
+/** A body whose type nobody has named is taken for what it begins like (http.DetectContentType, as far as it is text). */
+function sniffed({ headers, body }: HttpResponse): Record<string, string> {
+  if (header(headers, 'content-type') !== 'text/plain; charset=utf-8' || header(headers, 'x-content-type-options')) return {}
+  const start = new TextDecoder('latin1').decode(body.subarray(0, 512)).trimStart()
+  return htmlStart.test(start) ? { 'Content-Type': 'text/html; charset=utf-8' } : {}
+}
+
+const htmlStart = /^(?:<!doctype html|<(?:html|head|script|iframe|h1|div|font|table|a|style|title|b|body|br|p)[ >]|<!--)/i
 
 /** http.Error: the text and a line's end. */
 export function httpError(text: string, status: number): HttpResponse {

@@ -142,7 +142,7 @@ export class ProgrammedContainer implements Container {
   }
 
   usage() {
-    return { memoryBytes: 1024, cpuNanoCores: 1000 }
+    return { memoryBytes: 1024, cpuNanoCores: 1000, cpuNanoSeconds: 5000 }
   }
 
   remove(): void {
