@@ -9,6 +9,8 @@ export interface CallOptions {
   timeout?: number
   signal?: AbortSignal
   stdin?: string | Uint8Array
+  /** Leaves stdin open until the program ends or this process does. */
+  holdStdin?: boolean
   environment?: Readonly<Record<string, string>>
   /** Called with each line of stderr as it comes. */
   onLine?: (line: string) => void
@@ -241,7 +243,7 @@ export function runProgram(program: string, argv: readonly string[], options: Ca
     child.on('error', (error) => finish(127, error.message))
     child.on('close', (code) => finish(late ? 124 : (code ?? 137), late ? `\ntimed out after ${timeout} ms` : ''))
     child.stdin.on('error', () => undefined) // it ended without reading: its exit code says why
-    child.stdin.end(options.stdin ?? '')
+    if (!options.holdStdin) child.stdin.end(options.stdin ?? '')
   })
 }
 

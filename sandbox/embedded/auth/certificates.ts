@@ -234,6 +234,7 @@ export const oid = {
   extendedKeyUsage: '2.5.29.37',
   extensionRequest: '1.2.840.113549.1.9.14',
   ecdsaWithSha256: '1.2.840.10045.4.3.2',
+  rsaWithSha256: '1.2.840.113549.1.1.11',
 }
 
 export const usageOids: Record<KeyUsage, string> = {
@@ -256,24 +257,30 @@ const serverNames = ['kubernetes', 'kubernetes.default', 'kubernetes.default.svc
 /** Clients' clocks may lag a little. */
 const backdate = 5 * 60_000
 
-interface Certificate {
+export interface CertificateFields {
   subject: Subject
-  issuer: Subject
+  /** An authority that others made may spell its name otherwise: then the name's DER, as its certificate has it. */
+  issuer: Subject | Buffer
   publicKey: Buffer
+  /** ms since the epoch. */
   notBefore: number
   notAfter: number
   extensions: Uint8Array[]
 }
 
-function certificate(fields: Certificate, key: KeyObject): string {
-  const algorithm = der.sequence(der.objectIdentifier(oid.ecdsaWithSha256))
+/** An X.509 certificate (PEM) signed with an ECDSA P-256 or RSA key. */
+export function certificate(fields: CertificateFields, key: KeyObject): string {
+  const algorithm =
+    key.asymmetricKeyType === 'rsa'
+      ? der.sequence(der.objectIdentifier(oid.rsaWithSha256), der.null())
+      : der.sequence(der.objectIdentifier(oid.ecdsaWithSha256))
   const serial = randomBytes(16)
   serial[0] = ((serial[0] as number) & 0x7f) | 0x40
   const body = der.sequence(
     der.explicit(0, der.integer(Uint8Array.of(2))),
     der.integer(serial),
     algorithm,
-    distinguishedName(fields.issuer),
+    Buffer.isBuffer(fields.issuer) ? fields.issuer : distinguishedName(fields.issuer),
     der.sequence(der.time(fields.notBefore), der.time(fields.notAfter)),
     distinguishedName(fields.subject),
     fields.publicKey,
@@ -282,19 +289,22 @@ function certificate(fields: Certificate, key: KeyObject): string {
   return pemEncode('CERTIFICATE', der.sequence(body, algorithm, der.bitString(sign('sha256', body, key))))
 }
 
-function extension(id: string, critical: boolean, value: Uint8Array): Buffer {
+/** A certificate extension around its value in DER. */
+export function extension(id: string, critical: boolean, value: Uint8Array): Buffer {
   const parts: Uint8Array[] = [der.objectIdentifier(id)]
   if (critical) parts.push(der.boolean(true))
   return der.sequence(...parts, der.octetString(value))
 }
 
-function keyUsage(digitalSignature: boolean, keyEncipherment: boolean, signsCertificates: boolean): Buffer {
+/** The key usage extension (RFC 5280 4.2.1.3). */
+export function keyUsage(digitalSignature: boolean, keyEncipherment: boolean, signsCertificates: boolean): Buffer {
   const bits = (digitalSignature ? 0x80 : 0) | (keyEncipherment ? 0x20 : 0) | (signsCertificates ? 0x04 : 0)
   const unused = signsCertificates ? 2 : keyEncipherment ? 5 : 7
   return extension(oid.keyUsage, true, der.bitString(Uint8Array.of(bits), unused))
 }
 
-function alternativeNames(names: { dnsNames?: string[]; ipAddresses?: string[] }): Buffer {
+/** GeneralNames for a subjectAltName extension. */
+export function alternativeNames(names: { dnsNames?: string[]; ipAddresses?: string[] }): Buffer {
   return der.sequence(
     ...(names.dnsNames ?? []).map((name) => der.implicit(2, Buffer.from(name))),
     ...(names.ipAddresses ?? []).map((address) => der.implicit(7, addressBytes(address))),
@@ -310,12 +320,14 @@ function addressBytes(address: string): Uint8Array {
   return Uint8Array.from(groups.flatMap((group) => [Number.parseInt(group, 16) >> 8, Number.parseInt(group, 16) & 0xff]))
 }
 
-function newKey(): { privateKey: KeyObject; publicKey: Buffer } {
+/** A fresh ECDSA P-256 key, its public half as SubjectPublicKeyInfo. */
+export function newKey(): { privateKey: KeyObject; publicKey: Buffer } {
   const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   return { privateKey: pair.privateKey, publicKey: pair.publicKey.export({ type: 'spki', format: 'der' }) }
 }
 
-function keyPem(key: KeyObject): string {
+/** PKCS #8. */
+export function keyPem(key: KeyObject): string {
   return key.export({ type: 'pkcs8', format: 'pem' }) as string
 }
 
@@ -324,7 +336,7 @@ function publicKeyOf(x509: X509Certificate): Buffer {
 }
 
 /** RFC 7093: the first 20 bytes of the digest of the key's bits. */
-function keyIdentifier(publicKey: Buffer): Buffer {
+export function keyIdentifier(publicKey: Buffer): Buffer {
   const bits = parseDer(publicKey).children[1] as { content: Buffer }
   return createHash('sha256').update(bits.content.subarray(1)).digest().subarray(0, 20)
 }

@@ -7,6 +7,7 @@ export const der = {
   /** A SET OF: its elements are ordered by their bytes. */
   set: (...parts: Uint8Array[]) => encode(0x31, ...parts.toSorted(Buffer.compare)),
   boolean: (value: boolean) => encode(0x01, Uint8Array.of(value ? 0xff : 0)),
+  null: () => encode(0x05),
   /** A non-negative integer of big-endian bytes. */
   integer: (bytes: Uint8Array) => encode(0x02, unsigned(bytes)),
   bitString: (bytes: Uint8Array, unusedBits = 0) => encode(0x03, Uint8Array.of(unusedBits), bytes),

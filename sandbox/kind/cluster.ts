@@ -1,0 +1,139 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { WatchedObject } from '../engine.ts'
+import { listObjects, sentence } from '../manifests.ts'
+import { KubeApi } from './api.ts'
+import type { Container, Docker } from './docker.ts'
+import { subnetOf } from './network.ts'
+import { type Identity, issueClient, kubeconfigOf, type KeyPair } from './pki.ts'
+import type { ClusterRecord } from './records.ts'
+import type { NodePlan } from './shape.ts'
+
+/** The control plane's name on the cluster's own network, which its API server's certificate has too. */
+export const serverAddress = 'https://labernetes-control-plane:6443'
+const apiPort = 6443
+
+/** A cluster whose containers run, with the API client of this process. */
+export class KindCluster implements Disposable {
+  readonly record: ClusterRecord
+  readonly docker: Docker
+  readonly api: KubeApi
+  private readonly authority: KeyPair
+
+  private constructor(docker: Docker, record: ClusterRecord, authority: KeyPair, port: number) {
+    this.docker = docker
+    this.record = record
+    this.authority = authority
+    const { certificate, key } = issueClient(authority, { username: 'labernetes', groups: ['system:masters'] })
+    this.api = new KubeApi({ host: '127.0.0.1', port, ca: authority.certificate, cert: certificate, key })
+  }
+
+  /** Rejects when the control plane publishes no API port. Reads the cluster's authority when the record has none. */
+  static async connect(docker: Docker, record: ClusterRecord): Promise<KindCluster> {
+    const { container } = controlPlane(record)
+    const port = await docker.publishedPort(container, apiPort)
+    if (port === null) throw new Error(`${container} publishes no API port`)
+    record.authority ??= await readAuthority(docker, container)
+    return new KindCluster(docker, record, record.authority, port)
+  }
+
+  get containers(): string[] {
+    return this.record.nodes.map(({ container }) => container)
+  }
+
+  /** A kubeconfig for use on the cluster's network, with a certificate that nobody had before. */
+  kubeconfig(user: Identity): string {
+    const pair = issueClient(this.authority, user)
+    return kubeconfigOf({ server: serverAddress, ca: this.authority.certificate, username: user.username, pair })
+  }
+
+  /** Resolves when all nodes are Ready (unless the shape has no Pod network) and Pods can be made. Rejects with what is not ready. */
+  async untilReady(timeout: number, signal?: AbortSignal): Promise<void> {
+    const { shape, nodes } = this.record
+    const deadline = performance.now() + timeout
+    let last = 'the API server does not answer'
+    while (performance.now() < deadline) {
+      signal?.throwIfAborted()
+      last = await this.whatIsNotReady(nodes, shape.cni !== 'none').catch((error: Error) => error.message)
+      if (last === '') return
+      await sleep(150, undefined, signal ? { signal } : undefined)
+    }
+    throw new Error(`The cluster is not ready after ${timeout / 1000} s: ${last}.`)
+  }
+
+  /** Starts stopped nodes, unfreezes frozen ones and waits until the cluster is healthy. */
+  async start(timeout: number, signal?: AbortSignal): Promise<void> {
+    const states = await this.docker.inspect('container', this.containers)
+    await freezeOrThaw(this.docker, states, 'unpause')
+    const stopped = states.filter(({ State }) => State.Status !== 'running' && State.Status !== 'paused').map(({ Id }) => Id)
+    if (stopped.length > 0) {
+      await this.docker.call(['start', ...stopped], { timeout: 120_000 })
+      const port = await this.docker.publishedPort(controlPlane(this.record).container, apiPort)
+      if (port !== null) this.api.moveTo(port)
+    }
+    await this.untilReady(timeout, signal)
+  }
+
+  /** Freezes every node where it is: no CPU is used, and the kernel gets the memory back that it can read again. */
+  async freeze(): Promise<void> {
+    await freezeOrThaw(this.docker, await this.docker.inspect('container', this.containers), 'pause')
+  }
+
+  [Symbol.dispose](): void {
+    this.api[Symbol.dispose]()
+  }
+
+  /** '' when everything is ready. */
+  private async whatIsNotReady(nodes: readonly NodePlan[], withNetwork: boolean): Promise<string> {
+    if (!(await this.api.ready())) return 'the API server does not answer'
+    const found = await listObjects((request) => this.api.request(request), { group: '', version: 'v1', resource: 'nodes' })
+    for (const { name } of nodes) {
+      const node = found.find(({ metadata }) => metadata.name === name)
+      if (!node) return `node ${name} has not joined`
+      if (withNetwork && !isReady(node)) return `node ${name} is not Ready`
+    }
+    const account = await this.api.request({ method: 'GET', path: '/api/v1/namespaces/default/serviceaccounts/default' })
+    return account.status === 200 ? '' : sentence(account)
+  }
+}
+
+/** Removes whatever there is of a cluster: containers with their volumes, then networks and volumes by name and label. */
+export async function removeCluster(docker: Docker, labels: Readonly<Record<string, string>>): Promise<void> {
+  await docker.remove('container', await docker.list('container', labels))
+  await docker.remove('network', await docker.list('network', labels))
+  await docker.remove('volume', await docker.list('volume', labels))
+}
+
+/** Whether every node still has the address it was made with; Docker gives others after a restart of its own. */
+export function addressesHold(record: ClusterRecord, containers: readonly Container[]): boolean {
+  const subnet = subnetOf(record.subnet)
+  return record.nodes.every(({ container }, index) => {
+    const found = containers.find(({ Name }) => Name.replace(/^\//, '') === container)
+    const [network] = Object.values(found?.NetworkSettings.Networks ?? {})
+    return network?.IPAddress === subnet.addressOf(index)
+  })
+}
+
+export function controlPlane({ nodes }: ClusterRecord): NodePlan {
+  const [first] = nodes
+  if (!first) throw new Error('A cluster without nodes')
+  return first
+}
+
+async function freezeOrThaw(docker: Docker, containers: readonly Container[], verb: 'pause' | 'unpause'): Promise<void> {
+  const from = verb === 'pause' ? 'running' : 'paused'
+  const ids = containers.filter(({ State }) => State.Status === from).map(({ Id }) => Id)
+  if (ids.length > 0) await docker.call([verb, ...ids])
+}
+
+/** The authority that kubeadm made in the control plane. */
+async function readAuthority(docker: Docker, container: string): Promise<KeyPair> {
+  const { exitCode, stdout, stderr } = await docker.exec(container, ['cat', '/etc/kubernetes/pki/ca.crt', '/etc/kubernetes/pki/ca.key'])
+  const end = stdout.indexOf('-----END CERTIFICATE-----\n') + '-----END CERTIFICATE-----\n'.length
+  if (exitCode !== 0) throw new Error(`The cluster's certificate authority cannot be read: ${stderr.trim()}`)
+  return { certificate: stdout.slice(0, end), key: stdout.slice(end) }
+}
+
+function isReady(node: WatchedObject): boolean {
+  const { conditions = [] } = (node['status'] ?? {}) as { conditions?: { type: string; status: string }[] }
+  return conditions.some(({ type, status }) => type === 'Ready' && status === 'True')
+}
