@@ -4,6 +4,17 @@ import { z } from 'zod'
 
 const whole = (min: number, max: number) => z.coerce.number().int().min(min).max(max)
 
+const list = (entry: RegExp, what: string) =>
+  z
+    .string()
+    .transform((text) =>
+      text
+        .split(',')
+        .map((one) => one.trim())
+        .filter(Boolean),
+    )
+    .pipe(z.array(z.string().regex(entry, `Each has to be ${what}`)))
+
 /**
  * Every setting there is, read from the environment: its shape with the value it has unless set, and what it means.
  * README shows this table; a test compares the two.
@@ -30,6 +41,21 @@ export const settings = {
   SANDBOXES_PER_PERSON: { shape: whole(1, 100).default(4), meaning: 'Clusters at once for one person' },
   SANDBOX_MINUTES: { shape: whole(1, 10_080).default(120), meaning: 'Minutes from a cluster being ready to its end' },
   SANDBOX_EXTENSIONS: { shape: whole(0, 100).default(3), meaning: 'How often a learner may extend that, by half of it each time' },
+  ENGINES: {
+    shape: list(/^(embedded|hosts|kind)$/, 'embedded, hosts or kind').default(['embedded', 'hosts', 'kind']),
+    meaning: 'Engines that may run clusters, where this machine can: embedded, hosts, kind',
+  },
+  KIND_NODE_IMAGES: {
+    shape: list(/^\d+\.\d+(\.\d+)?=\S+$/, 'VERSION=IMAGE').default(['1.34=kindest/node:v1.34.0']),
+    meaning: 'Node images of kind clusters by Kubernetes version, as 1.34=kindest/node:v1.34.0; the first is for labs that name no version',
+  },
+  KIND_IMAGES: { shape: list(/^\S+$/, 'an image').default([]), meaning: 'Images of this machine that every kind node has from the start' },
+  KIND_FLANNEL_IMAGE: { shape: z.string().min(1).optional(), meaning: 'The flannel image for kind clusters, instead of upstream’s' },
+  KIND_FLANNEL_CNI_IMAGE: { shape: z.string().min(1).optional(), meaning: 'The flannel CNI plugin’s image, instead of upstream’s' },
+  KIND_SUBNETS: {
+    shape: z.cidrv4().default('10.201.0.0/16'),
+    meaning: 'Addresses for the Docker networks of kind clusters, 16 for each',
+  },
   SANDBOX_IDLE_MINUTES: { shape: whole(1, 10_080).default(30), meaning: 'Minutes without a key pressed after which a cluster is paused' },
 } as const satisfies Record<string, { shape: z.ZodType; meaning: string }>
 

@@ -4,6 +4,8 @@ import { benches } from '../content/benches.ts'
 import packageJson from '../package.json' with { type: 'json' }
 import type { Services } from '../platform/services.ts'
 import { EmbeddedEngine } from '../sandbox/embedded/engine/engine.ts'
+import type { Engine } from '../sandbox/engine.ts'
+import { KindEngine, toolboxLimits } from '../sandbox/kind/engine.ts'
 import { type Lab, loadLabs } from '../sandbox/supervisor/labs.ts'
 import { Supervisor } from '../sandbox/supervisor/supervisor.ts'
 import { serveTerminal } from '../sandbox/terminal/socket.ts'
@@ -25,7 +27,7 @@ export async function openSandboxes(config: Config, log: Logger): Promise<Sandbo
   const withoutJail = embedded.withoutJail()
   if (withoutJail) log.warn(`${withoutJail} Shells run as the user of this server; they are offered on loopback only.`)
   const supervisor = new Supervisor({
-    engines: [embedded],
+    engines: await cheapestFirst(config, log, embedded),
     labs,
     benches,
     dir: join(config.dataDir, 'attempts'),
@@ -42,6 +44,32 @@ export async function openSandboxes(config: Config, log: Logger): Promise<Sandbo
       }),
     [Symbol.asyncDispose]: () => supervisor[Symbol.asyncDispose](),
   }
+}
+
+/** Those of the engines that the settings name. Submissions are opened on the embedded one whether or not it is among them. */
+async function cheapestFirst(config: Config, log: Logger, embedded: EmbeddedEngine): Promise<Engine[]> {
+  const engines: Engine[] = []
+  if (config.ENGINES.includes('embedded')) engines.push(embedded)
+  if (config.ENGINES.includes('kind')) engines.push(await openKind(config, log))
+  return engines
+}
+
+/** Kind clusters as the settings ask for them. */
+export function openKind(config: Config, log: Pick<Logger, 'warn'>): Promise<KindEngine> {
+  return KindEngine.start({
+    dir: join(config.dataDir, 'kind'),
+    cache: join(root, '.cache'),
+    nodeImages: new Map(config.KIND_NODE_IMAGES.map((pair) => pair.split(/=(.*)/s, 2) as [string, string])),
+    images: config.KIND_IMAGES,
+    subnets: config.KIND_SUBNETS,
+    flannel: {
+      ...(config.KIND_FLANNEL_IMAGE ? { image: config.KIND_FLANNEL_IMAGE } : {}),
+      ...(config.KIND_FLANNEL_CNI_IMAGE ? { cniImage: config.KIND_FLANNEL_CNI_IMAGE } : {}),
+    },
+    toolboxes: null,
+    toolboxLimits,
+    onFault: (fault) => log.warn({ engine: 'kind' }, fault),
+  })
 }
 
 function isLoopback(host: string): boolean {

@@ -1,5 +1,5 @@
-import { Agent, type RequestOptions, request } from 'node:https'
 import type { IncomingMessage } from 'node:http'
+import { Agent, type RequestOptions, request } from 'node:https'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { WebSocket } from 'ws'
 import type { ApiRequest, ApiResponse, ExecResult, ObjectSelector, WatchEvent, WatchedObject } from '../engine.ts'
@@ -43,7 +43,11 @@ export class KubeApi implements Disposable {
       headers['content-type'] = contentType ?? (method === 'PATCH' ? 'application/merge-patch+json' : 'application/json')
       headers['content-length'] = String(Buffer.byteLength(text))
     }
-    const message = await this.send({ method, path, headers: { ...headers, ...impersonation(as) } }, text, AbortSignal.timeout(requestTimeout))
+    const message = await this.send(
+      { method, path, headers: { ...headers, ...impersonation(as) } },
+      text,
+      AbortSignal.timeout(requestTimeout),
+    )
     const answer = await textOf(message)
     return { status: message.statusCode ?? 0, body: message.headers['content-type']?.includes('json') ? JSON.parse(answer) : answer }
   }
@@ -90,7 +94,11 @@ export class KubeApi implements Disposable {
       const end = (code: number) => {
         clearTimeout(timer)
         socket.terminate()
-        resolve({ exitCode: code, stdout: Buffer.concat(out[0]).toString('utf8'), stderr: Buffer.concat(out[1]).toString('utf8') + problem })
+        resolve({
+          exitCode: code,
+          stdout: Buffer.concat(out[0]).toString('utf8'),
+          stderr: Buffer.concat(out[1]).toString('utf8') + problem,
+        })
       }
       const timer = setTimeout(() => end(124), options.timeout ?? 30_000)
       socket.on('message', (data: Buffer) => {
@@ -128,14 +136,11 @@ export class KubeApi implements Disposable {
     tell: (type: WatchEvent['type'], object: WatchedObject) => void,
   ): Promise<string | null> {
     let revision: string | null = null
-    const items = await listObjects(
-      async (one) => {
-        const answer = await this.request({ ...one, path: collectionPath(selector) })
-        if (answer.status === 200) revision = (answer.body as { metadata: { resourceVersion: string } }).metadata.resourceVersion
-        return answer
-      },
-      selector,
-    )
+    const items = await listObjects(async (one) => {
+      const answer = await this.request({ ...one, path: collectionPath(selector) })
+      if (answer.status === 200) revision = (answer.body as { metadata: { resourceVersion: string } }).metadata.resourceVersion
+      return answer
+    }, selector)
     const present = new Set(items.map((object) => object.metadata.uid))
     for (const object of [...known.values()]) if (!present.has(object.metadata.uid)) tell('DELETED', object)
     for (const object of items) {
@@ -158,14 +163,19 @@ export class KubeApi implements Disposable {
       try {
         revision ??= await this.relist(selector, known, tell)
         if (revision !== null) {
-          await this.stream(selector, revision, (event) => {
-            if (event.type === 'ERROR') revision = null
-            else {
-              revision = event.object.metadata.resourceVersion
-              wait = 250
-              if (event.type !== 'BOOKMARK') tell(event.type, event.object)
-            }
-          }, signal)
+          await this.stream(
+            selector,
+            revision,
+            (event) => {
+              if (event.type === 'ERROR') revision = null
+              else {
+                revision = event.object.metadata.resourceVersion
+                wait = 250
+                if (event.type !== 'BOOKMARK') tell(event.type, event.object)
+              }
+            },
+            signal,
+          )
           if (revision !== null) continue
         }
       } catch {
@@ -229,7 +239,12 @@ async function textOf(message: IncomingMessage): Promise<string> {
 
 /** The exit code in the status that ends an exec; what went wrong when the command could not be run at all. */
 function exitCodeOf(text: string, onProblem: (message: string) => void): number {
-  const status = JSON.parse(text) as { status: string; reason?: string; message?: string; details?: { causes?: { reason: string; message: string }[] } }
+  const status = JSON.parse(text) as {
+    status: string
+    reason?: string
+    message?: string
+    details?: { causes?: { reason: string; message: string }[] }
+  }
   if (status.status === 'Success') return 0
   const code = status.details?.causes?.find(({ reason }) => reason === 'ExitCode')?.message
   if (code === undefined) onProblem(status.message ?? text)

@@ -3,14 +3,16 @@ import type { WatchedObject } from '../engine.ts'
 import { listObjects, sentence } from '../manifests.ts'
 import { KubeApi } from './api.ts'
 import type { Container, Docker } from './docker.ts'
-import { subnetOf } from './network.ts'
-import { type Identity, issueClient, kubeconfigOf, type KeyPair } from './pki.ts'
+import { type Identity, issueClient, type KeyPair, kubeconfigOf } from './pki.ts'
 import type { ClusterRecord } from './records.ts'
 import type { NodePlan } from './shape.ts'
 
 /** The control plane's name on the cluster's own network, which its API server's certificate has too. */
 export const serverAddress = 'https://labernetes-control-plane:6443'
 const apiPort = 6443
+
+/** On every object of a cluster: the name in its record. */
+export const clusterLabel = 'labernetes.cluster'
 
 /** A cluster whose containers run, with the API client of this process. */
 export class KindCluster implements Disposable {
@@ -62,7 +64,7 @@ export class KindCluster implements Disposable {
 
   /** Starts stopped nodes, unfreezes frozen ones and waits until the cluster is healthy. */
   async start(timeout: number, signal?: AbortSignal): Promise<void> {
-    const states = await this.docker.inspect('container', this.containers)
+    const states = await this.docker.inspect('container', await this.everyContainer())
     await freezeOrThaw(this.docker, states, 'unpause')
     const stopped = states.filter(({ State }) => State.Status !== 'running' && State.Status !== 'paused').map(({ Id }) => Id)
     if (stopped.length > 0) {
@@ -73,13 +75,18 @@ export class KindCluster implements Disposable {
     await this.untilReady(timeout, signal)
   }
 
-  /** Freezes every node where it is: no CPU is used, and the kernel gets the memory back that it can read again. */
+  /** Freezes nodes and toolbox where they are. */
   async freeze(): Promise<void> {
-    await freezeOrThaw(this.docker, await this.docker.inspect('container', this.containers), 'pause')
+    await freezeOrThaw(this.docker, await this.docker.inspect('container', await this.everyContainer()), 'pause')
   }
 
   [Symbol.dispose](): void {
     this.api[Symbol.dispose]()
+  }
+
+  /** Nodes and toolbox. */
+  private everyContainer(): Promise<string[]> {
+    return this.docker.list('container', { [clusterLabel]: this.record.name })
   }
 
   /** '' when everything is ready. */
@@ -101,16 +108,6 @@ export async function removeCluster(docker: Docker, labels: Readonly<Record<stri
   await docker.remove('container', await docker.list('container', labels))
   await docker.remove('network', await docker.list('network', labels))
   await docker.remove('volume', await docker.list('volume', labels))
-}
-
-/** Whether every node still has the address it was made with; Docker gives others after a restart of its own. */
-export function addressesHold(record: ClusterRecord, containers: readonly Container[]): boolean {
-  const subnet = subnetOf(record.subnet)
-  return record.nodes.every(({ container }, index) => {
-    const found = containers.find(({ Name }) => Name.replace(/^\//, '') === container)
-    const [network] = Object.values(found?.NetworkSettings.Networks ?? {})
-    return network?.IPAddress === subnet.addressOf(index)
-  })
 }
 
 export function controlPlane({ nodes }: ClusterRecord): NodePlan {

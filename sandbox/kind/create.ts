@@ -8,7 +8,18 @@ import { createWithKind } from './kind.ts'
 import type { ClusterRecord } from './records.ts'
 
 /** What a learner is told while they wait. */
-export type Step = 'image' | 'network' | 'nodes' | 'control plane' | 'workers' | 'pod network' | 'images' | 'waiting' | 'toolbox' | 'objects' | 'ready'
+export type Step =
+  | 'image'
+  | 'network'
+  | 'nodes'
+  | 'control plane'
+  | 'workers'
+  | 'pod network'
+  | 'images'
+  | 'waiting'
+  | 'toolbox'
+  | 'objects'
+  | 'ready'
 
 export interface CreateParts {
   docker: Docker

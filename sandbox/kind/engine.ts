@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Capabilities, Engine, Progress, Sandbox, SandboxSpec } from '../engine.ts'
-import { KindCluster, removeCluster } from './cluster.ts'
+import { clusterLabel, KindCluster, removeCluster } from './cluster.ts'
 import { createCold, type Step } from './create.ts'
 import type { Docker } from './docker.ts'
 import { findKind } from './kind.ts'
@@ -25,7 +25,8 @@ export interface KindOptions {
   /** Addresses for the clusters' networks: '10.201.0.0/16'. */
   subnets: string
   flannel?: { image?: string; cniImage?: string }
-  toolboxes: ClusterToolboxes
+  /** Null: clusters without a place for the learner's shell. */
+  toolboxes: ClusterToolboxes | null
   toolboxLimits: ToolboxLimits
   /** ms that a creation may take; 300 000 unless given. */
   timeout?: number
@@ -36,7 +37,6 @@ const gibibyte = 2 ** 30
 export const toolboxLimits: ToolboxLimits = { memory: 0.75 * gibibyte, cpus: 1, pids: 512 }
 const answersKeptMs = 10_000
 const ownerLabel = 'labernetes.owner'
-const clusterLabel = 'labernetes.cluster'
 
 /** Real Kubernetes clusters, made by the kind CLI in Docker. */
 export class KindEngine implements Engine {
@@ -187,7 +187,7 @@ export class KindEngine implements Engine {
 
   private async openToolbox(docker: Docker, cluster: KindCluster, spec: SandboxSpec, signal?: AbortSignal): Promise<ClusterToolbox | null> {
     const { toolboxes, toolboxLimits: limits } = this.options
-    if ('missing' in (await toolboxes.image(docker, signal))) return null
+    if (!toolboxes || 'missing' in (await toolboxes.image(docker, signal))) return null
     const { name } = cluster.record
     const options = { docker, id: name, network: name, labels: this.labelsOf(name), kubeconfig: cluster.kubeconfig(administrator), limits }
     return toolboxes.start({ ...options, ...(spec.homeFiles ? { homeFiles: spec.homeFiles } : {}) }, signal)
@@ -203,7 +203,8 @@ export class KindEngine implements Engine {
       await this.records.put(record)
       const { name } = record
       const limits = this.options.toolboxLimits
-      const toolbox = await this.options.toolboxes.adopt({ docker, id: name, network: name, labels: this.labelsOf(name), limits })
+      const toolbox =
+        (await this.options.toolboxes?.adopt({ docker, id: name, network: name, labels: this.labelsOf(name), limits })) ?? null
       return this.sandboxOf(id, cluster, toolbox)
     } catch (error) {
       cluster[Symbol.dispose]()
@@ -225,9 +226,8 @@ export class KindEngine implements Engine {
   private async examine(): Promise<Capabilities> {
     const machine = await examineMachine()
     const reason = machine.missing[0] ?? (await this.whatElseIsMissing(machine))
-    const box = machine.docker && !reason ? await this.options.toolboxes.image(machine.docker) : null
     const has = reason ?? true
-    const shell = reason ?? (box && 'missing' in box ? box.missing : true)
+    const shell = reason ?? (await this.whyNoToolbox(machine)) ?? true
     return {
       api: has,
       pods: has,
@@ -250,6 +250,13 @@ export class KindEngine implements Engine {
     )
     if (noKind || !docker) return noKind
     return null
+  }
+
+  private async whyNoToolbox({ docker }: Machine): Promise<string | null> {
+    const { toolboxes } = this.options
+    if (!docker || !toolboxes) return 'This server has no toolbox for kind clusters.'
+    const image = await toolboxes.image(docker)
+    return 'missing' in image ? image.missing : null
   }
 
   private async docker(): Promise<Docker> {

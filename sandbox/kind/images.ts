@@ -25,7 +25,9 @@ export async function ensureImage(docker: Docker, image: string, signal?: AbortS
     await docker.call(['pull', '--quiet', image], { timeout: pullTimeout, ...(signal ? { signal } : {}) })
   } catch (error) {
     if (!(error instanceof DockerError)) throw error
-    throw new Error(`The image ${image} is not here and could not be pulled. Load it with docker load. (${error.message})`, { cause: error })
+    throw new Error(`The image ${image} is not here and could not be pulled. Load it with docker load. (${error.message})`, {
+      cause: error,
+    })
   }
 }
 

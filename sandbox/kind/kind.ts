@@ -180,5 +180,9 @@ function causeOf(stderr: string): string {
 }
 
 function lastOf(lines: readonly string[]): string {
-  return lines.filter((line) => line.trim()).slice(-3).join(' ').slice(-600)
+  return lines
+    .filter((line) => line.trim())
+    .slice(-3)
+    .join(' ')
+    .slice(-600)
 }

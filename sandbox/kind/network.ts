@@ -1,4 +1,4 @@
-import { DockerError, type Docker } from './docker.ts'
+import { type Docker, DockerError } from './docker.ts'
 
 /** One cluster's piece of the address range: 16 addresses; the first is the gateway's, then nodes, the upper half is Docker's to give. */
 export interface Subnet {

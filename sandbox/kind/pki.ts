@@ -6,7 +6,6 @@ import {
   extension,
   type KeyPair,
   type KeyUsage,
-  keyIdentifier,
   keyPem,
   keyUsage,
   newKey,
@@ -50,9 +49,7 @@ export function kubeconfigOf(options: { server: string; ca: string; username: st
     clusters: [{ name: 'labernetes', cluster: { 'certificate-authority-data': base64(ca), server } }],
     contexts: [{ name: context, context: { cluster: 'labernetes', user: username } }],
     'current-context': context,
-    users: [
-      { name: username, user: { 'client-certificate-data': base64(pair.certificate), 'client-key-data': base64(pair.key) } },
-    ],
+    users: [{ name: username, user: { 'client-certificate-data': base64(pair.certificate), 'client-key-data': base64(pair.key) } }],
   })
 }
 

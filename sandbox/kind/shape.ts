@@ -29,7 +29,11 @@ export const mostNodes = 6
  * '1.34.4') to a node image; the first is the one that is taken unless another is asked for. Throws a sentence for what
  * cannot be.
  */
-export function shapeOf(spec: Pick<SandboxSpec, 'nodes' | 'shape'>, images: ReadonlyMap<string, string>, extraImages: readonly string[]): Shape {
+export function shapeOf(
+  spec: Pick<SandboxSpec, 'nodes' | 'shape'>,
+  images: ReadonlyMap<string, string>,
+  extraImages: readonly string[],
+): Shape {
   const asked: ClusterShape = spec.shape ?? {}
   if (spec.nodes < 1 || spec.nodes > mostNodes) throw new Error(`A kind cluster has 1 to ${mostNodes} nodes, not ${spec.nodes}`)
   return {
