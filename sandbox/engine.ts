@@ -122,10 +122,22 @@ export interface TerminalOptions {
   rows: number
   /** As in ExecOptions. */
   node?: string
+  /**
+   * Names the shell where shells outlive the platform: opening the same id again gives the same shell, its output from byte
+   * `seq` on (bytes since the shell began). Engines whose shells end with the platform start a new one each time.
+   */
+  held?: { id: string; seq: number }
 }
 
 /** A running shell with its pty. Disposing destroys the pty and everything that runs in it. */
 export interface TerminalProcess extends AsyncDisposable {
+  /**
+   * Set when the shell was there before: offset of the first byte that onData tells. It is more than the `seq` that was asked
+   * for when so much was written meanwhile that the oldest of it is gone.
+   */
+  readonly continuesAt?: number
+  /** Lets go of a shell that goes on running, to be opened again by its id. Missing where shells end with the platform. */
+  detach?(): Promise<void>
   write(data: string): void
   resize(cols: number, rows: number): void
   /** Stops and resumes reading from the pty; what the shell writes meanwhile waits in the kernel. */
