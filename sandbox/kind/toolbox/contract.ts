@@ -1,5 +1,7 @@
 import type { ExecOptions, ExecResult, TerminalOptions, TerminalProcess } from '../../engine.ts'
 import type { Docker } from '../docker.ts'
+import type { ToolboxImageOptions } from './image.ts'
+import type { Egress } from './walls.ts'
 
 /** What a toolbox may use at most. */
 export interface ToolboxLimits {
@@ -23,6 +25,10 @@ export interface KindToolboxOptions {
   /** A folder whose files are copied into the learner's home before the first shell. */
   homeFiles?: string
   limits: ToolboxLimits
+  /** Where the cluster's network may lead; 'none' unless given. Its bridge has to be called `${bridgePrefix}-...` (walls.ts). */
+  egress?: Egress
+  /** Which image, as `image` was asked. */
+  image?: ToolboxImageOptions
 }
 
 /**
@@ -48,10 +54,10 @@ export interface ClusterToolbox extends AsyncDisposable {
 
 /** The static side of `class KindToolbox` in toolbox.ts. */
 export interface ClusterToolboxes {
-  /** Starts one. Rejects with a sentence; nothing is left behind then. */
+  /** Puts the walls up (walls.ts) and starts one behind them. Rejects with a sentence; nothing is left behind then. */
   start(options: KindToolboxOptions, signal?: AbortSignal): Promise<ClusterToolbox>
   /** Finds one again after the platform was restarted; null when it is not there (any more). */
-  adopt(options: Pick<KindToolboxOptions, 'docker' | 'id' | 'network' | 'labels' | 'limits'>): Promise<ClusterToolbox | null>
+  adopt(options: Omit<KindToolboxOptions, 'kubeconfig' | 'homeFiles'>): Promise<ClusterToolbox | null>
   /** Builds or finds the toolbox image; a sentence that says what is missing when it cannot be had. Asked by capabilities(). */
-  image(docker: Docker, signal?: AbortSignal): Promise<{ image: string } | { missing: string }>
+  image(docker: Docker, signal?: AbortSignal, options?: ToolboxImageOptions): Promise<{ image: string } | { missing: string }>
 }

@@ -190,8 +190,11 @@ class HeldTerminal implements TerminalProcess {
     this.connection = null
     for (let attempt = 1; attempt <= attempts && !this.closing && !this.exit; attempt++) {
       await new Promise((resolve) => setTimeout(resolve, retryAfterMs * attempt))
-      const begin = await this.connect().catch(() => null)
-      if (begin === null) continue
+      const begin = await this.connect().catch((error: Error) => error)
+      if (begin instanceof Error) {
+        if (/is not running|no such container/i.test(begin.message)) break
+        continue
+      }
       if (!begin.fresh) return
       // its container was started anew: nobody asked for the shell that began just now
       this.send('K', {})
@@ -235,7 +238,7 @@ class HeldTerminal implements TerminalProcess {
 
 /** Cuts a stream of bytes into frames. Throws at one that is longer than any the holder sends. */
 function frameReader(onFrame: (kind: string, payload: Buffer) => void): (chunk: Buffer) => void {
-  let pending = Buffer.alloc(0)
+  let pending: Buffer = Buffer.alloc(0)
   return (chunk) => {
     pending = pending.length === 0 ? chunk : Buffer.concat([pending, chunk])
     let at = 0

@@ -30,6 +30,9 @@ export async function raiseWalls(docker: Docker, image: string, egress: Egress =
 
 const inward = 'LABERNETES-INPUT'
 const onward = 'LABERNETES-FORWARD'
+/** Said at once rather than dropped: nobody waits for an image that cannot come. */
+const refuse = ['-p tcp -j REJECT --reject-with tcp-reset', '-j REJECT --reject-with icmp-admin-prohibited']
+const refuse6 = ['-p tcp -j REJECT --reject-with tcp-reset', '-j REJECT --reject-with icmp6-adm-prohibited']
 /** RFC 6890's, and Docker's own networks with them. */
 const privateNetworks = [
   ...['0.0.0.0/8', '10.0.0.0/8', '100.64.0.0/10', '127.0.0.0/8', '169.254.0.0/16', '172.16.0.0/12', '192.0.0.0/24'],
@@ -40,7 +43,10 @@ function script(egress: Egress): string {
   const replies = '-m conntrack --ctstate ESTABLISHED,RELATED -j RETURN'
   // within one bridge traffic passes the forward chain too (br_netfilter); Docker's own rules keep two bridges apart
   const within = `-o ${bridgePrefix}+ -j RETURN`
-  const onward4 = egress === 'none' ? ['-j DROP'] : [...privateNetworks.map((network) => `-d ${network} -j DROP`), '-j RETURN']
+  // names are asked for where this machine asks, which may well be a private address
+  const names = ['-p udp --dport 53 -j RETURN', '-p tcp --dport 53 -j RETURN']
+  const refused = privateNetworks.flatMap((network) => refuse.map((rule) => rule.replace('-j', `-d ${network} -j`)))
+  const onward4 = egress === 'none' ? refuse : [...names, ...refused, '-j RETURN']
   return `set -eu
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 for backend in nft legacy; do
@@ -54,11 +60,11 @@ wall() { # COMMAND CHAIN PARENT RULE...
   { echo '*filter'; echo ":$chain - [0:0]"; for rule; do echo "-A $chain $rule"; done; echo COMMIT; } | $command-restore -w --noflush
   $command -w -C $parent -i ${bridgePrefix}+ -j $chain 2>/dev/null || $command -w -I $parent 1 -i ${bridgePrefix}+ -j $chain
 }
-wall iptables-$backend ${inward} INPUT ${quoted([replies, '-j DROP'])}
+wall iptables-$backend ${inward} INPUT ${quoted([replies, ...refuse])}
 wall iptables-$backend ${onward} DOCKER-USER ${quoted([replies, within, ...onward4])}
 if test -e /proc/net/if_inet6; then
-  wall ip6tables-$backend ${inward} INPUT ${quoted(['-j DROP'])}
-  wall ip6tables-$backend ${onward} FORWARD ${quoted([`-o ${bridgePrefix}+ -j RETURN`, '-j DROP'])}
+  wall ip6tables-$backend ${inward} INPUT ${quoted(refuse6)}
+  wall ip6tables-$backend ${onward} FORWARD ${quoted([`-o ${bridgePrefix}+ -j RETURN`, ...refuse6])}
 fi
 `
 }

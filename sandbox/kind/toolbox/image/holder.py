@@ -15,6 +15,7 @@ import errno
 import fcntl
 import json
 import os
+import resource
 import select
 import signal
 import socket
@@ -29,10 +30,11 @@ FRAME_LIMIT = 1 << 20
 EXITED_KEPT = 32
 GRACE_S = 0.5
 LOOK_S = 5.0
+FILE_LIMIT = 64 << 20
 
 
 class Terminal:
-    def __init__(self, name, request):
+    def __init__(self, name, request, limited):
         self.name = name
         self.kept = bytearray()
         self.start = 0
@@ -44,7 +46,7 @@ class Terminal:
         resize(master, request)
         self.pid = os.fork()
         if self.pid == 0:
-            become(slave, request)
+            become(slave, request, limited)
         os.close(slave)
         os.set_blocking(master, False)
         self.master = master
@@ -228,7 +230,7 @@ class Holder:
         terminal = self.terminals.get(name)
         fresh = terminal is None
         if fresh:
-            terminal = self.terminals[name] = Terminal(name, request)
+            terminal = self.terminals[name] = Terminal(name, request, bool(self.limit))
         if terminal.client:
             self.leave(terminal.client)
         client.terminal = terminal
@@ -326,18 +328,20 @@ class Holder:
         self.looked_at = time.monotonic()
 
 
-def become(slave, request):
+def become(slave, request, limited):
     try:
         os.setsid()
         fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
         for descriptor in (0, 1, 2):
             os.dup2(slave, descriptor)
         os.closerange(3, 4096)
-        for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGPIPE):
+        for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGPIPE, signal.SIGXFSZ):
             signal.signal(number, signal.SIG_DFL)
         # when memory runs out, this program is the last to go
         with open("/proc/self/oom_score_adj", "w") as score:
             score.write("500")
+        if limited:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (FILE_LIMIT, FILE_LIMIT))
         os.chdir(request["cwd"])
         os.execvpe(request["argv"][0], request["argv"], request["env"])
     except BaseException as error:
