@@ -1,10 +1,10 @@
 import type { Store } from '../machinery/store.ts'
+import { addressIn, inCIDR, sizeOf } from '../network/addresses.ts'
 import { AllocationError, type Allocator } from '../registry/resource-info.ts'
 import type { Service } from '../schema/types/core.v1.ts'
+import type { ServiceCIDR } from '../schema/types/networking.v1.ts'
 
-/** The range of Service addresses and that of node ports, as kubeadm sets them up. */
-const serviceBase = 0x0a600000
-const serviceMask = 16
+/** The range of node ports, as kubeadm sets it up. */
 const firstNodePort = 30_000
 const lastNodePort = 32_767
 
@@ -49,21 +49,38 @@ export class ServiceAllocator {
   private address(wanted: string | undefined): string {
     const taken = new Set(this.services().flatMap((service) => service.spec?.clusterIPs ?? service.spec?.clusterIP ?? []))
     const free = (address: string) => !taken.has(address) && !this.promisedAddresses.has(address)
+    const ranges = this.ranges()
     if (wanted !== undefined) {
-      if (!inServiceRange(wanted))
-        throw new AllocationError(`the provided IP (${wanted}) is not in the valid range. The range of valid IPs is 10.96.0.0/16`)
+      const within = ranges.some(
+        (range) => inCIDR(wanted, range) && wanted !== addressIn(range, 0) && wanted !== addressIn(range, sizeOf(range) - 1),
+      )
+      if (!within) {
+        throw new AllocationError(`the provided IP (${wanted}) is not in the valid range. The range of valid IPs is ${ranges.join(', ')}`)
+      }
       if (!free(wanted)) throw new AllocationError('provided IP is already allocated')
       return wanted
     }
-    // The first addresses of the range are for those who ask for one by name, as upstream keeps them.
-    const size = 2 ** (32 - serviceMask)
-    const reserved = 256
-    const start = Math.floor(this.random() * (size - reserved - 2))
-    for (let step = 0; step < size - reserved - 2; step++) {
-      const address = dotted(serviceBase + reserved + 1 + ((start + step) % (size - reserved - 2)))
-      if (free(address)) return address
+    for (const range of ranges) {
+      // The first addresses of a range are for those who ask for one by name, as upstream keeps them.
+      const last = sizeOf(range) - 2
+      const first = reservedIn(range) + 1
+      const start = Math.floor(this.random() * (last - first + 1))
+      for (let step = 0; step <= last - first; step++) {
+        const address = addressIn(range, first + ((start + step) % (last - first + 1)))
+        if (free(address)) return address
+      }
+      for (let offset = 1; offset < first; offset++) if (free(addressIn(range, offset))) return addressIn(range, offset)
     }
     throw new AllocationError('range is full')
+  }
+
+  /** The IPv4 ranges of the ServiceCIDRs that are not on their way out. */
+  private ranges(): string[] {
+    const cidrs = this.store.list('servicecidrs.networking.k8s.io') as ServiceCIDR[]
+    return cidrs
+      .filter(({ metadata }) => !metadata.deletionTimestamp)
+      .flatMap(({ spec }) => spec?.cidrs ?? [])
+      .filter((cidr) => !cidr.includes(':'))
   }
 
   private port(wanted: number | undefined): number {
@@ -95,13 +112,7 @@ export class ServiceAllocator {
   }
 }
 
-function inServiceRange(address: string): boolean {
-  const parts = address.split('.').map(Number)
-  if (parts.length !== 4 || parts.some((part) => !Number.isInteger(part) || part < 0 || part > 255)) return false
-  const number = parts.reduce((sum, part) => sum * 256 + part, 0)
-  return number > serviceBase && number < serviceBase + 2 ** (32 - serviceMask) - 1
-}
-
-function dotted(number: number): string {
-  return [24, 16, 8, 0].map((shift) => (number >>> shift) & 255).join('.')
+/** KEP-3070: min(max(16, size / 16), 256). */
+function reservedIn(range: string): number {
+  return sizeOf(range) < 16 ? 0 : Math.min(Math.max(16, Math.floor(sizeOf(range) / 16)), 256)
 }

@@ -27,10 +27,10 @@ export async function bootstrap(client: Client, cluster: Parameters<typeof addon
   for (const object of bootstrapPolicy()) await client.create(rbac[object.kind] as Resource, object as KubeObject)
   for (const object of priorityClasses) await client.create(resources.priorityClasses, object)
   await client.create(resources.storageClasses, standardStorageClass)
+  await client.create(resources.serviceCIDRs, serviceCIDRObject)
   await client.create(resources.services, kubernetesService)
   await client.create(resources.endpoints, kubernetesEndpoints)
   await client.create(resources.endpointSlices, kubernetesEndpointSlice)
-  await client.create(resourceOf(serviceCIDRObject), serviceCIDRObject)
   for (const object of addons(cluster)) await client.create(resourceOf(object), object, { namespace: object.metadata.namespace })
 }
 

@@ -20,6 +20,7 @@ import { startResourceQuota } from './resource-quota.ts'
 import { startRootCa } from './root-ca.ts'
 import { startServiceAccount } from './service-account.ts'
 import { startServiceAddresses } from './service-addresses.ts'
+import { startServiceCIDR } from './service-cidr.ts'
 import { startStatefulSet } from './statefulset.ts'
 import { startTaintEviction } from './taint-eviction.ts'
 import { startTokenSecret } from './token-secret.ts'
@@ -48,6 +49,7 @@ const controllers = [
   startTaintEviction,
   startServiceAccount,
   startServiceAddresses,
+  startServiceCIDR,
   startRootCa,
   startTokenSecret,
   startCertificateSigning,

@@ -48,6 +48,7 @@ export const resources = {
   networkPolicies: named('networking.k8s.io', 'v1', 'networkpolicies'),
   ingresses: named('networking.k8s.io', 'v1', 'ingresses'),
   ipAddresses: named('networking.k8s.io', 'v1', 'ipaddresses'),
+  serviceCIDRs: named('networking.k8s.io', 'v1', 'servicecidrs'),
   leases: named('coordination.k8s.io', 'v1', 'leases'),
   horizontalPodAutoscalers: named('autoscaling', 'v2', 'horizontalpodautoscalers'),
   podDisruptionBudgets: named('policy', 'v1', 'poddisruptionbudgets'),

@@ -1,6 +1,7 @@
 import type { Ingress, IngressClass, IPAddress, NetworkPolicy, ServiceCIDR } from '../schema/types/networking.v1.ts'
 import { define } from './define.ts'
 import type { ResourceInfo } from './resource-info.ts'
+import { ipAddressRules, serviceCIDRRules } from './rules/addresses.ts'
 import { ingressClassRules, ingressRules, networkPolicyRules } from './rules/networking.ts'
 
 const group = 'networking.k8s.io'
@@ -22,7 +23,13 @@ export const networking: readonly ResourceInfo[] = [
     tracksGeneration: true,
     ...ingressRules,
   }),
-  define<IPAddress>(group, version, { kind: 'IPAddress', resource: 'ipaddresses', shortNames: ['ip'], namespaced: false }),
+  define<IPAddress>(group, version, {
+    kind: 'IPAddress',
+    resource: 'ipaddresses',
+    shortNames: ['ip'],
+    namespaced: false,
+    ...ipAddressRules,
+  }),
   define<NetworkPolicy>(group, version, {
     kind: 'NetworkPolicy',
     resource: 'networkpolicies',
@@ -30,5 +37,11 @@ export const networking: readonly ResourceInfo[] = [
     tracksGeneration: true,
     ...networkPolicyRules,
   }),
-  define<ServiceCIDR>(group, version, { kind: 'ServiceCIDR', resource: 'servicecidrs', namespaced: false, status: true }),
+  define<ServiceCIDR>(group, version, {
+    kind: 'ServiceCIDR',
+    resource: 'servicecidrs',
+    namespaced: false,
+    status: true,
+    ...serviceCIDRRules,
+  }),
 ]
