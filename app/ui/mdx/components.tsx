@@ -2,7 +2,8 @@
 import type { ComponentProps, ReactNode } from 'react'
 import type { Locale } from '../../i18n/routing.ts'
 import { Callout } from './callout.tsx'
-import { ClusterFigure, Figure } from './figure.tsx'
+import { ClusterFigure, Figure, NetworkFigure } from './figure.tsx'
+import { FrameFigure } from './frame-figure.tsx'
 import { LabLink } from './lab-link.tsx'
 import { Quiz, type QuizProps } from './quiz.tsx'
 import { Run } from './run.tsx'
@@ -25,6 +26,8 @@ export function mdxComponents(page: PageContext): Record<string, unknown> {
     Callout,
     Figure,
     ClusterFigure,
+    NetworkFigure,
+    FrameFigure,
     Timeline,
     Sequence,
     Run,
