@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
