@@ -1,4 +1,4 @@
-import { type Document, parseDocument } from 'yaml'
+import { type Document, LineCounter, parseDocument } from 'yaml'
 import { copyOf } from '../machinery/copy.ts'
 import { ApiError } from '../machinery/errors.ts'
 import type { KubeObject } from '../machinery/object.ts'
@@ -6,6 +6,7 @@ import { decodeProtobuf, ProtobufError, protobufContentType } from '../protobuf/
 import type { GroupVersionKind } from '../registry/index.ts'
 import { decodeObject, TypeMismatch } from '../schema/decode.ts'
 import { wireTypeOf } from '../schema/wire.ts'
+import { duplicatesInJson, duplicatesInYaml, fieldsOfJson } from './duplicate-fields.ts'
 import type { FieldValidation } from './options.ts'
 import { apiVersionOf } from './resources.ts'
 
@@ -18,11 +19,20 @@ const jsonType = 'application/json'
 const yamlType = 'application/yaml'
 const accepted = [jsonType, yamlType, protobufContentType]
 
-/** A request's body as plain data, with the fields that stand in it twice. Throws ApiError 400 or 415. */
-export function parseBody(bytes: Uint8Array, contentType: string | undefined): { value: Fields; duplicates: string[] } {
+/** A body as plain data. */
+export interface Parsed {
+  value: Fields
+  /** What stands in it twice, in the words of the strict decoder; looked for only when it is asked. */
+  duplicates?(): string[]
+  /** The paths of its fields as they come, to tell of faults in their order. */
+  order?(): string[]
+}
+
+/** Throws ApiError 400 or 415. */
+export function parseBody(bytes: Uint8Array, contentType: string | undefined): Parsed {
   const type = mediaType(contentType) || jsonType
   if (!accepted.includes(type)) throw ApiError.unsupportedMediaType(accepted)
-  if (type === protobufContentType) return { value: fromProtobuf(bytes), duplicates: [] }
+  if (type === protobufContentType) return { value: fromProtobuf(bytes) }
   const text = Buffer.from(bytes).toString()
   return type === jsonType ? fromJson(text) : fromYaml(text)
 }
@@ -69,13 +79,13 @@ export function mediaType(contentType: string | undefined): string {
  */
 export function decodeAs(
   expected: GroupVersionKind,
-  { value, duplicates }: { value: Fields; duplicates: string[] },
+  parsed: Parsed,
   validation: FieldValidation,
   warn: (text: string) => void,
   decoder?: Decoder,
 ): KubeObject {
   const apiVersion = apiVersionOf(expected)
-  const given = { apiVersion, kind: expected.kind, ...withoutEmptyType(value) }
+  const given = { apiVersion, kind: expected.kind, ...withoutEmptyType(parsed.value) }
   if (given.apiVersion !== apiVersion) {
     throw ApiError.badRequest(`the API version in the data (${given.apiVersion}) does not match the expected API version (${apiVersion})`)
   }
@@ -83,10 +93,22 @@ export function decodeAs(
     ApiError.badRequest(`${given.kind} in version ${JSON.stringify(expected.version)} cannot be handled as a ${expected.kind}: ${why}`)
   if (given.kind !== expected.kind) throw cannot(`converting (${expected.version}.${given.kind}) to (${expected.kind}): unknown conversion`)
   const { object, unknown } = decodeFields(given, apiVersion, expected.kind, decoder, cannot)
-  const problems = [...unknown, ...duplicates]
+  if (validation === 'Ignore') return object as unknown as KubeObject
+  const problems = inOrder(parsed, unknown)
   if (problems.length > 0 && validation === 'Strict') throw cannot(`strict decoding error: ${problems.join(', ')}`)
   if (validation === 'Warn') for (const problem of problems) warn(problem)
   return object as unknown as KubeObject
+}
+
+/** Fields that are not known and fields that stand twice, in the order in which a reader of the text meets them. */
+function inOrder({ duplicates, order }: Parsed, unknown: readonly string[]): string[] {
+  const repeated = duplicates?.() ?? []
+  if (unknown.length === 0 || repeated.length === 0) return [...repeated, ...unknown]
+  const places = order?.()
+  const pathOf = (problem: string) => /"(.*)"$/.exec(problem)?.[1] ?? ''
+  const placeOf = (problem: string) =>
+    problem.startsWith('duplicate') ? (places?.lastIndexOf(pathOf(problem)) ?? 0) : (places?.indexOf(pathOf(problem)) ?? 0)
+  return places ? [...repeated, ...unknown].sort((a, b) => placeOf(a) - placeOf(b)) : [...repeated, ...unknown]
 }
 
 /** Whether a kind has a form in protobuf and as a Go type; custom resources have not. */
@@ -126,7 +148,7 @@ function fromProtobuf(bytes: Uint8Array): Fields {
   }
 }
 
-function fromJson(text: string): { value: Fields; duplicates: string[] } {
+function fromJson(text: string): Parsed {
   let value: unknown
   try {
     value = JSON.parse(text)
@@ -134,27 +156,28 @@ function fromJson(text: string): { value: Fields; duplicates: string[] } {
     throw new ApiError(400, 'BadRequest', `couldn't get version/kind; json parse error: ${(error as Error).message}`, undefined, error)
   }
   assertHarmless(value)
-  return { value: asObject(value), duplicates: [] }
+  return { value: asObject(value), duplicates: () => duplicatesInJson(text), order: () => fieldsOfJson(text) }
 }
 
-function fromYaml(text: string): { value: Fields; duplicates: string[] } {
+function fromYaml(text: string): Parsed {
   // Most clients write JSON, which is YAML too.
   if (text.startsWith('{')) {
     try {
       const value = JSON.parse(text) as unknown
       assertHarmless(value)
-      return { value: asObject(value), duplicates: [] }
+      return { value: asObject(value), duplicates: () => duplicatesInJson(text), order: () => fieldsOfJson(text) }
     } catch (error) {
       if (!(error instanceof SyntaxError)) throw error
     }
   }
   if (text.length > yamlLimit) throw ApiError.entityTooLarge(`limit is ${yamlLimit}`)
-  const document = parseDocument(text, { uniqueKeys: false, schema: 'core' })
+  const lineCounter = new LineCounter()
+  const document = parseDocument(text, { uniqueKeys: false, schema: 'core', lineCounter })
   const problem = document.errors[0]
   if (problem) throw ApiError.badRequest(`error converting YAML to JSON: yaml: ${problem.message}`)
   const value = yamlValue(document)
   assertHarmless(value)
-  return { value: asObject(value), duplicates: [] }
+  return { value: asObject(value), duplicates: () => duplicatesInYaml(document, lineCounter) }
 }
 
 /** Throws ApiError BadRequest for aliases that would grow beyond measure. */

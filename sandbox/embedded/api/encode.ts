@@ -126,6 +126,8 @@ type Form = { apiVersion: string; kind: string }
 function objectForm(object: Form, info: ResourceInfo | undefined, accepted: Accepted, context: EncodeContext): Form {
   const { as, version } = accepted
   if (as === 'object' || !info || object.kind !== info.kind) return object
+  // Of what is never stored (reviews) there is neither a table nor metadata worth asking for.
+  if (!info.verbs.includes('get')) throw ApiError.notAcceptable(supported)
   if (as === 'Table') return table(info, [object as KubeObject], (object as KubeObject).metadata, accepted, context)
   return partial(object as KubeObject, version)
 }

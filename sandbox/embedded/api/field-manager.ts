@@ -27,8 +27,11 @@ export function applyFields(info: ResourceInfo, live: KubeObject | undefined, ap
   } catch (error) {
     if (error instanceof ApplyConflict) throw ApiError.applyConflict(error.message, error.causes)
     if (error instanceof ApplyError) throw new ApiError(400, 'BadRequest', error.message, undefined, error)
-    if (error instanceof TypedError)
-      throw new ApiError(500, undefined, `failed to create typed patch object: ${error.message}`, undefined, error)
+    if (error instanceof TypedError) {
+      const { namespace = '', name = '' } = applied.metadata ?? {}
+      const which = `${namespace}/${name}; ${info.group}/${info.version}, Kind=${info.kind}`.replace(/^([^;]*); \//, '$1; /')
+      throw new ApiError(500, undefined, `failed to create typed patch object (${which}): ${error.message}`, undefined, error)
+    }
     throw error
   }
 }

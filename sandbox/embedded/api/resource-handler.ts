@@ -5,7 +5,7 @@ import { sortedJson } from '../machinery/sorted-json.ts'
 import { applyPatch, PatchError, patchContentTypes } from '../patch/index.ts'
 import { invalid, Path } from '../registry/field.ts'
 import type { GroupVersionKind, Verb } from '../registry/index.ts'
-import { decodeAs, mediaType, parseBody, parseJson } from './body.ts'
+import { decodeAs, mediaType, type Parsed, parseBody, parseJson } from './body.ts'
 import { type Outcome, objectOutcome, type ResourceCall } from './call.ts'
 import { type Deletion, deleteCollection, deleteObject, deletionAnswer } from './deletion.ts'
 import { applyFields, schemaFor, trackFields } from './field-manager.ts'
@@ -86,8 +86,8 @@ export class ResourceHandler {
     return decodeAs(expected, this.parsed(call), options.fieldValidation, call.warn, call.info === expected ? call.info.decode : undefined)
   }
 
-  private parsed(call: ResourceCall) {
-    if (call.value !== undefined) return { value: call.value as Record<string, unknown>, duplicates: [] }
+  private parsed(call: ResourceCall): Parsed {
+    if (call.value !== undefined) return { value: call.value as Record<string, unknown> }
     if (!call.body?.length) throw ApiError.badRequest('EOF')
     return parseBody(call.body, call.headers['content-type'])
   }
@@ -167,14 +167,16 @@ export class ResourceHandler {
     }
     const yaml = { ...call, headers: { ...call.headers, 'content-type': 'application/yaml' } }
     const parsed = this.parsed(yaml)
-    // Read by its kind only to find what is wrong with it: what is applied is no more than what was sent.
-    decodeAs(info, parsed, options.fieldValidation, call.warn, info.decode)
     const applied = parsed.value as unknown as KubeObject
+    const repeated = options.fieldValidation === 'Ignore' ? [] : (parsed.duplicates?.() ?? [])
     const produce = (existing: KubeObject | undefined) => {
       const by = { manager: options.fieldManager, subresource: call.path.subresource, time: timestamp(this.rest.clock.now()) }
       const merged = applyFields(info, existing, applied, by, options.force ?? false)
+      const twice = repeated.join(', ')
+      if (twice && options.fieldValidation === 'Strict') throw ApiError.badRequest(`error strict decoding YAML: ${yamlFault(twice)}`)
+      if (twice) call.warn(yamlFault(twice))
       const value = merged as unknown as Record<string, unknown>
-      const object = decodeAs(info, { value, duplicates: [] }, 'Ignore', () => {}, info.decode)
+      const object = decodeAs(info, { value }, 'Ignore', () => {}, info.decode)
       info.strategy.default(object)
       return object
     }
@@ -200,7 +202,7 @@ export class ResourceHandler {
       if (error.status === 422) throw new ApiError(422, 'Invalid', error.message, {}, error)
       throw new ApiError(400, 'BadRequest', error.message, undefined, error)
     }
-    const parsed = { value: value as Record<string, unknown>, duplicates: [] }
+    const parsed = { value: value as Record<string, unknown> }
     const warn = options.fieldValidation === 'Warn' ? call.warn : () => {}
     let object: KubeObject
     try {
@@ -242,6 +244,10 @@ export class ResourceHandler {
     const by = { manager, subresource: call.path.subresource, time: timestamp(this.rest.clock.now()) }
     trackFields(call.info, existing, object, by)
   }
+}
+
+function yamlFault(text: string): string {
+  return text.startsWith('yaml:') ? `error converting YAML to JSON: ${text}` : text
 }
 
 /** Without a name of its own a manager is called after its program. */

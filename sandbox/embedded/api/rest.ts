@@ -270,7 +270,7 @@ export class Rest {
 /** What the server makes of data that a webhook or policy has changed. A subresource's own kind has no fields to drop. */
 function readObject(info: ResourceInfo, value: KubeObject): KubeObject {
   if (value.kind !== info.kind || value.apiVersion !== apiVersionOf(info)) return value
-  const parsed = { value: value as unknown as Record<string, unknown>, duplicates: [] }
+  const parsed = { value: value as unknown as Record<string, unknown> }
   const object = decodeAs(info, parsed, 'Ignore', () => {}, info.decode)
   info.strategy.default(object)
   return object

@@ -5,6 +5,7 @@ import { decodeObject } from '../schema/decode.ts'
 import type { Schema } from '../schema/index.ts'
 import type { ManagedFieldsEntry } from '../schema/types/meta.v1.ts'
 import { wireTypeOf } from '../schema/wire.ts'
+import { assertTyped } from './check.ts'
 import { difference, emptySet, type FieldPath, type FieldSet, intersection, isEmpty, pathsOf, pathText, union } from './field-set.ts'
 import { identityOf, type Manager, type Owner, type Owners, ownable, readOwners, writeOwners } from './managed-fields.ts'
 import { type Comparison, compare, fieldsOf, merge, prune } from './typed.ts'
@@ -47,6 +48,7 @@ export interface ApplyRequest {
 export function serverSideApply(request: ApplyRequest): KubeObject {
   const { live, applied, schema, subresource, now, hasStatus = false } = request
   if (applied.metadata?.managedFields?.length) throw new ApplyError('metadata.managedFields must be nil')
+  assertTyped(applied, schema)
   const self: Manager = { name: request.manager, operation: 'Apply', apiVersion: applied.apiVersion, subresource: subresource ?? '' }
   const before = live ? withoutManagedFields(live) : emptyObject(applied)
   const owners = readOwners(live?.metadata.managedFields)

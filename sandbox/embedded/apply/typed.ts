@@ -76,7 +76,7 @@ function collect(value: unknown, schema: Schema | undefined, path: FieldPath, se
     const seen = new Set<string>()
     for (const item of value) {
       const element = elementOf(item, schema)
-      if (seen.has(element)) throw new TypedError(`${dotted(path)}: duplicate entries for key [${element.slice(2)}]`)
+      if (seen.has(element)) throw new TypedError(`${dotted(path)}: duplicate entries for key ${keyText(element)}`)
       seen.add(element)
       collect(item, schemaOfItems(schema), [...path, element], set)
       insert(set, [...path, element])
@@ -175,7 +175,16 @@ function kindOf(schema: Schema | undefined, value: unknown): 'leaf' | 'map' | 'l
 }
 
 function dotted(path: FieldPath): string {
-  return path.map((element) => (element.startsWith('f:') ? `.${element.slice(2)}` : `[${element.slice(2)}]`)).join('')
+  return path.map((element) => (element.startsWith('f:') ? `.${element.slice(2)}` : keyText(element))).join('')
+}
+
+/** [name="web"] for an item of a map, [="web"] for one of a set. */
+function keyText(element: string): string {
+  const value = JSON.parse(element.slice(2)) as unknown
+  if (!element.startsWith('k:') || !isObject(value)) return `[=${JSON.stringify(value)}]`
+  return `[${Object.entries(value)
+    .map(([key, field]) => `${key}=${JSON.stringify(field)}`)
+    .join(',')}]`
 }
 
 function isObject(value: unknown): value is Fields {

@@ -90,7 +90,7 @@ function patched(call: ResourceCall, scale: Scale): Scale {
   try {
     const schema = schemaOf(scaleKind.group, scaleKind.version, scaleKind.kind)
     const value = applyPatch(type === 'apply' ? 'merge' : type, scale, body, schema) as Tree
-    return decodeAs(scaleKind, { value, duplicates: [] }, 'Ignore', () => {}) as Scale
+    return decodeAs(scaleKind, { value }, 'Ignore', () => {}) as Scale
   } catch (error) {
     if (!(error instanceof PatchError)) throw error
     throw new ApiError(error.status, error.status === 422 ? 'Invalid' : 'BadRequest', error.message, undefined, error)
