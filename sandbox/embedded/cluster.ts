@@ -8,7 +8,6 @@ import { ApiServer } from './api/api-server.ts'
 import { bootstrap } from './api/bootstrap.ts'
 import { Discovery } from './api/discovery.ts'
 import { plain } from './api/encode.ts'
-import { schemaFor } from './api/field-manager.ts'
 import { HttpServer, inClusterServer, type ListenAddress, type ServingParts } from './api/http-server.ts'
 import { NonResourceHandler, version } from './api/non-resource.ts'
 import { ResourceHandler } from './api/resource-handler.ts'
@@ -44,6 +43,7 @@ import { createNetwork } from './network/index.ts'
 import type { Network } from './network/network.ts'
 import type { CustomKind } from './openapi/index.ts'
 import { startScheduler } from './scheduler/index.ts'
+import type { Schema } from './schema/index.ts'
 import type { CustomResourceDefinition } from './schema/types/apiextensions.v1.ts'
 import type { Node } from './schema/types/core.v1.ts'
 import { startControlPlanePods } from './system/control-plane.ts'
@@ -432,7 +432,10 @@ export class Cluster implements AsyncDisposable {
   }
 
   private customKinds(): CustomKind[] {
-    return this.resources.all().flatMap((info) => (info.definition ? [{ info, schema: schemaFor(info) }] : []))
+    return this.resources.all().flatMap((info) => {
+      const schema = info.definition?.schema?.openAPIV3Schema as Schema | undefined
+      return info.definition ? [{ info, schema }] : []
+    })
   }
 
   private clientOf(userAgent: string) {

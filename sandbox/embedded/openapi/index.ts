@@ -1,15 +1,13 @@
 import { createHash } from 'node:crypto'
-import { builtInResources, type ResourceInfo } from '../registry/index.ts'
-import { builtInSchemas, customResourceSchema, type Schema, schemaName } from '../schema/index.ts'
+import { builtInResources } from '../registry/index.ts'
+import { builtInSchemas, schemaName } from '../schema/index.ts'
 import { definitionsOf, withDefinitions } from './components.ts'
+import { type CustomKind, customName, customSchemas } from './custom.ts'
+
 import { pathsOf } from './paths.ts'
 import { toVersion2 } from './version2.ts'
 
-/** A served version of a CustomResourceDefinition with its structural schema (undefined: any object). */
-export interface CustomKind {
-  readonly info: Pick<ResourceInfo, 'group' | 'version' | 'kind' | 'listKind' | 'resource' | 'namespaced' | 'verbs' | 'subresources'>
-  readonly schema: Schema | undefined
-}
+export type { CustomKind } from './custom.ts'
 
 interface Rendered {
   readonly bytes: Buffer
@@ -35,7 +33,7 @@ export function openApiDocument(path: string, custom: readonly CustomKind[] = []
 
 /** The OpenAPI v2 document of /openapi/v2: every definition of built-in and custom kinds, and their paths. */
 export function openApiVersion2(custom: readonly CustomKind[] = []): Record<string, unknown> {
-  const schemas = { ...builtInSchemas(), ...Object.assign({}, ...custom.map(customSchemas)) }
+  const schemas = { ...builtInSchemas(), ...Object.assign({}, ...custom.map((kind) => customSchemas(kind, 2))) }
   const paths = Object.assign(
     {},
     ...builtInResources.map((info) => pathsOf(info, nameOf)),
@@ -68,7 +66,7 @@ const securitySchemes = {
 }
 
 function render(custom: readonly CustomKind[]): Rendered {
-  const schemas = Object.assign({}, ...custom.map(customSchemas))
+  const schemas = Object.assign({}, ...custom.map((kind) => customSchemas(kind, 3)))
   const paths = Object.assign({}, ...custom.map((kind) => pathsOf(kind.info, customName)))
   return rendered({
     openapi: '3.0.0',
@@ -81,32 +79,6 @@ function render(custom: readonly CustomKind[]): Rendered {
 function rendered(value: unknown): Rendered {
   const bytes = Buffer.from(JSON.stringify(value))
   return { bytes, hash: createHash('sha512').update(bytes).digest('hex').toUpperCase() }
-}
-
-function customSchemas({ info: { group, version, kind, listKind }, schema }: CustomKind): Record<string, Schema> {
-  const name = customName(group, version, kind)
-  const whole = customResourceSchema(group, version, kind, schema)
-  const meta = '#/components/schemas/io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta'
-  return {
-    [name]: whole,
-    [customName(group, version, listKind)]: {
-      description: `${listKind} is a list of ${kind}`,
-      type: 'object',
-      required: ['items'],
-      properties: {
-        apiVersion: whole.properties?.['apiVersion'] ?? {},
-        kind: whole.properties?.['kind'] ?? {},
-        metadata: { allOf: [{ $ref: meta }] },
-        items: { type: 'array', items: { $ref: `#/components/schemas/${name}` } },
-      },
-      'x-kubernetes-group-version-kind': [{ group, version, kind: listKind }],
-    },
-  }
-}
-
-/** com.example.stable.v1.CronTab for stable.example.com. */
-function customName(group: string, version: string, kind: string): string {
-  return schemaName(group, version, kind) ?? `${group.split('.').reverse().join('.')}.${version}.${kind}`
 }
 
 function nameOf(group: string, version: string, kind: string): string | undefined {

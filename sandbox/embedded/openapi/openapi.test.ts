@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import type { Schema } from '../schema/index.ts'
 import { openApiDocument, openApiIndex, openApiVersion2 } from './index.ts'
 
 interface Document {
@@ -43,6 +44,28 @@ test('a custom resource has a document of its own', () => {
   const { components } = read('apis/stable.example.com/v1', [{ info, schema }])
   expect(components.schemas).toHaveProperty(['com.example.stable.v1.CronTab'])
   expect(openApiIndex([{ info, schema }]).paths).toHaveProperty(['apis/stable.example.com/v1'])
+})
+
+test('version 2 of a custom resource leaves out what kubectl would refuse unknown fields for', () => {
+  const info = {
+    group: 'stable.example.com',
+    version: 'v1',
+    kind: 'CronTab',
+    listKind: 'CronTabList',
+    resource: 'crontabs',
+    namespaced: true,
+    verbs: ['get', 'list', 'create'] as const,
+    subresources: [],
+  }
+  const open = { 'x-kubernetes-preserve-unknown-fields': true, type: 'object', properties: { a: { type: 'string' } } }
+  const shown = (schema: Schema) => {
+    const whole = openApiVersion2([{ info, schema }]) as { definitions: Record<string, Schema> }
+    return whole.definitions['com.example.stable.v1.CronTab']
+  }
+  expect(shown(open)).toEqual({ type: 'object', 'x-kubernetes-group-version-kind': [expect.anything()] })
+  const nested = shown({ type: 'object', properties: { spec: open } })?.properties
+  expect(nested?.['spec']).toEqual({ 'x-kubernetes-preserve-unknown-fields': true })
+  expect(nested?.['metadata']?.$ref).toBe('#/definitions/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta')
 })
 
 test('version 2 has definitions instead of components', () => {
