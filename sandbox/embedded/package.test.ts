@@ -10,8 +10,8 @@ import { prepareTools } from '../terminal/tools.ts'
 
 const run = promisify(execFile)
 const root = join(import.meta.dirname, '../..')
-/** `from 'name'` and `import('name')` of packages at the beginning or end of a line, without the file in the package. */
-const imports = /(?:^(?:import|export)\b[^'\n]*|^\} from |\bimport\()'((?:@[\w-]+\/)?[\w-][\w.:-]*)[^'\n]*'/gm
+/** The package's name in `import ... from 'name/file'`, also where the import goes over several lines. */
+const imports = /^(?:(?:import|export)\b(?:[^'\n]*\bfrom)?|\} from) '((?:@[\w-]+\/)?[\w-][\w.:-]*)/gm
 
 let folder: string
 let kubectl: string
