@@ -1,23 +1,26 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
-import { ContainerError, type Process } from '../../containers/runtime.ts'
-import { ApiError, isApiError } from '../../machinery/errors.ts'
-import type { NodeApi, StreamOptions } from '../../machinery/node-api.ts'
+import { ApiError } from '../../machinery/errors.ts'
+import type { NodeApi } from '../../machinery/node-api.ts'
 import type { KubeObject } from '../../machinery/object.ts'
 import type { Pod } from '../../schema/types/core.v1.ts'
 import type { ApiServer } from '../api-server.ts'
 import type { ApiCall, ResourceCall } from '../call.ts'
 import type { ResourceHandler } from '../resource-handler.ts'
-import { containerName, requireNode } from './container-name.ts'
+import { requireNode } from './container-name.ts'
+import { logHandler } from './logs.ts'
 import { forwardPorts } from './port-forward.ts'
+import { commandRequest, isSet, runCommand } from './remote-command.ts'
+import { SpdySession, type SpdyStream } from './spdy.ts'
+import { acceptSpdy, SpdyCommand, spdyProtocol } from './spdy-command.ts'
+import { commandProtocols, WebSocketCommand } from './websocket-command.ts'
+import { readerProtocols, sendChunks } from './websocket-logs.ts'
 
-/** Protocols of remote commands, the preferred first: v5 can close stdin. */
-const commandProtocols = ['v5.channel.k8s.io', 'v4.channel.k8s.io']
 const forwardProtocol = 'SPDY/3.1+portforward.k8s.io'
 /** Stands for it while the handshake is read: its slash is no character of a WebSocket protocol's name by RFC 6455. */
 const forwardStandIn = 'spdy-portforward'
-const channels = { stdin: 0, stdout: 1, stderr: 2, error: 3, resize: 4, close: 255 } as const
+const protocols: readonly string[] = [...commandProtocols, ...readerProtocols]
 
 export interface UpgradeParts {
   api: ApiServer
@@ -27,39 +30,86 @@ export interface UpgradeParts {
 }
 
 /**
- * Takes over connections for exec, attach and port-forward by WebSocket, as kubectl 1.31 and later open them. Rejects
- * with the ApiError that is to be the HTTP answer when it doesn't come to a connection.
+ * Takes over connections for exec, attach, port-forward and logs, by WebSocket (kubectl 1.31 and later) or by SPDY
+ * (before, and client libraries). Rejects with the ApiError that is to be the HTTP answer when it doesn't come to a
+ * connection.
  */
 export function upgradeHandler(parts: UpgradeParts) {
   const sockets = new WebSocketServer({
     noServer: true,
     perMessageDeflate: false,
     handleProtocols: (offered) =>
-      offered.has(forwardStandIn) ? forwardProtocol : (commandProtocols.find((protocol) => offered.has(protocol)) ?? false),
+      offered.has(forwardStandIn) ? forwardProtocol : (protocols.find((protocol) => offered.has(protocol)) ?? false),
   })
+  const logs = logHandler(parts.generic, parts.nodes)
   return async (call: ApiCall, request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> => {
     const resolved = parts.api.connect(call)
     const { info, path } = resolved
     if (info.group !== '' || info.resource !== 'pods') throw ApiError.unknownPath()
     const pod = (await parts.generic.rest.get(info, path.namespace, path.name)) as Pod
-    requireNode(pod)
-    const kind = connections[path.subresource]
-    if (!kind) throw ApiError.unknownPath()
-    await admitConnect(parts, resolved, kind)
-    if ((call.headers['upgrade'] ?? '').toLowerCase() !== 'websocket') {
-      // kubectl asks again over SPDY for whatever reason it was refused, and shows the second answer.
-      if (path.subresource !== 'portforward') containerName(pod, resolved.request.query.get('container'))
-      throw ApiError.badRequest(`unable to upgrade: only WebSocket is spoken here, not ${call.headers['upgrade']}`)
-    }
+    const overSpdy = (call.headers['upgrade'] ?? '').toLowerCase() !== 'websocket'
+    const where = `${path.subresource} ${path.namespace}/${path.name}`
+    const report = (error: unknown) => parts.report(where, error)
     const offered = request.headers['sec-websocket-protocol']
     if (offered) request.headers['sec-websocket-protocol'] = offered.replace(forwardProtocol, forwardStandIn)
-    const accept = () =>
+    const acceptWebSocket = () =>
       new Promise<WebSocket>((resolve) => {
-        sockets.handleUpgrade(request, socket, head, (webSocket) => resolve(webSocket))
+        sockets.handleUpgrade(request, socket, head, (webSocket) => {
+          webSocket.on('error', report)
+          resolve(webSocket)
+        })
       })
-    if (path.subresource === 'portforward') forwardPorts(await accept(), parts.nodes(), pod, parts.report)
-    else await runCommand(parts, resolved, pod, accept)
+    switch (path.subresource) {
+      case 'portforward': {
+        requireNode(pod)
+        const protocol = overSpdy ? spdyProtocol(call.headers, 'forward') : ''
+        await admitConnect(parts, resolved)
+        const onStream = forwardPorts(parts.nodes(), pod)
+        if (overSpdy) acceptSpdy(socket, head, protocol, onStream, report)
+        else tunnel(await acceptWebSocket(), onStream, report)
+        return
+      }
+      case 'exec':
+      case 'attach': {
+        requireNode(pod)
+        const asked = commandRequest(resolved, pod)
+        const { options } = asked
+        const protocol = overSpdy ? spdyProtocol(call.headers, 'command') : ''
+        await admitConnect(parts, resolved)
+        const first = options.stdout ? 'stdout' : options.stderr ? 'stderr' : 'error'
+        const accept = async () =>
+          overSpdy
+            ? await SpdyCommand.accept(socket, head, protocol, options, report)
+            : new WebSocketCommand(await acceptWebSocket(), first)
+        return await runCommand(parts.nodes(), resolved, asked, accept)
+      }
+      case 'log': {
+        const outcome = await logs(resolved)
+        if (overSpdy || outcome.type !== 'stream') throw ApiError.unknownPath()
+        await sendChunks(await acceptWebSocket(), outcome.chunks)
+        return
+      }
+      default:
+        throw ApiError.unknownPath()
+    }
   }
+}
+
+/** SPDY inside a WebSocket, as kubectl forwards ports. */
+function tunnel(socket: WebSocket, onStream: (stream: SpdyStream) => void, report: (error: unknown) => void): void {
+  const session = new SpdySession({
+    send: (data) => {
+      if (socket.readyState === socket.OPEN) socket.send(data)
+    },
+    onStream,
+  })
+  socket.on('message', (message: Buffer) => {
+    session.receive(message).catch((error: unknown) => {
+      report(error)
+      socket.close(1002)
+    })
+  })
+  socket.on('close', () => session[Symbol.dispose]())
 }
 
 /** What admission sees of a connection. */
@@ -69,7 +119,8 @@ const connections: Readonly<Record<string, string>> = {
   portforward: 'PodPortForwardOptions',
 }
 
-async function admitConnect(parts: UpgradeParts, call: ResourceCall, kind: string): Promise<void> {
+async function admitConnect(parts: UpgradeParts, call: ResourceCall): Promise<void> {
+  const kind = connections[call.path.subresource] ?? ''
   const write = parts.generic.writeRequest(call, { dryRun: false, fieldManager: '', fieldValidation: 'Ignore' }, 'ConnectOptions')
   const { query } = call.request
   const flags = ['stdin', 'stdout', 'stderr', 'tty'].filter((name) => isSet(query, name)).map((name) => [name, true] as const)
@@ -82,95 +133,4 @@ async function admitConnect(parts: UpgradeParts, call: ResourceCall, kind: strin
   }
   const body = { apiVersion: 'v1', kind, ...options } as unknown as KubeObject
   await parts.generic.rest.admitBody(write, 'CONNECT', body, { group: '', version: 'v1', kind })
-}
-
-function isSet(query: URLSearchParams, name: string): boolean {
-  return ['true', '1'].includes(query.get(name)?.toLowerCase() ?? '')
-}
-
-async function runCommand(parts: UpgradeParts, call: ResourceCall, pod: Pod, accept: () => Promise<WebSocket>): Promise<void> {
-  const { query } = call.request
-  const { namespace, name, subresource } = call.path
-  const flag = (key: string) => isSet(query, key)
-  const options: StreamOptions = {
-    container: containerName(pod, query.get('container')),
-    stdin: flag('stdin'),
-    stdout: flag('stdout'),
-    stderr: flag('stderr') && !flag('tty'),
-    tty: flag('tty'),
-  }
-  const command = query.getAll('command')
-  if (subresource === 'exec' && command.length === 0) throw ApiError.badRequest('you must specify at least one command')
-  const early: { channel: number; data: Uint8Array }[] = []
-  let deliver = (channel: number, data: Uint8Array) => {
-    early.push({ channel, data })
-  }
-  let started: Process | undefined
-  let failure: string | undefined
-  try {
-    started =
-      subresource === 'exec'
-        ? await parts.nodes().exec(namespace, name, { ...options, command })
-        : await parts.nodes().attach(namespace, name, options)
-    started.onOutput((stream, data) => deliver(channels[stream], data))
-  } catch (error) {
-    // What went wrong in the container itself is told on the connection, all else as the answer to the request.
-    if (error instanceof ContainerError) failure = `error executing command in container: ${error.message}`
-    else if (isApiError(error, 'InternalError')) failure = error.body.details?.causes?.[0]?.message ?? error.message
-    else throw error
-  }
-  const socket = await accept()
-  socket.on('error', (error) => parts.report(`${subresource} ${namespace}/${name}`, error))
-  deliver = (channel, data) => {
-    if (socket.readyState === socket.OPEN) socket.send(Buffer.concat([Uint8Array.of(channel), data]))
-  }
-  deliver(options.stdout ? channels.stdout : options.stderr ? channels.stderr : channels.error, new Uint8Array())
-  for (const { channel, data } of early.splice(0)) deliver(channel, data)
-  const finish = (status: unknown) => {
-    deliver(channels.error, Buffer.from(JSON.stringify(status)))
-    socket.close(1000)
-  }
-  if (!started) {
-    const what = failure ?? ''
-    finish({
-      metadata: {},
-      status: 'Failure',
-      message: `Internal error occurred: ${what}`,
-      reason: 'InternalError',
-      details: { causes: [{ message: what }] },
-      code: 500,
-    })
-    return
-  }
-  connectProcess(socket, started, subresource === 'attach', finish)
-}
-
-function connectProcess(socket: WebSocket, running: Process, attached: boolean, finish: (status: unknown) => void): void {
-  socket.on('message', (message: Buffer) => {
-    const channel = message[0]
-    const data = message.subarray(1)
-    if (channel === channels.stdin && data.length > 0) running.write(data)
-    else if (channel === channels.close && data[0] === channels.stdin) running.closeStdin()
-    else if (channel === channels.resize && data.length > 0) {
-      const { Width, Height } = JSON.parse(data.toString()) as { Width: number; Height: number }
-      running.resize(Width, Height)
-    }
-  })
-  socket.on('close', () => {
-    // The main process outlives those who look on; a command's ends when nobody listens.
-    if (!attached) running.kill('SIGHUP')
-  })
-  running.exited.then(({ exitCode }) => finish(exitStatus(exitCode)))
-}
-
-/** What clients read from the error channel. */
-function exitStatus(exitCode: number): unknown {
-  if (exitCode === 0) return { metadata: {}, status: 'Success' }
-  return {
-    metadata: {},
-    status: 'Failure',
-    message: `command terminated with non-zero exit code: exit status ${exitCode}`,
-    reason: 'NonZeroExitCode',
-    details: { causes: [{ reason: 'ExitCode', message: String(exitCode) }] },
-  }
 }
