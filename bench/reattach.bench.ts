@@ -34,7 +34,7 @@ export const benchmark: Benchmark = {
     if (!recording) throw new Error('There is no recording')
     const replayed = await sample(times, async () => {
       const screen = new headless.Terminal({ cols: 80, rows: 24, scrollback: lines, allowProposedApi: true })
-      await readRecording(join(folder, 'data', recording), (text) => screen.write(text))
+      for await (const event of readRecording(join(folder, 'data', recording))) if (event.kind === 'o') screen.write(event.text)
       await new Promise<void>((resolve) => screen.write('', resolve))
       screen.dispose()
     })

@@ -1,4 +1,6 @@
+import { createHash } from 'node:crypto'
 import { type Docker, DockerError } from './docker.ts'
+import { bridgePrefix } from './toolbox/walls.ts'
 
 /** One cluster's piece of the address range: 16 addresses; the first is the gateway's, then nodes, the upper half is Docker's to give. */
 export interface Subnet {
@@ -31,6 +33,7 @@ export async function createNetwork(
           `--subnet=${subnet.cidr}`,
           `--gateway=${subnet.gateway}`,
           `--ip-range=${subnet.dynamic}`,
+          `--opt=com.docker.network.bridge.name=${bridgeOf(options.name)}`,
           ...Object.entries(options.labels).map(([name, value]) => `--label=${name}=${value}`),
           options.name,
         ],
@@ -42,6 +45,11 @@ export async function createNetwork(
     }
   }
   throw new Error(`No free addresses for another cluster in ${options.range}; set KIND_SUBNETS to a larger range`)
+}
+
+/** By its bridge a network stands behind the walls (toolbox/walls.ts). Fifteen characters are all that Linux allows. */
+function bridgeOf(network: string): string {
+  return `${bridgePrefix}-${createHash('sha256').update(network).digest('hex').slice(0, 8)}`
 }
 
 /** The subnet with this CIDR, as createNetwork gave it. */

@@ -264,7 +264,8 @@ export class Supervisor implements AsyncDisposable {
       json('snapshot', 'snapshot.json', { ...kept, objects }),
     ]
     await Promise.all([...found.sessions.values()].map(async (session) => (await session).flush()))
-    for (const [index, name] of (await readdir(join(this.folder(lease), 'terminals')).catch(() => [])).sort().entries())
+    const recordings = (await readdir(join(this.folder(lease), 'terminals')).catch(() => [])).filter((name) => name.endsWith('.cast'))
+    for (const [index, name] of recordings.sort().entries())
       pieces.push({
         kind: 'recording',
         name: `terminal-${index + 1}.cast`,

@@ -1,7 +1,6 @@
-import { createReadStream } from 'node:fs'
-import { type FileHandle, open } from 'node:fs/promises'
+import { constants, createReadStream } from 'node:fs'
+import { type FileHandle, open, readFile, truncate } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
-import { StringDecoder } from 'node:string_decoder'
 
 const limitBytes = 32 * 2 ** 20
 const flushAfterMs = 200
@@ -12,28 +11,38 @@ const flushAfterMs = 200
  */
 export class Recorder implements AsyncDisposable {
   private readonly file: FileHandle
+  /** Where it is written down how far the file goes. */
+  private readonly position: FileHandle
   private readonly startedAt: number
-  private readonly decoder = new StringDecoder('utf8')
+  /** The first bytes of a character whose others have not come yet. */
+  private tail: Uint8Array = new Uint8Array(0)
   private pending = ''
+  /** Bytes of the file and of what is pending. */
   private written: number
+  /** Bytes of the shell's output that were given. */
+  private seq: number
   private timer: NodeJS.Timeout | undefined
   private writing = Promise.resolve()
   private full = false
   /** Set when the disk refused a write; the recording ends there. */
   fault: Error | null = null
 
-  private constructor(file: FileHandle, startedAt: number, written: number) {
+  private constructor(file: FileHandle, position: FileHandle, startedAt: number, written: number, seq: number) {
     this.file = file
+    this.position = position
     this.startedAt = startedAt
     this.written = written
+    this.seq = seq
   }
 
-  static async open(path: string, cols: number, rows: number): Promise<Recorder> {
+  /** Goes on from `seq` bytes of the shell's output: 0 for a new shell, what `recordedSeq` said for one that lives on. */
+  static async open(path: string, cols: number, rows: number, seq = 0): Promise<Recorder> {
     const file = await open(path, 'a+', 0o600)
+    const position = await open(positionOf(path), constants.O_RDWR | constants.O_CREAT, 0o600)
     const { size } = await file.stat()
-    if (size > 0) return new Recorder(file, (await headerTime(path)) ?? Date.now(), size)
+    if (size > 0) return new Recorder(file, position, (await headerTime(path)) ?? Date.now(), size, seq)
     const now = Date.now()
-    const recorder = new Recorder(file, now, 0)
+    const recorder = new Recorder(file, position, now, 0, seq)
     recorder.line(
       JSON.stringify({
         version: 2,
@@ -47,9 +56,23 @@ export class Recorder implements AsyncDisposable {
     return recorder
   }
 
+  /** What the shell wrote. */
   output(bytes: Uint8Array): void {
-    const text = this.decoder.write(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength))
-    if (text) this.event('o', text)
+    this.seq += bytes.length
+    const joined = this.tail.length === 0 ? bytes : Buffer.concat([this.tail, bytes])
+    const whole = joined.length - incompleteTail(joined)
+    this.tail = Uint8Array.from(joined.subarray(whole))
+    if (whole > 0) this.event('o', Buffer.from(joined.buffer, joined.byteOffset, whole).toString('utf8'))
+  }
+
+  /** What the platform wrote between. */
+  aside(text: string): void {
+    this.event('o', text)
+  }
+
+  /** A mark in the recording, which a player shows on its time line. */
+  mark(label: string): void {
+    this.event('m', label)
   }
 
   resize(cols: number, rows: number): void {
@@ -62,9 +85,10 @@ export class Recorder implements AsyncDisposable {
     this.timer = undefined
     const text = this.pending
     this.pending = ''
+    const position = { bytes: this.written, seq: this.seq - this.tail.length }
     if (text)
       this.writing = this.writing.then(() =>
-        this.file.appendFile(text).catch((error: Error) => {
+        this.append(text, position).catch((error: Error) => {
           this.fault = error
         }),
       )
@@ -74,9 +98,16 @@ export class Recorder implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.flush()
     await this.file.close()
+    await this.position.close()
   }
 
-  private event(kind: 'o' | 'r', data: string): void {
+  private async append(text: string, position: Position): Promise<void> {
+    await this.file.appendFile(text)
+    // one short write at one place: whoever looks finds the old one or this one
+    await this.position.write(JSON.stringify(position).padEnd(positionLength), 0)
+  }
+
+  private event(kind: 'o' | 'r' | 'm', data: string): void {
     if (this.full) return
     if (this.written > limitBytes) {
       this.full = true
@@ -92,7 +123,7 @@ export class Recorder implements AsyncDisposable {
 
   private line(text: string): void {
     this.pending += `${text}\n`
-    this.written += text.length + 1
+    this.written += Buffer.byteLength(text) + 1
     this.timer ??= setTimeout(() => {
       this.timer = undefined
       void this.flush()
@@ -100,17 +131,57 @@ export class Recorder implements AsyncDisposable {
   }
 }
 
-/** Calls back with each output of a recording, oldest first. A torn last line is left out. */
-export async function readRecording(path: string, onOutput: (text: string) => void): Promise<void> {
+/**
+ * How many bytes of the shell's output a recording holds for certain; what the file has beyond them is cut off, since the shell
+ * tells it again. 0 when there is no recording.
+ */
+export async function recordedSeq(path: string): Promise<number> {
+  const position = parse(await readFile(positionOf(path), 'utf8').catch(() => '')) as Position | null
+  if (!position) return 0
+  await truncate(path, position.bytes)
+  return position.seq
+}
+
+export type RecordedEvent = { kind: 'o'; text: string } | { kind: 'r'; cols: number; rows: number }
+
+/** The size at the beginning and then each output and change of size, oldest first. A torn last line is left out. */
+export async function* readRecording(path: string): AsyncGenerator<RecordedEvent> {
   let first = true
   for await (const line of createInterface({ input: createReadStream(path), crlfDelay: Number.POSITIVE_INFINITY })) {
+    const event = parse(line)
     if (first) {
       first = false
-      continue
+      const { width, height } = (event ?? {}) as { width?: number; height?: number }
+      if (width && height) yield { kind: 'r', cols: width, rows: height }
+    } else if (Array.isArray(event) && event[1] === 'o') yield { kind: 'o', text: String(event[2]) }
+    else if (Array.isArray(event) && event[1] === 'r') {
+      const [cols, rows] = String(event[2]).split('x').map(Number)
+      if (cols && rows) yield { kind: 'r', cols, rows }
     }
-    const event = parse(line)
-    if (Array.isArray(event) && event[1] === 'o') onOutput(String(event[2]))
   }
+}
+
+/** How many bytes at the end begin a UTF-8 character that is not complete. */
+function incompleteTail(bytes: Uint8Array): number {
+  for (let back = 1; back <= Math.min(3, bytes.length); back++) {
+    const byte = bytes[bytes.length - back] as number
+    if (byte < 0x80) return 0
+    if (byte >= 0xc0) return back < (byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2) ? back : 0
+  }
+  return 0
+}
+
+interface Position {
+  /** Of the file. */
+  bytes: number
+  /** Of the shell's output, which they hold. */
+  seq: number
+}
+
+const positionLength = 64
+
+function positionOf(path: string): string {
+  return `${path}.position`
 }
 
 async function headerTime(path: string): Promise<number | null> {

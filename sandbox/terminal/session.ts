@@ -3,7 +3,7 @@ import { SerializeAddon } from '@xterm/addon-serialize'
 import headless from '@xterm/headless'
 import type { TerminalProcess } from '../engine.ts'
 import { window } from './protocol.ts'
-import { Recorder, readRecording } from './recording.ts'
+import { Recorder, readRecording, recordedSeq } from './recording.ts'
 
 export interface Viewer {
   /** May type and set the size. One at a time, the last who asked. */
@@ -59,6 +59,9 @@ export class TerminalSession implements AsyncDisposable {
   /** Set once the shell has ended. */
   exitCode: number | null = null
 
+  /** Set while the screen is brought back: what programs asked the terminal then has been answered long ago. */
+  private restoring = false
+
   private constructor(id: string, process: TerminalProcess, recorder: Recorder, cols: number, rows: number) {
     this.id = id
     this.process = process
@@ -67,33 +70,39 @@ export class TerminalSession implements AsyncDisposable {
     this.screen.loadAddon(this.serializer as unknown as Parameters<typeof this.screen.loadAddon>[0])
     // programs that ask the terminal (cursor position, device attributes) are answered here when nobody watches
     this.screen.onData((data) => {
-      if (this.seats.size === 0) this.process.write(data)
+      if (this.seats.size === 0 && !this.restoring) this.process.write(data)
     })
   }
 
   /**
    * Opens a terminal. When `recording` is there already (the platform was restarted), the screen is first brought back from
-   * it and a line says that the shell is new.
+   * it. `start` is told how much of the shell's output the recording holds: a shell that lives on goes on from there, and the
+   * recording has a mark; under a new shell's screen a line says so.
    */
   static async open(options: {
     id: string
     recording: string
     cols: number
     rows: number
-    start: (cols: number, rows: number) => Promise<TerminalProcess>
+    start: (cols: number, rows: number, seq: number) => Promise<TerminalProcess>
   }): Promise<TerminalSession> {
-    const { cols, rows } = options
-    const before = await stat(options.recording).catch(() => null)
-    const recorder = await Recorder.open(options.recording, cols, rows)
+    const { id, recording, cols, rows } = options
+    const before = await stat(recording).catch(() => null)
+    const known = before && before.size > 0 ? await recordedSeq(recording) : 0
+    const process = await options.start(cols, rows, known)
+    const from = process.continuesAt
+    const recorder = await Recorder.open(recording, cols, rows, from ?? 0).catch(async (error) => {
+      await letGoOf(process)
+      throw error
+    })
+    const session = new TerminalSession(id, process, recorder, cols, rows)
     try {
-      const process = await options.start(cols, rows)
-      const session = new TerminalSession(options.id, process, recorder, cols, rows)
-      if (before && before.size > 0) await session.restore(options.recording)
+      if (before && before.size > 0) await session.restore(recording, from === undefined ? null : from - known)
       process.onData((bytes) => session.receive(bytes))
       process.onExit(({ exitCode }) => session.ended(exitCode))
       return session
     } catch (error) {
-      await recorder[Symbol.asyncDispose]()
+      await session.detach()
       throw error
     }
   }
@@ -144,7 +153,9 @@ export class TerminalSession implements AsyncDisposable {
 
   /** Shows a line that the platform, not the shell, has to say. */
   announce(text: string): void {
-    this.receive(Buffer.from(`\r\n\x1b[2m— ${text} —\x1b[0m\r\n`))
+    const line = `\r\n\x1b[2m— ${text} —\x1b[0m\r\n`
+    this.recorder.aside(line)
+    this.show(Buffer.from(line))
   }
 
   /** Resolves when the recording's file holds everything so far. */
@@ -152,9 +163,19 @@ export class TerminalSession implements AsyncDisposable {
     return this.recorder.flush()
   }
 
+  /** Ends the session but leaves the shell running where shells outlive the platform; elsewhere as disposing. */
+  async detach(): Promise<void> {
+    await this.close(() => letGoOf(this.process))
+  }
+
+  /** Ends the shell too. */
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.close(async () => this.process[Symbol.asyncDispose]())
+  }
+
+  private async close(end: () => Promise<void>): Promise<void> {
     clearTimeout(this.breath)
-    await this.process[Symbol.asyncDispose]()
+    await end()
     await this.recorder[Symbol.asyncDispose]()
     this.screen.dispose()
     this.seats.clear()
@@ -168,10 +189,14 @@ export class TerminalSession implements AsyncDisposable {
   }
 
   private receive(bytes: Uint8Array): void {
-    const from = this.seq
-    this.seq += bytes.length
     this.spent += bytes.length
     this.recorder.output(bytes)
+    this.show(bytes)
+  }
+
+  private show(bytes: Uint8Array): void {
+    const from = this.seq
+    this.seq += bytes.length
     this.unparsed.push({ from, bytes })
     this.screen.write(bytes, () => {
       this.unparsed.shift()
@@ -222,10 +247,28 @@ export class TerminalSession implements AsyncDisposable {
     seated.viewer.writer(true)
   }
 
-  private async restore(path: string): Promise<void> {
-    await readRecording(path, (text) => this.screen.write(text))
-    await new Promise<void>((resolve) => this.screen.write('', () => resolve()))
-    this.announce('Labernetes was restarted: this is a new shell, your files are as they were')
+  /** `missed`: how many bytes of a shell that lives on are gone; null for a new shell. */
+  private async restore(path: string, missed: number | null): Promise<void> {
+    this.restoring = true
+    const drawn = () => new Promise<void>((resolve) => this.screen.write('', resolve))
+    for await (const event of readRecording(path)) {
+      if (event.kind === 'o') {
+        this.screen.write(event.text)
+        continue
+      }
+      // a size is taken at once, what is written only later
+      await drawn()
+      this.screen.resize(event.cols, event.rows)
+    }
+    await drawn()
+    this.restoring = false
+    if (missed === null) {
+      this.process.resize(this.screen.cols, this.screen.rows)
+      this.announce('Labernetes was restarted: this is a new shell, your files are as they were')
+      return
+    }
+    this.recorder.mark('the platform was restarted')
+    if (missed > 0) this.announce(`${missed} bytes that were written here meanwhile are not kept`)
   }
 
   private ended(code: number): void {
@@ -233,4 +276,8 @@ export class TerminalSession implements AsyncDisposable {
     for (const seated of this.seats) seated.viewer.exit(code)
     for (const listener of this.exitListeners) listener()
   }
+}
+
+async function letGoOf(process: TerminalProcess): Promise<void> {
+  await (process.detach ? process.detach() : process[Symbol.asyncDispose]())
 }
