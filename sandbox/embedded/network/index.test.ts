@@ -36,6 +36,9 @@ describe('connections', () => {
     await expect(a.connect('localhost', 80)).resolves.toBeDefined()
     const lost = expect(b.connect('10.244.0.99', 80)).rejects.toMatchObject({ code: 'ETIMEDOUT' })
     const nobody = expect(b.connect('172.18.0.99', 80)).rejects.toMatchObject({ code: 'EHOSTUNREACH' })
+    const hasty = expect(b.connect('10.244.0.99', 80, undefined, 'TCP', 1000)).rejects.toMatchObject({ code: 'ETIMEDOUT' })
+    await clock.advance(2000)
+    await hasty
     await clock.advance(130_000)
     await Promise.all([lost, nobody])
   })

@@ -70,8 +70,14 @@ export class Namespace implements PodNetwork, ConnectionOwner {
     }
   }
 
-  async connect(host: string, port: number, signal?: AbortSignal, protocol: Protocol = 'TCP'): Promise<Connection> {
-    const { bound, from, to } = await this.reach(host, port, signal, protocol)
+  async connect(
+    host: string,
+    port: number,
+    signal?: AbortSignal,
+    protocol: Protocol = 'TCP',
+    patience: number = synTimeout,
+  ): Promise<Connection> {
+    const { bound, from, to } = await this.reach(host, port, signal, protocol, patience)
     const [near, far] = connectionPair(this.network.ctx.clock, from, to)
     this.own(near)
     bound.owner?.own(far)
@@ -81,8 +87,8 @@ export class Namespace implements PodNetwork, ConnectionOwner {
     return near
   }
 
-  async http(host: string, port: number, request: HttpRequest, signal?: AbortSignal): Promise<HttpResponse> {
-    const { bound, from, to } = await this.reach(host, port, signal)
+  async http(host: string, port: number, request: HttpRequest, signal?: AbortSignal, patience: number = synTimeout): Promise<HttpResponse> {
+    const { bound, from, to } = await this.reach(host, port, signal, 'TCP', patience)
     const { listener, owner } = bound
     if ('http' in listener && listener.tls) return listener.tls.plain
     if ('http' in listener) {
@@ -137,7 +143,13 @@ export class Namespace implements PodNetwork, ConnectionOwner {
     connection.onEnd(() => this.connections.delete(connection))
   }
 
-  private async reach(host: string, port: number, signal?: AbortSignal, protocol: Protocol = 'TCP'): Promise<Arrival & { bound: Bound }> {
+  private async reach(
+    host: string,
+    port: number,
+    signal: AbortSignal | undefined,
+    protocol: Protocol,
+    patience: number,
+  ): Promise<Arrival & { bound: Bound }> {
     signal?.throwIfAborted()
     const ip = await this.lookup(host)
     const { ctx, forwarding } = this.network
@@ -146,10 +158,11 @@ export class Namespace implements PodNetwork, ConnectionOwner {
     const bound = typeof route === 'string' ? undefined : this.network.listening(route, protocol)
     switch (route) {
       case 'unreachable':
-        await ctx.clock.sleep(arpTimeout, waiting)
+        await ctx.clock.sleep(Math.min(arpTimeout, patience), waiting)
+        if (patience < arpTimeout) throw new NetworkError('ETIMEDOUT', `connect to ${ip}:${port}: connection timed out`)
         throw new NetworkError('EHOSTUNREACH', `connect to ${ip}:${port}: no route to host`)
       case 'dropped':
-        await ctx.clock.sleep(synTimeout, waiting)
+        await ctx.clock.sleep(Math.min(synTimeout, patience), waiting)
         throw new NetworkError('ETIMEDOUT', `connect to ${ip}:${port}: connection timed out`)
       default:
         if (route === 'refused' || !bound) throw new NetworkError('ECONNREFUSED', `connect to ${ip}:${port}: connection refused`)

@@ -35,10 +35,11 @@ export interface PodNetwork extends Disposable {
   /**
    * Any address or name. Rejects with NetworkError (ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH, ENOTFOUND). Over UDP it is the
    * flow of one client socket: each write is a datagram, heard as one piece; a port where nobody listens refuses at once.
+   * `patience` (ms) is how long an answer to the first packet is waited for; the kernel's two minutes unless given.
    */
-  connect(host: string, port: number, signal?: AbortSignal, protocol?: Protocol): Promise<Connection>
+  connect(host: string, port: number, signal?: AbortSignal, protocol?: Protocol, patience?: number): Promise<Connection>
   /** One HTTP request; the body is whole. Rejects as connect does. */
-  http(host: string, port: number, request: HttpRequest, signal?: AbortSignal): Promise<HttpResponse>
+  http(host: string, port: number, request: HttpRequest, signal?: AbortSignal, patience?: number): Promise<HttpResponse>
   /** By the pod's resolv.conf, or from the server given. Rejects with NetworkError ENOTFOUND (NXDOMAIN) or ETIMEDOUT. */
   resolve(name: string, type?: 'A' | 'AAAA' | 'SRV' | 'PTR' | 'CNAME', server?: string): Promise<DnsAnswer[]>
   /** The address of a name or address as programs find it: /etc/hosts, then DNS. Rejects as resolve does. */

@@ -38,6 +38,8 @@ export function request(
     headers: Record<string, string>
     body: Uint8Array
     timeoutMs: number
+    /** For the connection alone. */
+    connectMs?: number
     tls: Omit<TlsClientOptions, 'host'>
   },
 ): Promise<HttpResponse> {
@@ -45,11 +47,11 @@ export function request(
   const message = { method: options.method, path: target.path, headers: options.headers, body: options.body }
   if (target.scheme === 'https') {
     return process.within(options.timeoutMs, async (signal) => {
-      const connection = await network.connect(target.host, target.port, signal)
+      const connection = await network.connect(target.host, target.port, signal, 'TCP', options.connectMs)
       return await httpsRequest(clock, connection, message, { ...options.tls, host: target.host }, signal)
     })
   }
-  return process.within(options.timeoutMs, (signal) => network.http(target.host, target.port, message, signal))
+  return process.within(options.timeoutMs, (signal) => network.http(target.host, target.port, message, signal, options.connectMs))
 }
 
 export function isTimeout(error: unknown): boolean {

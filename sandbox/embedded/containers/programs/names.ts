@@ -2,6 +2,7 @@ import { type DnsAnswer, NetworkError } from '../../network/network.ts'
 import type { Process, Run } from '../kernel/process.ts'
 import { contentOf } from '../vfs/node.ts'
 import { isTimeout } from './client.ts'
+import { dig } from './dig.ts'
 import { last, parseOptions } from './options.ts'
 
 /** Programs that ask for names. */
@@ -74,30 +75,6 @@ function record(answer: DnsAnswer, asked: string): string {
   }
 }
 
-async function dig(process: Process): Promise<number> {
-  const words = process.args.filter((arg) => !/^[+@-]/.test(arg) && arg !== 'IN')
-  const short = process.args.includes('+short')
-  const type = (words.find((word) => /^(?:A|AAAA|SRV|PTR|CNAME|ANY)$/i.test(word))?.toUpperCase() ?? 'A') as Type
-  const name = words.find((word) => word.toUpperCase() !== type) ?? ''
-  const search = process.args.includes('+search')
-  const result = await query(process, search || name.endsWith('.') ? name : `${name}.`, type)
-  if (result instanceof NetworkError && result.code === 'ETIMEDOUT') {
-    await process.print(';; communications error: timed out\n;; no servers could be reached\n')
-    return 9
-  }
-  const answers = result instanceof NetworkError ? [] : result
-  const data = (each: DnsAnswer) => (each.type === 'SRV' ? `0 100 ${each.port} ${each.data.replace(/\.?$/, '.')}` : each.data)
-  if (short) {
-    await process.print(answers.map((each) => `${data(each)}\n`).join(''))
-    return 0
-  }
-  const full = name.replace(/\.?$/, '.')
-  await process.print(
-    `\n; <<>> DiG 9.18 <<>> ${process.args.join(' ')}\n;; global options: +cmd\n;; Got answer:\n;; ->>HEADER<<- opcode: QUERY, status: ${result instanceof NetworkError ? 'NXDOMAIN' : 'NOERROR'}, id: ${Math.floor(process.machine.random() * 65536)}\n;; flags: qr aa rd; QUERY: 1, ANSWER: ${answers.length}, AUTHORITY: 0, ADDITIONAL: 1\n\n;; QUESTION SECTION:\n;${full}\t\tIN\t${type}\n\n${answers.length > 0 ? `;; ANSWER SECTION:\n${answers.map((each) => `${each.name.replace(/\.?$/, '.')}\t${each.ttl}\tIN\t${each.type}\t${data(each)}\n`).join('')}\n` : ''};; Query time: 1 msec\n;; SERVER: ${process.machine.network.dns.nameservers[0] ?? '10.96.0.10'}#53\n\n`,
-  )
-  return 0
-}
-
 async function host(process: Process): Promise<number> {
   const name = process.args.findLast((arg) => !arg.startsWith('-')) ?? ''
   const result = await query(process, name, 'A')
@@ -118,14 +95,15 @@ async function host(process: Process): Promise<number> {
 async function getent(process: Process): Promise<number> {
   const [table, name = ''] = process.args
   if (table === 'hosts' || table === 'ahosts' || table === 'ahostsv4') {
+    const listed = hostsOf(process).filter((row) => name === '' || row.includes(name))
+    if (listed.length > 0 || name === '') {
+      await process.print(listed.map(([ip = '', ...names]) => `${ip.padEnd(15)} ${names.join(' ')}\n`).join(''))
+      return listed.length > 0 ? 0 : 2
+    }
     const result = await query(process, name, 'A')
     if (result instanceof NetworkError) return 2
-    await process.print(
-      result
-        .filter((each) => each.type === 'A')
-        .map((each) => `${each.data.padEnd(16)}${each.name}\n`)
-        .join(''),
-    )
+    const addresses = result.filter((each) => each.type === 'A')
+    await process.print(addresses.map((each) => `${each.data.padEnd(15)} ${each.name}\n`).join(''))
     return 0
   }
   const node = process.fs.find(`/etc/${table}`, process.who)
@@ -136,4 +114,12 @@ async function getent(process: Process): Promise<number> {
     .filter((line) => line !== '' && (name === '' || line.split(':')[0] === name || line.split(':')[2] === name))
   await process.print(rows.map((row) => `${row}\n`).join(''))
   return rows.length > 0 ? 0 : 2
+}
+
+/** The rows of /etc/hosts: an address and its names. */
+function hostsOf(process: Process): string[][] {
+  const node = process.fs.find('/etc/hosts', process.who)
+  if (node?.type !== 'file') return []
+  const lines = new TextDecoder().decode(contentOf(node)).split('\n')
+  return lines.map((line) => line.replace(/#.*/, '').trim().split(/\s+/)).filter((row) => row.length > 1)
 }

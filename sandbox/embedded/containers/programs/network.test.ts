@@ -21,6 +21,8 @@ beforeAll(async () => {
   await create('pods', 'client', { containers: [{ name: 'c', image: 'busybox:1.36', command: ['sleep', '100000'] }] })
   await create('pods', 'web', { hostname: 'web-0', subdomain: 'headless', containers: [{ name: 'c', image: 'nginx:1.27' }] })
   await create('pods', 'curl', { containers: [{ name: 'c', image: 'curlimages/curl:8.9.1', command: ['sleep', '100000'] }] })
+  const tools = [{ name: 'c', image: 'registry.k8s.io/e2e-test-images/agnhost:2.56' }]
+  await create('pods', 'tool', { hostname: 'tool-0', subdomain: 'tools', containers: tools })
   const unready = { exec: { command: ['false'] } }
   await create('pods', 'unready', { containers: [{ name: 'c', image: 'nginx:1.27', readinessProbe: unready }] })
   const selector = { app: 'web' }
@@ -271,6 +273,28 @@ describe('TLS', () => {
     const messages = (events.body as { items: { message: string; involvedObject: { name: string } }[] }).items
     const unhealthy = messages.find(({ message, involvedObject }) => involvedObject.name === 'plain' && message.startsWith('Readiness'))
     expect(unhealthy?.message).toMatch(/: http: server gave HTTP response to HTTPS client$/)
+  })
+})
+
+describe('dig and getent', () => {
+  test.each([
+    ['dig +noall +answer +search web A', 'web.default.svc.cluster.local.\t30\tIN\tA\tSERVICE\n'],
+    ['dig +short alias.default.svc.cluster.local CNAME', 'web.default.svc.cluster.local.\n'],
+    ['dig +tcp +short _http._tcp.web.default.svc.cluster.local SRV', '0 100 80 web.default.svc.cluster.local.\n'],
+    ['dig +short -x SERVICE', 'web.default.svc.cluster.local.\n'],
+    ['dig +noall +answer +search nothing', ''],
+    ['dig +short web', ''],
+    ['getent hosts tool-0', 'OWN tool-0.tools.default.svc.cluster.local tool-0\n'],
+    ['getent hosts web', `SERVICE web.default.svc.cluster.local\n`],
+  ])('%s', async (line, expected) => {
+    const { stdout } = await run(line, 'tool')
+    const own = (await object<Pod>('pods/tool')).status?.podIP ?? ''
+    expect(stdout.replace(/ {2,}/g, ' ')).toBe(expected.replace('OWN', own))
+  })
+
+  test('curl gives a connection up that nobody answers', async () => {
+    const { code, stderr } = await run('curl -sS --connect-timeout 2 http://10.244.0.250/', 'tool')
+    expect([code, stderr]).toEqual([28, expect.stringMatching(/^curl: \(28\) .* after 2\d\d\d ms/)])
   })
 })
 

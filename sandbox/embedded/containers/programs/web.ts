@@ -204,6 +204,7 @@ async function curl(process: Process): Promise<number> {
     ipv4: '4',
     'no-progress-meter': 'q',
     'url=': '$',
+    'interface=': 'B',
   })
   if (options.flags.has('V')) {
     await process.print('curl 8.9.1 (x86_64-pc-linux-musl) libcurl/8.9.1 OpenSSL/3.3.1\nProtocols: file http https\n')
@@ -268,11 +269,12 @@ async function transfer(process: Process, url: string, options: ReturnType<typeo
   let method = last(options, 'X') ?? (flags.has('I') ? 'HEAD' : sends ? 'POST' : 'GET')
   const user = last(options, 'u') ?? target.user
   const limit = last(options, 'm')
-  const connectLimit = last(options, 't')
-  const timeoutMs = Math.min(
-    limit === undefined ? never : Number(limit) * 1000,
-    connectLimit === undefined ? never : Number(connectLimit) * 1000 + (limit === undefined ? 300_000 : 0),
-  )
+  const timeoutMs = limit === undefined ? never : Number(limit) * 1000
+  const connectMs = Number(last(options, 't') ?? 300) * 1000
+  const source = last(options, 'B')
+  if (source !== undefined && !['lo', 'eth0', '127.0.0.1', process.machine.network.ip].includes(source)) {
+    throw new CurlFault(45, `Couldn't bind to '${source}'`)
+  }
   let response: HttpResponse | undefined
   let ip = ''
   let redirects = 0
@@ -300,7 +302,7 @@ async function transfer(process: Process, url: string, options: ReturnType<typeo
     try {
       ip = await lookUp(process, target.host)
       if (flags.has('v')) await process.complain(`*   Trying ${ip}:${target.port}...\n`)
-      response = await request(process, target, { method, headers, body, timeoutMs, tls })
+      response = await request(process, target, { method, headers, body, timeoutMs, connectMs, tls })
     } catch (error) {
       throw curlFault(process, target, error, started)
     }
