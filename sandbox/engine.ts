@@ -187,6 +187,11 @@ export interface Sandbox extends AsyncDisposable {
    */
   watch(selector: ObjectSelector, onEvent: (event: WatchEvent) => void, signal: AbortSignal): Promise<void>
   snapshot(): Promise<Snapshot>
+  /**
+   * Calls back when somebody is at work on the nodes (in a terminal), until the signal aborts: their networks may be others now.
+   * Those of an engine without it are looked at every few seconds.
+   */
+  onNodeActivity?(listener: () => void, signal: AbortSignal): void
   /** A copy that shares nothing with this one and whose clock stands still until `advance`. */
   fork?(): Promise<ForkedSandbox>
   pause(): Promise<void>

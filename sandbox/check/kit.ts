@@ -7,6 +7,7 @@
  * what manifests cannot tell, start.sh: run once in the toolbox after both, before the lab counts as started.
  */
 import type { ApiRequest, ApiResponse, Capability, ClusterShape, EngineName, ExecResult, ObjectSelector, WatchedObject } from '../engine.ts'
+import type { NetworkState } from './network.ts'
 
 /** A sentence a person sees, in both languages. Plain text; `code` in backticks. */
 export interface Text {
@@ -72,8 +73,14 @@ export type Query =
       pod?: { namespace: string; name: string; container?: string }
       /** 'control-plane', 'worker', 'worker2' ...: run there as root. */
       node?: string
-      /** Names of object queries whose changes make the command run again. */
+      /** Names of object and network queries whose changes make the command run again. */
       after: readonly string[]
+    }
+  | {
+      /** Links, addresses, routes, fdb, neighbours and iptables of a node and of the network namespaces on it (network.ts). */
+      kind: 'network'
+      /** 'worker', 'worker2' ... */
+      node: string
     }
   | {
       kind: 'access'
@@ -100,6 +107,8 @@ export interface Evidence {
   objects: Record<string, readonly WatchedObject[]>
   changes: Record<string, readonly ObjectChange[]>
   commands: Record<string, ExecResult | undefined>
+  /** undefined: the node did not answer. */
+  network: Record<string, NetworkState | undefined>
   /** In the order of the query's reviews. */
   access: Record<string, readonly boolean[]>
   /** undefined: not run (its condition does not hold, or it waits to be asked for). */
@@ -116,7 +125,7 @@ export interface ObjectChange {
 export interface Provocation {
   /** What will be done, for the learner: "restarts the rollout of shop and samples its endpoints". */
   what: Text
-  /** Object queries whose changes make it run again. */
+  /** Object and network queries whose changes make it run again. */
   after: readonly string[]
   /** Whether there is anything to provoke yet. Pure. */
   when: (evidence: Evidence) => boolean

@@ -35,7 +35,7 @@ async function judged(slug: string, seen: Partial<Evidence>): Promise<Record<str
 }
 
 function evidenceOf(seen: Partial<Evidence>): Evidence {
-  return { time: startedAt + 300_000, startedAt, objects: {}, changes: {}, commands: {}, access: {}, provoked: {}, ...seen }
+  return { time: startedAt + 300_000, startedAt, objects: {}, changes: {}, commands: {}, network: {}, access: {}, provoked: {}, ...seen }
 }
 
 interface Matter {

@@ -4,6 +4,7 @@ import type { Sandbox, WatchedObject } from '../engine.ts'
 import { provoke } from './ground.ts'
 import { type JudgeFault, judge } from './judge.ts'
 import type { Evidence, LabDefinition, ObjectChange, Provocation, ProvocationResult, Query, Verdict } from './kit.ts'
+import { lookAtNetwork, watchNetwork } from './network-watch.ts'
 
 export interface ObserverOptions {
   sandbox: Sandbox
@@ -34,6 +35,7 @@ export class Observer implements AsyncDisposable {
   private readonly objects = new Map<string, Map<string, WatchedObject>>()
   private readonly changes = new Map<string, ObjectChange[]>()
   private readonly commands: Evidence['commands'] = {}
+  private readonly network: Evidence['network'] = {}
   private readonly access: Record<string, readonly boolean[]> = {}
   private readonly provoked: Record<string, ProvocationResult | undefined> = {}
   private readonly stale = new Set<string>()
@@ -62,6 +64,7 @@ export class Observer implements AsyncDisposable {
     for (const line of (await readFile(options.changesFile, 'utf8').catch(() => '')).split('\n')) observer.recall(line)
     for (const [name, query] of Object.entries(collect))
       if (query.kind === 'objects') await observer.watch(name, query)
+      else if (query.kind === 'network') await observer.watchNetwork(name, query.node)
       else observer.stale.add(name)
     for (const name of Object.keys(provocations)) observer.staleProvocations.add(name)
     await observer.look()
@@ -115,6 +118,18 @@ export class Observer implements AsyncDisposable {
     )
   }
 
+  private watchNetwork(name: string, node: string): Promise<void> {
+    return watchNetwork(
+      this.options.sandbox,
+      node,
+      (state) => {
+        this.network[name] = state ?? undefined
+        this.changed(name)
+      },
+      this.abort.signal,
+    )
+  }
+
   private keep(name: string, change: ObjectChange): void {
     const list = this.changes.get(name) ?? []
     this.changes.set(name, list)
@@ -148,7 +163,7 @@ export class Observer implements AsyncDisposable {
   private changed(source: string): void {
     if (this.abort.signal.aborted) return
     const { collect, provoke: provocations = {} } = this.options.lab
-    for (const [name, query] of Object.entries(collect)) if (query.kind !== 'objects' && query.after.includes(source)) this.stale.add(name)
+    for (const [name, query] of Object.entries(collect)) if ('after' in query && query.after.includes(source)) this.stale.add(name)
     for (const [name, provocation] of Object.entries(provocations)) if (provocation.after.includes(source)) this.staleProvocations.add(name)
     this.scheduleLook()
     if (this.staleProvocations.size > 0) this.scheduleCalm()
@@ -225,6 +240,8 @@ export class Observer implements AsyncDisposable {
         ? sandbox.execInPod(pod.namespace, pod.name, argv, pod.container ? { container: pod.container } : {})
         : sandbox.exec(argv, node ? { node } : {})
       ).catch(missing)
+    } else if (query?.kind === 'network') {
+      this.network[name] = await lookAtNetwork(sandbox, query.node).catch(() => undefined) // judges see that it did not answer
     } else if (query?.kind === 'access') {
       const { user, groups = [], reviews } = query
       this.access[name] = await Promise.all(
@@ -259,6 +276,7 @@ export class Observer implements AsyncDisposable {
       objects,
       changes,
       commands: { ...this.commands },
+      network: { ...this.network },
       access: { ...this.access },
       provoked: { ...this.provoked },
     }

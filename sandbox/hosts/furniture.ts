@@ -1,5 +1,5 @@
 import { lstatSync, readlinkSync } from 'node:fs'
-import { chmod, mkdir, readdir, symlink, writeFile } from 'node:fs/promises'
+import { chmod, cp, mkdir, readdir, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { limits } from './limits.ts'
 
@@ -20,15 +20,21 @@ export function planHosts(count: number): HostPlan[] {
 
 /**
  * Writes into the stage (an empty folder that everyone may enter) what the hosts are made of: their own files, and the tables
- * of what is mounted into them. `node` is the program they get as /opt/labernetes/bin/node, `plugins` the folder of the CNI
- * plugins of this machine.
+ * of what is mounted into them. `node` is the program they get as /opt/labernetes/bin/node, `plugins` the folder of this
+ * machine's CNI plugins, `homeFiles` a folder that is copied to /root of the first host.
  */
-export async function furnish(stage: string, hosts: readonly HostPlan[], node: string, plugins: string | null): Promise<void> {
+export async function furnish(
+  stage: string,
+  hosts: readonly HostPlan[],
+  { node, plugins, homeFiles }: { node: string; plugins: string | null; homeFiles: string | null },
+): Promise<void> {
   await mkdir(join(stage, 'root'))
   await writeFile(join(stage, 'node'), '')
   const system = systemFolders()
   const files = etcFiles.filter((file) => kindOf(file) !== 'none')
   await Promise.all(hosts.map((host) => furnishHost(stage, host, hosts, system, files, plugins)))
+  const [first] = hosts
+  if (homeFiles !== null && first) await cp(homeFiles, join(stage, 'files', first.name, 'root'), { recursive: true })
   await furnishDevices(join(stage, 'files/.dev'))
   await writeFile(join(stage, 'folders.fstab'), foldersTable(stage, hosts))
   await writeFile(join(stage, 'files.fstab'), filesTable(stage, hosts, node, system, files))
@@ -82,7 +88,7 @@ function filesTable(stage: string, hosts: readonly HostPlan[], node: string, sys
     const at = `${root}/${name}`
     for (const folder of system.folders) lines.push(bind(`/${folder}`, `${at}/${folder}`, 'rbind,ro'))
     // below the host's own: `ip netns exec` takes that one away, and the kernel lets it mount another only where one is left
-    lines.push(`sysfs ${at}/sys sysfs ro 0 0\n`)
+    lines.push(`underlay ${at}/sys sysfs defaults 0 0\n`)
     for (const file of files) lines.push(bind(file, `${at}${file}`, 'bind,ro'))
     lines.push(bind(quoted(node), `${at}/opt/labernetes/bin/node`, 'bind,ro'), bind(`${root}/.dev`, `${at}/dev`, 'rbind,ro'))
   }

@@ -31,7 +31,11 @@ async function whyNoHosts(): Promise<string | null> {
     return 'This kernel does not let us make user namespaces (sysctl kernel.unprivileged_userns_clone or user.max_user_namespaces).'
   if (!(await tried('mount --make-rprivate / && mount -t proc proc /proc && mount -t sysfs sysfs /sys')))
     return 'This machine does not let us mount /proc and /sys in a user namespace (it is a container that hides parts of them).'
-  if (!(await tried('ip link add b type bridge && ip link add v type veth peer name w && ip link add x type vxlan id 1 dstport 4789')))
+  if (
+    !(await tried(
+      'ip link add bridge0 type bridge && ip link add veth0 type veth peer name veth1 && ip link add vxlan0 type vxlan id 1 dstport 4789',
+    ))
+  )
     return 'This kernel cannot make bridge, veth and vxlan devices in a user namespace (modules bridge, veth, vxlan).'
   return null
 }
@@ -46,7 +50,7 @@ async function whyNoNetwork(): Promise<string | null> {
 
 async function findPlugins(): Promise<string | null> {
   for (const folder of ['/usr/lib/cni', '/usr/libexec/cni', '/opt/cni/bin']) {
-    const names = await readdir(folder).catch(() => [])
+    const names: string[] = await readdir(folder).catch(() => [])
     if (['bridge', 'host-local', 'ptp', 'loopback'].every((name) => names.includes(name))) return folder
   }
   return null

@@ -13,7 +13,7 @@ import { limits } from './limits.ts'
  */
 export function hostsCommand(stage: string, uid: number | null, names: readonly string[]): string[] {
   const inner = [
-    ...['unshare', '-U', '-r', '-m', '-n', '-p', '-i', '-u', '--fork'],
+    ...['unshare', '-U', '-r', '-m', '-n', '-p', '-i', '-u', '--fork', '--kill-child'],
     ...['bash', '--norc', '-c', underlayScript, 'underlay', stage, hostScript, ...names],
   ]
   if (uid === null) return inner
@@ -111,6 +111,8 @@ cd /
 echo up
 read -r _
 ip -batch - <&7
+# a new network takes this over from the machine's
+echo 0 > /proc/sys/net/ipv4/ip_forward
 echo ready
 exec 9<> <(:) >/dev/null 2>&1 <&9 9<&- 7<&-
 exec -a init bash --norc -c 'while :; do read -r _; done'

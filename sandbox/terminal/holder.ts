@@ -74,10 +74,10 @@ async function firstChild(pid: number): Promise<number> {
 const firstUid = 210_000
 const claimed = new Set<number>()
 
-/** A uid that no other sandbox of this process uses now. */
-export function claimUid(): number {
-  let uid = firstUid + (randomBytes(2).readUInt16BE() % 40_000)
-  while (claimed.has(uid)) uid++
+/** A uid that no other sandbox of this process uses now; the given one when a sandbox comes back that has it already. */
+export function claimUid(known?: number): number {
+  let uid = known ?? firstUid + (randomBytes(2).readUInt16BE() % 40_000)
+  while (known === undefined && claimed.has(uid)) uid++
   claimed.add(uid)
   return uid
 }

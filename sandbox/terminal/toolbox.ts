@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ExecOptions, ExecResult, TerminalOptions, TerminalProcess } from '../engine.ts'
 import { claimUid, releaseUid, startHolder } from './holder.ts'
-import { enterCommand, findJails, holderCommand, home, type JailKind, tools } from './jail.ts'
+import { enterCommand, findJails, holderCommand, home, type JailKind, limits, tools } from './jail.ts'
 import { type Launch, openPty, outsideEnvironment, run } from './launch.ts'
-import { watchToolbox } from './watchdog.ts'
+import { watchProcesses } from './watchdog.ts'
 
 export interface ToolboxOptions {
   /** The learner's home on this machine; made when it is not there, kept when the toolbox is disposed. */
@@ -81,7 +81,7 @@ export async function openToolbox(options: ToolboxOptions): Promise<Toolbox> {
   cleanup.defer(() => holder.end())
   const server = await listenInside(holder.pid, relay)
   cleanup.defer(() => closeServer(server))
-  const watching = watchToolbox({ pid: holder.pid, home: options.home }, (notice) => {
+  const watching = watchProcesses({ pids: [holder.pid], home: options.home, memoryBytes: limits.memoryBytes }, (notice) => {
     for (const listener of listeners) listener(notice)
   })
   cleanup.defer(() => watching[Symbol.dispose]())

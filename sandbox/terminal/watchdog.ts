@@ -3,24 +3,30 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { limits } from './jail.ts'
 
-interface Watched {
-  pid: number
-  home: string
-  namespace: string | null
+export interface Watched {
+  /** First processes of pid namespaces: what runs in these, and in those made in them, counts together. */
+  pids: readonly number[]
+  /** A folder that may hold limits.homeBytes; null for none. */
+  home: string | null
+  memoryBytes: number
+}
+
+interface Entry extends Watched {
+  namespaces: Set<string>
   notice: (text: string) => void
 }
 
-const watched = new Set<Watched>()
+const watched = new Set<Entry>()
 let timer: NodeJS.Timeout | undefined
 const intervalMs = 2_000
 const pageBytes = 4096
 
 /**
- * Keeps all processes of a toolbox together within limits.memoryBytes and its home within limits.homeBytes: the largest
- * process (or, for the home, every process) is killed, and the notice says so. One look at /proc serves all toolboxes.
+ * Keeps processes together within memoryBytes and their home within limits.homeBytes: the largest process (or, for the
+ * home, every process) is killed, and the notice says so. One look at /proc serves everything that is watched.
  */
-export function watchToolbox(toolbox: { pid: number; home: string }, notice: (text: string) => void): Disposable {
-  const entry: Watched = { ...toolbox, namespace: null, notice }
+export function watchProcesses(what: Watched, notice: (text: string) => void): Disposable {
+  const entry: Entry = { ...what, namespaces: new Set(), notice }
   watched.add(entry)
   schedule()
   return {
@@ -54,21 +60,38 @@ interface Seen {
 
 async function look(): Promise<void> {
   const byNamespace = processes()
-  for (const toolbox of watched) {
-    toolbox.namespace ??= namespaceOf(toolbox.pid)
-    const inside = toolbox.namespace === null ? [] : (byNamespace.get(toolbox.namespace) ?? [])
-    const others = inside.filter((one) => one.pid !== toolbox.pid)
+  const owners = new Map<string, Entry | null>()
+  for (const entry of watched) {
+    if (entry.namespaces.size === 0) entry.namespaces = new Set(entry.pids.map(namespaceOf).filter((name) => name !== null))
+    for (const name of entry.namespaces) owners.set(name, entry)
+  }
+  for (const entry of watched) {
+    const inside = [...byNamespace].flatMap(([name, seen]) => (ownerOf(name, byNamespace, owners) === entry ? seen : []))
+    const others = inside.filter((one) => !entry.pids.includes(one.pid))
     const total = others.reduce((sum, one) => sum + one.bytes, 0)
-    if (total > limits.memoryBytes) {
+    if (total > entry.memoryBytes) {
       const largest = others.reduce((most, one) => (one.bytes > most.bytes ? one : most))
       end(largest.pid)
-      toolbox.notice(`a process was killed: the terminals may use ${limits.memoryBytes / 2 ** 20} MiB of memory together`)
+      entry.notice(`a process was killed: the terminals may use ${entry.memoryBytes / 2 ** 20} MiB of memory together`)
     }
-    if (others.length > 0 && (await sizeOf(toolbox.home, limits.homeBytes)) > limits.homeBytes) {
+    if (entry.home !== null && others.length > 0 && (await sizeOf(entry.home, limits.homeBytes)) > limits.homeBytes) {
       for (const one of others) end(one.pid)
-      toolbox.notice(`all processes were killed: the home folder may hold ${limits.homeBytes / 2 ** 20} MiB; remove some files`)
+      entry.notice(`all processes were killed: the home folder may hold ${limits.homeBytes / 2 ** 20} MiB; remove some files`)
     }
   }
+}
+
+/** Whose a pid namespace is: that of the nearest one around it that is watched. Fills `owners`. */
+function ownerOf(name: string, byNamespace: Map<string, Seen[]>, owners: Map<string, Entry | null>): Entry | null {
+  const known = owners.get(name)
+  if (known !== undefined) return known
+  owners.set(name, null)
+  // the first process of a namespace was started from the one around it
+  const parent = (byNamespace.get(name) ?? []).map(({ pid }) => parentOf(pid)).find((pid) => pid !== null && namespaceOf(pid) !== name)
+  const around = parent ? namespaceOf(parent) : null
+  const owner = around === null ? null : ownerOf(around, byNamespace, owners)
+  owners.set(name, owner)
+  return owner
 }
 
 /** Of the whole machine. Synchronous: /proc is memory, and a few hundred promises would cost fifty times as much as the reading. */
@@ -95,6 +118,16 @@ function namespaceOf(pid: number): string | null {
     return readlinkSync(`/proc/${pid}/ns/pid`)
   } catch {
     return null
+  }
+}
+
+function parentOf(pid: number): number | null {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    // the name, in parentheses, may hold anything
+    return Number(text.slice(text.lastIndexOf(')') + 2).split(' ')[1])
+  } catch {
+    return null // it ended meanwhile
   }
 }
 
