@@ -5,6 +5,7 @@ import type { Verdict } from './check/kit.ts'
 import { Observer } from './check/observer.ts'
 import { EmbeddedEngine } from './embedded/engine/engine.ts'
 import type { Capability, Engine, EngineName, Sandbox } from './engine.ts'
+import { HostsEngine } from './hosts/engine.ts'
 import { type Lab, loadLabs, runStartScript } from './supervisor/labs.ts'
 import { runScript } from './supervisor/script.ts'
 import { prepareTools } from './terminal/tools.ts'
@@ -39,6 +40,11 @@ const engines: Partial<Record<EngineName, EngineOfProofs>> = {
       }),
     atOnce: 2,
     settles: { start: 90_000, wrong: 180_000, patience: 420_000, step: 10_000 },
+  },
+  hosts: {
+    open: (folder) => HostsEngine.start({ dir: join(folder, 'hosts'), onFault: (fault) => console.error(`  ! ${fault}`) }),
+    atOnce: 2,
+    settles: { start: 0, wrong: 0, patience: 10_000, step: 1_000 },
   },
 }
 

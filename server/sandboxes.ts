@@ -5,6 +5,7 @@ import packageJson from '../package.json' with { type: 'json' }
 import type { Services } from '../platform/services.ts'
 import { EmbeddedEngine } from '../sandbox/embedded/engine/engine.ts'
 import type { Engine } from '../sandbox/engine.ts'
+import { HostsEngine } from '../sandbox/hosts/engine.ts'
 import { KindEngine, toolboxLimits } from '../sandbox/kind/engine.ts'
 import { type Lab, loadLabs } from '../sandbox/supervisor/labs.ts'
 import { Supervisor } from '../sandbox/supervisor/supervisor.ts'
@@ -50,6 +51,8 @@ export async function openSandboxes(config: Config, log: Logger): Promise<Sandbo
 async function cheapestFirst(config: Config, log: Logger, embedded: EmbeddedEngine): Promise<Engine[]> {
   const engines: Engine[] = []
   if (config.ENGINES.includes('embedded')) engines.push(embedded)
+  if (config.ENGINES.includes('hosts'))
+    engines.push(await HostsEngine.start({ dir: join(config.dataDir, 'hosts'), onFault: (fault) => log.warn({ engine: 'hosts' }, fault) }))
   if (config.ENGINES.includes('kind')) engines.push(await openKind(config, log))
   return engines
 }

@@ -1,6 +1,7 @@
 import type { ChildProcess } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { release } from 'node:os'
-import type { NetworkState } from '../check/network.ts'
+import { type NetworkState, settingsOf } from '../check/network.ts'
 import { lookAtNetwork, watchNetwork } from '../check/network-watch.ts'
 import type {
   ApiResponse,
@@ -48,7 +49,6 @@ export class HostsSandbox implements Sandbox {
   private readonly terminals = new Set<TerminalProcess>()
   private readonly running = new Set<ChildProcess>()
   private readonly activityListeners = new Set<() => void>()
-  private revision = 0
   private closed = false
 
   constructor(parts: SandboxParts) {
@@ -131,7 +131,7 @@ export class HostsSandbox implements Sandbox {
     const objects = await Promise.all(hosts.map(async ({ name }) => this.hostOf(name, await lookAtNetwork(this, name))))
     // what stands where other engines have Kubernetes
     const kubernetesVersion = `none (Linux ${release()})`
-    return { format: 1, engine: 'hosts', kubernetesVersion, time: Date.now(), resourceVersion: `${this.revision}`, objects }
+    return { format: 1, engine: 'hosts', kubernetesVersion, time: Date.now(), resourceVersion: '', objects }
   }
 
   onNodeActivity(listener: () => void, signal: AbortSignal): void {
@@ -166,7 +166,8 @@ export class HostsSandbox implements Sandbox {
   }
 
   private hostOf(name: string, network: NetworkState): Host {
-    const resourceVersion = `${++this.revision}`
+    // the same network has the same version, also for the next platform
+    const resourceVersion = createHash('sha256').update(settingsOf(network)).digest('hex').slice(0, 16)
     return { apiVersion: 'hosts.labernetes/v1', kind: 'Host', metadata: { name, uid: `host-${name}`, resourceVersion }, network }
   }
 

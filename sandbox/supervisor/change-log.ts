@@ -1,6 +1,7 @@
 import { appendFile, readFile } from 'node:fs/promises'
 import { withDigests } from '../check/observer.ts'
 import type { GroupVersionResource, Sandbox, WatchEvent } from '../engine.ts'
+import { hostsResource } from '../hosts/sandbox.ts'
 
 /** The kinds whose every change is kept, so that somebody can see later how the cluster came to be as it was. */
 const kept: readonly GroupVersionResource[] = [
@@ -48,7 +49,8 @@ export class ChangeLog implements AsyncDisposable {
       if (type === 'DELETED') log.known.delete(object.metadata.uid)
       else log.known.set(object.metadata.uid, object.metadata.resourceVersion)
     }
-    for (const resource of kept) await sandbox.watch(resource, (event) => log.receive(event), log.abort.signal)
+    const resources = sandbox.engine === 'hosts' ? [hostsResource] : kept
+    for (const resource of resources) await sandbox.watch(resource, (event) => log.receive(event), log.abort.signal)
     return log
   }
 

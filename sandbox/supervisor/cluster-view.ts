@@ -2,6 +2,7 @@ import type { Node, Pod, Service } from '../embedded/schema/types/core.v1.ts'
 import type { EndpointSlice } from '../embedded/schema/types/discovery.v1.ts'
 import { podSummary } from '../embedded/table/pod.ts'
 import type { GroupVersionResource, Sandbox, WatchedObject } from '../engine.ts'
+import { type Host, hostsResource } from '../hosts/sandbox.ts'
 
 /** A cluster as it is drawn: what stands where and whether it works. */
 export interface ClusterView {
@@ -37,6 +38,7 @@ const watched = {
   pods: { group: '', version: 'v1', resource: 'pods' },
   services: { group: '', version: 'v1', resource: 'services' },
   slices: { group: 'discovery.k8s.io', version: 'v1', resource: 'endpointslices' },
+  hosts: hostsResource,
 } as const satisfies Record<string, GroupVersionResource>
 
 type Kept = Record<keyof typeof watched, Map<string, WatchedObject>>
@@ -47,7 +49,7 @@ const atMostEveryMs = 100
 
 /** Calls back with the view now and after each change of it, ten times a second at most, until the signal aborts. */
 export async function watchClusterView(sandbox: Sandbox, onView: (view: ClusterView) => void, signal: AbortSignal): Promise<void> {
-  const kept: Kept = { nodes: new Map(), pods: new Map(), services: new Map(), slices: new Map() }
+  const kept: Kept = { nodes: new Map(), pods: new Map(), services: new Map(), slices: new Map(), hosts: new Map() }
   let timer: NodeJS.Timeout | undefined
   let lastAt = 0
   let time = await sandbox.now()
@@ -63,7 +65,8 @@ export async function watchClusterView(sandbox: Sandbox, onView: (view: ClusterV
     onView(view)
   }
   signal.addEventListener('abort', () => clearTimeout(timer), { once: true })
-  for (const name of Object.keys(watched) as (keyof Kept)[])
+  const told = (Object.keys(watched) as (keyof Kept)[]).filter((name) => (name === 'hosts') === (sandbox.engine === 'hosts'))
+  for (const name of told)
     await sandbox.watch(
       watched[name],
       (event) => {
@@ -95,10 +98,11 @@ function draw(kept: Kept, time: number): ClusterView {
   const of = <T>(name: keyof Kept) =>
     [...kept[name].values()].filter((object) => !systemNamespaces.has(object.metadata.namespace ?? '')).sort(byAge) as unknown as T[]
   const slices = of<EndpointSlice>('slices')
+  const hosts = of<Host>('hosts')
   return {
     time,
-    nodes: of<Node>('nodes').map(drawNode),
-    pods: of<Pod>('pods').map(drawPod),
+    nodes: [...of<Node>('nodes').map(drawNode), ...hosts.map(drawHost)],
+    pods: [...of<Pod>('pods').map(drawPod), ...hosts.flatMap(drawNamespaces)],
     services: of<Service>('services')
       .filter(({ metadata }) => !(metadata.namespace === 'default' && metadata.name === 'kubernetes'))
       .map((service) => drawService(service, slices)),
@@ -148,6 +152,37 @@ function drawPod(pod: Pod): ClusterView['pods'][number] {
     owner: owner ?? null,
     containers,
   }
+}
+
+function drawHost({ metadata }: Host): ClusterView['nodes'][number] {
+  return { name: metadata.name, ready: true, unschedulable: false, controlPlane: false }
+}
+
+/** The network namespaces on a host stand where Pods do, which they are made to be; their devices are what is in them. */
+function drawNamespaces({ metadata, network }: Host): ClusterView['pods'] {
+  const { '': _own, ...namespaces } = network.namespaces
+  return Object.entries(namespaces).map(([name, { links }]) => {
+    const devices = links.filter((link) => link.name !== 'lo')
+    return {
+      uid: `${metadata.uid}/${name}`,
+      name,
+      namespace: 'netns',
+      node: metadata.name,
+      status: 'netns',
+      ready: devices.some((link) => link.up),
+      terminating: false,
+      restarts: 0,
+      ip: devices.flatMap((link) => link.addresses)[0] ?? null,
+      owner: null,
+      containers: devices.map((link) => ({
+        name: link.name,
+        state: link.up ? ('running' as const) : ('waiting' as const),
+        reason: link.up ? null : 'DOWN',
+        ready: link.up,
+        restarts: 0,
+      })),
+    }
+  })
 }
 
 function drawService({ metadata, spec }: Service, slices: readonly EndpointSlice[]): ClusterView['services'][number] {
