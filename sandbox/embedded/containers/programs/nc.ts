@@ -44,7 +44,7 @@ async function nc(process: Process): Promise<number> {
       if (verbose) await process.complain(`${host} (${ip}:${port}) open\n`)
       status = 0
       if (flags.has('z')) connection[Symbol.dispose]()
-      else await relay(process, connection)
+      else await relay(process, connection, wait === undefined ? undefined : timeout)
     } catch (error) {
       if (process.ended) throw error
       if (isTimeout(error)) await tell(`${host} (${ip}:${port}): Connection timed out`)
@@ -104,7 +104,8 @@ async function listen(process: Process, options: ReturnType<typeof parseOptions>
 }
 
 /** Carries bytes between a connection and this process's stdin and stdout until the other side ends. */
-async function relay(process: Process, connection: Connection): Promise<void> {
+/** Until the other side ends, or nothing came or went for `idle` ms (-w). */
+async function relay(process: Process, connection: Connection, idle?: number): Promise<void> {
   const queue: Uint8Array[] = []
   let wake = (): void => {}
   let ended = false
@@ -118,10 +119,12 @@ async function relay(process: Process, connection: Connection): Promise<void> {
   })
   process.onEnd(() => connection[Symbol.dispose]())
   const stdin = process.files.get(0)
+  let active = process.machine.now()
   const sending = async () => {
     for (;;) {
       const chunk = stdin ? await stdin.read(65536, process) : new Uint8Array(0)
       if (chunk.length === 0) break
+      active = process.machine.now()
       connection.write(chunk)
     }
     connection.end()
@@ -131,12 +134,20 @@ async function relay(process: Process, connection: Connection): Promise<void> {
   })
   for (;;) {
     const chunk = queue.shift()
-    if (chunk) await process.print(chunk)
-    else if (ended) return
+    if (chunk) {
+      active = process.machine.now()
+      await process.print(chunk)
+    } else if (ended) return
     else {
+      const left = idle === undefined ? undefined : active + idle - process.machine.now()
+      if (left !== undefined && left <= 0) return
       await process.block<void>((resolve) => {
-        wake = resolve
-        if (queue.length > 0 || ended) resolve()
+        const timer = left === undefined ? undefined : process.machine.after(left, resolve)
+        wake = () => {
+          timer?.cancel()
+          resolve()
+        }
+        if (queue.length > 0 || ended) wake()
       })
     }
   }

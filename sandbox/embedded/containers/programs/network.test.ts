@@ -9,7 +9,7 @@ import type { Pod, Service } from '../../schema/types/core.v1.ts'
  */
 const errors: unknown[] = []
 let cluster: Cluster
-let ips: { web: string; client: string; service: string; node: string }
+let ips: { web: string; client: string; service: string; node: string; udp: string }
 
 beforeAll(async () => {
   cluster = await Cluster.open({
@@ -23,6 +23,8 @@ beforeAll(async () => {
   await create('pods', 'curl', { containers: [{ name: 'c', image: 'curlimages/curl:8.9.1', command: ['sleep', '100000'] }] })
   const tools = [{ name: 'c', image: 'registry.k8s.io/e2e-test-images/agnhost:2.56' }]
   await create('pods', 'tool', { hostname: 'tool-0', subdomain: 'tools', containers: tools })
+  const netexec = [{ name: 'c', image: 'registry.k8s.io/e2e-test-images/agnhost:2.56', args: ['netexec', '--udp-port=8081'] }]
+  await create('pods', 'udp', { containers: netexec })
   const unready = { exec: { command: ['false'] } }
   await create('pods', 'unready', { containers: [{ name: 'c', image: 'nginx:1.27', readinessProbe: unready }] })
   const selector = { app: 'web' }
@@ -40,6 +42,7 @@ beforeAll(async () => {
     client: (await object<Pod>('pods/client')).status?.podIP ?? '',
     service: (await object<Service>('services/web')).spec?.clusterIP ?? '',
     node: web?.hostIP ?? '',
+    udp: (await object<Pod>('pods/udp')).status?.podIP ?? '',
   }
 })
 afterAll(async () => {
@@ -292,6 +295,12 @@ describe('dig and getent', () => {
     expect(stdout.replace(/ {2,}/g, ' ')).toBe(expected.replace('OWN', own))
   })
 
+  test('nc ends when nothing has come or gone for as long as -w says', async () => {
+    const started = cluster.context.clock.now()
+    expect((await run('echo hostname | nc -u -w 5 UDP 8081', 'tool')).stdout).toBe('udp')
+    expect(cluster.context.clock.now() - started).toBeLessThan(8000)
+  })
+
   test('curl gives a connection up that nobody answers', async () => {
     const { code, stderr } = await run('curl -sS --connect-timeout 2 http://10.244.0.250/', 'tool')
     expect([code, stderr]).toEqual([28, expect.stringMatching(/^curl: \(28\) .* after 2\d\d\d ms/)])
@@ -305,6 +314,7 @@ async function run(line: string, pod = 'client'): Promise<{ code: number; stdout
     ['CLIENT', ips.client],
     ['SERVICE', ips.service],
     ['NODE', ips.node],
+    ['UDP', ips.udp],
   ]
   const command = ['sh', '-c', words.reduce((text, [word, ip]) => text.replaceAll(word, ip), line)]
   const process = await cluster.nodeApi.exec('default', pod, { command, stdin: false, stdout: true, stderr: true, tty: false })
