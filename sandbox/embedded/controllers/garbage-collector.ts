@@ -108,15 +108,22 @@ class GarbageCollector implements Disposable {
     for (const reference of references) {
       const owner = this.ownerOf(reference, place)
       if (!owner) continue
-      const waits = owner.metadata.deletionTimestamp && owner.metadata.finalizers?.includes(foreground)
-      ;(waits && reference.blockOwnerDeletion ? waiting : solid).push(reference)
+      ;(waitsForDependents(owner) && reference.blockOwnerDeletion ? waiting : solid).push(reference)
     }
     if (solid.length > 0) {
       if (solid.length < references.length) await this.patch(place, object, { ownerReferences: solid })
       return
     }
     const { finalizers = [], uid, resourceVersion } = object.metadata
-    const inForeground = finalizers.includes(foreground) || (waiting.length > 0 && this.dependentsOf(place.uid).length > 0)
+    const dependents = waiting.length > 0 ? this.dependentsOf(place.uid) : []
+    const inForeground = finalizers.includes(foreground) || dependents.length > 0
+    // Who waits for its own dependents to go may be a dependent of this one: in a circle nobody would ever be the first.
+    if (dependents.some(({ object: dependent }) => waitsForDependents(dependent))) {
+      const unblocked = references.map((reference) =>
+        reference.blockOwnerDeletion ? { ...reference, blockOwnerDeletion: false } : reference,
+      )
+      await this.patch(place, object, { ownerReferences: unblocked })
+    }
     const propagationPolicy = finalizers.includes(orphan) ? 'Orphan' : inForeground ? 'Foreground' : 'Background'
     // The version makes sure that no owner has come meanwhile.
     const preconditions = waiting.length > 0 ? { uid } : { uid, resourceVersion }
@@ -157,4 +164,8 @@ class GarbageCollector implements Disposable {
     const patch = { metadata: { uid, resourceVersion, ...metadata } }
     await this.context.client.patch(place.resource, place.name, patch, 'merge', { namespace: place.namespace })
   }
+}
+
+function waitsForDependents({ metadata }: KubeObject): boolean {
+  return metadata.deletionTimestamp !== undefined && !!metadata.finalizers?.includes(foreground)
 }

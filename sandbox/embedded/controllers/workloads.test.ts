@@ -322,6 +322,34 @@ describe('garbage collection', () => {
     expect(errors).toEqual([])
   })
 
+  it('goes round a circle of owners', async () => {
+    const { create, client, cluster, cache, errors } = await start()
+    const owned = (owner: KubeObject) => ({
+      metadata: {
+        ownerReferences: [
+          {
+            apiVersion: 'v1',
+            kind: 'ConfigMap',
+            name: owner.metadata.name,
+            uid: owner.metadata.uid,
+            controller: true,
+            blockOwnerDeletion: true,
+          },
+        ],
+      },
+    })
+    const configMap = (name: string) => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name } })
+    for (const name of ['a', 'b', 'c']) await create(resources.configMaps, configMap(name), 0)
+    const read = (name: string) => cache.get<KubeObject>(resources.configMaps, name, 'default') as KubeObject
+    for (const [name, owner] of ['ac', 'ba', 'cb']) {
+      await client.patch(resources.configMaps, name as string, owned(read(owner as string)), 'merge', { namespace: 'default' })
+    }
+    await client.delete(resources.configMaps, 'a', 'default', { propagationPolicy: 'Foreground' })
+    await cluster.clock.advance(10_000)
+    expect(['a', 'b', 'c'].map(read)).toEqual([undefined, undefined, undefined])
+    expect(errors).toEqual([])
+  })
+
   it('empties a namespace before it goes, Pods first', async () => {
     const { create, client, cluster, cache, errors } = await start()
     await create(resources.namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'lab' } }, 1)

@@ -55,6 +55,19 @@ test('a revision that the window has forgotten is expired', () => {
   expect(store.changesSince('configmaps', 5990)).toHaveLength(10)
 })
 
+test('the past before the last compaction cannot be listed any more, yet watched', async () => {
+  const now = new ClusterClock({ start: Date.parse('2030-01-01T00:00:00Z'), rate: 0 })
+  const store = new Store(now, fail)
+  store.put('configmaps', 'default/a', object('a'))
+  const then = store.revision
+  store.put('configmaps', 'default/b', object('b'))
+  await now.advance(299_000)
+  expect(store.listAt('configmaps', then)).toHaveLength(1)
+  await now.advance(2_000)
+  expect(() => store.listAt('configmaps', then)).toThrow('too old resource version')
+  expect(store.changesSince('configmaps', then)).toHaveLength(1)
+})
+
 test('a listener that writes hears its own change after all others have heard the first', () => {
   const store = new Store(clock, fail)
   const heard: string[] = []

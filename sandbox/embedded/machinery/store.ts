@@ -18,6 +18,8 @@ export interface StoredChange extends Change {
 /** Changes kept for watches and continue tokens; past these the answer is 410 Gone. */
 const windowSize = 4000
 const windowSlack = 1000
+/** ms */
+const compactionInterval = 300_000
 
 /**
  * The state of a cluster: tables of frozen objects under one revision, the last thousands of changes, and the records of
@@ -83,7 +85,8 @@ export class Store implements AsyncDisposable {
   /** The table as it was. Throws ApiError Expired when that is too long ago. */
   listAt(table: string, revision: number, namespace?: string): KubeObject[] {
     if (revision >= this.current) return this.list(table, namespace)
-    if (revision < this.forgotten) throw expired(revision, this.forgotten)
+    const oldest = Math.max(this.forgotten, this.compacted())
+    if (revision < oldest) throw expired(revision, oldest)
     const past = (this.tables.get(table) ?? new Table<KubeObject>()).fork()
     for (let index = this.window.length - 1; index >= 0; index--) {
       const change = this.window[index] as StoredChange
@@ -208,6 +211,15 @@ export class Store implements AsyncDisposable {
     this.allListeners.clear()
     await this.log?.[Symbol.asyncDispose]()
     this.log = undefined
+  }
+
+  /**
+   * The revision to which the past would be compacted by now: every five minutes the API server lets etcd forget what was
+   * before the five minutes before. Watches do not mind, they are answered from memory.
+   */
+  private compacted(): number {
+    const boundary = (Math.floor(this.clock.now() / compactionInterval) - 1) * compactionInterval
+    return this.window.findLast(({ time }) => time <= boundary)?.revision ?? 0
   }
 
   private table(name: string): Table<KubeObject> {
