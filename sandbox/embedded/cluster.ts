@@ -3,6 +3,10 @@ import { defaultAdmission } from './admission/index.ts'
 import type { WebhookConnector } from './admission/webhook-call.ts'
 import { conversionConnector, webhookConnector } from './admission/webhook-connector.ts'
 import { admissionWebhooks } from './admission/webhooks.ts'
+import { Aggregator } from './aggregation/aggregator.ts'
+import { startAvailability } from './aggregation/availability.ts'
+import { forwarder } from './aggregation/forward.ts'
+import { startRegistration } from './aggregation/registration.ts'
 import { ServiceAllocator } from './api/allocator.ts'
 import { ApiServer } from './api/api-server.ts'
 import { bootstrap } from './api/bootstrap.ts'
@@ -88,6 +92,7 @@ export class Cluster implements AsyncDisposable {
   private readonly identity: ClusterIdentity
   private readonly authenticator: Authenticator
   private readonly connect: WebhookConnector
+  private readonly aggregator: Aggregator
   private readonly reportTo: (where: string, error: unknown) => void
   private runtime: LocalRuntime | undefined
   private readonly ended = new AbortController()
@@ -184,9 +189,12 @@ export class Cluster implements AsyncDisposable {
     const rest = new Rest({ store, clock, random: chance, admission, allocator: new ServiceAllocator(store, chance) })
     const generic = new ResourceHandler(rest)
     this.generic = generic
-    const discovery = new Discovery(this.resources)
+    const forward = forwarder({ cache, clock }, () => this.network, this.controlPlane)
+    this.aggregator = new Aggregator(cache, forward, answersItself)
+    const discovery = new Discovery(this.resources, this.aggregator)
     this.api = new ApiServer({
       resources: this.resources,
+      aggregator: this.aggregator,
       authorizer,
       generic,
       special: specialHandlers({
@@ -205,7 +213,14 @@ export class Cluster implements AsyncDisposable {
           controlPlane: this.controlPlane,
         },
       }),
-      nonResource: new NonResourceHandler({ discovery, resources: this.resources, tokens, store, customKinds: () => this.customKinds() }),
+      nonResource: new NonResourceHandler({
+        discovery,
+        resources: this.resources,
+        tokens,
+        store,
+        customKinds: () => this.customKinds(),
+        remotes: () => this.aggregator.remotes(),
+      }),
     })
     const events = createEventRecorder({
       clock,
@@ -302,7 +317,7 @@ export class Cluster implements AsyncDisposable {
       const { outcome } = await this.api.handle({ method, url: path, headers, user, value: body, signal: this.ended.signal })
       if (method !== 'GET') await this.store.durable()
       const status = 'status' in outcome && outcome.status ? outcome.status : 200
-      return { status, body: plain(outcome) }
+      return { status, body: outcome.type === 'forwarded' ? await wholeOf(outcome.chunks) : plain(outcome) }
     } catch (error) {
       if (!(error instanceof ApiError)) this.report(`${method} ${path}`, error)
       const answer = error instanceof ApiError ? error : ApiError.internal(error)
@@ -400,6 +415,8 @@ export class Cluster implements AsyncDisposable {
     this.parts.use(startCustomResources(this.context, this.resources, conversionConnector(this.connect)))
     const controllers = { ...this.context, client: this.clientOf('kube-controller-manager') }
     const nodes = { ...this.context, client: this.clientOf('kubelet') }
+    this.parts.use(startRegistration(this.context, this.resources))
+    this.parts.use(startAvailability(this.context, this.aggregator, answersItself))
     const inside = this.parts.use(inClusterServer(this.serving()))
     const network = this.parts.use(createNetwork(nodes, { apiServer: { accept: (connection) => inside.accept(duplexOf(connection)) } }))
     this.network = network
@@ -444,6 +461,22 @@ export class Cluster implements AsyncDisposable {
 
   private report(where: string, error: unknown): void {
     if (!this.ended.signal.aborted) this.reportTo(where, error)
+  }
+}
+
+/** Of the groups that have an APIService elsewhere, those that are served here. */
+function answersItself(group: string): boolean {
+  return group === 'metrics.k8s.io'
+}
+
+/** What an aggregated server has answered, as data where it is JSON. */
+async function wholeOf(chunks: AsyncIterable<Uint8Array>): Promise<unknown> {
+  const text = Buffer.concat(await Array.fromAsync(chunks)).toString()
+  try {
+    return JSON.parse(text) as unknown
+  } catch (error) {
+    if (error instanceof SyntaxError) return text
+    throw error
   }
 }
 

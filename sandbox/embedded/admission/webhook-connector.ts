@@ -2,7 +2,7 @@ import type { ConversionConnector } from '../crd/conversion.ts'
 import type { ClusterContext } from '../machinery/context.ts'
 import { resources } from '../machinery/object.ts'
 import { type Network, NetworkError } from '../network/network.ts'
-import { httpsRequest, TlsError } from '../network/tls.ts'
+import { httpsRequest, TlsError, tlsText } from '../network/tls.ts'
 import type { Service } from '../schema/types/core.v1.ts'
 import type { WebhookConnector } from './webhook-call.ts'
 
@@ -38,7 +38,7 @@ export function webhookConnector(
       if (ended.signal.aborted) throw failed('context deadline exceeded', error)
       if (error instanceof NetworkError && error.code === 'ECONNREFUSED')
         throw failed(`dial tcp ${ip}:${port}: connect: connection refused`, error)
-      if (error instanceof TlsError) throw failed(tlsMessage(error, host), error)
+      if (error instanceof TlsError) throw failed(tlsText(error, host), error)
       if (error instanceof NetworkError) throw failed(error.message, error)
       throw error
     }
@@ -58,22 +58,3 @@ export function conversionConnector(connect: WebhookConnector): ConversionConnec
 
 /** ms */
 const conversionTimeout = 30_000
-
-/** Go's words for what is wrong with a certificate. */
-function tlsMessage({ code, message }: TlsError, host: string): string {
-  switch (code) {
-    case 'NOT_TLS':
-      return 'http: server gave HTTP response to HTTPS client'
-    case 'ERR_TLS_CERT_ALTNAME_INVALID':
-      return `tls: failed to verify certificate: x509: certificate is not valid for ${host}`
-    case 'CERT_HAS_EXPIRED':
-      return 'tls: failed to verify certificate: x509: certificate has expired or is not yet valid'
-    case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
-    case 'DEPTH_ZERO_SELF_SIGNED_CERT':
-    case 'SELF_SIGNED_CERT_IN_CHAIN':
-    case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
-      return 'tls: failed to verify certificate: x509: certificate signed by unknown authority'
-    default:
-      return `tls: ${message}`
-  }
-}

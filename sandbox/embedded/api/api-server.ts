@@ -1,3 +1,4 @@
+import type { Aggregator } from '../aggregation/aggregator.ts'
 import type { Authorizer } from '../auth/rbac.ts'
 import { forbidden } from '../auth/rbac.ts'
 import { ApiError } from '../machinery/errors.ts'
@@ -17,11 +18,13 @@ export interface Handled {
 
 export interface ApiServerParts {
   resources: ServedResources
-  authorizer: Authorizer
+  authorizer: Pick<Authorizer, 'authorize'>
   generic: ResourceHandler
   /** By `resource.group/subresource`, `*​/subresource`, or `resource.group` for a whole kind. */
   special: ReadonlyMap<string, SpecialHandler>
-  nonResource: NonResourceHandler
+  nonResource: Pick<NonResourceHandler, 'handle' | 'missing'>
+  /** The servers behind APIServices. */
+  aggregator?: Pick<Aggregator, 'serviceFor' | 'answer'>
 }
 
 /** What the answer to any request for a kind warns of. */
@@ -50,6 +53,9 @@ export class ApiServer {
     const annotate = (key: string, value: string) => {
       annotations[key] = value
     }
+    const remote = this.parts.aggregator?.serviceFor(request.path)
+    const forwarded = remote && (await this.parts.aggregator?.answer(remote, call))
+    if (forwarded) return { outcome: forwarded, warnings }
     if (!request.resource) return { outcome: await this.parts.nonResource.handle(call, request), warnings }
     const resolved = this.resolve(call, request, { warn, annotate })
     if (!resolved) return { outcome: this.parts.nonResource.missing(request), warnings }

@@ -39,6 +39,8 @@ export type Outcome =
   | { type: 'text'; status: number; text: string; headers?: Record<string, string> }
   /** Bytes as somebody else answered. */
   | { type: 'raw'; status: number; headers: Record<string, string>; body: Uint8Array }
+  /** What an aggregated server has answered. */
+  | { type: 'forwarded'; status: number; headers: Record<string, string>; chunks: AsyncIterable<Uint8Array> }
   | { type: 'stream'; contentType: string; chunks: AsyncIterable<Uint8Array> }
 
 export function objectOutcome(object: KubeObject | Status, info?: ResourceInfo, status = 200): Outcome {

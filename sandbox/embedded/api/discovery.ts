@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import type { Aggregator, RemoteVersion } from '../aggregation/aggregator.ts'
 import type { ResourceInfo } from '../registry/index.ts'
 import type { APIGroup, APIResource, APIResourceList } from '../schema/types/meta.v1.ts'
 import { apiVersionOf, type ServedResources } from './resources.ts'
@@ -15,12 +16,15 @@ export function compareVersions(a: string, b: string): number {
 
 /** Discovery documents of what a cluster serves; made anew only when that changes. */
 export class Discovery {
-  private readonly resources: ServedResources
+  private readonly resources: Pick<ServedResources, 'all' | 'generation'>
+  private readonly remote: Pick<Aggregator, 'remotes' | 'generation'>
   private readonly made = new Map<string, unknown>()
-  private generation = -1
+  private generation = ''
 
-  constructor(resources: ServedResources) {
+  /** `remote`: what other servers serve, which is told of here. */
+  constructor(resources: Pick<ServedResources, 'all' | 'generation'>, remote: Pick<Aggregator, 'remotes' | 'generation'> = noRemotes) {
     this.resources = resources
+    this.remote = remote
   }
 
   /** /apis */
@@ -63,29 +67,54 @@ export class Discovery {
     })
   }
 
-  /** Groups other than core, in their order. */
+  /** Groups other than core, in their order: other servers' at the place that their priority gives them. */
   groupNames(): string[] {
-    return this.once('names', () => [...new Set(this.resources.all().map((info) => info.group))].filter((name) => name !== ''))
+    return this.once('names', () => {
+      const priorities = new Map<string, number>()
+      for (const { group, definition } of this.resources.all()) priorities.set(group, definition ? customPriority : builtInPriority)
+      for (const { group, groupPriority } of this.remotes()) priorities.set(group, Math.max(groupPriority, priorities.get(group) ?? 0))
+      return [...priorities]
+        .filter(([name]) => name !== '')
+        .sort(([a, left], [b, right]) => right - left || (left === customPriority ? (a < b ? -1 : 1) : 0))
+        .map(([name]) => name)
+    })
   }
 
   versionsOf(group: string): string[] {
     const versions = this.resources.all().flatMap((info) => (info.group === group ? [info.version] : []))
-    return [...new Set(versions)].sort(compareVersions)
+    const remote = this.remotes().filter((one) => one.group === group)
+    const priority = (version: string) => remote.find((one) => one.version === version)?.versionPriority ?? customVersionPriority
+    return [...new Set([...versions, ...remote.map(({ version }) => version)])].sort(
+      (a, b) => (remote.length > 0 ? priority(b) - priority(a) : 0) || compareVersions(a, b),
+    )
+  }
+
+  private remotes(): RemoteVersion[] {
+    return this.once('remotes', () => this.remote.remotes())
   }
 
   private aggregatedGroup(name: string) {
     return {
       metadata: name ? { name } : {},
-      versions: this.versionsOf(name).map((version) => ({
-        version,
-        resources: this.resources
-          .all()
-          .filter((info) => info.group === name && info.version === version)
-          .sort(byResource)
-          .map(aggregatedResource),
-        freshness: 'Current',
-      })),
+      versions: this.versionsOf(name).map(
+        (version) =>
+          this.remoteVersion(name, version) ?? {
+            version,
+            resources: this.resources
+              .all()
+              .filter((info) => info.group === name && info.version === version)
+              .sort(byResource)
+              .map(aggregatedResource),
+            freshness: 'Current',
+          },
+      ),
     }
+  }
+
+  private remoteVersion(group: string, version: string) {
+    const remote = this.remotes().find((one) => one.group === group && one.version === version)
+    if (!remote) return undefined
+    return { version, resources: aggregatedList(remote), freshness: remote.available ? 'Current' : 'Stale' }
   }
 
   private groupOf(name: string): APIGroup {
@@ -94,13 +123,49 @@ export class Discovery {
   }
 
   private once<T>(key: string, make: () => T): T {
-    if (this.generation !== this.resources.generation) {
-      this.generation = this.resources.generation
+    const generation = `${this.resources.generation} ${this.remote.generation}`
+    if (this.generation !== generation) {
+      this.generation = generation
       this.made.clear()
     }
     if (!this.made.has(key)) this.made.set(key, make())
     return this.made.get(key) as T
   }
+}
+
+const noRemotes = { remotes: () => [], generation: 0 }
+/** Of kube-aggregator's groups the least, and what a CustomResourceDefinition's gets. */
+const builtInPriority = 16_000
+const customPriority = 1000
+const customVersionPriority = 100
+
+/** A list of the older form in the aggregated one, as kube-aggregator makes it for servers that speak only that. */
+function aggregatedList({ group, version, list }: RemoteVersion) {
+  const resources = list?.resources ?? []
+  return resources
+    .filter(({ name }) => !name.includes('/'))
+    .map((resource) => {
+      const responseKind = (of: APIResource) => ({ group: of.group || group, version: of.version || version, kind: of.kind })
+      const subresources = resources.filter(({ name }) => name.startsWith(`${resource.name}/`))
+      return {
+        resource: resource.name,
+        responseKind: responseKind(resource),
+        scope: resource.namespaced ? 'Namespaced' : 'Cluster',
+        singularResource: resource.singularName,
+        verbs: [...resource.verbs],
+        ...(resource.shortNames?.length ? { shortNames: [...resource.shortNames] } : {}),
+        ...(resource.categories?.length ? { categories: [...resource.categories] } : {}),
+        ...(subresources.length > 0
+          ? {
+              subresources: subresources.map((sub) => ({
+                subresource: sub.name.slice(resource.name.length + 1),
+                responseKind: responseKind(sub),
+                verbs: [...sub.verbs],
+              })),
+            }
+          : {}),
+      }
+    })
 }
 
 function byResource(a: ResourceInfo, b: ResourceInfo): number {

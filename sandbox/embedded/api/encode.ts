@@ -91,6 +91,8 @@ export function encode(outcome: Outcome, accepted: Accepted, context: EncodeCont
     }
     case 'raw':
       return { status: outcome.status, headers: outcome.headers, body: outcome.body, verbatim: true }
+    case 'forwarded':
+      return { status: outcome.status, headers: outcome.headers, body: outcome.chunks }
     case 'stream':
       return { status: 200, headers: { 'content-type': outcome.contentType }, body: outcome.chunks }
   }

@@ -14,7 +14,7 @@ import { uuid } from './object-meta.ts'
 
 export interface ServingParts {
   api: ApiServer
-  authenticator: Authenticator
+  authenticator: Pick<Authenticator, 'authenticate'>
   random: () => number
   /** Cluster ms. */
   now(): number

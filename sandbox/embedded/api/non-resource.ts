@@ -1,7 +1,8 @@
+import type { RemoteVersion } from '../aggregation/aggregator.ts'
 import { openIdConfiguration, type ServiceAccountTokens } from '../auth/tokens.ts'
 import { ApiError } from '../machinery/errors.ts'
 import type { Store } from '../machinery/store.ts'
-import { type CustomKind, openApiDocument, openApiIndex, openApiVersion2 } from '../openapi/index.ts'
+import { type CustomKind, openApiDocument, openApiIndex, openApiVersion2, type Rendered, rendered } from '../openapi/index.ts'
 import { openApiBytes, openApiProtobuf, openApiProtobufAsked } from '../openapi/protobuf.ts'
 import type { ApiCall, Outcome } from './call.ts'
 import type { Discovery } from './discovery.ts'
@@ -50,6 +51,8 @@ export interface NonResourceParts {
   tokens: ServiceAccountTokens
   store: Store
   customKinds(): readonly CustomKind[]
+  /** What other servers serve. */
+  remotes(): readonly RemoteVersion[]
 }
 
 /** The paths that are no resources: discovery, OpenAPI, health, version, keys. */
@@ -135,8 +138,11 @@ export class NonResourceHandler {
       return { type: 'document', document: openApiBytes(whole), contentType: openApiProtobuf }
     }
     if (version !== 'v3') return this.missing(request)
-    if (rest.length === 0) return document(openApiIndex(custom))
-    const found = openApiDocument(rest.join('/'), custom)
+    const remotes = new Map<string, Rendered>(
+      this.parts.remotes().flatMap((one) => (one.openApi ? [[`apis/${one.group}/${one.version}`, rendered(one.openApi)] as const] : [])),
+    )
+    if (rest.length === 0) return document(openApiIndex(custom, remotes))
+    const found = remotes.get(rest.join('/')) ?? openApiDocument(rest.join('/'), custom)
     if (!found) return this.missing(request)
     const etag = `"${found.hash}"`
     if (call.headers['if-none-match'] === etag) return { type: 'text', status: 304, text: '' }

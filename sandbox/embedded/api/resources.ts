@@ -10,8 +10,9 @@ export class ServedResources {
   private readonly listeners = new Set<() => void>()
   private changes = 0
 
-  constructor() {
-    for (const info of [...builtInResources, ...metricsResources]) this.add(info)
+  /** With the kinds that are there from the start: those of Kubernetes, or another server's. */
+  constructor(own: readonly ResourceInfo[] = [...builtInResources, ...metricsResources]) {
+    for (const info of own) this.add(info)
   }
 
   /** Grows with every change of the custom resources, for what is made from all of them (discovery, OpenAPI). */

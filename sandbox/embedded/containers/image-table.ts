@@ -317,6 +317,13 @@ export const definitions: ImageDefinition[] = [
     config: () => ({ cmd: ['/bin/sh'] }),
   },
   {
+    repositories: ['registry.k8s.io/e2e-test-images/sample-apiserver'],
+    tags: /^1\.\d+(?:\.\d+)?$/,
+    sizeBytes: 60_000_000,
+    root: { base: 'scratch', programs: { '/sample-apiserver': 'sample-apiserver' } },
+    config: () => ({ entrypoint: ['/sample-apiserver', '--audit-log-path=-'] }),
+  },
+  {
     repositories: ['registry.k8s.io/liveness', 'k8s.gcr.io/liveness', 'registry.k8s.io/e2e-test-images/liveness'],
     tags: any,
     sizeBytes: 3_000_000,

@@ -39,6 +39,32 @@ export function httpsRequest(
   return work
 }
 
+/** TLS over a raw connection, for who speaks more than one request over it. Rejects with TlsError or the signal's reason. */
+export function openTls(clock: Clock, connection: Connection, options: TlsClientOptions, signal?: AbortSignal): Promise<TLSSocket> {
+  const work = handshake(clock, connection, options, signal)
+  void clock.during(Promise.race([work.catch(() => undefined), turns(mostTurns)]))
+  return work
+}
+
+/** Go's words for a handshake that did not work. */
+export function tlsText({ code, message }: TlsError, host: string): string {
+  switch (code) {
+    case 'NOT_TLS':
+      return 'http: server gave HTTP response to HTTPS client'
+    case 'ERR_TLS_CERT_ALTNAME_INVALID':
+      return `tls: failed to verify certificate: x509: certificate is not valid for ${host}`
+    case 'CERT_HAS_EXPIRED':
+      return 'tls: failed to verify certificate: x509: certificate has expired or is not yet valid'
+    case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
+    case 'DEPTH_ZERO_SELF_SIGNED_CERT':
+    case 'SELF_SIGNED_CERT_IN_CHAIN':
+    case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
+      return 'tls: failed to verify certificate: x509: certificate signed by unknown authority'
+    default:
+      return `tls: ${message}`
+  }
+}
+
 async function handshake(clock: Clock, connection: Connection, options: TlsClientOptions, signal?: AbortSignal): Promise<TLSSocket> {
   const { host, cert, key, insecure } = options
   signal?.throwIfAborted()

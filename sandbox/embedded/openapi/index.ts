@@ -9,21 +9,23 @@ import { toVersion2 } from './version2.ts'
 
 export type { CustomKind } from './custom.ts'
 
-interface Rendered {
-  readonly bytes: Buffer
+/** A document as it goes out. */
+export interface Rendered {
+  readonly bytes: Uint8Array
   readonly hash: string
 }
 
 const builtIn = new Map<string, Rendered>()
 
-/** What /openapi/v3 answers: for each document its path with a hash of its content, by which clients cache it. */
-export function openApiIndex(custom: readonly CustomKind[] = []): { paths: Record<string, { serverRelativeURL: string }> } {
-  const paths = [...new Set([...builtInResources, ...custom.map(({ info }) => info)].map(documentPath))].sort()
-  return {
-    paths: Object.fromEntries(
-      paths.map((path) => [path, { serverRelativeURL: `/openapi/v3/${path}?hash=${document(path, custom)?.hash ?? ''}` }]),
-    ),
-  }
+/** What /openapi/v3 answers: for each document its path with a hash of its content, by which clients cache it. `others` are whole already. */
+export function openApiIndex(
+  custom: readonly CustomKind[] = [],
+  others: ReadonlyMap<string, Rendered> = new Map(),
+): { paths: Record<string, { serverRelativeURL: string }> } {
+  const own = [...builtInResources, ...custom.map(({ info }) => info)].map(documentPath)
+  const paths = [...new Set([...own, ...others.keys()])].sort()
+  const hashOf = (path: string) => (others.get(path) ?? document(path, custom))?.hash ?? ''
+  return { paths: Object.fromEntries(paths.map((path) => [path, { serverRelativeURL: `/openapi/v3/${path}?hash=${hashOf(path)}` }])) }
 }
 
 /** The JSON of /openapi/v3/<path> ('api/v1', 'apis/apps/v1') and its hash; undefined when no kind is served there. */
@@ -50,7 +52,7 @@ function document(path: string, custom: readonly CustomKind[]): Rendered | undef
   const infos = builtInResources.filter((info) => documentPath(info) === path)
   if (infos.length === 0) return undefined
   const paths = Object.assign({}, ...infos.map((info) => pathsOf(info, nameOf)))
-  const made = rendered({
+  const made = asDocument({
     openapi: '3.0.0',
     info,
     paths,
@@ -68,7 +70,7 @@ const securitySchemes = {
 function render(custom: readonly CustomKind[]): Rendered {
   const schemas = Object.assign({}, ...custom.map((kind) => customSchemas(kind, 3)))
   const paths = Object.assign({}, ...custom.map((kind) => pathsOf(kind.info, customName)))
-  return rendered({
+  return asDocument({
     openapi: '3.0.0',
     info: { title: 'Kubernetes CRD Swagger', version: 'v0.1.0' },
     paths,
@@ -76,8 +78,12 @@ function render(custom: readonly CustomKind[]): Rendered {
   })
 }
 
-function rendered(value: unknown): Rendered {
-  const bytes = Buffer.from(JSON.stringify(value))
+function asDocument(value: unknown): Rendered {
+  return rendered(Buffer.from(JSON.stringify(value)))
+}
+
+/** A document that is whole already, with its hash. */
+export function rendered(bytes: Uint8Array): Rendered {
   return { bytes, hash: createHash('sha512').update(bytes).digest('hex').toUpperCase() }
 }
 

@@ -4,6 +4,7 @@ import { labapp } from '../servers/labapp.ts'
 import { nginx } from '../servers/nginx.ts'
 import { redisCli, redisServer } from '../servers/redis.ts'
 import { resourceConsumer } from '../servers/resource-consumer.ts'
+import { sampleApiServer } from '../servers/sample-apiserver.ts'
 import { smallServers } from '../servers/small.ts'
 import { awk } from './awk.ts'
 import { envsubst } from './envsubst.ts'
@@ -49,5 +50,6 @@ export const programs: ReadonlyMap<string, Program> = new Map<string, Program>([
   ['nginx', nginx],
   ['redis-server', redisServer],
   ['redis-cli', redisCli],
+  ['sample-apiserver', sampleApiServer],
   ...Object.entries(smallServers),
 ])
