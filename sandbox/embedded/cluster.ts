@@ -346,7 +346,7 @@ export class Cluster implements AsyncDisposable {
 
   /** Everything that is in the cluster now. */
   snapshot(): Snapshot {
-    this.runtime?.checkpoint()
+    this.checkpoint()
     const records = Object.fromEntries(this.store.records.keys('').map((key) => [key, this.store.records.get(key)]))
     return {
       format: 1,
@@ -367,7 +367,7 @@ export class Cluster implements AsyncDisposable {
 
   /** A copy in memory that shares nothing changeable; its clock stands still until it is advanced. */
   async fork(): Promise<Cluster> {
-    this.runtime?.checkpoint()
+    this.checkpoint()
     const clock = new ClusterClock({ start: this.clock.now(), rate: 0 })
     const store = this.store.fork(clock, (error) => this.report('store of a fork', error))
     const fork = new Cluster(store, clock, this.random.fork(), this.settings, this.reportTo)
@@ -427,6 +427,11 @@ export class Cluster implements AsyncDisposable {
     this.parts.use(startScheduler({ ...this.context, client: this.clientOf('kube-scheduler') }))
     this.nodes = this.parts.use(await startKubelets(nodes, { nodes: this.settings.nodes, network, runtime, cluster: this.name }))
     this.parts.use(await startControlPlanePods(nodes, this.controlPlane))
+  }
+
+  private checkpoint(): void {
+    this.runtime?.checkpoint()
+    this.network?.checkpoint()
   }
 
   private serving(): ServingParts {

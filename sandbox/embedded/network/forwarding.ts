@@ -1,6 +1,7 @@
 import type { ClusterContext } from '../machinery/context.ts'
 import { inCIDR } from './addresses.ts'
 import type { Address } from './connection.ts'
+import type { End, Fabric } from './fabric.ts'
 import { type Host, type Hosts, internalIP, nodeCIDR, serviceCIDR } from './hosts.ts'
 import type { Protocol } from './network.ts'
 import { admits, type Party } from './policy.ts'
@@ -15,19 +16,24 @@ export interface Arrival {
 
 export type Route = Arrival | 'refused' | 'unreachable' | 'dropped'
 
-/** A packet passes few nodes: its own, one that a NodePort names, one where the endpoint is. */
+/** A packet passes few nodes' rules: its own, one that a NodePort names, one where the endpoint is. */
 const mostNodes = 4
 
-/** The way of the first packet of a flow, node by node: kube-proxy's rules, hostPorts, routes, masquerade, NetworkPolicies. */
+/**
+ * The way of the first packet of a flow: kube-proxy's rules, hostPorts, masquerade, NetworkPolicies here, wires and tunnels
+ * in the fabric; and that the answer finds back.
+ */
 export class Forwarding {
   private readonly ctx: ClusterContext
   private readonly hosts: Hosts
   private readonly proxy: ServiceProxy
+  private readonly fabric: Fabric
 
-  constructor(ctx: ClusterContext, hosts: Hosts, proxy: ServiceProxy) {
+  constructor(ctx: ClusterContext, hosts: Hosts, proxy: ServiceProxy, fabric: Fabric) {
     this.ctx = ctx
     this.hosts = hosts
     this.proxy = proxy
+    this.fabric = fabric
   }
 
   /** `kept` is where the flow's packets went so far. */
@@ -36,10 +42,10 @@ export class Forwarding {
     if (source.pod && (loopback || destination.ip === source.ip)) {
       return { target: source, from: { ip: destination.ip, port: clientPort }, to: destination }
     }
+    if (source.pod && !this.fabric.wired(source.node, source.pod.uid)) return 'dropped'
     let { node } = source
     let from = source.ip
     let to = destination
-    let masquerade = false
     /** As policies know the sender, until a node on the way has put its own address in place of it. */
     let sender = party(source)
     for (let passed = 0; passed < mostNodes; passed++) {
@@ -50,30 +56,32 @@ export class Forwarding {
       if (translated === 'drop') return 'dropped'
       const mapped = translated ? undefined : own(to.ip) ? this.hosts.hostPort(node, to, protocol) : undefined
       if (!translated && (this.proxy.owner(to.ip) || inCIDR(to.ip, serviceCIDR))) return 'refused'
-      masquerade ||= translated?.masquerade ?? (mapped !== undefined && (loopback || mapped.ip === from))
+      const masquerade = translated?.masquerade ?? (mapped !== undefined && (loopback || mapped.ip === from))
       to = translated?.to ?? mapped ?? to
-
       if (own(to.ip)) {
         const seen = loopback && inCIDR(to.ip, '127.0.0.0/8') ? '127.0.0.1' : masquerade ? this.hosts.gatewayOf(node) : from
         return { target: this.hosts.claim(this.nodeIP(node), node), from: { ip: seen, port: clientPort }, to }
       }
-      const target = this.hosts.at(to.ip)
-      if (target?.pod) {
-        const fromNode = passed > 0 || !source.pod
-        const here = target.node === node
-        if (!(here && !sender.pod && passed === 0) && !admits(this.ctx, sender, party(target), to.port, protocol)) return 'dropped'
-        const seen = here && (masquerade || (fromNode && passed === 0)) ? this.hosts.gatewayOf(node) : masquerade ? this.nodeIP(node) : from
-        return { target, from: { ip: seen, port: clientPort }, to }
-      }
-      const next = this.hosts.nodeWith(to.ip)
-      if (!next) return inCIDR(to.ip, nodeCIDR) ? 'unreachable' : 'dropped'
-      const host = this.hosts.claim(to.ip, next.metadata.name ?? '')
-      if (!admits(this.ctx, sender, party(host), to.port, protocol)) return 'dropped'
-      // What leaves the pods' addresses goes out under the node's own.
-      from = this.nodeIP(node)
-      sender = { ip: from }
-      masquerade = false
-      node = next.metadata.name ?? ''
+
+      const local = passed === 0 && !source.pod
+      const way = this.fabric.wayOut(node, to.ip)
+      if (!way) return 'unreachable'
+      const leaves = local || masquerade || (this.hosts.nodeWith(to.ip) !== undefined && way.device === 'eth0')
+      const seen = (leaves ? way.source : undefined) ?? from
+      const packet = { protocol, source: seen, destination: to.ip, port: to.port }
+      const end = this.fabric.carry(node, packet, local ? undefined : 'eth0')
+      if (end === 'unreachable') return inCIDR(to.ip, nodeCIDR) || this.hosts.at(to.ip) ? 'unreachable' : 'dropped'
+      if (end === 'dropped' || end.outside) return 'dropped'
+      const target = end.pod === undefined ? this.hosts.claim(this.nodeIP(end.node), end.node) : this.hosts.at(to.ip)
+      if (!target) return 'dropped'
+      const kubelet = local && target.node === node
+      if (!kubelet && !admits(this.ctx, sender, party(target), to.port, protocol)) return 'dropped'
+      if (!this.answers(target, end, { ...packet, source: to.ip, destination: seen, port: clientPort })) return 'dropped'
+      if (target.pod) return { target, from: { ip: seen, port: clientPort }, to }
+      // At another node its own rules come next.
+      from = seen
+      if (leaves) sender = { ip: from }
+      node = end.node
     }
     return 'dropped'
   }
@@ -81,20 +89,34 @@ export class Forwarding {
   /** Only real addresses answer an echo: a Service's is nobody's, and kube-proxy forwards ports. */
   echo(source: Host, ip: string): number | undefined {
     if (inCIDR(ip, '127.0.0.0/8') || ip === source.ip) return 64
-    if (ip === this.hosts.gatewayOf(source.node)) return 64
-    const target = this.hosts.at(ip)
-    const node = target?.node ?? this.hosts.nodeWith(ip)?.metadata.name
-    if (node === undefined) return undefined
-    const own = !source.pod && source.node === node
-    if (target && !own && !admits(this.ctx, party(source), party(target), 0, 'ICMP')) return undefined
+    if (source.pod && !this.fabric.wired(source.node, source.pod.uid)) return undefined
+    if (this.isAddressOf(source.node, ip)) return 64
+    const way = this.fabric.wayOut(source.node, ip)
+    if (!way) return undefined
+    const leaves = !source.pod || (this.hosts.nodeWith(ip) !== undefined && way.device === 'eth0')
+    const seen = (leaves ? way.source : undefined) ?? source.ip
+    const packet = { protocol: 'ICMP' as const, source: seen, destination: ip, port: 0 }
+    const end = this.fabric.carry(source.node, packet, source.pod ? 'eth0' : undefined)
+    if (typeof end === 'string' || end.outside) return undefined
+    const target = end.pod === undefined ? undefined : this.hosts.at(ip)
+    const kubelet = !source.pod && source.node === end.node
+    if (target && !kubelet && !admits(this.ctx, party(source), party(target), 0, 'ICMP')) return undefined
+    if (!this.answers(target, end, { ...packet, source: ip, destination: seen })) return undefined
     // Each node on the way takes one off, but for the one that the packet begins or ends at.
     const routers =
-      source.node === node ? Number(Boolean(source.pod && target?.pod)) : Number(Boolean(source.pod)) + Number(Boolean(target?.pod))
+      source.node === end.node ? Number(Boolean(source.pod && target?.pod)) : Number(Boolean(source.pod)) + Number(Boolean(target?.pod))
     return 64 - routers
   }
 
+  /** Whether what a target sends back arrives at the address it saw. */
+  private answers(target: Host | undefined, end: Exclude<End, string>, packet: Parameters<Fabric['carry']>[1]): boolean {
+    if (target?.pod && !this.fabric.wired(end.node, target.pod.uid)) return false
+    const back = this.fabric.carry(end.node, packet, target?.pod ? end.device : undefined)
+    return typeof back !== 'string' && !back.outside
+  }
+
   private isAddressOf(node: string, ip: string): boolean {
-    return ip === this.nodeIP(node) || ip === this.hosts.gatewayOf(node)
+    return ip === this.nodeIP(node) || this.fabric.owns(node, ip)
   }
 
   private nodeIP(name: string): string {

@@ -395,11 +395,20 @@ function cluster(options: Parameters<typeof createNetwork>[1] = {}) {
     list: (resource: Resource, namespace?: string) =>
       [...objects].filter(([key]) => key.startsWith(`${resource.resource}/${namespace ?? ''}`)).map(([, object]) => object),
   } as unknown as Cache
+  const watchers = new Set<(change: { type: 'ADDED'; object: KubeObject }) => void>()
+  Object.assign(cache, {
+    watch: (_resource: Resource, listener: (change: { type: 'ADDED'; object: KubeObject }) => void) => {
+      watchers.add(listener)
+      return { [Symbol.dispose]: () => watchers.delete(listener) }
+    },
+  })
+  const stored = new Map<string, unknown>()
+  const records = { get: (key: string) => stored.get(key), put: (key: string, value: unknown) => void stored.set(key, value) }
   const random = () => {
     seed = (seed * 16807) % 2147483647
     return seed / 2147483647
   }
-  const ctx = { clock, cache, random, signal: new AbortController().signal } as unknown as ClusterContext
+  const ctx = { clock, cache, random, records, signal: new AbortController().signal } as unknown as ClusterContext
   const network = createNetwork(ctx, options)
   onTestFinished(() => {
     network[Symbol.dispose]()
@@ -408,6 +417,7 @@ function cluster(options: Parameters<typeof createNetwork>[1] = {}) {
   const put = (object: KubeObject) => {
     const plural = object.kind === 'NetworkPolicy' ? 'networkpolicies' : `${object.kind.toLowerCase()}s`
     objects.set(`${plural}/${object.metadata.namespace ?? ''}/${object.metadata.name}`, object)
+    if (object.kind === 'Node') for (const watcher of watchers) watcher({ type: 'ADDED', object })
   }
   put({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'default' } })
   put({

@@ -3,12 +3,15 @@ import { resources } from '../machinery/object.ts'
 import type { Service } from '../schema/types/core.v1.ts'
 import { addressIn } from './addresses.ts'
 import { clusterDns, type DnsReply, type RecordType, upstream } from './dns.ts'
+import { Fabric } from './fabric.ts'
 import { type Arrival, Forwarding } from './forwarding.ts'
 import { type Bound, type Host, Hosts, internalIP, nodeCIDR, serviceCIDR, socketKey } from './hosts.ts'
 import { HttpBridge } from './http-bridge.ts'
+import { startKindnet } from './kindnet.ts'
 import { Namespace, type Surroundings } from './namespace.ts'
 import { type Listener, type Network, NetworkError, type PodIdentity, type PodNetwork, type Protocol } from './network.ts'
 import { createServiceProxy, slicesOf } from './service-proxy.ts'
+import { Stacks } from './stacks.ts'
 
 export { nodeCIDR, podCIDR, serviceCIDR } from './hosts.ts'
 
@@ -30,13 +33,18 @@ class ClusterNetwork implements Network, Surroundings, Disposable {
   readonly forwarding: Forwarding
   private readonly options: NetworkOptions
   private readonly hosts: Hosts
+  private readonly stacks: Stacks
+  private readonly parts = new DisposableStack()
   private readonly namespaces = new Map<string, Namespace>()
+  private closing = false
 
   constructor(ctx: ClusterContext, options: NetworkOptions) {
     this.ctx = ctx
     this.options = options
     this.hosts = new Hosts(ctx)
-    this.forwarding = new Forwarding(ctx, this.hosts, createServiceProxy(ctx))
+    this.stacks = this.parts.use(new Stacks(ctx))
+    this.forwarding = new Forwarding(ctx, this.hosts, createServiceProxy(ctx), new Fabric(this.stacks))
+    this.parts.use(startKindnet(ctx, this.stacks))
   }
 
   attach(pod: PodIdentity): PodNetwork {
@@ -44,9 +52,12 @@ class ClusterNetwork implements Network, Surroundings, Disposable {
     if (known) return known
     const onNode = this.hosts.node(pod.node)
     const host = this.hosts.claim(pod.ip, pod.node, onNode && internalIP(onNode) === pod.ip ? undefined : pod)
+    if (host.pod && pod.ip) this.stacks.join(pod.node, pod, { type: 'ptp', gateway: this.hosts.gatewayOf(pod.node), mtu: 1500 })
     const namespace = new Namespace(this, host, pod.dns, pod.hosts, () => {
       this.namespaces.delete(pod.uid)
       if (host.pod?.uid === pod.uid) this.hosts.forget(host)
+      // What ends with the cluster's process is there again when the cluster is.
+      if (!this.closing) this.stacks.part(pod.node, pod.uid)
     })
     this.namespaces.set(pod.uid, namespace)
     return namespace
@@ -65,8 +76,14 @@ class ClusterNetwork implements Network, Surroundings, Disposable {
     return namespace
   }
 
+  checkpoint(): void {
+    this.stacks.checkpoint()
+  }
+
   [Symbol.dispose](): void {
+    this.closing = true
     for (const namespace of [...this.namespaces.values()]) namespace[Symbol.dispose]()
+    this.parts.dispose()
     this.bridge[Symbol.dispose]()
   }
 

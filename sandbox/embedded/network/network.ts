@@ -7,6 +7,8 @@ export interface Network {
   attach(pod: PodIdentity): PodNetwork
   /** The node's own namespace (kubelet probes, NodePorts, host network). */
   node(name: string): PodNetwork
+  /** Writes what the records lack of the nodes' devices, routes and rules. */
+  checkpoint(): void
 }
 
 export interface PodIdentity {

@@ -1,0 +1,299 @@
+import { formatIPv4, inCIDR, parseIPv4 } from './addresses.ts'
+import { Iptables, type IptablesState } from './iptables.ts'
+
+/** One interface of a network namespace, as `ip link` shows it. */
+export interface Link {
+  index: number
+  name: string
+  kind: 'loopback' | 'ethernet' | 'veth' | 'bridge' | 'vxlan'
+  mac: string
+  mtu: number
+  up: boolean
+  addresses: LinkAddress[]
+  /** The bridge it is a port of. */
+  master?: string
+  /** Of a veth: the pod at its other end. */
+  pod?: { uid: string; ip: string }
+  vxlan?: { id: number; local: string; dev: string; port: number; learning: boolean }
+}
+
+export interface LinkAddress {
+  ip: string
+  prefix: number
+  scope: 'global' | 'link' | 'host'
+}
+
+export interface RouteEntry {
+  /** 'default', or a block: 10.244.1.0/24. */
+  to: string
+  dev: string
+  via?: string
+  onlink?: boolean
+  protocol?: string
+  scope?: 'link' | 'host' | 'global'
+  source?: string
+  metric?: number
+}
+
+export interface Neighbour {
+  ip: string
+  dev: string
+  mac: string
+  state: string
+}
+
+/** A forwarding entry of a bridge port or a vxlan device: behind which address a MAC is. */
+export interface FdbEntry {
+  mac: string
+  dev: string
+  destination?: string
+  permanent: boolean
+}
+
+export interface StackState {
+  nextIndex: number
+  links: Link[]
+  routes: RouteEntry[]
+  neighbours: Neighbour[]
+  fdb: FdbEntry[]
+  sysctls: Record<string, string>
+  iptables: IptablesState
+}
+
+/** What the kernel answers where it refuses a change. */
+export class StackError extends Error {
+  readonly code: 'EEXIST' | 'ESRCH' | 'ENOENT' | 'ENODEV' | 'EINVAL' | 'ENETUNREACH' | 'EADDRNOTAVAIL' | 'EOPNOTSUPP'
+  constructor(code: StackError['code'], message: string) {
+    super(message)
+    this.code = code
+  }
+}
+
+/** The IP stack of one network namespace: its devices, addresses, routes, neighbours, forwarding entries and packet filter. */
+export class Stack {
+  readonly state: StackState
+  readonly iptables: Iptables
+  private readonly onChange: () => void
+
+  constructor(state: StackState, onChange: () => void = () => {}) {
+    this.state = state
+    this.onChange = onChange
+    this.iptables = new Iptables(state.iptables, onChange)
+  }
+
+  get links(): readonly Link[] {
+    return this.state.links
+  }
+
+  link(name: string): Link | undefined {
+    return this.state.links.find((link) => link.name === name)
+  }
+
+  /** Throws StackError ENODEV. */
+  device(name: string): Link {
+    const link = this.link(name)
+    if (!link) throw new StackError('ENODEV', `Cannot find device "${name}"`)
+    return link
+  }
+
+  addLink(link: Omit<Link, 'index' | 'addresses'> & { addresses?: LinkAddress[] }): Link {
+    if (this.link(link.name)) throw new StackError('EEXIST', 'RTNETLINK answers: File exists')
+    const made: Link = { ...link, index: this.state.nextIndex++, addresses: [] }
+    this.state.links.push(made)
+    for (const address of link.addresses ?? []) this.addAddress(made.name, address)
+    this.onChange()
+    return made
+  }
+
+  /** With its addresses, routes, neighbours and forwarding entries; the ports of a bridge become free. */
+  deleteLink(name: string): void {
+    const link = this.device(name)
+    if (link.kind === 'loopback') throw new StackError('EOPNOTSUPP', 'RTNETLINK answers: Operation not supported')
+    const { state } = this
+    state.links = state.links.filter((other) => other !== link)
+    for (const port of state.links) if (port.master === name) delete port.master
+    this.dropOf(name)
+    state.fdb = state.fdb.filter(({ dev }) => dev !== name)
+  }
+
+  /** A device that goes down loses its routes and neighbours; one that comes up has its connected routes again. */
+  setLink(name: string, change: Partial<Pick<Link, 'up' | 'mtu' | 'mac'>> & { master?: string | null }): void {
+    const link = this.device(name)
+    const { master, ...rest } = change
+    if (typeof master === 'string' && this.device(master).kind !== 'bridge') {
+      throw new StackError('EOPNOTSUPP', 'RTNETLINK answers: Operation not supported')
+    }
+    const wasUp = link.up
+    Object.assign(link, rest)
+    if (master === null) delete link.master
+    else if (master !== undefined) link.master = master
+    if (wasUp && !link.up) this.dropOf(name)
+    if (!wasUp && link.up) for (const address of link.addresses) this.connect(link, address)
+    this.onChange()
+  }
+
+  addAddress(name: string, address: LinkAddress): void {
+    const link = this.device(name)
+    if (link.addresses.some(({ ip, prefix }) => ip === address.ip && prefix === address.prefix)) {
+      throw new StackError('EEXIST', 'RTNETLINK answers: File exists')
+    }
+    link.addresses.push(address)
+    if (link.up) this.connect(link, address)
+    this.onChange()
+  }
+
+  deleteAddress(name: string, ip: string): void {
+    const link = this.device(name)
+    const found = link.addresses.find((address) => address.ip === ip)
+    if (!found) throw new StackError('EADDRNOTAVAIL', 'RTNETLINK answers: Cannot assign requested address')
+    link.addresses = link.addresses.filter((address) => address !== found)
+    this.state.routes = this.state.routes.filter((route) => !(route.dev === name && route.source === ip))
+    this.onChange()
+  }
+
+  /** Throws StackError EEXIST for a second route to the same place unless it replaces it, ENETUNREACH for a gateway out of reach. */
+  addRoute(route: RouteEntry, replace = false): void {
+    const link = this.device(route.dev)
+    if (!link.up) throw new StackError('ENETUNREACH', 'RTNETLINK answers: Network is down')
+    if (route.via && !route.onlink) {
+      const direct = this.lookup(route.via)
+      if (!direct || direct.via || direct.dev !== route.dev) {
+        throw new StackError('ENETUNREACH', 'Error: Nexthop has invalid gateway.')
+      }
+    }
+    const same = (other: RouteEntry) => other.to === route.to && (other.metric ?? 0) === (route.metric ?? 0)
+    if (!replace && this.state.routes.some(same)) throw new StackError('EEXIST', 'RTNETLINK answers: File exists')
+    this.state.routes = [...this.state.routes.filter((other) => !same(other)), route]
+    this.onChange()
+  }
+
+  deleteRoute(wanted: Partial<RouteEntry> & { to: string }): void {
+    const at = this.state.routes.findIndex(
+      ({ to, via, dev }) => to === wanted.to && (!wanted.via || wanted.via === via) && (!wanted.dev || wanted.dev === dev),
+    )
+    if (at === -1) throw new StackError('ESRCH', 'RTNETLINK answers: No such process')
+    this.state.routes.splice(at, 1)
+    this.onChange()
+  }
+
+  /** The route that the kernel takes: the longest prefix, then the lowest metric. */
+  lookup(ip: string): RouteEntry | undefined {
+    let best: RouteEntry | undefined
+    for (const route of this.state.routes) {
+      if (route.to !== 'default' && !inCIDR(ip, route.to)) continue
+      if (!this.link(route.dev)?.up) continue
+      const closer = best ? prefixOf(route) - prefixOf(best) : 1
+      if (closer > 0 || (closer === 0 && (route.metric ?? 0) < (best?.metric ?? 0))) best = route
+    }
+    return best
+  }
+
+  /** Whether an address is one of this namespace's own. */
+  owns(ip: string): boolean {
+    return this.state.links.some(({ addresses }) => addresses.some((address) => address.ip === ip))
+  }
+
+  /** The address that packets leave a device under. */
+  addressOf(dev: string): string | undefined {
+    return this.link(dev)?.addresses[0]?.ip
+  }
+
+  setNeighbour(neighbour: Neighbour, how: 'add' | 'replace' = 'replace'): void {
+    this.device(neighbour.dev)
+    const same = ({ ip, dev }: Neighbour) => ip === neighbour.ip && dev === neighbour.dev
+    if (how === 'add' && this.state.neighbours.some(same)) throw new StackError('EEXIST', 'RTNETLINK answers: File exists')
+    this.state.neighbours = [...this.state.neighbours.filter((other) => !same(other)), neighbour]
+    this.onChange()
+  }
+
+  deleteNeighbour(ip: string, dev: string): void {
+    const rest = this.state.neighbours.filter((other) => !(other.ip === ip && other.dev === dev))
+    if (rest.length === this.state.neighbours.length) throw new StackError('ENOENT', 'RTNETLINK answers: No such file or directory')
+    this.state.neighbours = rest
+    this.onChange()
+  }
+
+  setFdb(entry: FdbEntry, how: 'add' | 'append' | 'replace' = 'replace'): void {
+    this.device(entry.dev)
+    const same = ({ mac, dev }: FdbEntry) => mac === entry.mac && dev === entry.dev
+    if (how === 'add' && this.state.fdb.some(same)) throw new StackError('EEXIST', 'RTNETLINK answers: File exists')
+    const rest = how === 'append' ? this.state.fdb : this.state.fdb.filter((other) => !same(other))
+    this.state.fdb = [...rest, entry]
+    this.onChange()
+  }
+
+  deleteFdb(mac: string, dev: string, destination?: string): void {
+    const goes = (other: FdbEntry) => other.mac === mac && other.dev === dev && (!destination || other.destination === destination)
+    if (!this.state.fdb.some(goes)) throw new StackError('ENOENT', 'RTNETLINK answers: No such file or directory')
+    this.state.fdb = this.state.fdb.filter((other) => !goes(other))
+    this.onChange()
+  }
+
+  sysctl(name: string): string | undefined {
+    return this.state.sysctls[name]
+  }
+
+  setSysctl(name: string, value: string): void {
+    this.state.sysctls[name] = value
+    this.onChange()
+  }
+
+  private connect(link: Link, { ip, prefix, scope }: LinkAddress): void {
+    if (prefix === 32 || scope === 'host') return
+    const to = blockOf(ip, prefix)
+    this.state.routes = this.state.routes.filter((route) => !(route.to === to && route.dev === link.name))
+    this.state.routes.push({ to, dev: link.name, protocol: 'kernel', scope: 'link', source: ip })
+  }
+
+  private dropOf(name: string): void {
+    const { state } = this
+    state.routes = state.routes.filter(({ dev }) => dev !== name)
+    state.neighbours = state.neighbours.filter(({ dev }) => dev !== name)
+    this.onChange()
+  }
+}
+
+/** What a namespace has before anybody has set anything up. */
+export function emptyStack(): StackState {
+  const loopback: Link = {
+    index: 1,
+    name: 'lo',
+    kind: 'loopback',
+    mac: '00:00:00:00:00:00',
+    mtu: 65536,
+    up: true,
+    addresses: [{ ip: '127.0.0.1', prefix: 8, scope: 'host' }],
+  }
+  return {
+    nextIndex: 2,
+    links: [loopback],
+    routes: [],
+    neighbours: [],
+    fdb: [],
+    sysctls: { 'net.ipv4.ip_forward': '0' },
+    iptables: { policies: {}, rules: [] },
+  }
+}
+
+/** The block an address of this prefix length lies in. */
+export function blockOf(ip: string, prefix: number): string {
+  const size = 2 ** (32 - prefix)
+  return `${formatIPv4(Math.floor((parseIPv4(ip) ?? 0) / size) * size)}/${prefix}`
+}
+
+/** A MAC that belongs to a text for ever, locally administered. */
+export function macOf(text: string): string {
+  let hash = 2166136261
+  const bytes: number[] = []
+  for (let round = 0; round < 6; round++) {
+    for (const char of text) hash = Math.imul(hash ^ char.charCodeAt(0), 16777619) >>> 0
+    bytes.push(hash & 255)
+    hash ^= round + 1
+  }
+  bytes[0] = ((bytes[0] as number) & 0xfc) | 0x02
+  return bytes.map((byte) => byte.toString(16).padStart(2, '0')).join(':')
+}
+
+function prefixOf({ to }: RouteEntry): number {
+  return to === 'default' ? 0 : Number(to.split('/')[1] ?? 32)
+}
