@@ -1,4 +1,4 @@
-import { and, count, desc, eq, isNull, ne } from 'drizzle-orm'
+import { and, desc, eq, isNull, ne, or } from 'drizzle-orm'
 import { type Action, authorise } from './authorise.ts'
 import type { PlatformContext } from './context.ts'
 import type { Queries } from './database.ts'
@@ -7,7 +7,7 @@ import { storeHandIn } from './hand-in.ts'
 import { hintsOf } from './hints.ts'
 import { newId } from './id.ts'
 import { type Lease, leaseView } from './leases.ts'
-import type { SandboxEvent, TerminalView } from './model.ts'
+import type { EngineChoice, SandboxEvent, TerminalView } from './model.ts'
 import { checkName } from './names.ts'
 import type { SandboxRuns } from './sandbox-runs.ts'
 import { attempt, hintUse, lease, submission, terminal } from './schema.ts'
@@ -75,30 +75,43 @@ export function createAttempts(context: PlatformContext, runs: SandboxRuns): Att
   }
 
   /** Room for one more, for the person and on this host. Counts within the transaction that takes the place. */
-  async function checkRoom(change: Queries, person: Person): Promise<void> {
-    const open = ne(lease.state, 'ended')
-    const [own] = await change
-      .select({ number: count() })
+  async function checkRoom(change: Queries, person: Person, engine: string | null): Promise<void> {
+    const rows = await change
+      .select({ owner: attempt.owner, host: lease.host, engine: lease.engine })
       .from(lease)
       .innerJoin(attempt, eq(lease.attempt, attempt.id))
-      .where(and(eq(attempt.owner, person.id), open))
-    if (own!.number >= limits.clustersPerPerson) throw new PlatformError('too-many-clusters')
-    const [all] = await change
-      .select({ number: count() })
-      .from(lease)
-      .where(and(eq(lease.host, context.hostName), open))
-    if (all!.number >= limits.clustersPerHost) throw new PlatformError('full')
+      .where(and(or(eq(attempt.owner, person.id), eq(lease.host, context.hostName)), ne(lease.state, 'ended')))
+    const own = rows.filter((row) => row.owner === person.id)
+    const here = rows.filter((row) => row.host === context.hostName)
+    const ofEngine = engine === null ? undefined : limits.perEngine[engine]
+    const alike = (row: { engine: string | null }) => row.engine === engine
+    if (own.length >= limits.clustersPerPerson || (ofEngine && own.filter(alike).length >= ofEngine.perPerson))
+      throw new PlatformError('too-many-clusters')
+    if (here.length >= limits.clustersPerHost || (ofEngine && here.filter(alike).length >= ofEngine.perHost))
+      throw new PlatformError('full')
+  }
+
+  async function choicesFor(what: What): Promise<EngineChoice[]> {
+    if ('lab' in what && !labs.has(what.lab)) throw new PlatformError('not-found')
+    checkName('lab' in what ? what.lab : what.lesson)
+    return host.engineChoices({ lab: 'lab' in what ? what.lab : null, lesson: 'lesson' in what ? what.lesson : null })
+  }
+
+  /** The engine that is asked for, or the first that can; null when none can, which the host tells with its reasons. */
+  async function choose(what: What, asked: string | undefined): Promise<string | null> {
+    const able = (await choicesFor(what)).filter(({ missing }) => missing === null)
+    if (asked !== undefined && !able.some(({ engine }) => engine === asked)) throw new PlatformError('bad-request')
+    return asked ?? able[0]?.engine ?? null
   }
 
   return {
-    async start(person, what) {
+    async start(person, { engine: asked, ...what }) {
       authorise(person, 'attempt.start', { owner: person.id })
-      if ('lab' in what && !labs.has(what.lab)) throw new PlatformError('not-found')
-      checkName('lab' in what ? what.lab : what.lesson)
+      const engine = await choose(what, asked)
       const started = await queries.transaction(async (change) => {
         const open = await findOpen(change, person, what)
         if (open) return { ...open, isNew: false }
-        await checkRoom(change, person)
+        await checkRoom(change, person, engine)
         const [row] = await change
           .insert(attempt)
           .values({
@@ -110,7 +123,7 @@ export function createAttempts(context: PlatformContext, runs: SandboxRuns): Att
           })
           .onConflictDoNothing()
           .returning()
-        if (row) return { row, lease: await runs.leases.request(change, newId(), row.id), isNew: true }
+        if (row) return { row, lease: await runs.leases.request(change, newId(), row.id, engine), isNew: true }
         // Another request of the same person was faster by a moment.
         const other = await findOpen(change, person, what)
         if (!other) throw new PlatformError('over')
@@ -118,6 +131,11 @@ export function createAttempts(context: PlatformContext, runs: SandboxRuns): Att
       })
       if (started.isNew) runs.start(started.lease)
       return view(started.row, started.lease)
+    },
+
+    async engines(person, what) {
+      authorise(person, 'attempt.start', { owner: person.id })
+      return choicesFor(what)
     },
 
     async open(person, what) {
@@ -181,6 +199,12 @@ export function createAttempts(context: PlatformContext, runs: SandboxRuns): Att
           throw new PlatformError('no-clock', { cause })
         }
       })
+    },
+
+    async tryNow(person, id) {
+      const { row, lease } = await find(person, id, 'attempt.change')
+      if (!row.lab) throw new PlatformError('bad-request')
+      await runs.whileReady(lease.id, () => host.tryNow(lease.id))
     },
 
     async openTerminal(person, id, node) {

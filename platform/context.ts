@@ -14,6 +14,8 @@ export interface Limits {
   extensions: number
   clustersPerPerson: number
   clustersPerHost: number
+  /** Besides, for engines whose clusters cost more than others. */
+  perEngine: Readonly<Record<string, { perPerson: number; perHost: number }>>
 }
 
 /** What all services of the platform share. */

@@ -30,8 +30,8 @@ export class Leases {
     this.#fence = fence
   }
 
-  /** A new lease in state `requested`; within the transaction that makes the attempt. */
-  async request(change: Queries, id: string, attemptId: string): Promise<Lease> {
+  /** A new lease in state `requested`, on the engine that was chosen; within the transaction that makes the attempt. */
+  async request(change: Queries, id: string, attemptId: string, engine: string | null): Promise<Lease> {
     const { hostName, limits, now } = this.#context
     const [row] = await change
       .insert(lease)
@@ -39,6 +39,7 @@ export class Leases {
         id,
         attempt: attemptId,
         state: 'requested',
+        engine,
         host: hostName,
         fence: this.#fence,
         activeAt: now(),

@@ -35,8 +35,16 @@ export interface Verdict {
 
 export type LeaseState = 'requested' | 'starting' | 'ready' | 'paused' | 'ended'
 
+/** An engine that something could run on. */
+export interface EngineChoice {
+  engine: string
+  /** The sentence that says why it cannot here; null when it can. */
+  missing: string | null
+}
+
 export interface LeaseView {
   state: LeaseState
+  /** Before it is ready: the one that was asked for or chosen; '' for none yet. */
   engine: string
   /** While starting: what happens now. */
   step: string | null
@@ -96,3 +104,5 @@ export type SandboxEvent =
   | { type: 'verdict'; verdict: Verdict }
   | { type: 'cluster'; view: ClusterView }
   | { type: 'terminals'; terminals: TerminalView[] }
+  /** Something is tried on the learner's own cluster, and undone; null when it is over. */
+  | { type: 'trial'; what: Text | null }

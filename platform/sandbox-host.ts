@@ -5,7 +5,7 @@
  * Who decides what: the platform keeps leases (states, time to live, idle limit, quotas) in the database and tells the host
  * to start, pause, resume and end; the host never ends a sandbox by itself, it reports `lost` when one cannot go on.
  */
-import type { ClusterView, TerminalView, Verdict } from './model.ts'
+import type { ClusterView, EngineChoice, TerminalView, Text, Verdict } from './model.ts'
 
 /** What to start. `lease` is unique for ever and safe in a file name: it is the sandbox's id too. */
 export interface SandboxOrder {
@@ -13,6 +13,8 @@ export interface SandboxOrder {
   /** A lab's slug, or null for the free cluster beside a lesson. */
   lab: string | null
   lesson: string | null
+  /** The engine it has to run on; the host's choice when null. */
+  engine: string | null
 }
 
 export interface StartedSandbox {
@@ -29,6 +31,8 @@ export type SandboxReport =
   | { type: 'verdict'; verdict: Verdict }
   /** The list after a terminal was opened or closed, or its shell ended. */
   | { type: 'terminals'; terminals: TerminalView[] }
+  /** The lab tries something on the learner's own cluster (what it does), or is done with it (null). */
+  | { type: 'trial'; what: Text | null }
   /** The learner did something (a key, a command); at most once in 10 s. Keeps the lease from idling. */
   | { type: 'active' }
   /** The sandbox is gone and cannot be brought back; `reason` is a sentence for people. */
@@ -56,6 +60,9 @@ export interface SandboxHost {
   /** Engine's name -> capability -> true, or the sentence that says why it is missing. */
   engines(): Promise<Record<string, { capabilities: Record<string, true | string> }>>
 
+  /** What a lab, or the cluster beside a lesson, could run on: first what is taken unless another is asked for. */
+  engineChoices(what: Pick<SandboxOrder, 'lab' | 'lesson'>): Promise<EngineChoice[]>
+
   /** Resolves when the learner can work in it. Rejects when it cannot be; nothing is left behind then. An abort ends the attempt to start. */
   start(order: SandboxOrder, listener: SandboxListener, signal: AbortSignal): Promise<StartedSandbox>
 
@@ -71,7 +78,7 @@ export interface SandboxHost {
   /** Back to the lab's start: a fresh cluster under the same lease, terminals closed. Rejects when it cannot be started again. */
   reset(lease: string): Promise<StartedSandbox>
 
-  /** Frees what an idle sandbox uses, keeping its state; shells end. */
+  /** Frees what an idle sandbox uses, keeping its state; shells end where the engine cannot hold them. */
   pause(lease: string): Promise<void>
   resume(lease: string): Promise<StartedSandbox>
 
@@ -86,6 +93,9 @@ export interface SandboxHost {
 
   /** Moves the cluster's clock ahead; rejects on engines without a clock of their own. */
   skipAhead(lease: string, seconds: number): Promise<void>
+
+  /** Tries anew what the lab tries, also on the learner's own cluster; resolves when it is undone. */
+  tryNow(lease: string): Promise<void>
 
   /** Judges for the last time and collects everything a submission keeps. Does not end the sandbox: `end` follows. */
   handIn(lease: string): Promise<HandIn>

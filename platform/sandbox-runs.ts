@@ -177,7 +177,7 @@ export class SandboxRuns implements AsyncDisposable {
       if (row?.state !== 'ready' || row.activeAt.getTime() + this.#context.limits.idle > this.#context.now().getTime()) return
       await this.#context.host.pause(lease)
       await this.#show(lease, 'paused')
-      await this.#storeTerminals(lease, [])
+      await this.refreshTerminals(lease)
     })
   }
 
@@ -225,6 +225,9 @@ export class SandboxRuns implements AsyncDisposable {
         if (row && row.state !== 'ended') await this.#storeTerminals(lease, report.terminals)
         return
       }
+      case 'trial':
+        this.live.tell(lease, report)
+        return
       case 'active':
         await this.leases.change(lease, ['ready'], { activeAt: now() })
         return
@@ -255,7 +258,7 @@ export class SandboxRuns implements AsyncDisposable {
 
   async #order(row: Lease): Promise<SandboxOrder> {
     const [owner] = await this.#context.queries.select().from(attempt).where(eq(attempt.id, row.attempt))
-    return { lease: row.id, lab: owner?.lab ?? null, lesson: owner?.lesson ?? null }
+    return { lease: row.id, lab: owner?.lab ?? null, lesson: owner?.lesson ?? null, engine: row.engine }
   }
 
   #inBackground(lease: string, work: () => Promise<void>): void {

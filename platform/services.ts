@@ -3,7 +3,7 @@
  * know nothing else of the system. Every method that acts for a person takes that person and authorises (authorise.ts).
  * Methods reject with PlatformError (errors.ts): a code, an HTTP status and a sentence for people.
  */
-import type { ClusterView, LeaseView, SandboxEvent, TerminalView, Text, Verdict } from './model.ts'
+import type { ClusterView, EngineChoice, LeaseView, SandboxEvent, TerminalView, Text, Verdict } from './model.ts'
 
 export type Role = 'learner' | 'instructor' | 'admin'
 
@@ -81,7 +81,9 @@ export interface ProgressService {
 
 export interface AttemptService {
   /** The person's open attempt for this lab (or lesson), starting one when there is none. */
-  start(person: Person, what: { lab: string } | { lesson: string }): Promise<AttemptView>
+  start(person: Person, what: ({ lab: string } | { lesson: string }) & { engine?: string | undefined }): Promise<AttemptView>
+  /** What it could run on: first what is taken unless another is asked for. */
+  engines(person: Person, what: { lab: string } | { lesson: string }): Promise<EngineChoice[]>
   open(person: Person, what: { lab: string } | { lesson: string }): Promise<AttemptView | null>
   get(person: Person, id: string): Promise<AttemptView>
   reset(person: Person, id: string): Promise<AttemptView>
@@ -92,6 +94,8 @@ export interface AttemptService {
   hint(person: Person, id: string, task: string): Promise<{ shown: number }>
   /** Moves the cluster's clock ahead. */
   skipAhead(person: Person, id: string, seconds: number): Promise<void>
+  /** Tries anew what the lab tries on the learner's own cluster, and undoes it. */
+  tryNow(person: Person, id: string): Promise<void>
   openTerminal(person: Person, id: string, node: string | null): Promise<{ id: string }>
   closeTerminal(person: Person, id: string, terminal: string): Promise<void>
   /** A single-use ticket (30 s) for the terminal's WebSocket. */
@@ -130,6 +134,8 @@ export interface Services {
       slug: string
       minutes: number
       maxPoints: number
+      /** What is tried on a copy of the cluster, or on an engine that cannot copy on the learner's own. */
+      trials: Text[]
       tasks: { id: string; maxPoints: number; criteria: { id: string; points: number; label: Text }[] }[]
     }
   >

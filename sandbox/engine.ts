@@ -164,6 +164,8 @@ export interface Snapshot {
 export interface Sandbox extends AsyncDisposable {
   readonly id: string
   readonly engine: EngineName
+  /** Shells outlive the platform and a pause (TerminalOptions.held). */
+  readonly holdsShells?: boolean
   /** Names of the nodes (or hosts) that a terminal can be opened on, the control plane first; empty without node shells. */
   nodes(): Promise<string[]>
   /** A kubeconfig (YAML) that works inside the toolbox; for the administrator unless a user is given. */

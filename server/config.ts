@@ -56,6 +56,17 @@ export const settings = {
     shape: z.cidrv4().default('10.201.0.0/16'),
     meaning: 'Addresses for the Docker networks of kind clusters, 16 for each',
   },
+  KIND_LIMIT: {
+    shape: whole(0, 1_000).default(12),
+    meaning: 'Kind clusters at once on this machine; a node takes about 0.6 GiB of memory',
+  },
+  KIND_PER_PERSON: { shape: whole(1, 100).default(1), meaning: 'Kind clusters at once for one person' },
+  KIND_EGRESS: {
+    shape: z.enum(['none', 'internet']).default('none'),
+    meaning: 'Where kind clusters may reach: nothing outside, or public addresses; this machine, private networks and each other never',
+  },
+  KIND_TOOLBOX_IMAGE: { shape: z.string().min(1).optional(), meaning: 'A toolbox image to use instead of building one' },
+  KIND_TOOLBOX_BASE: { shape: z.string().min(1).optional(), meaning: 'The Debian image that the toolbox is built on' },
   SANDBOX_IDLE_MINUTES: { shape: whole(1, 10_080).default(30), meaning: 'Minutes without a key pressed after which a cluster is paused' },
 } as const satisfies Record<string, { shape: z.ZodType; meaning: string }>
 

@@ -7,6 +7,7 @@ import { EmbeddedEngine } from '../sandbox/embedded/engine/engine.ts'
 import type { Engine } from '../sandbox/engine.ts'
 import { HostsEngine } from '../sandbox/hosts/engine.ts'
 import { KindEngine, toolboxLimits } from '../sandbox/kind/engine.ts'
+import { kindToolboxes } from '../sandbox/kind/toolbox/toolbox.ts'
 import { type Lab, loadLabs } from '../sandbox/supervisor/labs.ts'
 import { Supervisor } from '../sandbox/supervisor/supervisor.ts'
 import { serveTerminal } from '../sandbox/terminal/socket.ts'
@@ -69,7 +70,13 @@ export function openKind(config: Config, log: Pick<Logger, 'warn'>): Promise<Kin
       ...(config.KIND_FLANNEL_IMAGE ? { image: config.KIND_FLANNEL_IMAGE } : {}),
       ...(config.KIND_FLANNEL_CNI_IMAGE ? { cniImage: config.KIND_FLANNEL_CNI_IMAGE } : {}),
     },
-    toolboxes: null,
+    toolboxes: kindToolboxes({
+      egress: config.KIND_EGRESS,
+      image: {
+        ...(config.KIND_TOOLBOX_IMAGE ? { image: config.KIND_TOOLBOX_IMAGE } : {}),
+        ...(config.KIND_TOOLBOX_BASE ? { base: config.KIND_TOOLBOX_BASE } : {}),
+      },
+    }),
     toolboxLimits,
     onFault: (fault) => log.warn({ engine: 'kind' }, fault),
   })
@@ -85,5 +92,11 @@ function outline({ definition }: Lab): NonNullable<ReturnType<Services['labs']['
     maxPoints: criteria.reduce((sum, criterion) => sum + criterion.points, 0),
     criteria: criteria.map(({ id: name, points, label }) => ({ id: name, points, label })),
   }))
-  return { slug: definition.slug, minutes: definition.minutes, maxPoints: tasks.reduce((sum, task) => sum + task.maxPoints, 0), tasks }
+  return {
+    slug: definition.slug,
+    minutes: definition.minutes,
+    maxPoints: tasks.reduce((sum, task) => sum + task.maxPoints, 0),
+    trials: Object.values(definition.provoke ?? {}).map(({ what }) => what),
+    tasks,
+  }
 }

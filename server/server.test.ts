@@ -31,7 +31,13 @@ const parts: Parts = {
       labs: new Map([
         [
           'gate',
-          { slug: 'gate', minutes: 5, maxPoints: 1, tasks: [{ id: 't1', maxPoints: 1, criteria: [{ id: 'c1', points: 1, label }] }] },
+          {
+            slug: 'gate',
+            minutes: 5,
+            maxPoints: 1,
+            trials: [],
+            tasks: [{ id: 't1', maxPoints: 1, criteria: [{ id: 'c1', points: 1, label }] }],
+          },
         ],
       ]),
       serveTerminal(socket, redeem) {

@@ -148,6 +148,7 @@ function limitsOf(config: Config) {
     extensions: config.SANDBOX_EXTENSIONS,
     clustersPerPerson: config.SANDBOXES_PER_PERSON,
     clustersPerHost: config.SANDBOX_LIMIT,
+    perEngine: { kind: { perPerson: config.KIND_PER_PERSON, perHost: config.KIND_LIMIT } },
   }
 }
 

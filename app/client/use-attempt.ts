@@ -1,19 +1,23 @@
 'use client'
 import { useEffect, useState } from 'react'
-import type { ClusterView, LeaseView, SandboxEvent, Verdict } from '../../platform/model.ts'
+import type { ClusterView, LeaseView, SandboxEvent, Text, Verdict } from '../../platform/model.ts'
 
 export interface LiveAttempt {
   lease: LeaseView | null
   verdict: Verdict | null
   cluster: ClusterView | null
   terminals: { id: string; title: string; node: string | null }[]
+  /** What is being tried on the learner's own cluster. */
+  trial: Text | null
   /** Whether events are coming in. */
   live: boolean
 }
 
+const nothing: LiveAttempt = { lease: null, verdict: null, cluster: null, terminals: [], trial: null, live: false }
+
 /** An attempt as it is now. The first events after each (re)connection are the present state, so nothing can be missed. */
 export function useAttempt(id: string | null, start: Partial<LiveAttempt> = {}): LiveAttempt {
-  const [state, setState] = useState<LiveAttempt>({ lease: null, verdict: null, cluster: null, terminals: [], live: false, ...start })
+  const [state, setState] = useState<LiveAttempt>({ ...nothing, ...start })
   useEffect(() => {
     if (!id) return
     let source: EventSource | undefined
@@ -30,7 +34,7 @@ export function useAttempt(id: string | null, start: Partial<LiveAttempt> = {}):
         setState((before) => after(before, event))
       }
       source.onerror = () => {
-        setState((before) => ({ ...before, live: false }))
+        setState((before) => ({ ...before, trial: null, live: false }))
         source?.close()
         timer = setTimeout(connect, Math.min(10_000, 500 * 2 ** failures++))
       }
@@ -54,5 +58,7 @@ function after(before: LiveAttempt, event: SandboxEvent): LiveAttempt {
       return { ...before, cluster: event.view }
     case 'terminals':
       return { ...before, terminals: event.terminals }
+    case 'trial':
+      return { ...before, trial: event.what }
   }
 }

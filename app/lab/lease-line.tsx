@@ -10,6 +10,7 @@ export function LeaseLine({ lease, words, onExtend }: { lease: LeaseView | null;
   if (lease?.state !== 'ready' && lease?.state !== 'paused') return null
   return (
     <p className="lease-line" data-short={minutes !== null && minutes <= 5 ? true : undefined}>
+      <small className="label">{sayEngine(lease.engine, words)}</small>
       {minutes === null ? null : <span>{fill(minutes <= 5 ? words.leftShort : words.left, { minutes })}</span>}
       {lease.extensionsLeft > 0 ? (
         <button type="button" className="bench-tool" onClick={onExtend}>
@@ -27,9 +28,22 @@ export function LeaseWait({ lease, words }: { lease: LeaseView | null; words: Le
     <div className="lease-wait" role="status">
       {ended ? null : <span className="lease-bar" aria-hidden="true" />}
       <p>{ended ? sayEnd(lease.reason, words) : lease?.state === 'paused' ? words.paused : words.starting}</p>
-      {!ended && lease?.step ? <p className="label">{lease.step}</p> : null}
+      {!ended && lease?.step ? (
+        <p className="label">
+          {sayEngine(lease.engine, words)} · {sayStep(lease.step, words)}
+        </p>
+      ) : null}
     </div>
   )
+}
+
+/** An engine or a step that the site has no words for is shown as the host calls it. */
+function sayEngine(engine: string, words: LeaseWords): string {
+  return (words as Record<string, string>)[`on-${engine}`] ?? engine
+}
+
+function sayStep(step: string, words: LeaseWords): string {
+  return (words as Record<string, string>)[`step-${step}`] ?? step
 }
 
 function sayEnd(reason: string | null, words: LeaseWords): string {

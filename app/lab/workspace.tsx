@@ -1,6 +1,7 @@
 'use client'
 import { useRouter } from 'next/navigation'
 import { type CSSProperties, type ReactNode, useCallback, useState } from 'react'
+import type { Text } from '../../platform/model.ts'
 import type { AttemptView } from '../../platform/services.ts'
 import { call } from '../client/call.ts'
 import { useAttempt } from '../client/use-attempt.ts'
@@ -14,6 +15,7 @@ import { LeaseLine, LeaseWait } from './lease-line.tsx'
 import { Splitter } from './splitter.tsx'
 import { TaskContext, type TaskInText } from './task-context.ts'
 import { type ShownTask, TasksPanel } from './tasks-panel.tsx'
+import { TrialBanner, Trials } from './trials.tsx'
 import { useFirstTerminal } from './use-first-terminal.ts'
 import { useSizes } from './use-sizes.ts'
 import type { ClusterWords, LabWords, LeaseWords } from './words.ts'
@@ -25,6 +27,9 @@ interface Props {
   tasks: ShownTask[]
   maxPoints: number
   submissionHref: string
+  /** What the lab tries on a copy of the cluster, and the engines that can copy one. */
+  trials: Text[]
+  copying: string[]
   words: { lab: LabWords; lease: LeaseWords; terminal: TerminalWords; cluster: ClusterWords }
   /** The lab's text. */
   children: ReactNode
@@ -34,7 +39,7 @@ const panes = ['text', 'terminal', 'tasks', 'cluster'] as const
 type Pane = (typeof panes)[number]
 
 /** A lab at work: text, terminals, tasks and the cluster, side by side where there is room, one at a time where there is not. */
-export function Workspace({ locale, attempt, title, tasks, maxPoints, submissionHref, words, children }: Props) {
+export function Workspace({ locale, attempt, title, tasks, maxPoints, submissionHref, trials, copying, words, children }: Props) {
   const router = useRouter()
   const live = useAttempt(attempt.id, { lease: attempt.lease, verdict: attempt.verdict, terminals: attempt.terminals })
   const [pane, setPane] = useState<Pane>('text')
@@ -68,6 +73,7 @@ export function Workspace({ locale, attempt, title, tasks, maxPoints, submission
       await call('POST', `${path}/hints`, { task })
       router.refresh()
     })
+  const tryNow = () => act('try', () => call('POST', `${path}/trials`))
   useFirstTerminal(attempt.id, ready, live.terminals.length, setFault)
 
   const inText = useCallback(
@@ -100,14 +106,16 @@ export function Workspace({ locale, attempt, title, tasks, maxPoints, submission
           {live.live ? null : <span className="label"> {lab.offline}</span>}
         </p>
         <LeaseLine lease={lease} words={words.lease} onExtend={() => act('extend', () => call('POST', `${path}/extend`))} />
-        <button
-          type="button"
-          className="bench-tool"
-          disabled={!ready || busy !== ''}
-          onClick={() => act('skip', () => call('POST', `${path}/skip-ahead`, { seconds: 60 }))}
-        >
-          {lab.skip}
-        </button>
+        {lease && hasClock(lease.engine) ? (
+          <button
+            type="button"
+            className="bench-tool"
+            disabled={!ready || busy !== ''}
+            onClick={() => act('skip', () => call('POST', `${path}/skip-ahead`, { seconds: 60 }))}
+          >
+            {lab.skip}
+          </button>
+        ) : null}
         <Confirm
           title={lab.resetTitle}
           text={<p>{lab.resetText}</p>}
@@ -146,6 +154,7 @@ export function Workspace({ locale, attempt, title, tasks, maxPoints, submission
           {fault}
         </p>
       ) : null}
+      <TrialBanner locale={locale} trial={live.trial} words={lab} />
       <fieldset className="workspace-tabs" aria-label={lab.panes}>
         {panes.map((each) => (
           <button key={each} type="button" aria-pressed={each === pane} data-tab={each} onClick={() => setPane(each)}>
@@ -210,8 +219,16 @@ export function Workspace({ locale, attempt, title, tasks, maxPoints, submission
         <section className="pane pane-tasks" aria-label={lab['pane-tasks']} tabIndex={0}>
           <h2>{lab['pane-tasks']}</h2>
           <TasksPanel locale={locale} tasks={tasks} verdict={verdict} words={lab} onHint={hint} />
+          {ready && trials.length > 0 && !copying.includes(lease.engine) ? (
+            <Trials locale={locale} trials={trials} words={lab} busy={busy !== '' || live.trial !== null} onTry={tryNow} />
+          ) : null}
         </section>
       </div>
     </main>
   )
+}
+
+/** Where time is the cluster's own, it can be skipped. */
+function hasClock(engine: string): boolean {
+  return engine === 'embedded'
 }

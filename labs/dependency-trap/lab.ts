@@ -10,7 +10,16 @@ import {
   verbatim,
   waiting,
 } from '../../sandbox/check/kit.ts'
-import { as, type Container, endpointsOf, findDeployment, isReady, type Pod, restartsOf } from '../../sandbox/check/objects.ts'
+import {
+  as,
+  type Container,
+  endpointsOf,
+  findDeployment,
+  isReady,
+  type Pod,
+  replaceBroken,
+  restartsOf,
+} from '../../sandbox/check/objects.ts'
 
 const namespace = 'default'
 const frontPods = { group: '', version: 'v1', resource: 'pods', namespace, labelSelector: 'app=front' } as const
@@ -57,8 +66,8 @@ export const lab = defineLab({
   provoke: {
     outage: {
       what: {
-        en: 'On a copy of your cluster, front begins anew with db at hand; then db is stopped for 75 seconds and started again, and at last one front is broken with POST /break.',
-        zh: '在你集群的副本上，先让 db 可用并重新启动 front；接着把 db 停掉 75 秒再启动；最后用 POST /break 弄坏其中一个 front。',
+        en: 'front begins anew with db at hand; then db is stopped for 75 seconds and started again, and at last one front is broken with POST /break.',
+        zh: '先让 db 可用并重新启动 front；接着把 db 停掉 75 秒再启动；最后用 POST /break 弄坏其中一个 front。',
       },
       after: ['deployments'],
       when: (evidence) => replicasOf(evidence, 'front') > 0 && findDeployment(evidence.objects['deployments'], 'db') !== undefined,
@@ -67,6 +76,7 @@ export const lab = defineLab({
         findDeployment(evidence.objects['deployments'], 'db')?.spec?.template,
       ],
       run: stopAndStart,
+      undo: (ground) => replaceBroken(ground, frontPods, 'http://127.0.0.1:8080/healthz'),
     },
   },
   tasks: [

@@ -48,8 +48,8 @@ export const lab = defineLab({
   provoke: {
     rollout: {
       what: {
-        en: 'On a copy of your cluster, shop is rolled out anew and its endpoints are watched.',
-        zh: '在你集群的副本上重新滚动发布 shop，并持续观察它的端点。',
+        en: 'shop is rolled out anew and its endpoints are watched.',
+        zh: '重新滚动发布 shop，并持续观察它的端点。',
       },
       after: ['deployments'],
       when: (evidence) => probeOf(evidence) !== undefined,

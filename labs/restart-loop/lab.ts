@@ -10,7 +10,7 @@ import {
   verbatim,
   waiting,
 } from '../../sandbox/check/kit.ts'
-import { as, type Container, findDeployment, isReady, type Pod, restartsOf } from '../../sandbox/check/objects.ts'
+import { as, type Container, findDeployment, isReady, type Pod, replaceBroken, restartsOf } from '../../sandbox/check/objects.ts'
 
 const namespace = 'default'
 const apiPods = { group: '', version: 'v1', resource: 'pods', namespace, labelSelector: 'app=api' } as const
@@ -51,13 +51,14 @@ export const lab = defineLab({
   provoke: {
     boot: {
       what: {
-        en: 'On a copy of your cluster, the Pod of api is deleted, its successor is watched while it boots, and is then broken with POST /break.',
-        zh: '在你集群的副本上删除 api 的 Pod，观察接替它的 Pod 启动，然后用 POST /break 把它弄坏。',
+        en: 'The Pod of api is deleted, its successor is watched while it boots, and is then broken with POST /break.',
+        zh: '删除 api 的 Pod，观察接替它的 Pod 启动，然后用 POST /break 把它弄坏。',
       },
       after: ['deployments'],
       when: (evidence) => (findDeployment(evidence.objects['deployments'], 'api')?.spec?.replicas ?? 0) > 0,
       basis: (evidence) => findDeployment(evidence.objects['deployments'], 'api')?.spec,
       run: bootAnew,
+      undo: (ground) => replaceBroken(ground, apiPods, 'http://127.0.0.1:8080/healthz'),
     },
   },
   tasks: [

@@ -19,6 +19,7 @@ const limits: Limits = {
   extensions: 2,
   clustersPerPerson: 2,
   clustersPerHost: 5,
+  perEngine: { kind: { perPerson: 1, perHost: 2 } },
 }
 
 export const label = { en: 'Probe', zh: '探针' }
@@ -29,6 +30,7 @@ const labs: Services['labs'] = new Map(
       slug,
       minutes: 20,
       maxPoints: 10,
+      trials: [],
       tasks: [
         { id: 't1', maxPoints: 6, criteria: [{ id: 'c1', points: 6, label }] },
         { id: 't2', maxPoints: 4, criteria: [{ id: 'c1', points: 4, label }] },

@@ -25,6 +25,14 @@ export class ScriptedHost implements SandboxHost {
     return { embedded: { capabilities: { pods: true as const } } }
   }
 
+  async engineChoices() {
+    return [
+      { engine: 'embedded', missing: null },
+      { engine: 'kind', missing: null },
+      { engine: 'hosts', missing: 'This machine has no user namespaces.' },
+    ]
+  }
+
   async start(order: SandboxOrder, listener: SandboxListener, signal: AbortSignal): Promise<StartedSandbox> {
     this.calls.push(`start ${order.lease}`)
     listener({ type: 'step', step: 'starting the control plane' })
@@ -37,6 +45,11 @@ export class ScriptedHost implements SandboxHost {
     const living = orders.filter(this.survives)
     for (const order of living) this.sandboxes.set(order.lease, { order, listener: listener(order.lease), terminals: [], paused: false })
     return new Map(living.map((order) => [order.lease, started]))
+  }
+
+  async tryNow(lease: string) {
+    this.calls.push(`try ${lease}`)
+    this.#get(lease).listener({ type: 'trial', what: null })
   }
 
   async end(lease: string) {

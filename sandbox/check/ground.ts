@@ -1,14 +1,16 @@
 import type { ExecResult, ForkedSandbox, Sandbox } from '../engine.ts'
 import { listObjects } from '../manifests.ts'
+import { Journal } from './journal.ts'
 import type { ProvingGround, Provocation, ProvocationResult } from './kit.ts'
 
 type Place = Pick<ForkedSandbox, 'api' | 'execInPod' | 'now'> & { advance(ms: number): Promise<void> }
 
 /**
  * Does a provocation and says what was seen: on a fork of the sandbox where the engine can (the learner's cluster is not
- * touched and waiting costs no time), otherwise on the learner's own, undone after. Never rejects: a fault is a result.
+ * touched and waiting costs no time), otherwise on the learner's own, undone after (also after a kill, by whoever finds
+ * `journalFile`). Never rejects: a fault is a result.
  */
-export async function provoke(sandbox: Sandbox, provocation: Provocation): Promise<ProvocationResult> {
+export async function provoke(sandbox: Sandbox, provocation: Provocation, journalFile?: string): Promise<ProvocationResult> {
   let at = 0
   try {
     at = await sandbox.now()
@@ -16,8 +18,9 @@ export async function provoke(sandbox: Sandbox, provocation: Provocation): Promi
       await using fork = await sandbox.fork()
       return { ok: true, seen: await provocation.run(groundAt(fork)), at }
     }
+    const journal = new Journal((request) => sandbox.api(request), journalFile)
     const ground = groundAt({
-      api: (request) => sandbox.api(request),
+      api: (request) => journal.request(request),
       execInPod: (namespace, pod, argv, options) => sandbox.execInPod(namespace, pod, argv, options),
       now: () => sandbox.now(),
       advance: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
@@ -25,7 +28,11 @@ export async function provoke(sandbox: Sandbox, provocation: Provocation): Promi
     try {
       return { ok: true, seen: await provocation.run(ground), at }
     } finally {
-      await provocation.undo?.(ground)
+      try {
+        await provocation.undo?.(ground)
+      } finally {
+        await journal.undo()
+      }
     }
   } catch (error) {
     return { ok: false, fault: error instanceof Error ? error.message : String(error), at }

@@ -113,6 +113,8 @@ export interface Evidence {
   access: Record<string, readonly boolean[]>
   /** undefined: not run (its condition does not hold, or it waits to be asked for). */
   provoked: Record<string, ProvocationResult | undefined>
+  /** Where provocations run: by themselves on a copy (also when nothing is said), or when asked on the learner's own cluster. */
+  triedOn?: 'copy' | 'cluster'
 }
 
 export interface ObjectChange {
@@ -136,7 +138,7 @@ export interface Provocation {
   basis?: (evidence: Evidence) => unknown
   /** Does it and returns what was seen (JSON). A throw is kept as a fault in the evidence. */
   run: (ground: ProvingGround) => Promise<unknown>
-  /** Engines without fork: puts the learner's cluster back as it was. */
+  /** Engines without fork: what has to be put back besides the objects that `run` changed, which are put back by themselves. */
   undo?: (ground: ProvingGround) => Promise<void>
 }
 
@@ -216,7 +218,13 @@ export function waiting(expected: Text, observed: Text, until?: number): Outcome
 /** The outcome of what a provocation saw, as `look` judges it; waiting while it has not run, or when it could not. */
 export function afterProvoking<T>(evidence: Evidence, name: string, expected: Text, look: (seen: T) => Outcome): Outcome {
   const result = evidence.provoked[name]
-  if (!result) return waiting(expected, { en: 'about to be tried on a copy of your cluster', zh: '即将在你集群的副本上试验' })
+  if (!result)
+    return waiting(
+      expected,
+      evidence.triedOn === 'cluster'
+        ? { en: 'tried on your own cluster when you ask for it, or hand in', zh: '在你要求试验或提交时，在你自己的集群上试验' }
+        : { en: 'about to be tried on a copy of your cluster', zh: '即将在你集群的副本上试验' },
+    )
   if (!result.ok) return waiting(expected, { en: `it could not be tried: ${result.fault}`, zh: `试验未能完成：${result.fault}` })
   return look(result.seen as T)
 }

@@ -3,7 +3,8 @@ import type { Deployment } from '../embedded/schema/types/apps.v1.ts'
 import type { ConfigMap, Container, Pod } from '../embedded/schema/types/core.v1.ts'
 import type { EndpointSlice } from '../embedded/schema/types/discovery.v1.ts'
 import type { ClusterRole, ClusterRoleBinding, RoleBinding } from '../embedded/schema/types/rbac.v1.ts'
-import type { WatchedObject } from '../engine.ts'
+import type { ObjectSelector, WatchedObject } from '../engine.ts'
+import type { ProvingGround } from './kit.ts'
 
 export type { ClusterRole, ClusterRoleBinding, ConfigMap, Container, Deployment, EndpointSlice, Pod, RoleBinding, WatchedObject }
 
@@ -70,4 +71,15 @@ interface ManagedFields {
   operation?: string
   subresource?: string
   fieldsV1?: unknown
+}
+
+/** The undo of what broke a process from inside: Pods that do not answer with 200 are deleted, for their controller to replace. */
+export async function replaceBroken(ground: ProvingGround, pods: ObjectSelector & { namespace: string }, url: string): Promise<void> {
+  for (const { metadata } of await ground.list(pods)) {
+    if (metadata['deletionTimestamp']) continue
+    const argv = ['curl', '-s', '-o', '/dev/null', '-m', '2', '-w', '%{http_code}', url]
+    const { stdout } = await ground.exec(pods.namespace, metadata.name, argv)
+    if (stdout === '200') continue
+    await ground.api({ method: 'DELETE', path: `/api/v1/namespaces/${pods.namespace}/pods/${metadata.name}` })
+  }
 }

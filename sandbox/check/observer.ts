@@ -2,8 +2,9 @@ import { createHash } from 'node:crypto'
 import { appendFile, readFile } from 'node:fs/promises'
 import type { Sandbox, WatchedObject } from '../engine.ts'
 import { provoke } from './ground.ts'
+import { Journal } from './journal.ts'
 import { type JudgeFault, judge } from './judge.ts'
-import type { Evidence, LabDefinition, ObjectChange, Provocation, ProvocationResult, Query, Verdict } from './kit.ts'
+import type { Evidence, LabDefinition, ObjectChange, Provocation, ProvocationResult, Query, Text, Verdict } from './kit.ts'
 import { lookAtNetwork, watchNetwork } from './network-watch.ts'
 
 export interface ObserverOptions {
@@ -14,6 +15,8 @@ export interface ObserverOptions {
   /** Where the changes of `history` queries are kept (JSON lines), so that a restart loses none. */
   changesFile: string
   onVerdict: (verdict: Verdict) => void
+  /** A provocation on the sandbox itself begins (what it does) or is over and undone (null); never for one on a copy. */
+  onTrial?: (what: Text | null) => void
   onFault: (fault: JudgeFault | { where: string; error: unknown }) => void
 }
 
@@ -23,6 +26,9 @@ const atMost = 120
 /** A fork costs more than a look: provocations wait until nothing changed for so long. ms. */
 const calm = 300
 const changesKept = 5_000
+/** After a trial on the sandbox itself, until what was put back is seen by the watches. ms. */
+const undoneWithin = 15_000
+const undoneEvery = 100
 
 /**
  * Watches a sandbox for one lab and judges again whenever something that the lab looks at changes: collect (watched
@@ -49,6 +55,7 @@ export class Observer implements AsyncDisposable {
   private waitTimer: NodeJS.Timeout | undefined
   private running: Promise<unknown> = Promise.resolve()
   private provoking: Promise<unknown> = Promise.resolve()
+  private trying = false
   private last = ''
   /** Every verdict told so far, oldest first. */
   readonly verdicts: Verdict[] = []
@@ -61,6 +68,9 @@ export class Observer implements AsyncDisposable {
   static async start(options: ObserverOptions): Promise<Observer> {
     const observer = new Observer(options)
     const { collect, provoke: provocations = {} } = options.lab
+    await Journal.undoLeft((request) => options.sandbox.api(request), observer.trialFile).catch((error) =>
+      options.onFault({ where: 'undoing a trial that was cut short', error }),
+    )
     for (const line of (await readFile(options.changesFile, 'utf8').catch(() => '')).split('\n')) observer.recall(line)
     for (const [name, query] of Object.entries(collect))
       if (query.kind === 'objects') await observer.watch(name, query)
@@ -77,7 +87,17 @@ export class Observer implements AsyncDisposable {
     return this.look()
   }
 
-  /** Looks at everything anew, provocations too, and resolves with the evidence and its verdict. */
+  /** Runs every provocation anew, on the sandbox itself where it cannot be copied, and judges. Never rejects. */
+  async tryNow(): Promise<void> {
+    for (const name of Object.keys(this.options.lab.provoke ?? {})) this.staleProvocations.add(name)
+    await this.provokeStale(true)
+    await this.look()
+  }
+
+  /**
+   * Looks at everything anew, provocations too, and resolves with the evidence and its verdict. Objects and commands are as they
+   * were before the provocations: on a sandbox that cannot be copied, what they did is undone but has left traces.
+   */
   async conclude(): Promise<{ evidence: Evidence; verdict: Verdict }> {
     clearTimeout(this.timer)
     clearTimeout(this.calmTimer)
@@ -85,8 +105,9 @@ export class Observer implements AsyncDisposable {
     for (const [name, query] of Object.entries(this.options.lab.collect)) if (query.kind !== 'objects') this.stale.add(name)
     for (const name of Object.keys(this.options.lab.provoke ?? {})) this.staleProvocations.add(name)
     await this.look()
+    const before = await this.evidence()
     await this.provokeStale(true)
-    const evidence = await this.evidence()
+    const evidence = this.options.sandbox.fork ? await this.evidence() : { ...before, provoked: { ...this.provoked } }
     return { evidence, verdict: this.tell(evidence) }
   }
 
@@ -96,6 +117,10 @@ export class Observer implements AsyncDisposable {
     clearTimeout(this.calmTimer)
     clearTimeout(this.waitTimer)
     await Promise.allSettled([this.running, this.provoking, this.writing])
+  }
+
+  private get trialFile(): string {
+    return `${this.options.changesFile}.trial`
   }
 
   private async watch(name: string, query: Extract<Query, { kind: 'objects' }>): Promise<void> {
@@ -191,6 +216,7 @@ export class Observer implements AsyncDisposable {
   /** Runs what is stale, judges, tells. One at a time; never rejects. */
   private look(): Promise<void> {
     const next = this.running.then(async () => {
+      if (this.trying) return // looked at again when the trial is over
       try {
         const stale = [...this.stale]
         this.stale.clear()
@@ -220,7 +246,7 @@ export class Observer implements AsyncDisposable {
         }
         const basis = basisOf(provocation, evidence)
         if (!anew && basis !== undefined && this.bases.get(name) === basis && this.provoked[name]?.ok) continue
-        const result = await provoke(this.options.sandbox, provocation)
+        const result = await (this.options.sandbox.fork ? provoke(this.options.sandbox, provocation) : this.tryHere(provocation, basis))
         this.provoked[name] = result
         if (basis !== undefined) this.bases.set(name, basis)
         if (!result.ok) this.options.onFault({ where: `provoking ${name}`, error: new Error(result.fault) })
@@ -228,6 +254,24 @@ export class Observer implements AsyncDisposable {
     })
     this.provoking = next.catch((error) => this.options.onFault({ where: 'provoking', error }))
     await this.provoking
+  }
+
+  /** On the learner's own sandbox: announced, and not judged meanwhile, for what is seen then is not their work. */
+  private async tryHere(provocation: Provocation, basis: string | undefined): Promise<ProvocationResult> {
+    const { sandbox, onTrial } = this.options
+    this.trying = true
+    onTrial?.(provocation.what)
+    try {
+      const result = await provoke(sandbox, provocation, this.trialFile)
+      for (let waited = 0; basis !== undefined && waited < undoneWithin; waited += undoneEvery) {
+        if (basisOf(provocation, await this.evidence()) === basis) break
+        await new Promise((resolve) => setTimeout(resolve, undoneEvery))
+      }
+      return result
+    } finally {
+      this.trying = false
+      onTrial?.(null)
+    }
   }
 
   private async run(name: string): Promise<void> {
@@ -279,6 +323,7 @@ export class Observer implements AsyncDisposable {
       network: { ...this.network },
       access: { ...this.access },
       provoked: { ...this.provoked },
+      triedOn: this.options.sandbox.fork ? 'copy' : 'cluster',
     }
     // what was seen before a change that it depends on says nothing about now
     for (const [name, provocation] of Object.entries(lab.provoke ?? {}))

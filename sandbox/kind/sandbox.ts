@@ -36,6 +36,7 @@ const resumeTimeout = 120_000
 /** One learner's kind cluster. */
 export class KindSandbox implements Sandbox {
   readonly engine = 'kind'
+  readonly holdsShells = true
   private readonly parts: SandboxParts
 
   constructor(parts: SandboxParts) {

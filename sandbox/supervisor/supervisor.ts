@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Verdict } from '../check/kit.ts'
+import type { Text, Verdict } from '../check/kit.ts'
 import { Observer, withDigests } from '../check/observer.ts'
 import type { Capability, ClusterShape, Engine, EngineName, Sandbox, SandboxSpec } from '../engine.ts'
 import { TerminalSession } from '../terminal/session.ts'
@@ -35,6 +35,14 @@ export interface Order {
   lab: string | null
   /** '<module>/<lesson>' that it stands beside. */
   lesson?: string | null
+  /** The engine that it has to run on; the cheapest that can unless given. */
+  engine?: string | null
+}
+
+/** An engine that a lab or bench may run on, and the sentence that says why not here. */
+export interface EngineChoice {
+  engine: string
+  missing: string | null
 }
 
 export interface Started {
@@ -53,6 +61,8 @@ export type Report =
   | { type: 'step'; step: string }
   | { type: 'verdict'; verdict: Verdict }
   | { type: 'terminals'; terminals: Terminal[] }
+  /** A trial on the learner's own cluster begins (what it does) or is over (null). */
+  | { type: 'trial'; what: Text | null }
   | { type: 'active' }
   | { type: 'lost'; reason: string }
 
@@ -117,13 +127,14 @@ export class Supervisor implements AsyncDisposable {
   /** Resolves when the learner can work in it. Rejects with a sentence; nothing is left behind then. */
   async start(order: Order, listener: Listener, signal: AbortSignal): Promise<Started> {
     const lab = order.lab === null ? null : this.labOf(order.lab)
-    const ground = lab?.definition ?? this.options.benches?.[order.lesson ?? ''] ?? plainBench
-    const engine = await this.engineFor(ground)
+    const ground = this.groundOf(order)
+    const engine = await this.engineFor(order, order.engine ?? null)
     await mkdir(this.folder(order.lease), { recursive: true, mode: 0o700 })
     try {
       const sandbox = await engine.create(specOf(order, lab, ground), ({ step }) => listener({ type: 'step', step }), signal)
       if (lab) await runStartScript(lab, sandbox)
-      const kept: Kept = { engine: engine.name, nodes: await sandbox.nodes(), startedAt: await sandbox.now(), terminals: [], opened: 0 }
+      const nodes = allowsNodeShells(ground) ? await sandbox.nodes() : []
+      const kept: Kept = { engine: engine.name, nodes, startedAt: await sandbox.now(), terminals: [], opened: 0 }
       await this.keep(order.lease, kept)
       this.begin({ order, lab, engine, sandbox, listener, observer: null, changes: null, sessions: new Map(), kept })
       return { engine: engine.name, nodes: kept.nodes }
@@ -173,9 +184,9 @@ export class Supervisor implements AsyncDisposable {
   }
 
   async reset(lease: string): Promise<Started> {
-    const { order, listener } = this.at(lease)
+    const { order, listener, engine } = this.at(lease)
     await this.end(lease)
-    return this.start(order, listener, new AbortController().signal)
+    return this.start({ ...order, engine: engine.name }, listener, new AbortController().signal)
   }
 
   async pause(lease: string): Promise<void> {
@@ -183,7 +194,7 @@ export class Supervisor implements AsyncDisposable {
     await this.letGo(found)
     found.observer = null
     found.changes = null
-    found.kept.terminals = []
+    if (!found.sandbox.holdsShells) found.kept.terminals = []
     await this.keep(lease, found.kept)
     await found.sandbox.pause()
   }
@@ -197,6 +208,7 @@ export class Supervisor implements AsyncDisposable {
 
   async openTerminal(lease: string, node: string | null): Promise<Terminal> {
     const found = this.at(lease)
+    if (node !== null && !found.kept.nodes.includes(node)) throw new Error(`There is no shell on ${node} here`)
     const number = ++found.kept.opened
     const terminal: Terminal = { id: randomUUID(), title: node ?? `Terminal ${number}`, node }
     found.kept.terminals.push(terminal)
@@ -224,7 +236,10 @@ export class Supervisor implements AsyncDisposable {
     return [...this.at(lease).kept.terminals]
   }
 
-  /** The session behind a terminal; a new shell under its old screen when the platform was restarted meanwhile. */
+  /**
+   * The session behind a terminal. When the platform was restarted meanwhile: the same shell where shells outlive it, a new one
+   * under its old screen elsewhere.
+   */
   async session(lease: string, terminal: string): Promise<TerminalSession> {
     const found = this.at(lease)
     const known = found.kept.terminals.find((one) => one.id === terminal)
@@ -247,13 +262,21 @@ export class Supervisor implements AsyncDisposable {
     await (await observer)?.again()
   }
 
+  /** Tries the lab's provocations anew, on the learner's own cluster where it cannot be copied. Resolves when all are undone. */
+  async tryNow(lease: string): Promise<void> {
+    const observer = await this.at(lease).observer
+    if (!observer) throw new Error('There is no lab to try')
+    await observer.tryNow()
+  }
+
   /** Judges for the last time and collects everything a submission keeps. */
   async handIn(lease: string): Promise<HandedIn> {
     const found = this.at(lease)
     const observer = await found.observer
     if (!observer || !found.lab) throw new Error('There is no lab to hand in')
-    const { evidence, verdict } = await observer.conclude()
+    // before the last trials, which may change the learner's own cluster for a while
     const snapshot = await found.sandbox.snapshot()
+    const { evidence, verdict } = await observer.conclude()
     await (await found.changes)?.flush()
     const objects = snapshot.objects.map((object) => (object.kind === 'Secret' ? withDigests(object) : object))
     const { runtime: _runtime, ...kept } = snapshot
@@ -280,6 +303,19 @@ export class Supervisor implements AsyncDisposable {
     return { verdict, versions, pieces }
   }
 
+  /** Which engines could run a lab or a bench, the one that is taken unless another is asked for first. */
+  async engineChoices(order: Pick<Order, 'lab' | 'lesson'>): Promise<EngineChoice[]> {
+    const ground = this.groundOf(order)
+    const choices = await Promise.all(
+      this.candidates(ground).map(async (engine) => {
+        const capabilities = await engine.capabilities()
+        const missing = ground.needs.flatMap((need) => (capabilities[need] === true ? [] : [capabilities[need]]))
+        return { engine: engine.name, missing: missing.length > 0 ? [...new Set(missing)].join(' ') : null }
+      }),
+    )
+    return [...choices.filter(({ missing }) => missing === null), ...choices.filter(({ missing }) => missing !== null)]
+  }
+
   /** Lets go of everything but leaves sandboxes as they are, for the next process to adopt. */
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([...this.live.values()].map((found) => this.letGo(found)))
@@ -297,6 +333,7 @@ export class Supervisor implements AsyncDisposable {
       startedAt: kept.startedAt,
       changesFile: join(this.folder(order.lease), 'changes.jsonl'),
       onVerdict: (verdict) => listener({ type: 'verdict', verdict }),
+      onTrial: (what) => void this.announceTrial(found, what),
       onFault: (fault) =>
         this.options.onFault(`lab ${lab.definition.slug}: ${'criterion' in fault ? fault.criterion : fault.where}`, fault.error),
     })
@@ -309,7 +346,7 @@ export class Supervisor implements AsyncDisposable {
   private async letGo(found: Live): Promise<void> {
     const sessions = [...found.sessions.values()]
     found.sessions.clear()
-    await Promise.allSettled(sessions.map(async (session) => (await session)[Symbol.asyncDispose]()))
+    await Promise.allSettled(sessions.map(async (session) => (await session).detach()))
     const owned = [found.observer, found.changes]
     await Promise.allSettled(owned.map(async (one) => (await one)?.[Symbol.asyncDispose]()))
   }
@@ -347,7 +384,8 @@ export class Supervisor implements AsyncDisposable {
       recording: join(folder, `${terminal.id}.cast`),
       cols: 80,
       rows: 24,
-      start: (cols, rows) => sandbox.openTerminal({ cols, rows, ...(terminal.node ? { node: terminal.node } : {}) }),
+      start: (cols, rows, seq) =>
+        sandbox.openTerminal({ cols, rows, held: { id: terminal.id, seq }, ...(terminal.node ? { node: terminal.node } : {}) }),
     })
   }
 
@@ -360,20 +398,31 @@ export class Supervisor implements AsyncDisposable {
     listener({ type: 'terminals', terminals: [...kept.terminals] })
   }
 
-  /** The first of the engines it is made for, in its order of preference, that has what it needs. */
-  private async engineFor({ needs, engines }: Bench): Promise<Engine> {
-    const reasons: string[] = []
-    const candidates = engines
-      ? engines.flatMap((name) => this.options.engines.filter((engine) => engine.name === name))
-      : this.options.engines
-    if (candidates.length === 0) throw new Error(`This server has no engine that can run it; it is made for: ${engines?.join(', ')}.`)
-    for (const engine of candidates) {
-      const capabilities = await engine.capabilities()
-      const missing = needs.flatMap((need) => (capabilities[need] === true ? [] : [capabilities[need]]))
-      if (missing.length === 0) return engine
-      reasons.push(`${engine.name}: ${missing.join(' ')}`)
-    }
-    throw new Error(`No engine of this server can run it. ${reasons.join(' ')}`)
+  /** The one that is asked for, or else the first of engineChoices that can. */
+  private async engineFor(order: Pick<Order, 'lab' | 'lesson'>, asked: string | null): Promise<Engine> {
+    const choices = await this.engineChoices(order)
+    const chosen = choices.find(({ engine, missing }) => (asked === null ? missing === null : engine === asked))
+    const engine = this.options.engines.find(({ name }) => name === chosen?.engine)
+    if (engine && chosen?.missing === null) return engine
+    if (chosen) throw new Error(`It cannot run on ${chosen.engine} here. ${chosen.missing}`)
+    if (asked !== null) throw new Error(`It does not run on ${asked} here.`)
+    if (choices.length === 0) throw new Error('This server has none of the engines that it is made for.')
+    throw new Error(`No engine of this server can run it. ${choices.map(({ engine: name, missing }) => `${name}: ${missing}`).join(' ')}`)
+  }
+
+  /** Those that it is made for in its order of preference, or all, cheapest first. */
+  private candidates({ engines }: Bench): readonly Engine[] {
+    return engines ? engines.flatMap((name) => this.options.engines.filter((engine) => engine.name === name)) : this.options.engines
+  }
+
+  private groundOf({ lab, lesson }: Pick<Order, 'lab' | 'lesson'>): Bench {
+    return (lab === null ? this.options.benches?.[lesson ?? ''] : this.labOf(lab).definition) ?? plainBench
+  }
+
+  private announceTrial({ sessions, listener }: Live, what: Text | null): void {
+    listener({ type: 'trial', what })
+    const line = what ? `a trial on this cluster: ${what.en}; it is undone afterwards` : 'the trial is over and undone'
+    for (const session of sessions.values()) session.then((open) => open.announce(line)).catch(() => undefined) // one that could not be opened has been told of
   }
 
   private labOf(slug: string): Lab {
@@ -404,6 +453,11 @@ export class Supervisor implements AsyncDisposable {
     const text = await readFile(join(this.folder(lease), 'state.json'), 'utf8').catch(() => null)
     return text === null ? null : (JSON.parse(text) as Kept)
   }
+}
+
+/** Root on a node is given to those alone who cannot do without. */
+function allowsNodeShells({ needs }: Bench): boolean {
+  return needs.includes('node-shell') || needs.includes('hosts')
 }
 
 function specOf({ lease }: Order, lab: Lab | null, { nodes = freeNodes, shape }: Bench): SandboxSpec {

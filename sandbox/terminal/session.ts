@@ -140,8 +140,10 @@ export class TerminalSession implements AsyncDisposable {
     }
   }
 
+  /** Calls back when the shell ends, at once when it has. */
   onExit(listener: () => void): Disposable {
-    this.exitListeners.add(listener)
+    if (this.exitCode !== null) listener()
+    else this.exitListeners.add(listener)
     return { [Symbol.dispose]: () => void this.exitListeners.delete(listener) }
   }
 

@@ -52,7 +52,7 @@ export interface ClusterToolbox extends AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void>
 }
 
-/** The static side of `class KindToolbox` in toolbox.ts. */
+/** Where toolboxes come from: kindToolboxes in toolbox.ts. */
 export interface ClusterToolboxes {
   /** Puts the walls up (walls.ts) and starts one behind them. Rejects with a sentence; nothing is left behind then. */
   start(options: KindToolboxOptions, signal?: AbortSignal): Promise<ClusterToolbox>

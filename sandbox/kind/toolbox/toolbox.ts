@@ -6,7 +6,7 @@ import type { Container, Docker } from '../docker.ts'
 import type { ClusterToolbox, ClusterToolboxes, KindToolboxOptions } from './contract.ts'
 import { holderSocket, openHeldTerminal } from './held-terminal.ts'
 import { type ToolboxImageOptions, toolboxImage } from './image.ts'
-import { raiseWalls } from './walls.ts'
+import { type Egress, raiseWalls } from './walls.ts'
 
 type Placed = Omit<KindToolboxOptions, 'kubeconfig' | 'homeFiles'>
 
@@ -203,7 +203,14 @@ export class KindToolbox implements ClusterToolbox {
   }
 }
 
-KindToolbox satisfies ClusterToolboxes
+/** Toolboxes as an installation has them set. */
+export function kindToolboxes(settings: { egress: Egress; image: ToolboxImageOptions }): ClusterToolboxes {
+  return {
+    start: (options, signal) => KindToolbox.start({ ...options, ...settings }, signal),
+    adopt: (options) => KindToolbox.adopt({ ...options, ...settings }),
+    image: (docker, signal) => toolboxImage(docker, settings.image, signal),
+  }
+}
 
 /** On a node's shell container: which start of the node it belongs to. */
 const nodeLabel = 'labernetes.node-boot'

@@ -1,5 +1,6 @@
 import Link from 'next/link'
 import { getFormatter, getTranslations } from 'next-intl/server'
+import type { EngineChoice } from '../../../../../platform/model.ts'
 import type { Person, Services, SubmissionRow } from '../../../../../platform/services.ts'
 import type { labPlace } from '../../../../content/course.ts'
 import { localised } from '../../../../i18n/routing.ts'
@@ -11,10 +12,12 @@ interface Props {
   lab: NonNullable<ReturnType<Services['labs']['get']>>
   person: Person | null
   mine: SubmissionRow[]
+  /** What it could run on, the usual one first. */
+  choices: EngineChoice[]
 }
 
 /** Before the lab: what it asks, how long it takes, and what was handed in earlier. */
-export async function LabDoor({ locale, place, lab, person, mine }: Props) {
+export async function LabDoor({ locale, place, lab, person, mine, choices }: Props) {
   const t = await getTranslations('lab')
   const format = await getFormatter()
   const here = localised(locale, `/labs/${lab.slug}`)
@@ -54,7 +57,16 @@ export async function LabDoor({ locale, place, lab, person, mine }: Props) {
       </ol>
       <div className="mt-8">
         {person ? (
-          <StartLab lab={lab.slug} words={{ start: mine.length > 0 ? t('startAgain') : t('start'), starting: t('starting') }} />
+          <StartLab
+            lab={lab.slug}
+            engines={choices.flatMap(({ engine, missing }) => (missing === null ? [{ name: engine, text: engineText(engine, t) }] : []))}
+            words={{
+              start: mine.length > 0 ? t('startAgain') : t('start'),
+              starting: t('starting'),
+              runsOn: t('runsOn'),
+              runsOnLead: t('runsOnLead'),
+            }}
+          />
         ) : (
           <Link className="button button-primary" href={`${localised(locale, '/sign-in')}?next=${encodeURIComponent(here)}`}>
             {t('signInToStart')}
@@ -78,4 +90,17 @@ export async function LabDoor({ locale, place, lab, person, mine }: Props) {
       ) : null}
     </main>
   )
+}
+
+function engineText(engine: string, t: Awaited<ReturnType<typeof getTranslations<'lab'>>>): string {
+  switch (engine) {
+    case 'embedded':
+      return t('engine-embedded')
+    case 'kind':
+      return t('engine-kind')
+    case 'hosts':
+      return t('engine-hosts')
+    default:
+      return engine
+  }
 }

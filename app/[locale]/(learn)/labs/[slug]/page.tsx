@@ -31,9 +31,16 @@ export default async function LabPage({ params }: Props) {
   const attempt = person ? await services().attempts.open(person, { lab: slug }) : null
   if (!attempt) {
     const mine = person ? await services().grading.mine(person, slug) : []
-    return <LabDoor locale={locale} place={place} lab={lab} person={person} mine={mine} />
+    const choices = person ? await services().attempts.engines(person, { lab: slug }) : []
+    return <LabDoor locale={locale} place={place} lab={lab} person={person} mine={mine} choices={choices} />
   }
-  const [t, messages, Body] = await Promise.all([getTranslations('lab'), getMessages(), pageBody(place.page.hash)])
+  const [t, messages, Body, health] = await Promise.all([
+    getTranslations('lab'),
+    getMessages(),
+    pageBody(place.page.hash),
+    services().health(),
+  ])
+  const copying = Object.entries(health.engines).flatMap(([name, { capabilities }]) => (capabilities['fork'] === true ? [name] : []))
   return (
     <Workspace
       locale={locale}
@@ -41,6 +48,8 @@ export default async function LabPage({ params }: Props) {
       title={place.page.title}
       tasks={lab.tasks.map((task) => tasksAsShown(task, place.page.tasks[task.id], attempt))}
       maxPoints={lab.maxPoints}
+      trials={lab.trials}
+      copying={copying}
       submissionHref={localised(locale, '/me/submissions')}
       words={{ lab: messages.lab, lease: messages.lease, terminal: messages.terminal, cluster: messages.cluster }}
     >
