@@ -12,6 +12,7 @@ import { podSecurity } from './pod-security.ts'
 import { priority } from './priority.ts'
 import { resourceQuota } from './resource-quota.ts'
 import { roleEscalation } from './role-escalation.ts'
+import { runtimeClass } from './runtime-class.ts'
 import { serviceAccount } from './service-account.ts'
 import { defaultStorageClass, persistentVolumeClaimResize, storageObjectInUseProtection } from './storage.ts'
 import { validatingAdmissionPolicy } from './validating-policy.ts'
@@ -36,6 +37,7 @@ export function defaultAdmission(context: AdmissionContext, authorizer: Authoriz
     defaultStorageClass(context),
     storageObjectInUseProtection(),
     persistentVolumeClaimResize(context),
+    runtimeClass(context),
     certificateApproval(authorizer),
     certificateSigning(authorizer),
     certificateSubjectRestriction(),

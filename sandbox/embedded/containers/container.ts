@@ -17,6 +17,7 @@ import { Errno } from './vfs/errno.ts'
 import { FileSystem, type MountPoint } from './vfs/file-system.ts'
 import { contentOf, directory, file } from './vfs/node.ts'
 import { proc } from './vfs/proc.ts'
+import { KernelParameters } from './vfs/sysctl.ts'
 import { Tree } from './vfs/tree.ts'
 import type { TreeVolume } from './volume.ts'
 
@@ -75,6 +76,8 @@ export class LocalContainer implements Container {
       network: spec.network,
       cpu: new Cpu(ctx.clock, spec.cpuLimit),
       hostname: spec.hostname,
+      parameters: new KernelParameters(spec.sysctls ?? {}, () => this.machine.hostname),
+      noNewPrivileges: spec.noNewPrivileges ?? false,
       memoryLimit: spec.memoryLimit,
       memoryTrees: [sharedMemory, ...spec.mounts.flatMap(({ volume, readOnly }) => memoryOf(volume as TreeVolume, readOnly))],
       programs,
@@ -284,7 +287,7 @@ export class LocalContainer implements Container {
     }
     const full = [...(target.argv.length > 1 ? target.argv : [name]), ...argv.slice(1)]
     try {
-      this.machine.prepare(process, target.program, full)
+      this.machine.prepare(process, target, full)
     } catch (error) {
       if (process.ended) return
       throw error
@@ -420,7 +423,7 @@ export class LocalContainer implements Container {
       this.fileMount('/etc/hosts', hosts),
       this.fileMount('/etc/hostname', `${hostname}\n`),
       this.fileMount('/etc/resolv.conf', resolv),
-      this.fileMount('/dev/termination-log', '', 0o666),
+      this.fileMount(this.spec.terminationMessagePath ?? '/dev/termination-log', '', 0o666),
     ]
   }
 

@@ -303,6 +303,13 @@ export const definitions: ImageDefinition[] = [
     config: () => ({ entrypoint: ['/consumer'] }),
   },
   {
+    repositories: ['registry.k8s.io/e2e-test-images/nonewprivs'],
+    tags: /^1\.\d+$/,
+    sizeBytes: 3_300_000,
+    root: { base: 'alpine', programs: { '/usr/local/bin/nnp': 'nnp' }, modes: { '/usr/local/bin/nnp': 0o6755 } },
+    config: () => ({ cmd: ['nnp'] }),
+  },
+  {
     repositories: ['registry.k8s.io/e2e-test-images/nonroot'],
     tags: /^1\.\d+$/,
     sizeBytes: 42_000_000,

@@ -50,6 +50,12 @@ export interface ContainerSpec {
   /** Without the groups that the image's /etc/group gives. */
   strictGroups?: boolean
   readOnlyRootFilesystem?: boolean
+  /** Where its last words go; /dev/termination-log unless given. */
+  terminationMessagePath?: string
+  /** Set-user-ID programs run as who starts them. */
+  noNewPrivileges?: boolean
+  /** Kernel parameters of its pod, by name. */
+  sysctls?: Readonly<Record<string, string>>
   tty: boolean
   stdin: boolean
   mounts: Mount[]

@@ -1,3 +1,4 @@
+import { dotted } from '../containers/vfs/sysctl.ts'
 import type { Cache } from '../machinery/context.ts'
 import { resources } from '../machinery/object.ts'
 import { parseQuantity } from '../schema/quantity.ts'
@@ -6,6 +7,8 @@ import type { NodeFacts } from './environment.ts'
 
 /** Why a node's kubelet turns a pod away that was bound to it; undefined when it takes it. */
 export function admissionFailure(pod: Pod, node: NodeFacts, others: Pod[], cache: Cache): { reason: string; message: string } | undefined {
+  const sysctl = forbiddenSysctl(pod)
+  if (sysctl) return { reason: 'SysctlForbidden', message: `forbidden sysctl: ${sysctl}` }
   if (others.length + 1 > Number(node.allocatable['pods'])) {
     return tooMuch('pods', 1n, BigInt(others.length), BigInt(node.allocatable['pods'] ?? 0))
   }
@@ -24,6 +27,32 @@ export function admissionFailure(pod: Pod, node: NodeFacts, others: Pod[], cache
   const selected = Object.entries(pod.spec?.nodeSelector ?? {}).every(([key, value]) => labels[key] === value)
   if (!selected) {
     return { reason: 'NodeAffinity', message: "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector" }
+  }
+  return undefined
+}
+
+/** Those that are known to stay within a pod (kubelet's safeSysctlAllowlist); others a node's kubelet would have to be told of. */
+const safeSysctls = new Set([
+  'kernel.shm_rmid_forced',
+  'net.ipv4.ip_local_port_range',
+  'net.ipv4.ip_local_reserved_ports',
+  'net.ipv4.ip_unprivileged_port_start',
+  'net.ipv4.ping_group_range',
+  'net.ipv4.tcp_fin_timeout',
+  'net.ipv4.tcp_keepalive_intvl',
+  'net.ipv4.tcp_keepalive_probes',
+  'net.ipv4.tcp_keepalive_time',
+  'net.ipv4.tcp_rmem',
+  'net.ipv4.tcp_syncookies',
+  'net.ipv4.tcp_wmem',
+])
+
+function forbiddenSysctl({ spec }: Pod): string | undefined {
+  for (const { name } of spec?.securityContext?.sysctls ?? []) {
+    const plain = dotted(name)
+    if (!safeSysctls.has(plain)) return `${JSON.stringify(name)} not allowlisted`
+    if (spec?.hostNetwork && plain.startsWith('net.')) return `${JSON.stringify(name)} not allowed with host net enabled`
+    if (spec?.hostIPC && plain.startsWith('kernel.')) return `${JSON.stringify(name)} not allowed with host ipc enabled`
   }
   return undefined
 }

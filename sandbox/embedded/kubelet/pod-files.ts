@@ -40,11 +40,25 @@ export function hostsOf(pod: Pod, ip: string, nodeName: string): { ip: string; n
   return [{ ip, names: [...full, hostname] }, ...hostAliases.map((alias) => ({ ip: alias.ip, names: alias.hostnames ?? [] }))]
 }
 
+/** /etc/hosts of a node, as kind makes it. */
+export function nodeHostsFile(name: string, ip: string): string {
+  const lines = [
+    '127.0.0.1\tlocalhost',
+    '::1\tlocalhost ip6-localhost ip6-loopback',
+    'fe00::\tip6-localnet',
+    'ff00::\tip6-mcastprefix',
+    'ff02::1\tip6-allnodes',
+    'ff02::2\tip6-allrouters',
+    `${ip}\t${name}`,
+  ]
+  return `${lines.join('\n')}\n`
+}
+
 /** The files the kubelet puts into every container: hosts, hostname, resolv.conf. */
-export function podFiles(pod: Pod, ip: string, nodeName: string): Record<string, { content: Uint8Array; mode: number }> {
+export function podFiles(pod: Pod, ip: string, nodeName: string, nodeHosts: string): Record<string, { content: Uint8Array; mode: number }> {
   const [own, ...aliases] = hostsOf(pod, ip, nodeName)
-  const hosts = [
-    `# Kubernetes-managed hosts file${pod.spec?.hostNetwork ? ' (host network)' : ''}.`,
+  const entries = [
+    '# Kubernetes-managed hosts file.',
     '127.0.0.1\tlocalhost',
     '::1\tlocalhost ip6-localhost ip6-loopback',
     'fe00::0\tip6-localnet',
@@ -52,6 +66,10 @@ export function podFiles(pod: Pod, ip: string, nodeName: string): Record<string,
     'fe00::1\tip6-allnodes',
     'fe00::2\tip6-allrouters',
     `${ip}\t${own?.names.join('\t')}`,
+  ]
+  // In the node's network the node's own file holds.
+  const hosts = [
+    ...(pod.spec?.hostNetwork ? ['# Kubernetes-managed hosts file (host network).', ...nodeHosts.replace(/\n$/, '').split('\n')] : entries),
     ...(aliases.length > 0
       ? ['', '# Entries added by HostAliases.', ...aliases.map((alias) => `${alias.ip}\t${alias.names.join('\t')}`)]
       : []),

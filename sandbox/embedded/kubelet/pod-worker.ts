@@ -12,11 +12,12 @@ import { backOffLeft, backOffLeftSinceUpdate } from './back-off.ts'
 import { backOffKey, ContainerLives } from './container-lives.ts'
 import { podFilesKey, podLabel } from './container-spec.ts'
 import type { NodeFacts } from './environment.ts'
-import { podFiles } from './pod-files.ts'
+import { nodeHostsFile, podFiles } from './pod-files.ts'
 import { attachPod } from './pod-network.ts'
 import { type ContainerRun, isSidecar, latestRun, type PodRecord, type PodRecords, stateOf } from './pod-record.ts'
 import { runProbe } from './probe-handlers.ts'
 import { type ProbeType, ProbeWorker } from './prober.ts'
+import { sandboxFailure } from './sandbox.ts'
 import { isReady, isStarted, podStatusOf } from './status.ts'
 import { statusPatch } from './status-patch.ts'
 import { MountError, PodVolumes } from './volumes.ts'
@@ -196,7 +197,14 @@ export class PodWorker implements Disposable {
       return delay
     }
     signal.throwIfAborted()
-    if (!this.net) this.createSandbox()
+    if (!this.net) {
+      const failure = sandboxFailure(this.pod, this.host.ctx.cache)
+      if (failure) {
+        this.event('Warning', 'FailedCreatePodSandBox', failure)
+        return this.retryDelay()
+      }
+      this.createSandbox()
+    }
 
     const actions = computeActions(this.pod, this.record)
     if (actions.killPod) {
@@ -292,7 +300,7 @@ export class PodWorker implements Disposable {
     const { node, runtime } = this.host
     this.record.ip ??= this.pod.spec?.hostNetwork ? node.ip : this.host.nextIP()
     this.save()
-    runtime.volume(podFilesKey(this.record.uid)).replace(podFiles(this.pod, this.record.ip, node.name))
+    runtime.volume(podFilesKey(this.record.uid)).replace(podFiles(this.pod, this.record.ip, node.name, nodeHostsFile(node.name, node.ip)))
     this.attach()
   }
 

@@ -2,8 +2,17 @@ import type { ContainerRuntime, Mount, Container as RuntimeContainer, Volume as 
 import type { ClusterContext } from '../machinery/context.ts'
 import { resources } from '../machinery/object.ts'
 import { parseQuantity } from '../schema/quantity.ts'
-import type { Container, HostPathVolumeSource, PersistentVolume, PersistentVolumeClaim, Pod, Volume } from '../schema/types/core.v1.ts'
-import { expand, type NodeFacts } from './environment.ts'
+import type {
+  Container,
+  HostPathVolumeSource,
+  PersistentVolume,
+  PersistentVolumeClaim,
+  Pod,
+  Volume,
+  VolumeMount,
+} from '../schema/types/core.v1.ts'
+import { ConfigError, expand, type NodeFacts } from './environment.ts'
+import { nodeHostsFile } from './pod-files.ts'
 import { type Files, sameFiles, VolumeContent } from './volume-content.ts'
 
 /** A volume cannot be set up; the message is the FailedMount event's. */
@@ -77,7 +86,7 @@ export class PodVolumes {
       const { mountPath } = mount
       const payload = this.payloads.get(mount.name)
       const readOnly = mount.readOnly === true || place.readOnly === true || payload !== undefined
-      const asked = mount.subPathExpr ? expand(mount.subPathExpr, (name) => values.get(name)) : mount.subPath
+      const asked = subPathOf(mount, values)
       if (asked && payload) {
         const key = `pod/${this.uid}/subpath/${id}/${index}`
         this.snapshots.push(key)
@@ -147,8 +156,20 @@ export class PodVolumes {
     return `pod/${this.uid}/volumes/${name}`
   }
 
+  /** The node's own files, with what its system has made of them before the first pod looked. */
+  private nodeTree(): Tree {
+    const { name, ip } = this.node
+    const tree = this.runtime.volume(nodeFilesKey(name), nodeFiles)
+    if (tree.kindOf('etc') === undefined) {
+      for (const [path, content] of Object.entries({ hosts: nodeHostsFile(name, ip), hostname: `${name}\n` })) {
+        tree.write(`etc/${path}`, Buffer.from(content), 0o644)
+      }
+    }
+    return tree
+  }
+
   private hostPath({ path, type = '' }: HostPathVolumeSource): Place {
-    const tree = this.runtime.volume(nodeFilesKey(this.node.name), nodeFiles)
+    const tree = this.nodeTree()
     const relative = path.replace(/^\/+|\/+$/g, '')
     const kind = () => tree.kindOf(relative)
     if (kind() === undefined && (type === '' || type === 'DirectoryOrCreate')) tree.makeDirectory(relative, 0o755)
@@ -168,12 +189,12 @@ export class PodVolumes {
     if (hostPath) {
       // The helper pod of the local-path provisioner has made its directory for everybody.
       const made = volume?.metadata.annotations?.['pv.kubernetes.io/provisioned-by'] === 'rancher.io/local-path'
-      const tree = this.runtime.volume(nodeFilesKey(this.node.name), nodeFiles)
+      const tree = this.nodeTree()
       if (made) makeMissing(tree, hostPath.path, 0o777)
       return this.hostPath(hostPath)
     }
     if (local) {
-      const tree = this.runtime.volume(nodeFilesKey(this.node.name), nodeFiles)
+      const tree = this.nodeTree()
       const path = local.path.replace(/^\/+|\/+$/g, '')
       if (tree.kindOf(path) === undefined) throw new Error(`path ${JSON.stringify(local.path)} does not exist`)
       return { tree, path }
@@ -182,6 +203,22 @@ export class PodVolumes {
     this.giveToGroup(pod, tree, false, pod.spec?.securityContext?.fsGroupChangePolicy === 'OnRootMismatch')
     return { tree, path: '' }
   }
+}
+
+/** The part of a volume that a mount wants. Throws ConfigError in the kubelet's words. */
+function subPathOf({ subPath, subPathExpr }: VolumeMount, env: ReadonlyMap<string, string>): string | undefined {
+  const missing = new Set<string>()
+  const value = (name: string) => {
+    const found = env.get(name)
+    if (!found) missing.add(name)
+    return found ?? ''
+  }
+  const asked = subPathExpr ? expand(subPathExpr, value) : subPath
+  if (missing.size > 0) throw new ConfigError(`missing value for ${[...missing].sort().join(', ')}`)
+  if (!asked) return undefined
+  if (asked.startsWith('/')) throw new ConfigError(`error SubPath \`${asked}\` must not be an absolute path`)
+  if (asked.split('/').includes('..')) throw new ConfigError(`unable to provision SubPath \`${asked}\`: must not contain '..'`)
+  return asked
 }
 
 /** The files of a node, under which hostPaths lie. */

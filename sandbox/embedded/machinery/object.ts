@@ -56,6 +56,7 @@ export const resources = {
   storageClasses: named('storage.k8s.io', 'v1', 'storageclasses'),
   apiServices: named('apiregistration.k8s.io', 'v1', 'apiservices'),
   priorityClasses: named('scheduling.k8s.io', 'v1', 'priorityclasses'),
+  runtimeClasses: named('node.k8s.io', 'v1', 'runtimeclasses'),
   roles: named('rbac.authorization.k8s.io', 'v1', 'roles'),
   roleBindings: named('rbac.authorization.k8s.io', 'v1', 'rolebindings'),
   clusterRoles: named('rbac.authorization.k8s.io', 'v1', 'clusterroles'),

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { copyOf } from '../machinery/copy.ts'
-import type { Container, Pod, PodSpec, PodTemplateSpec, Toleration, Volume } from '../schema/types/core.v1.ts'
+import type { Container, Pod, PodSpec, PodTemplateSpec, Sysctl, Toleration, Volume } from '../schema/types/core.v1.ts'
 import { descending, validateContainer, validateContainers, validateInitContainers, validateSubdomain } from './container-validation.ts'
 import { duplicate, type FieldError, forbidden, invalid, type Path, required, specPath } from './field.ts'
 import { validateAnnotations, validateEnum, validateLabelSelector, validateLabels } from './metadata.ts'
@@ -38,6 +38,7 @@ export function validatePodSpec(spec: PodSpec, path: Path): FieldError[] {
       validateContainer(container as Container, volumes.names, path.child('ephemeralContainers').index(index)),
     ),
     ...validateHostNetwork(spec, path),
+    ...validateSysctls(spec.securityContext?.sysctls ?? [], path.child('securityContext', 'sysctls')),
     ...validateEnum(spec.restartPolicy, ['Always', 'OnFailure', 'Never'], path.child('restartPolicy')),
     ...validateEnum(spec.dnsPolicy, ['ClusterFirstWithHostNet', 'ClusterFirst', 'Default', 'None'], path.child('dnsPolicy')),
     ...validateLabels(spec.nodeSelector, path.child('nodeSelector')),
@@ -61,6 +62,25 @@ export function validatePodSpec(spec: PodSpec, path: Path): FieldError[] {
     ...validateTolerations(spec.tolerations ?? [], path.child('tolerations')),
     ...validateAffinity(spec, path.child('affinity')),
   ]
+}
+
+const sysctlName = /^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$/
+
+function validateSysctls(sysctls: Sysctl[], path: Path): FieldError[] {
+  return sysctls.flatMap(({ name }, index) => {
+    const at = path.index(index).child('name')
+    if (!name) return [required(at)]
+    if (name.length > 253 || !sysctlName.test(name)) {
+      return [
+        invalid(
+          at,
+          name,
+          `must have at most 253 characters and match regex ${sysctlName.source.replaceAll('[./]', '[\\./]').replace(/^\^\(/, '^(')}`,
+        ),
+      ]
+    }
+    return sysctls.findIndex((other) => other.name === name) < index ? [duplicate(at, name)] : []
+  })
 }
 
 /** What a running pod may change: images, a shorter deadline, more tolerations, fewer gates. */

@@ -3,6 +3,7 @@ import type { PodNetwork } from '../../network/network.ts'
 import { Errno } from '../vfs/errno.ts'
 import type { FileSystem } from '../vfs/file-system.ts'
 import { contentOf, type FifoNode, type Node } from '../vfs/node.ts'
+import type { KernelParameters } from '../vfs/sysctl.ts'
 import type { Tree } from '../vfs/tree.ts'
 import type { Cpu } from './cpu.ts'
 import type { OpenFile } from './open-file.ts'
@@ -16,11 +17,24 @@ export interface MachineOptions {
   network: PodNetwork
   cpu: Cpu
   hostname: string
+  parameters: KernelParameters
+  /** As prctl's: a program's set-user-ID bit gives nothing. */
+  noNewPrivileges: boolean
   memoryLimit: number | undefined
   /** Trees whose bytes are memory. */
   memoryTrees: Tree[]
   programs: ReadonlyMap<string, Program>
   report: (where: string, error: unknown) => void
+}
+
+/** Where a command leads. */
+export interface Target {
+  program: Program
+  /** Its path; an interpreter's with its arguments and the script. */
+  argv: string[]
+  path: string
+  /** The program's own file, for its set-user-ID bits; a script's count for nothing. */
+  node?: Node
 }
 
 /** What a program file looks like: an ELF header followed by the program's name. */
@@ -34,6 +48,8 @@ export class Machine {
   readonly network: PodNetwork
   readonly cpu: Cpu
   hostname: string
+  readonly parameters: KernelParameters
+  readonly noNewPrivileges: boolean
   readonly memoryLimit: number | undefined
   readonly programs: ReadonlyMap<string, Program>
   readonly processes = new Map<number, Process>()
@@ -58,6 +74,8 @@ export class Machine {
     this.network = options.network
     this.cpu = options.cpu
     this.hostname = options.hostname
+    this.parameters = options.parameters
+    this.noNewPrivileges = options.noNewPrivileges
     this.memoryLimit = options.memoryLimit
     this.memoryTrees = options.memoryTrees
     this.programs = options.programs
@@ -118,8 +136,12 @@ export class Machine {
   }
 
   /** Replaces what a process runs, as execve: signals that were handled fall back to their default. */
-  prepare(process: Process, program: Program, argv: readonly string[]): void {
+  prepare(process: Process, { program, node }: Pick<Target, 'program' | 'node'>, argv: readonly string[]): void {
     process.argv = argv
+    if (node && !this.noNewPrivileges) {
+      if (node.mode & 0o4000) process.uid = node.uid
+      if (node.mode & 0o2000) process.gid = node.gid
+    }
     // What the program before has saved says nothing to this one.
     if (process.pid === 1) this.saved = undefined
     for (const [signal, disposition] of process.dispositions) if (disposition !== 'ignore') process.dispositions.delete(signal)
@@ -131,7 +153,7 @@ export class Machine {
    * Which program a command name leads to, by PATH when it has no slash. Scripts with #! lead to their interpreter with
    * the arguments in front. Throws Errno ENOENT, EACCES, ENOEXEC (a file that is no program), EISDIR.
    */
-  resolve(name: string, process: Process): { program: Program; argv: string[]; path: string } {
+  resolve(name: string, process: Process): Target {
     const path = name.includes('/') ? name : this.search(name, process)
     if (!path) throw new Errno('ENOENT')
     return this.load(path, process, 0)
@@ -152,7 +174,7 @@ export class Machine {
     return forbidden
   }
 
-  private load(path: string, process: Process, depth: number): { program: Program; argv: string[]; path: string } {
+  private load(path: string, process: Process, depth: number): Target {
     const node = this.fs.lookup(path, process.who)
     if (node.type === 'dir') throw new Errno('EACCES')
     if (node.type !== 'file' || !this.fs.access(node, process.who, 1)) throw new Errno('EACCES')
@@ -160,7 +182,7 @@ export class Machine {
     if (head.startsWith(programMark)) {
       const program = this.programs.get((head.slice(programMark.length).split('\n')[0] ?? '').trim())
       if (!program) throw new Errno('ENOEXEC')
-      return { program, argv: [path], path }
+      return { program, argv: [path], path, node }
     }
     const shebang = /^#!\s*(\S+)(?:[ \t]+([^\n]*?))?[ \t]*(?:\n|$)/.exec(head)
     if (!shebang || depth > 3) throw new Errno('ENOEXEC')

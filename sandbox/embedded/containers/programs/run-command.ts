@@ -24,7 +24,7 @@ export async function startCommand(
   }
   const child = machine.fork(process, argv)
   for (const [fd, open] of files ?? []) child.setFile(fd, open)
-  machine.prepare(child, target.program, [...(target.argv.length > 1 ? target.argv : [name]), ...argv.slice(1)])
+  machine.prepare(child, target, [...(target.argv.length > 1 ? target.argv : [name]), ...argv.slice(1)])
   void machine.run(child, target.program.run)
   return child
 }
@@ -49,6 +49,6 @@ export async function becomeCommand(process: Process, argv: readonly string[]): 
     await process.complain(`${process.name}: can't execute '${name}': ${error.message}\n`)
     return error.code === 'ENOENT' ? 127 : 126
   }
-  machine.prepare(process, target.program, [...(target.argv.length > 1 ? target.argv : [name]), ...argv.slice(1)])
+  machine.prepare(process, target, [...(target.argv.length > 1 ? target.argv : [name]), ...argv.slice(1)])
   return target.program.run(process)
 }

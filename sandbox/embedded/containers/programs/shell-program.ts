@@ -55,6 +55,7 @@ async function run(process: Process, flavor: Flavor): Promise<number> {
       await process.complain(`${shell.name}: -c requires an argument\n`)
       return 2
     }
+    shell.source = rest[1] === undefined ? 'command' : 'named command'
     if (rest[1] !== undefined) shell.name = rest[1]
     shell.positional = rest.slice(2)
     return shell.life(() => shell.script(rest[0] as string, { replace: true, progress }))
@@ -65,6 +66,7 @@ async function run(process: Process, flavor: Flavor): Promise<number> {
     try {
       const content = await process.readWhole(path)
       shell.name = path
+      shell.source = 'file'
       return await shell.life(() => shell.script(new TextDecoder().decode(content), { progress }))
     } catch (error) {
       if (!(error instanceof Errno)) throw error

@@ -12,6 +12,7 @@ import { baseName } from './files.ts'
 import { formatTime, human, ownerName } from './format.ts'
 import { last, parseOptions } from './options.ts'
 import { becomeCommand, runCommand, startCommand } from './run-command.ts'
+import { sysctl } from './sysctl.ts'
 import { cantOpen, eachInput, Output, readBytes, readText } from './text.ts'
 
 /** Programs about processes, the system and numbers. */
@@ -90,6 +91,7 @@ export const systemPrograms: Record<string, Run> = {
     return 0
   },
   busybox,
+  sysctl,
   vi,
   getconf,
   tput: () => 0,
@@ -915,7 +917,7 @@ async function busybox(process: Process): Promise<number> {
     await process.complain(`${applet}: applet not found\n`)
     return 127
   }
-  process.machine.prepare(process, program, [applet, ...args])
+  process.machine.prepare(process, { program }, [applet, ...args])
   return program.run(process)
 }
 

@@ -2,6 +2,7 @@ import type { Program, Run } from '../kernel/process.ts'
 import { agnhost } from '../servers/agnhost/index.ts'
 import { labapp } from '../servers/labapp.ts'
 import { nginx } from '../servers/nginx.ts'
+import { nnp } from '../servers/nnp.ts'
 import { redisCli, redisServer } from '../servers/redis.ts'
 import { resourceConsumer } from '../servers/resource-consumer.ts'
 import { sampleApiServer } from '../servers/sample-apiserver.ts'
@@ -45,6 +46,7 @@ export const programs: ReadonlyMap<string, Program> = new Map<string, Program>([
   ['dash', shellProgram('dash')],
   ['bash', shellProgram('bash')],
   ['agnhost', agnhost],
+  ['nnp', { run: nnp }],
   ['labapp', labapp],
   ['resource-consumer', resourceConsumer],
   ['nginx', nginx],

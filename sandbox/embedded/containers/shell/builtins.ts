@@ -204,7 +204,7 @@ async function type(shell: Shell, args: string[]): Promise<number> {
 
 function shellSearch(shell: Shell, name: string): string | undefined {
   if (name.includes('/')) return shell.process.fs.find(name, shell.process.who)?.type === 'file' ? name : undefined
-  shell.process.env = shell.variables.exported()
+  shell.process.env = shell.environment()
   return shell.process.machine.search(name, shell.process)
 }
 

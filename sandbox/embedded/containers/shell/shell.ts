@@ -16,13 +16,14 @@ import {
   SyntaxFault,
 } from './ast.ts'
 import { builtins, specialBuiltins } from './builtins.ts'
+import { complaint, type Source } from './complaint.ts'
 import { ExpansionFault, evaluateWord, expandPattern, expandText, expandWords } from './expand.ts'
 import { Parser } from './parser.ts'
 import { matches } from './pattern.ts'
 import type { ScriptProgress } from './progress.ts'
 import { quoted } from './quote.ts'
 import { evaluateTest } from './test-expression.ts'
-import { ReadonlyFault, Variables } from './variables.ts'
+import { isVariableName, ReadonlyFault, Variables } from './variables.ts'
 
 export type Flavor = 'ash' | 'dash' | 'bash'
 
@@ -61,6 +62,9 @@ export class Shell {
   readonly shopt: Set<string>
   positional: string[] = []
   name: string
+  source: Source = 'stdin'
+  /** Of the environment, under names that no variable can have: passed on as they are, but for dash. */
+  private readonly passedOn: ReadonlyMap<string, string>
   status = 0
   /** Exit codes of the last pipeline's members: bash's PIPESTATUS. */
   pipeStatus: number[] = [0]
@@ -98,6 +102,8 @@ export class Shell {
       this.shopt = new Set(from.shopt)
       this.positional = [...from.positional]
       this.name = from.name
+      this.source = from.source
+      this.passedOn = from.passedOn
       this.status = from.status
       this.lastBackground = from.lastBackground
       this.loopDepth = from.loopDepth
@@ -108,6 +114,7 @@ export class Shell {
       return
     }
     this.variables = Variables.fromEnvironment(process.env, grow)
+    this.passedOn = new Map(flavor === 'dash' ? [] : [...process.env].filter(([name]) => !isVariableName(name)))
     this.functions = new Map()
     this.options = new Set()
     this.shopt = new Set()
@@ -127,6 +134,11 @@ export class Shell {
       this.variables.declare('BASH').value = '/bin/bash'
       this.variables.declare('HOSTNAME').value = process.machine.hostname
     }
+  }
+
+  /** What a command that it starts finds in its environment. */
+  environment(): Map<string, string> {
+    return new Map([...this.passedOn, ...this.variables.exported()])
   }
 
   get ifs(): string | undefined {
@@ -705,7 +717,7 @@ export class Shell {
       if (!replace) child.end({ code: 1 })
       return this.status
     }
-    const env = this.variables.exported()
+    const env = this.environment()
     for (const assignment of command.assignments) env.set(assignment.name, await expandText(this, assignment.value))
     env.set('_', argv[0] as string)
     child.env = env
@@ -735,7 +747,7 @@ export class Shell {
       return error.code === 'ENOENT' || error.code === 'ENOTDIR' ? 127 : 126
     }
     const full = [...(target.argv.length > 1 ? target.argv : [name]), ...argv.slice(1)]
-    child.machine.prepare(child, target.program, full)
+    child.machine.prepare(child, target, full)
     if (child !== this.process) {
       void child.machine.run(child, target.program.run)
       return undefined
@@ -756,6 +768,7 @@ export class Shell {
       child.argv = ['sh', ...argv]
       const shell = new Shell(child, this.flavor)
       shell.name = path
+      shell.source = 'file'
       shell.positional = argv.slice(1)
       shell.shellPid = child.pid
       return shell.life(() => shell.script(new TextDecoder().decode(content)))
@@ -766,15 +779,6 @@ export class Shell {
   }
 
   private async notStarted(child: Process, name: string, error: Errno): Promise<void> {
-    const line = this.interactive
-      ? ''
-      : this.flavor === 'bash'
-        ? `line ${this.line}: `
-        : this.flavor === 'dash'
-          ? `${this.line}: `
-          : this.name === 'sh' || this.name === '/bin/sh'
-            ? ''
-            : `line ${this.line}: `
     const isDirectory = name.includes('/') && child.fs.find(name, child.who)?.type === 'dir'
     const text =
       error.code === 'ENOENT' && (!name.includes('/') || this.flavor !== 'bash')
@@ -784,7 +788,7 @@ export class Shell {
         : isDirectory && this.flavor === 'bash'
           ? 'Is a directory'
           : errorText(error)
-    await child.complain(`${this.name}: ${line}${name}: ${text}\n`)
+    await child.complain(`${complaint(this, `${name}: ${text}`, this.line)}\n`)
   }
 
   private async exec(command: Simple, argv: string[]): Promise<number> {
@@ -794,7 +798,7 @@ export class Shell {
     if (words[0] === '--') words = words.slice(1)
     if (words[0] === '-a') words = words.slice(2)
     if (words.length === 0) return (this.status = 0)
-    const env = this.variables.exported()
+    const env = this.environment()
     for (const assignment of command.assignments) env.set(assignment.name, await expandText(this, assignment.value))
     this.process.env = env
     const failure = await this.start(this.process, words)
@@ -1013,8 +1017,7 @@ export class Shell {
 
   /** A message of the shell itself, worded with name and line as each shell does. */
   async complain(text: string, line = this.line): Promise<void> {
-    const where = this.interactive ? '' : this.flavor === 'dash' ? `${line}: ` : `line ${line}: `
-    await this.process.complain(`${this.name}: ${where}${text}\n`)
+    await this.process.complain(`${complaint(this, text, line)}\n`)
   }
 
   private async trace(command: Simple, argv: readonly string[]): Promise<void> {

@@ -14,6 +14,11 @@ export interface StoredVariable extends Omit<Variable, 'array'> {
   array?: [string, string][]
 }
 
+/** An environment may have other names; no shell can speak of them. */
+export function isVariableName(name: string): boolean {
+  return /^[A-Za-z_]\w*$/.test(name)
+}
+
 export class ReadonlyFault extends Error {}
 
 /** A shell's variables with the local scopes of its functions. */
@@ -29,7 +34,7 @@ export class Variables {
 
   static fromEnvironment(env: ReadonlyMap<string, string>, grow: (bytes: number) => void): Variables {
     const map = new Map<string, Variable>()
-    for (const [name, value] of env) if (/^[A-Za-z_]\w*$/.test(name)) map.set(name, { value, exported: true, readonly: false })
+    for (const [name, value] of env) if (isVariableName(name)) map.set(name, { value, exported: true, readonly: false })
     return new Variables(grow, [map])
   }
 

@@ -45,30 +45,7 @@ export function proc(machine: () => Machine): DirNode {
   fixed.set('stat', stat)
   const self: LinkNode = { ...symlink(''), follow: (process) => String(process?.pid ?? 1) }
   fixed.set('self', self)
-  const sys = directory(0o555)
-  const net = directory(0o555)
-  const core = directory(0o555)
-  sys.entries.set('net', net)
-  net.entries.set('core', core)
-  core.entries.set(
-    'somaxconn',
-    generated(() => '4096\n'),
-  )
-  const kernel = directory(0o555)
-  kernel.entries.set(
-    'hostname',
-    generated(() => `${machine().hostname}\n`),
-  )
-  kernel.entries.set(
-    'ostype',
-    generated(() => 'Linux\n'),
-  )
-  kernel.entries.set(
-    'osrelease',
-    generated(() => '6.12.0-embedded\n'),
-  )
-  sys.entries.set('kernel', kernel)
-  fixed.set('sys', sys)
+  fixed.set('sys', machine().parameters.folder())
   const root = directory(0o555)
   root.dynamic = () => {
     const entries = new Map(fixed)
@@ -110,7 +87,7 @@ function processFolder(machine: Machine, process: Process): DirNode {
 
 function status(process: Process): string {
   const kib = Math.floor(process.memoryBytes / 1024)
-  return `Name:\t${process.name.slice(0, 15)}\nUmask:\t${process.umask.toString(8).padStart(4, '0')}\nState:\tS (sleeping)\nTgid:\t${process.pid}\nPid:\t${process.pid}\nPPid:\t${process.ppid}\nUid:\t${process.uid}\t${process.uid}\t${process.uid}\t${process.uid}\nGid:\t${process.gid}\t${process.gid}\t${process.gid}\t${process.gid}\nGroups:\t${process.groups.join(' ')} \nVmSize:\t${kib * 2} kB\nVmRSS:\t${kib} kB\nThreads:\t1\nSigIgn:\t0000000000000000\nSigCgt:\t0000000000000000\nSeccomp:\t0\n`
+  return `Name:\t${process.name.slice(0, 15)}\nUmask:\t${process.umask.toString(8).padStart(4, '0')}\nState:\tS (sleeping)\nTgid:\t${process.pid}\nPid:\t${process.pid}\nPPid:\t${process.ppid}\nUid:\t${process.uid}\t${process.uid}\t${process.uid}\t${process.uid}\nGid:\t${process.gid}\t${process.gid}\t${process.gid}\t${process.gid}\nGroups:\t${process.groups.join(' ')} \nVmSize:\t${kib * 2} kB\nVmRSS:\t${kib} kB\nThreads:\t1\nNoNewPrivs:\t${process.machine.noNewPrivileges ? 1 : 0}\nSigIgn:\t0000000000000000\nSigCgt:\t0000000000000000\nSeccomp:\t0\n`
 }
 
 /** As /proc/mounts, which `mount` and `df` read too. */

@@ -16,6 +16,7 @@ import { logsGenerator } from './logs-generator.ts'
 import { mounttest } from './mounttest.ts'
 import { net } from './net.ts'
 import { netexec } from './netexec.ts'
+import { nettest } from './nettest.ts'
 import { noSnatTest, noSnatTestProxy } from './no-snat-test.ts'
 import { pause } from './pause.ts'
 import { portForwardTester } from './port-forward-tester.ts'
@@ -44,6 +45,7 @@ const commands: Readonly<Record<string, Command>> = {
   mounttest,
   net,
   netexec,
+  nettest,
   'no-snat-test': noSnatTest,
   'no-snat-test-proxy': noSnatTestProxy,
   pause,
