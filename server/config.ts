@@ -56,6 +56,15 @@ export const settings = {
     shape: z.cidrv4().default('10.201.0.0/16'),
     meaning: 'Addresses for the Docker networks of kind clusters, 16 for each',
   },
+  KIND_POOL: {
+    shape: list(/^[1-6](\/(kindnet|flannel|none))?=\d+$/, 'NODES=SIZE or NODES/CNI=SIZE').default([]),
+    meaning: 'Kind clusters that wait for learners: 1=2,3/flannel=1 is two of one node and one of three with flannel',
+  },
+  KIND_TEMPLATES: {
+    shape: whole(0, 50).default(4),
+    meaning: 'Shapes of kind clusters that are kept as templates, so that the next one is copied in seconds; 0 for none',
+  },
+  KIND_MEMORY_PERCENT: { shape: whole(1, 100).default(75), meaning: 'Share of the machine’s memory that kind clusters may use together' },
   KIND_LIMIT: {
     shape: whole(0, 1_000).default(12),
     meaning: 'Kind clusters at once on this machine; a node takes about 0.6 GiB of memory',

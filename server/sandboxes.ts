@@ -6,7 +6,7 @@ import type { Services } from '../platform/services.ts'
 import { EmbeddedEngine } from '../sandbox/embedded/engine/engine.ts'
 import type { Engine } from '../sandbox/engine.ts'
 import { HostsEngine } from '../sandbox/hosts/engine.ts'
-import { KindEngine, toolboxLimits } from '../sandbox/kind/engine.ts'
+import { defaultBudget, KindEngine, type KindOptions } from '../sandbox/kind/engine.ts'
 import { kindToolboxes } from '../sandbox/kind/toolbox/toolbox.ts'
 import { type Lab, loadLabs } from '../sandbox/supervisor/labs.ts'
 import { Supervisor } from '../sandbox/supervisor/supervisor.ts'
@@ -77,9 +77,17 @@ export function openKind(config: Config, log: Pick<Logger, 'warn'>): Promise<Kin
         ...(config.KIND_TOOLBOX_BASE ? { base: config.KIND_TOOLBOX_BASE } : {}),
       },
     }),
-    toolboxLimits,
+    pool: config.KIND_POOL.map(poolEntry),
+    templates: config.KIND_TEMPLATES,
+    budget: { ...defaultBudget, memory: config.KIND_MEMORY_PERCENT / 100 },
     onFault: (fault) => log.warn({ engine: 'kind' }, fault),
   })
+}
+
+/** '3/flannel=1': one cluster of three nodes with flannel. */
+function poolEntry(text: string): NonNullable<KindOptions['pool']>[number] {
+  const [, nodes, cni, size] = /^(\d+)(?:\/(kindnet|flannel|none))?=(\d+)$/.exec(text) ?? []
+  return { nodes: Number(nodes), size: Number(size), ...(cni ? { shape: { cni: cni as 'kindnet' | 'flannel' | 'none' } } : {}) }
 }
 
 function isLoopback(host: string): boolean {

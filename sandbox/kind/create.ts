@@ -3,8 +3,9 @@ import { join } from 'node:path'
 import { applyManifests } from '../manifests.ts'
 import { KindCluster } from './cluster.ts'
 import type { Docker } from './docker.ts'
-import { ensureImage, loadImages } from './images.ts'
+import { loadImages } from './images.ts'
 import { createWithKind } from './kind.ts'
+import { subnetOf } from './network.ts'
 import type { ClusterRecord } from './records.ts'
 
 /** What a learner is told while they wait. */
@@ -28,7 +29,7 @@ export interface CreateParts {
   labels: Readonly<Record<string, string>>
   /** The cluster's own folder. */
   folder: string
-  flannel: { image: string | undefined; cniImage: string | undefined }
+  flannel: { image?: string; cniImage?: string }
   /** ms until it has to be ready. */
   timeout: number
   onStep: (step: Step) => void
@@ -49,8 +50,6 @@ const stepOf = {
 export async function createCold(parts: CreateParts): Promise<KindCluster> {
   const { docker, record, onStep, signal } = parts
   const { shape, nodes } = record
-  onStep('image')
-  await ensureImage(docker, shape.nodeImage, signal)
   const began = performance.now()
   await createWithKind({
     kind: parts.kind,
@@ -59,6 +58,7 @@ export async function createCold(parts: CreateParts): Promise<KindCluster> {
     shape,
     nodes,
     network: record.name,
+    gateway: subnetOf(record.subnet).gateway,
     labels: parts.labels,
     folder: parts.folder,
     timeout: parts.timeout,

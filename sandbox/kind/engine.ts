@@ -1,17 +1,20 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Capabilities, Engine, Progress, Sandbox, SandboxSpec } from '../engine.ts'
-import { clusterLabel, KindCluster, removeCluster } from './cluster.ts'
-import { createCold, type Step } from './create.ts'
-import type { Docker } from './docker.ts'
+import { Budget, type BudgetLimits } from './budget.ts'
+import { clusterLabel, KindCluster } from './cluster.ts'
+import type { Step } from './create.ts'
+import type { Docker, ObjectKind } from './docker.ts'
 import { findKind } from './kind.ts'
 import { examineMachine, type Machine } from './machine.ts'
-import { createNetwork } from './network.ts'
+import { ClusterMaker, type Order } from './maker.ts'
+import { type PoolTarget, type WarmCluster, WarmPool } from './pool.ts'
 import { type ClusterRecord, Records } from './records.ts'
 import { administrator, KindSandbox } from './sandbox.ts'
-import { planNodes, type Shape, shapeOf } from './shape.ts'
-import type { ClusterToolbox, ClusterToolboxes, ToolboxLimits } from './toolbox/contract.ts'
+import { type Shape, shapeKey, shapeOf } from './shape.ts'
+import { Templates, whenInUse } from './template.ts'
+import type { ClusterToolbox, ClusterToolboxes, KindToolboxOptions, ToolboxLimits } from './toolbox/contract.ts'
 
 export interface KindOptions {
   /** Folder for what is known of the clusters; one folder inside per cluster. */
@@ -27,33 +30,71 @@ export interface KindOptions {
   flannel?: { image?: string; cniImage?: string }
   /** Null: clusters without a place for the learner's shell. */
   toolboxes: ClusterToolboxes | null
-  toolboxLimits: ToolboxLimits
+  toolboxLimits?: ToolboxLimits
+  /** Shapes (as a sandbox asks for them) of which so many clusters are to wait. */
+  pool?: readonly { nodes: number; shape?: SandboxSpec['shape']; size: number }[]
+  budget?: BudgetLimits
+  /** Templates to keep for quick clones; 0 for none. 4 unless given. */
+  templates?: number
   /** ms that a creation may take; 300 000 unless given. */
   timeout?: number
   onFault: (fault: string) => void
 }
 
 const gibibyte = 2 ** 30
-export const toolboxLimits: ToolboxLimits = { memory: 0.75 * gibibyte, cpus: 1, pids: 512 }
+const defaultToolboxLimits: ToolboxLimits = { memory: 0.75 * gibibyte, cpus: 1, pids: 512 }
+export const defaultBudget: BudgetLimits = { memory: 0.75, load: 1.5, disk: 5 * gibibyte }
 const answersKeptMs = 10_000
+/** How long capabilities() waits for a toolbox image that is being built. */
+const patienceMs = 1_500
 const ownerLabel = 'labernetes.owner'
 
-/** Real Kubernetes clusters, made by the kind CLI in Docker. */
+/** Real Kubernetes clusters, made by the kind CLI in Docker or copied from such ones. */
 export class KindEngine implements Engine {
   readonly name = 'kind'
+  readonly pool: WarmPool
   private readonly options: KindOptions
   private readonly records: Records
+  private readonly templates: Templates
+  private readonly maker: ClusterMaker
+  private readonly budget: Budget
   /** This installation, among others on the same Docker. */
   private readonly owner: string
   private readonly sandboxes = new Map<string, KindSandbox>()
-  /** Clusters that are being made or used by this process: the sweep leaves them alone. */
+  /** Names of clusters that are being made or used by this process: the sweep leaves them alone. */
   private readonly held = new Set<string>()
   private answer: { at: number; capabilities: Promise<Capabilities> } | null = null
+  /** What is done for later requests, one after the other. */
+  private background: Promise<void> = Promise.resolve()
+  private readonly ended = new AbortController()
 
   private constructor(options: KindOptions, owner: string) {
     this.options = options
     this.owner = owner
     this.records = new Records(join(options.dir, 'clusters'))
+    this.templates = new Templates(join(options.dir, 'templates'))
+    this.budget = new Budget(options.budget ?? defaultBudget, ownerLabel)
+    this.maker = new ClusterMaker({
+      cache: options.cache,
+      subnets: options.subnets,
+      flannel: options.flannel ?? {},
+      timeout: options.timeout ?? 300_000,
+      templates: options.templates ?? 4,
+      records: this.records,
+      kept: this.templates,
+      held: this.held,
+      labelsOf: (cluster) => ({ [ownerLabel]: owner, [clusterLabel]: cluster }),
+      newName: () => `labernetes-${owner}-${randomBytes(4).toString('hex')}`,
+    })
+    this.pool = new WarmPool({
+      targets: (options.pool ?? []).map(({ size, ...spec }): PoolTarget => ({ shape: this.shapeOf(spec), size })),
+      maker: this.maker,
+      records: this.records,
+      budget: this.budget,
+      docker: () => this.docker(),
+      make: (docker, shape, signal) => this.makeWithToolbox(docker, { shape, sandbox: null, onStep: () => undefined, signal }),
+      onFault: options.onFault,
+    })
   }
 
   /** Does not ask for Docker yet: capabilities() says whether there is one. */
@@ -66,131 +107,159 @@ export class KindEngine implements Engine {
     if (this.answer && performance.now() - this.answer.at < answersKeptMs) return this.answer.capabilities
     const capabilities = this.examine()
     this.answer = { at: performance.now(), capabilities }
-    capabilities.catch(() => (this.answer = null))
     return capabilities
   }
 
   async create(spec: SandboxSpec, onProgress: (progress: Progress) => void, signal?: AbortSignal): Promise<Sandbox> {
     const docker = await this.docker()
-    const shape = shapeOf(spec, this.options.nodeImages, this.options.images ?? [])
+    const shape = this.shapeOf(spec)
     const onStep = (step: Step) => onProgress({ step, fraction: fractions[step] })
-    const name = this.newName()
-    this.held.add(name)
+    const order = { shape, sandbox: spec.id, onStep, ...(signal ? { signal } : {}) }
+    const warm = await this.pool.claim(shape, spec.id)
+    const { cluster, toolbox } = warm ?? (await this.pool.first(() => this.makeInBudget(docker, order)))
     try {
-      const cluster = await this.make(docker, name, shape, spec.id, onStep, signal)
-      const { record } = cluster
       onStep('toolbox')
-      const toolbox = await this.openToolbox(docker, cluster, spec, signal)
-      const sandbox = this.sandboxOf(spec.id, cluster, toolbox)
+      await toolbox?.setKubeconfig(cluster.kubeconfig(administrator))
+      if (spec.homeFiles) await toolbox?.addHomeFiles(spec.homeFiles)
+      const sandbox = new KindSandbox({ id: spec.id, cluster, toolbox, records: this.records, remove: () => this.destroy(spec.id) })
       onStep('objects')
       if (spec.manifests) await sandbox.apply(spec.manifests)
       signal?.throwIfAborted()
-      record.stage = 'ready'
-      await this.records.put(record)
+      cluster.record.stage = 'ready'
+      await this.records.put(cluster.record)
       this.sandboxes.set(spec.id, sandbox)
       onStep('ready')
+      if (!warm) this.prepareForNext(docker, shape)
       return sandbox
     } catch (error) {
-      await this.removeCluster(docker, name)
+      cluster[Symbol.dispose]()
+      await this.maker.remove(docker, cluster.record.name)
       throw error
     }
   }
 
   async adopt(ids: readonly string[]): Promise<Sandbox[]> {
-    const { docker, missing } = await examineMachine()
-    if (!docker || missing.length > 0) return []
+    const { docker, version } = await examineMachine()
+    if (!docker || version === null) return []
     const found: Sandbox[] = []
+    for (const { name } of await this.templates.all()) this.held.add(name)
     for (const record of await this.records.all()) {
-      if (record.stage !== 'ready' || record.sandbox === null || !ids.includes(record.sandbox)) continue
       try {
-        const sandbox = await this.bringBack(docker, record, record.sandbox)
-        this.held.add(record.name)
-        this.sandboxes.set(sandbox.id, sandbox)
-        found.push(sandbox)
+        if (record.stage === 'warm' && (await this.pool.adopt(docker, record, (cluster) => this.findToolbox(docker, cluster)))) {
+          this.held.add(record.name)
+        } else if (record.stage === 'ready' && record.sandbox !== null && ids.includes(record.sandbox)) {
+          const sandbox = await this.bringBack(docker, record, record.sandbox)
+          this.held.add(record.name)
+          this.sandboxes.set(sandbox.id, sandbox)
+          found.push(sandbox)
+        }
       } catch (error) {
-        this.options.onFault(`sandbox ${record.sandbox} could not be brought back: ${(error as Error).message}`)
+        this.options.onFault(`cluster ${record.name} could not be brought back: ${(error as Error).message}`)
       }
     }
     await this.sweep(docker)
+    this.pool.refill()
     return found
   }
 
   async destroy(id: string): Promise<void> {
-    const known = this.sandboxes.get(id)?.record
-    const record = known ?? (await this.records.all()).find(({ sandbox }) => sandbox === id)
+    const known = this.sandboxes.get(id)
+    const record = known?.record ?? (await this.records.all()).find(({ sandbox }) => sandbox === id)
     if (!record) return
-    await this.removeCluster(await this.docker(), record.name)
+    await known?.letGo()
     this.sandboxes.delete(id)
+    await this.maker.remove(await this.docker(), record.name)
+    this.pool.refill()
   }
 
   /** Lets go of every cluster; they go on, for the next process to adopt. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.ended.abort(new Error('The server is stopping'))
+    await this.pool[Symbol.asyncDispose]()
+    await this.background
     await Promise.all([...this.sandboxes.values()].map((sandbox) => sandbox.letGo()))
     this.sandboxes.clear()
   }
 
-  /** Removes every object of this installation that belongs to no cluster of this process. */
+  /** Removes every object of this installation that belongs to no cluster or template of this process. */
   async sweep(docker: Docker): Promise<void> {
     await this.records.keepOnly(this.held)
-    for (const kind of ['container', 'network', 'volume'] as const) {
-      const names = await docker.list(kind, { [ownerLabel]: this.owner })
-      const objects = await docker.inspect<{ Labels?: Labels; Config?: { Labels: Labels } }>(kind, names)
-      const strays = names.filter((_, index) => {
-        const labels = objects[index]?.Config?.Labels ?? objects[index]?.Labels ?? {}
-        return !this.held.has(labels[clusterLabel] ?? '')
-      })
-      await docker.remove(kind, strays)
-    }
+    for (const kind of ['container', 'network', 'image', 'volume'] as const)
+      for (const name of await this.strays(docker, kind)) await docker.remove(kind, [name]).catch(whenInUse)
   }
 
-  private async make(
-    docker: Docker,
-    name: string,
-    shape: Shape,
-    sandbox: string | null,
-    onStep: (step: Step) => void,
-    signal?: AbortSignal,
-  ): Promise<KindCluster> {
-    const labels = this.labelsOf(name)
-    const kind = await findKind(this.options.cache)
-    const record: ClusterRecord = {
-      name,
-      stage: 'creating',
-      sandbox,
-      shape,
-      subnet: '',
-      nodes: [],
-      authority: null,
-      paused: false,
-      createdAt: Date.now(),
-    }
-    await this.records.put(record)
-    onStep('network')
-    const subnet = await createNetwork(docker, { name, range: this.options.subnets, labels, ...(signal ? { signal } : {}) })
-    record.subnet = subnet.cidr
-    record.nodes = planNodes(name, shape, subnet.addressOf)
-    await this.records.put(record)
-    const cluster = await createCold({
-      docker,
-      kind,
-      record,
-      labels,
-      folder: this.records.folder(name),
-      flannel: { image: this.options.flannel?.image, cniImage: this.options.flannel?.cniImage },
-      timeout: this.options.timeout ?? 300_000,
-      onStep,
-      ...(signal ? { signal } : {}),
+  /** Resolves when nothing is being made ahead: for tests and figures. */
+  async settled(): Promise<void> {
+    await this.background
+    await this.pool.settled()
+  }
+
+  private async strays(docker: Docker, kind: ObjectKind): Promise<string[]> {
+    const names = await docker.list(kind, { [ownerLabel]: this.owner })
+    const objects = await docker.inspect<{ Labels?: Labels; Config?: { Labels?: Labels } }>(kind, names)
+    return names.filter((_, index) => {
+      const labels = objects[index]?.Config?.Labels ?? objects[index]?.Labels ?? {}
+      return !this.held.has(labels[clusterLabel] ?? '')
     })
-    await this.records.put(record)
-    return cluster
   }
 
-  private async openToolbox(docker: Docker, cluster: KindCluster, spec: SandboxSpec, signal?: AbortSignal): Promise<ClusterToolbox | null> {
-    const { toolboxes, toolboxLimits: limits } = this.options
+  private shapeOf(spec: Pick<SandboxSpec, 'nodes' | 'shape'>): Shape {
+    return shapeOf(spec, this.options.nodeImages, this.options.images ?? [])
+  }
+
+  /** With room made by giving back what waits for others. */
+  private async makeInBudget(docker: Docker, order: Omit<Order<never>, 'beside'>): Promise<WarmCluster> {
+    const { shape } = order
+    const cost = this.budget.costOf(shapeKey(shape), shape.nodes)
+    for (;;) {
+      const reason = await this.budget.whyNoRoom(docker, cost)
+      if (!reason) break
+      if (!(await this.pool.giveBack())) throw new Error(reason)
+    }
+    return this.makeWithToolbox(docker, order)
+  }
+
+  private async makeWithToolbox(docker: Docker, order: Omit<Order<never>, 'beside'>): Promise<WarmCluster> {
+    const { cluster, beside } = await this.maker.make(docker, {
+      ...order,
+      beside: (record) => this.openToolbox(docker, record, order.signal),
+    })
+    return { cluster, toolbox: beside }
+  }
+
+  /** What the next learner with this shape will be glad of: a template, and knowing what such a cluster takes. */
+  private prepareForNext(docker: Docker, shape: Shape): void {
+    this.background = this.background
+      .then(async () => {
+        const cost = this.budget.costOf(shapeKey(shape), shape.nodes)
+        if (this.ended.signal.aborted || (await this.budget.whyNotAhead(docker, cost))) return
+        await this.maker.prepareTemplate(docker, shape, this.ended.signal)
+      })
+      .catch((error: Error) => {
+        if (!this.ended.signal.aborted) this.options.onFault(`no template could be made: ${error.message}`)
+      })
+  }
+
+  /** Without credentials: they come once the cluster is somebody's. */
+  private async openToolbox(docker: Docker, record: ClusterRecord, signal?: AbortSignal): Promise<ClusterToolbox | null> {
+    const { toolboxes } = this.options
     if (!toolboxes || 'missing' in (await toolboxes.image(docker, signal))) return null
-    const { name } = cluster.record
-    const options = { docker, id: name, network: name, labels: this.labelsOf(name), kubeconfig: cluster.kubeconfig(administrator), limits }
-    return toolboxes.start({ ...options, ...(spec.homeFiles ? { homeFiles: spec.homeFiles } : {}) }, signal)
+    return toolboxes.start({ ...this.toolboxOptions(docker, record), kubeconfig: '' }, signal)
+  }
+
+  private async findToolbox(docker: Docker, cluster: KindCluster): Promise<ClusterToolbox | null> {
+    return (await this.options.toolboxes?.adopt(this.toolboxOptions(docker, cluster.record))) ?? null
+  }
+
+  private toolboxOptions(docker: Docker, { name }: ClusterRecord): Omit<KindToolboxOptions, 'kubeconfig' | 'homeFiles'> {
+    const { toolboxLimits: limits = defaultToolboxLimits } = this.options
+    return {
+      docker,
+      id: name,
+      network: name,
+      labels: { [ownerLabel]: this.owner, [clusterLabel]: name },
+      limits,
+    }
   }
 
   private async bringBack(docker: Docker, record: ClusterRecord, id: string): Promise<KindSandbox> {
@@ -201,31 +270,17 @@ export class KindEngine implements Engine {
       await cluster.start(this.options.timeout ?? 300_000)
       record.paused = false
       await this.records.put(record)
-      const { name } = record
-      const limits = this.options.toolboxLimits
-      const toolbox =
-        (await this.options.toolboxes?.adopt({ docker, id: name, network: name, labels: this.labelsOf(name), limits })) ?? null
-      return this.sandboxOf(id, cluster, toolbox)
+      const toolbox = await this.findToolbox(docker, cluster)
+      return new KindSandbox({ id, cluster, toolbox, records: this.records, remove: () => this.destroy(id) })
     } catch (error) {
       cluster[Symbol.dispose]()
       throw error
     }
   }
 
-  private sandboxOf(id: string, cluster: KindCluster, toolbox: ClusterToolbox | null): KindSandbox {
-    return new KindSandbox({ id, cluster, toolbox, records: this.records, remove: () => this.destroy(id) })
-  }
-
-  private async removeCluster(docker: Docker, name: string): Promise<void> {
-    for (const sandbox of this.sandboxes.values()) if (sandbox.record.name === name) await sandbox.letGo()
-    await removeCluster(docker, this.labelsOf(name))
-    await this.records.remove(name)
-    this.held.delete(name)
-  }
-
   private async examine(): Promise<Capabilities> {
     const machine = await examineMachine()
-    const reason = machine.missing[0] ?? (await this.whatElseIsMissing(machine))
+    const reason = machine.missing[0] ?? (await whyNoKind(this.options.cache))
     const has = reason ?? true
     const shell = reason ?? (await this.whyNoToolbox(machine)) ?? true
     return {
@@ -243,19 +298,14 @@ export class KindEngine implements Engine {
     }
   }
 
-  private async whatElseIsMissing({ docker }: Machine): Promise<string | null> {
-    const noKind = await findKind(this.options.cache).then(
-      () => null,
-      (error: Error) => error.message,
-    )
-    if (noKind || !docker) return noKind
-    return null
-  }
-
   private async whyNoToolbox({ docker }: Machine): Promise<string | null> {
     const { toolboxes } = this.options
     if (!docker || !toolboxes) return 'This server has no toolbox for kind clusters.'
-    const image = await toolboxes.image(docker)
+    const built = toolboxes.image(docker, this.ended.signal).catch((error: Error) => ({ missing: error.message }))
+    const later = new Promise<{ missing: string }>((resolve) => {
+      setTimeout(() => resolve({ missing: 'The toolbox image is being built; this takes a minute, once.' }), patienceMs).unref()
+    })
+    const image = await Promise.race([built, later])
     return 'missing' in image ? image.missing : null
   }
 
@@ -263,14 +313,6 @@ export class KindEngine implements Engine {
     const { docker, missing } = await examineMachine()
     if (!docker || missing[0]) throw new Error(missing[0] ?? 'Docker is not installed')
     return docker
-  }
-
-  private newName(): string {
-    return `labernetes-${this.owner}-${randomBytes(4).toString('hex')}`
-  }
-
-  private labelsOf(cluster: string): Record<string, string> {
-    return { [ownerLabel]: this.owner, [clusterLabel]: cluster }
   }
 }
 
@@ -291,11 +333,17 @@ const fractions: Record<Step, number> = {
   ready: 1,
 }
 
+async function whyNoKind(cache: string): Promise<string | null> {
+  return findKind(cache).then(
+    () => null,
+    (error: Error) => error.message,
+  )
+}
+
 /** The installation's own id, made once for a data folder. */
 async function ownerOf(dir: string): Promise<string> {
   const file = join(dir, 'owner')
-  const made = createHash('sha256').update(randomBytes(32)).digest('hex').slice(0, 8)
-  await writeFile(file, made, { flag: 'wx', mode: 0o600 }).catch((error: NodeJS.ErrnoException) => {
+  await writeFile(file, randomBytes(4).toString('hex'), { flag: 'wx', mode: 0o600 }).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'EEXIST') throw error
   })
   return readFile(file, 'utf8')

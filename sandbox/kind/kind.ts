@@ -52,6 +52,7 @@ export interface CreateOptions {
   shape: Shape
   nodes: readonly NodePlan[]
   network: string
+  gateway: string
   labels: Readonly<Record<string, string>>
   /** A folder of this cluster's own, for what kind is given and leaves. */
   folder: string
@@ -92,6 +93,9 @@ export async function createWithKind(options: CreateOptions): Promise<void> {
       [docker.flavour === 'podman' ? 'KIND_EXPERIMENTAL_PODMAN_NETWORK' : 'KIND_EXPERIMENTAL_DOCKER_NETWORK']: options.network,
       LABERNETES_DOCKER: docker.program,
       LABERNETES_CLUSTER: name,
+      LABERNETES_FOLDER: folder,
+      // a node asks for this name as it starts, and waits five seconds where nobody knows it
+      LABERNETES_GATEWAY: options.gateway,
       LABERNETES_ADDRESSES: options.nodes.map(({ container, ip }) => `${container}=${ip}`).join(' '),
       LABERNETES_LABELS: Object.entries(options.labels)
         .map(([label, value]) => `--label=${label}=${value}`)
@@ -131,7 +135,8 @@ exit $code`
 
 /**
  * Stands before the docker CLI in kind's PATH and gives \`docker run\` what kind has no setting for: our labels, an address
- * of our choice and the node's name, which is the same in every learner's cluster while its container's is not.
+ * of our choice, a volume of ours and the node's name, which is the same in every learner's cluster while its container's is
+ * not. What kind asked for is kept, so that a clone's container can be made just so.
  */
 const shim = `#!/bin/sh
 if [ "$1" != run ]; then exec "$LABERNETES_DOCKER" "$@"; fi
@@ -140,13 +145,15 @@ for argument in "$@"; do
   shift
   if [ "$before" = --name ]; then container=$argument; fi
   if [ "$before" = --hostname ]; then argument=labernetes-\${argument#"$LABERNETES_CLUSTER"-}; fi
+  if [ "$before" = --volume ] && [ "$argument" = /var ]; then argument=$container-var:/var; fi
   before=$argument
   set -- "$@" "$argument"
 done
+printf '%s\\n' "$@" >"$LABERNETES_FOLDER/$container.args"
 for pair in $LABERNETES_ADDRESSES; do
   if [ "\${pair%%=*}" = "$container" ]; then ip=\${pair#*=}; fi
 done
-exec "$LABERNETES_DOCKER" run $LABERNETES_LABELS --network-alias "labernetes-\${container#"$LABERNETES_CLUSTER"-}" --ip "$ip" "$@"
+exec "$LABERNETES_DOCKER" run $LABERNETES_LABELS --add-host "host.docker.internal:$LABERNETES_GATEWAY" --network-alias "labernetes-\${container#"$LABERNETES_CLUSTER"-}" --ip "$ip" "$@"
 `
 
 /** kind's own configuration of a cluster. */

@@ -14,7 +14,7 @@ const size = 16
 
 /**
  * A Docker network of a cluster's own in a free piece of `range` ('10.201.0.0/16'). Docker lets no packet from one such
- * network to another. Rejects when no piece is free.
+ * network to another, and its bridge's name puts it behind the walls. Rejects when no piece is free.
  */
 export async function createNetwork(
   docker: Docker,

@@ -1,0 +1,95 @@
+import { readFile } from 'node:fs/promises'
+import { loadavg } from 'node:os'
+import { join } from 'node:path'
+import type { Docker } from './docker.ts'
+import { examineMachine, inGibibytes, type Machine } from './machine.ts'
+
+/** How much of the machine kind clusters may have. */
+export interface BudgetLimits {
+  /** Share of the machine's memory for all clusters together, 0 to 1. */
+  memory: number
+  /** Load per CPU, 0 to 1 and more, from which on nothing is made ahead of need. */
+  load: number
+  /** Bytes that stay free on Docker's disk. */
+  disk: number
+}
+
+const mebibyte = 2 ** 20
+/** What a node took that nothing had run on, before this machine has measured its own (docs/operating.md). */
+const firstEstimate = { control: 620 * mebibyte, worker: 220 * mebibyte }
+
+/** Says whether the machine has room for another cluster. What a cluster takes is measured on those that run. */
+export class Budget {
+  readonly limits: BudgetLimits
+  private readonly label: string
+  /** Bytes by shape, as last measured. */
+  private readonly measured = new Map<string, number>()
+
+  constructor(limits: BudgetLimits, label: string) {
+    this.limits = limits
+    this.label = label
+  }
+
+  /** Bytes that a cluster of this shape is expected to take. */
+  costOf(key: string, nodes: number): number {
+    return this.measured.get(key) ?? firstEstimate.control + (nodes - 1) * firstEstimate.worker
+  }
+
+  /** Looks at what a running cluster takes now, and remembers it for its shape. */
+  async measure(docker: Docker, key: string, containers: readonly string[]): Promise<void> {
+    const bytes = await memoryOf(docker, containers)
+    if (bytes) this.measured.set(key, bytes)
+  }
+
+  /** Why there is no room for a cluster of so many bytes; null when there is. */
+  async whyNoRoom(docker: Docker, bytes: number): Promise<string | null> {
+    const [machine, running] = await Promise.all([examineMachine(), docker.list('container', { [this.label]: '' })])
+    if (machine.missing[0]) return machine.missing[0]
+    const allowed = machine.memory.totalBytes * this.limits.memory
+    const used = (await memoryOf(docker, running)) ?? running.length * firstEstimate.control
+    if (used + bytes > allowed)
+      return `Kind clusters use ${inGibibytes(used)} of the ${inGibibytes(allowed)} they may have together; another one needs ${inGibibytes(bytes)}.`
+    return whyNotOnMachine(machine, bytes, this.limits)
+  }
+
+  /** As whyNoRoom, and also for a machine that is busy: nothing is made ahead of need then. */
+  async whyNotAhead(docker: Docker, bytes: number): Promise<string | null> {
+    const room = await this.whyNoRoom(docker, bytes)
+    if (room) return room
+    const machine = await examineMachine()
+    const load = (loadavg()[0] ?? 0) / machine.cpus
+    return load > this.limits.load ? `The machine is busy: a load of ${load.toFixed(1)} per CPU.` : null
+  }
+}
+
+function whyNotOnMachine({ memory, diskFreeBytes }: Machine, bytes: number, limits: BudgetLimits): string | null {
+  if (memory.availableBytes < bytes * 1.25)
+    return `${inGibibytes(memory.availableBytes)} of memory are free; another kind cluster needs ${inGibibytes(bytes)}.`
+  if (diskFreeBytes !== null && diskFreeBytes < limits.disk)
+    return `${inGibibytes(diskFreeBytes)} of disk are free where Docker keeps its data; ${inGibibytes(limits.disk)} are to stay free.`
+  return null
+}
+
+/**
+ * Bytes that these containers have together, without the page cache that the kernel can drop, as their cgroups say. Null
+ * where those are not on this machine (a daemon in a virtual machine).
+ */
+export async function memoryOf(docker: Docker, containers: readonly string[]): Promise<number | null> {
+  const running = (await docker.inspect('container', containers)).filter(({ State }) => State.Pid > 0)
+  const bytes = await Promise.all(running.map(({ Id, State }) => memoryOfProcess(Id, State.Pid)))
+  return bytes.reduce<number | null>((sum, one) => (sum === null || one === null ? null : sum + one), 0)
+}
+
+async function memoryOfProcess(container: string, pid: number): Promise<number | null> {
+  const text = await readFile(`/proc/${pid}/cgroup`, 'utf8').catch(() => '')
+  // a node's first process may be in a cgroup below its container's, whose name has the container's id in it
+  const path = new RegExp(`^(\\d+):(memory)?:(/.*?${container}[^/\\n]*)`, 'm').exec(text)
+  if (!path) return null
+  const [, , controller, below] = path
+  const folder = controller ? `/sys/fs/cgroup/memory${below}` : `/sys/fs/cgroup${below}`
+  const [usage, stat] = await Promise.all(
+    [controller ? 'memory.usage_in_bytes' : 'memory.current', 'memory.stat'].map((file) => readFile(join(folder, file), 'utf8')),
+  ).catch(() => [])
+  const cache = (controller ? /^total_inactive_file (\d+)$/m : /^inactive_file (\d+)$/m).exec(stat ?? '')
+  return usage ? Number(usage) - Number(cache?.[1] ?? 0) : null
+}
