@@ -3,6 +3,7 @@ import { type ResolvedImage, resolveImage } from './images.ts'
 import { Cpu } from './kernel/cpu.ts'
 import { Machine } from './kernel/machine.ts'
 import { NullFile, type OpenFile, SinkFile } from './kernel/open-file.ts'
+import type { PidNamespace } from './kernel/pid-namespace.ts'
 import { Pipe } from './kernel/pipe.ts'
 import type { ExitStatus, Process as KernelProcess } from './kernel/process.ts'
 import { type SignalName, signalByName } from './kernel/signals.ts'
@@ -56,7 +57,13 @@ export class LocalContainer implements Container {
   /** What PID 1 was started as, before any exec. */
   private command: { argv: string[]; env: Map<string, string>; cwd: string } | undefined
 
-  constructor(ctx: ClusterContext, spec: ContainerSpec, onDirty: () => void, restored?: { record: ContainerRecord; log: LogLine[] }) {
+  constructor(
+    ctx: ClusterContext,
+    spec: ContainerSpec,
+    pids: PidNamespace,
+    onDirty: () => void,
+    restored?: { record: ContainerRecord; log: LogLine[] },
+  ) {
     this.ctx = ctx
     this.spec = spec
     this.onDirty = onDirty
@@ -78,6 +85,7 @@ export class LocalContainer implements Container {
       hostname: spec.hostname,
       parameters: new KernelParameters(spec.sysctls ?? {}, () => this.machine.hostname),
       noNewPrivileges: spec.noNewPrivileges ?? false,
+      pids,
       memoryLimit: spec.memoryLimit,
       memoryTrees: [sharedMemory, ...spec.mounts.flatMap(({ volume, readOnly }) => memoryOf(volume as TreeVolume, readOnly))],
       programs,

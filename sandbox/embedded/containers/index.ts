@@ -3,6 +3,7 @@ import type { ClusterContext } from '../machinery/context.ts'
 import type { PodNetwork } from '../network/network.ts'
 import { type ContainerRecord, LocalContainer } from './container.ts'
 import { resolveImage } from './images.ts'
+import { PidNamespaces } from './pid-namespaces.ts'
 import type { Container, ContainerRuntime, ContainerSpec, Image, LogLine, Volume, VolumeTraits } from './runtime.ts'
 import { ContainerError, ImageError } from './runtime.ts'
 import { type Change, changesOf, replay } from './vfs/diff.ts'
@@ -40,6 +41,7 @@ class Runtime implements LocalRuntime {
   private readonly dirty = new Set<LocalContainer>()
   private readonly logged = new Set<LocalContainer>()
   private readonly pulled: Set<string>
+  private readonly pids: PidNamespaces
   private timer: Timer | undefined
   private back: LocalContainer[] | undefined
   private disposed = false
@@ -47,6 +49,7 @@ class Runtime implements LocalRuntime {
   constructor(ctx: ClusterContext, options: RuntimeOptions) {
     this.ctx = ctx
     this.options = options
+    this.pids = new PidNamespaces(ctx)
     this.prefix = `containers/${options.node ?? ''}/`
     this.pulled = new Set(ctx.records.get<string[]>(`${this.prefix}images`) ?? [])
     ctx.signal.addEventListener('abort', () => this[Symbol.dispose](), { once: true })
@@ -69,7 +72,7 @@ class Runtime implements LocalRuntime {
   async create(spec: ContainerSpec): Promise<Container> {
     if (resolveImage(spec.image).missing)
       throw new ContainerError('CreateContainerError', `failed to get image from containerd "${spec.image}": image not found`)
-    const container = this.adopt(new LocalContainer(this.ctx, spec, () => this.changed(spec.id)))
+    const container = this.adopt(new LocalContainer(this.ctx, spec, this.pids.join(spec), () => this.changed(spec.id)))
     this.changed(spec.id)
     return container
   }
@@ -130,6 +133,7 @@ class Runtime implements LocalRuntime {
     const { remove } = container
     container.remove = () => {
       remove.call(container)
+      this.pids.leave(container.spec)
       this.containers.delete(id)
       this.dirty.delete(container)
       this.logged.delete(container)
@@ -169,15 +173,18 @@ class Runtime implements LocalRuntime {
   private restore(): LocalContainer[] {
     const { records } = this.ctx
     const found: LocalContainer[] = []
-    for (const key of records.keys(`${this.prefix}container/`)) {
-      const record = records.get<ContainerRecord>(key)
-      if (!record || this.containers.has(record.spec.id)) continue
+    const stored = records.keys(`${this.prefix}container/`).flatMap((key) => records.get<ContainerRecord>(key) ?? [])
+    // Who joins another's processes comes after it.
+    const joins = ({ spec }: ContainerRecord) => Number(typeof spec.sharesProcesses === 'object')
+    for (const record of stored.sort((a, b) => joins(a) - joins(b))) {
+      if (this.containers.has(record.spec.id)) continue
       const { spec } = record
       const network = this.options.network?.({ uid: spec.podUID, namespace: spec.podNamespace, name: spec.podName })
       if (!network) continue
       const mounts = spec.mounts.map(({ volume, ...mount }) => ({ ...mount, volume: this.treeVolume(volume) }))
+      const full = { ...spec, mounts, network }
       const log = records.get<LogLine[]>(`${this.prefix}log/${spec.id}`) ?? []
-      const container = this.adopt(new LocalContainer(this.ctx, { ...spec, mounts, network }, () => this.changed(spec.id), { record, log }))
+      const container = this.adopt(new LocalContainer(this.ctx, full, this.pids.join(full), () => this.changed(spec.id), { record, log }))
       container.resume(record)
       found.push(container)
     }

@@ -54,6 +54,8 @@ export interface ContainerSpec {
   terminationMessagePath?: string
   /** Set-user-ID programs run as who starts them. */
   noNewPrivileges?: boolean
+  /** Whose processes it sees besides its own: all of the pod, or another container's; nobody's when absent. */
+  sharesProcesses?: 'pod' | { container: string }
   /** Kernel parameters of its pod, by name. */
   sysctls?: Readonly<Record<string, string>>
   tty: boolean

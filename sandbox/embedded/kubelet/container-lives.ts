@@ -1,4 +1,4 @@
-import { ContainerError, type Container as RuntimeContainer } from '../containers/runtime.ts'
+import { ContainerError, type ContainerSpec, type Container as RuntimeContainer } from '../containers/runtime.ts'
 import type { ClusterContext } from '../machinery/context.ts'
 import type { Container } from '../schema/types/core.v1.ts'
 import { backOffLeft, nextBackOff } from './back-off.ts'
@@ -88,7 +88,10 @@ export class ContainerLives {
     const id = randomHex(ctx, 64)
     let live: RuntimeContainer
     try {
-      live = await runtime.create(containerSpecOf({ ctx, runtime, pod, container, image, network, node: this.host.node, volumes, id }))
+      const sharesProcesses = this.sharesProcesses(container)
+      live = await runtime.create(
+        containerSpecOf({ ctx, runtime, pod, container, image, network, node: this.host.node, volumes, id, sharesProcesses }),
+      )
     } catch (error) {
       if (error instanceof ConfigError) throw failed('CreateContainerConfigError', error.message)
       if (error instanceof ContainerError) throw failed('CreateContainerError', error.message)
@@ -121,6 +124,15 @@ export class ContainerLives {
     event('Normal', 'Started', `Started container ${container.name}`)
     this.pod.save()
     await this.postStart(container, live, run, signal)
+  }
+
+  /** Whose processes a container is to see: a debugger its target's, all where the pod says so. */
+  private sharesProcesses(container: Container): ContainerSpec['sharesProcesses'] {
+    const { spec } = this.pod.pod
+    const target = spec?.ephemeralContainers?.find(({ name }) => name === container.name)?.targetContainerName
+    const run = target === undefined ? undefined : latestRun(this.pod.record, target)
+    if (run) return { container: run.id }
+    return spec?.shareProcessNamespace ? 'pod' : undefined
   }
 
   private async postStart(container: Container, running: RuntimeContainer, run: ContainerRun, signal: AbortSignal): Promise<void> {

@@ -17,10 +17,22 @@ export interface ContainerSetting {
   node: NodeFacts
   volumes: PodVolumes
   id: string
+  sharesProcesses: ContainerSpec['sharesProcesses']
 }
 
 /** What the runtime is asked to create for a container. Throws ConfigError. */
-export function containerSpecOf({ ctx, runtime, pod, container, image, network, node, volumes, id }: ContainerSetting): ContainerSpec {
+export function containerSpecOf({
+  ctx,
+  runtime,
+  pod,
+  container,
+  image,
+  network,
+  node,
+  volumes,
+  id,
+  sharesProcesses,
+}: ContainerSetting): ContainerSpec {
   const { uid: podUID = '', namespace: podNamespace = '', name: podName = '' } = pod.metadata
   const user = userOf(pod, container)
   const nonRoot = container.securityContext?.runAsNonRoot ?? pod.spec?.securityContext?.runAsNonRoot
@@ -54,6 +66,7 @@ export function containerSpecOf({ ctx, runtime, pod, container, image, network, 
     workingDir: container.workingDir,
     user,
     ...groupsOf(pod, container),
+    sharesProcesses,
     terminationMessagePath: container.terminationMessagePath,
     noNewPrivileges: container.securityContext?.allowPrivilegeEscalation === false,
     sysctls: Object.fromEntries((pod.spec?.securityContext?.sysctls ?? []).map(({ name, value }) => [name, value])),

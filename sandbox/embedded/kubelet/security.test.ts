@@ -113,6 +113,48 @@ test("/etc/hosts is the kubelet's in the pod network and the node's own in its n
   )
 })
 
+test("a debugger sees its target's processes and files, and ends with it; a pod may share them among all", async () => {
+  await using cluster = await opened()
+  await create(cluster, 'web', { containers: [{ name: 'web', image: 'nginx:1.27' }], terminationGracePeriodSeconds: 1 })
+  await cluster.advance(15_000)
+  const debug = { name: 'debug', image: 'busybox:1.37', command: ['sh', '-c', 'ps; ls /proc/1/root/usr/share/nginx/html; sleep 1000'] }
+  const ephemeralContainers = [{ ...debug, targetContainerName: 'web' }]
+  const path = '/api/v1/namespaces/default/pods/web/ephemeralcontainers'
+  await cluster.request({
+    method: 'PATCH',
+    path,
+    contentType: 'application/strategic-merge-patch+json',
+    body: { spec: { ephemeralContainers } },
+  })
+  await cluster.advance(5000)
+  const seen = await log(cluster, 'web', 'debug')
+  expect(seen).toMatch(/^ +1 root +nginx: master process/m)
+  expect(seen).toContain('index.html')
+  const killer = await cluster.nodeApi.exec('default', 'web', {
+    container: 'debug',
+    command: ['kill', '-QUIT', '1'],
+    stdin: false,
+    stdout: true,
+    stderr: true,
+    tty: false,
+  })
+  await cluster.advance(5000)
+  expect((await killer.exited).exitCode).toBe(0)
+  const { containerStatuses, ephemeralContainerStatuses } = (await pod(cluster, 'web')).status ?? {}
+  expect(containerStatuses?.[0]?.restartCount).toBe(1)
+  expect(ephemeralContainerStatuses?.[0]?.state?.terminated?.exitCode).toBe(137)
+
+  const containers = ['one', 'two'].map((name) => ({
+    name,
+    image: 'busybox:1.37',
+    command: ['sh', '-c', `: ${name}; sleep 5; ps; sleep 1000`],
+  }))
+  await create(cluster, 'shared', { shareProcessNamespace: true, containers })
+  await cluster.advance(20_000)
+  const rows = (await log(cluster, 'shared', 'two')).split('\n').map((row) => row.trim().split(/ +/).slice(2).join(' '))
+  expect(rows).toEqual(expect.arrayContaining(['/pause', 'sleep 1000', expect.stringMatching(/^sh -c : two/)]))
+})
+
 test('names that no variable can have pass through a shell', async () => {
   await using cluster = await opened()
   await create(
@@ -149,8 +191,9 @@ async function pod(cluster: Cluster, name: string): Promise<Pod> {
   return (await cluster.request({ method: 'GET', path: `/api/v1/namespaces/default/pods/${name}` })).body as Pod
 }
 
-async function log(cluster: Cluster, name: string): Promise<string> {
+async function log(cluster: Cluster, name: string, container?: string): Promise<string> {
   const parts: Uint8Array[] = []
-  for await (const part of await cluster.nodeApi.logs('default', name, {}, new AbortController().signal)) parts.push(part)
+  for await (const part of await cluster.nodeApi.logs('default', name, container ? { container } : {}, new AbortController().signal))
+    parts.push(part)
   return Buffer.concat(parts).toString()
 }

@@ -107,7 +107,8 @@ export async function runCommand(
       if (subresource === 'exec') started.kill('SIGHUP')
     },
   })
-  void started.exited.then(({ exitCode }) => streams.finish(exitStatus(exitCode)))
+  // An attached stream that ends has served; how the container ended is in the pod's status.
+  void started.exited.then(({ exitCode }) => streams.finish(exitStatus(subresource === 'exec' ? exitCode : 0)))
 }
 
 function exitStatus(exitCode: number): CommandStatus {

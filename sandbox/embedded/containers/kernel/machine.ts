@@ -7,6 +7,7 @@ import type { KernelParameters } from '../vfs/sysctl.ts'
 import type { Tree } from '../vfs/tree.ts'
 import type { Cpu } from './cpu.ts'
 import type { OpenFile } from './open-file.ts'
+import { PidNamespace } from './pid-namespace.ts'
 import { Pipe } from './pipe.ts'
 import { type ExitStatus, Killed, Process, type ProcessOptions, type Program, type Run } from './process.ts'
 
@@ -20,6 +21,8 @@ export interface MachineOptions {
   parameters: KernelParameters
   /** As prctl's: a program's set-user-ID bit gives nothing. */
   noNewPrivileges: boolean
+  /** Absent where it has one of its own. */
+  pids?: PidNamespace
   memoryLimit: number | undefined
   /** Trees whose bytes are memory. */
   memoryTrees: Tree[]
@@ -52,7 +55,9 @@ export class Machine {
   readonly noNewPrivileges: boolean
   readonly memoryLimit: number | undefined
   readonly programs: ReadonlyMap<string, Program>
+  /** Its own; those that they see may be more: `pids`. */
   readonly processes = new Map<number, Process>()
+  readonly pids: PidNamespace
   readonly bootedAt: number
   /** What PID 1 had saved before a restart of the platform; taken once. */
   resumed: unknown
@@ -65,7 +70,6 @@ export class Machine {
   init: Process | undefined
   private readonly memoryTrees: Tree[]
   private readonly report: MachineOptions['report']
-  private nextPid = 1
 
   constructor(options: MachineOptions) {
     this.clock = options.clock
@@ -76,6 +80,7 @@ export class Machine {
     this.hostname = options.hostname
     this.parameters = options.parameters
     this.noNewPrivileges = options.noNewPrivileges
+    this.pids = options.pids ?? new PidNamespace()
     this.memoryLimit = options.memoryLimit
     this.memoryTrees = options.memoryTrees
     this.programs = options.programs
@@ -92,9 +97,10 @@ export class Machine {
   /** A new process, not yet running anything. */
   create(options: ProcessOptions): Process {
     if (this.processes.size >= processLimit) throw new Errno('EAGAIN')
-    const process = new Process(this, this.nextPid++, options)
-    if (process.pid === 1) this.init = process
+    const process = new Process(this, this.pids.take(), options)
+    this.init ??= process
     this.processes.set(process.pid, process)
+    this.pids.add(process)
     return process
   }
 
@@ -143,7 +149,7 @@ export class Machine {
       if (node.mode & 0o2000) process.gid = node.gid
     }
     // What the program before has saved says nothing to this one.
-    if (process.pid === 1) this.saved = undefined
+    if (process === this.init) this.saved = undefined
     for (const [signal, disposition] of process.dispositions) if (disposition !== 'ignore') process.dispositions.delete(signal)
     process.memoryBytes = 0
     process.allocate(program.memoryBytes ?? smallProgram)
@@ -197,7 +203,7 @@ export class Machine {
 
   /** Signals every process of a group. */
   killGroup(pgid: number, signal: Parameters<Process['kill']>[0]): boolean {
-    const members = [...this.processes.values()].filter((process) => process.pgid === pgid)
+    const members = [...this.pids.processes.values()].filter((process) => process.pgid === pgid)
     for (const process of members) process.kill(signal)
     return members.length > 0
   }
@@ -233,6 +239,7 @@ export class Machine {
 
   ended(process: Process): void {
     this.processes.delete(process.pid)
+    this.pids.ended(process)
     if (process === this.init) this.killAll()
   }
 }

@@ -214,14 +214,14 @@ export class Process {
    * when it is needed.
    */
   save(state: unknown): void {
-    if (this.pid !== 1) return
+    if (this !== this.machine.init) return
     this.machine.saved = state
     this.machine.onDirty()
   }
 
   /** What `save` kept before the restart, once. */
   resume<T>(): T | undefined {
-    if (this.pid !== 1) return undefined
+    if (this !== this.machine.init) return undefined
     const { resumed } = this.machine
     this.machine.resumed = undefined
     this.machine.saved = resumed

@@ -49,7 +49,7 @@ async function run(process: Process, flavor: Flavor): Promise<number> {
   }
   const rest = args.slice(index)
   if (login && process.fs.find('/etc/profile', process.who)) await shell.script('. /etc/profile')
-  const progress = process.pid === 1 ? new ScriptProgress(shell) : undefined
+  const progress = process === process.machine.init ? new ScriptProgress(shell) : undefined
   if (command) {
     if (rest[0] === undefined) {
       await process.complain(`${shell.name}: -c requires an argument\n`)

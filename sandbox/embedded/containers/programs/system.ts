@@ -305,7 +305,7 @@ async function ps(process: Process): Promise<number> {
     process.args.some((arg) => /[eaf]/.test(arg)) &&
     machine.programs.size > 0 &&
     process.fs.find('/etc/debian_version', process.who) !== undefined
-  const rows = [...machine.processes.values()].sort((a, b) => a.pid - b.pid)
+  const rows = [...machine.pids.processes.values()].sort((a, b) => a.pid - b.pid)
   if (wide) {
     await process.print(
       `UID          PID    PPID  C STIME TTY          TIME CMD\n${rows.map((row) => `${ownerName(process, row.uid, 'passwd', false).padEnd(8)} ${String(row.pid).padStart(7)} ${String(row.ppid).padStart(7)}  0 ${formatTime('%H:%M', row.startedAt)} ${row.terminal ? 'pts/0' : '?    '}    ${clockTime(row.cpuNanoseconds)} ${row.commandLine}\n`).join('')}`,
@@ -330,7 +330,7 @@ async function top(process: Process): Promise<number> {
     const total = nodeMemory / 1024
     const used = Math.floor(machine.memoryBytes / 1024)
     const share = Math.min(100, Math.round(machine.cpu.usage() / 1e7 / nodeCores))
-    const rows = [...machine.processes.values()].sort((a, b) => b.cpuNanoseconds - a.cpuNanoseconds)
+    const rows = [...machine.pids.processes.values()].sort((a, b) => b.cpuNanoseconds - a.cpuNanoseconds)
     const body = rows.map(
       (row) =>
         `${String(row.pid).padStart(5)} ${String(row.ppid).padStart(5)} ${ownerName(process, row.uid, 'passwd', false).padEnd(8)} S    ${String(Math.floor(row.memoryBytes / 1024)).padStart(5)} ${String(Math.round((row.memoryBytes / nodeMemory) * 100)).padStart(3)}%  ${String(Math.min(100, Math.round(row.cpuNanoseconds / 1e4 / Math.max(1000, machine.now() - row.startedAt) / nodeCores / 10))).padStart(2)}% ${row.commandLine}\n`,
@@ -366,7 +366,7 @@ async function kill(process: Process): Promise<number> {
   }
   let status = 0
   for (const word of rest) {
-    const target = process.machine.processes.get(Number(word))
+    const target = process.machine.pids.processes.get(Number(word))
     if (target && (process.uid === 0 || target.uid === process.uid)) {
       if (signal) target.kill(signal)
     } else {
@@ -378,7 +378,7 @@ async function kill(process: Process): Promise<number> {
 }
 
 function named(process: Process, name: string, full: boolean): Process[] {
-  return [...process.machine.processes.values()].filter(
+  return [...process.machine.pids.processes.values()].filter(
     (each) =>
       each !== process &&
       (full

@@ -46,6 +46,11 @@ export class FileSystem {
     this.now = now
   }
 
+  /** What lies under /, without what is mounted over it. */
+  get root(): DirNode {
+    return this.rootLocation().mount.tree.root
+  }
+
   mount(point: MountPoint): void {
     this.mounts.set(point.path, point)
   }

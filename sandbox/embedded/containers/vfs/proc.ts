@@ -27,7 +27,7 @@ export function proc(machine: () => Machine): DirNode {
   )
   fixed.set(
     'loadavg',
-    generated(() => `0.12 0.10 0.09 1/${machine().processes.size} ${[...machine().processes.keys()].at(-1) ?? 1}\n`),
+    generated(() => `0.12 0.10 0.09 1/${machine().pids.processes.size} ${[...machine().pids.processes.keys()].at(-1) ?? 1}\n`),
   )
   fixed.set(
     'version',
@@ -49,13 +49,15 @@ export function proc(machine: () => Machine): DirNode {
   const root = directory(0o555)
   root.dynamic = () => {
     const entries = new Map(fixed)
-    for (const process of machine().processes.values()) entries.set(String(process.pid), processFolder(machine(), process))
+    for (const process of machine().pids.processes.values()) entries.set(String(process.pid), processFolder(process, machine()))
     return entries
   }
   return root
 }
 
-function processFolder(machine: Machine, process: Process): DirNode {
+/** @param viewer the container that looks: another one's root is not its own */
+function processFolder(process: Process, viewer: Machine): DirNode {
+  const { machine } = process
   const dir = directory(0o555, { uid: process.uid, gid: process.gid, mtime: process.startedAt })
   const put = (name: string, content: (reader: Process | undefined) => string) => dir.entries.set(name, generated(content))
   put('cmdline', () => process.title ?? `${process.argv.join('\0')}\0`)
@@ -77,7 +79,7 @@ function processFolder(machine: Machine, process: Process): DirNode {
   put('mounts', () => mounts(machine))
   put('mountinfo', () => mounts(machine))
   dir.entries.set('cwd', symlink(process.cwd))
-  dir.entries.set('root', symlink('/'))
+  dir.entries.set('root', machine === viewer ? symlink('/') : machine.fs.root)
   dir.entries.set('exe', symlink(machine.search(process.name, process) ?? `/bin/${process.name}`))
   const fd = directory(0o500)
   fd.dynamic = () => new Map([...process.files].map(([number, open]) => [String(number), descriptor(open)]))
