@@ -88,7 +88,7 @@ async function tests(heading, args, countsOf, file) {
 /** Every lab: fails at the start, passes after its solution, rejects each wrong answer. */
 async function proofs() {
   say('Labs (lab:prove)')
-  const child = spawn(node, ['sandbox/prove.ts'], { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(node, ['scripts/prove.ts'], { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] })
   let text = ''
   child.stdout.on('data', (chunk) => {
     text += chunk
