@@ -52,20 +52,30 @@ function NetworkSheetDrawing({ sheet, place, label, lost }: { sheet: NetworkShee
         <path d={`M${path.map(([x, y]) => `${x} ${y}`).join('L')}`} className="n-path" data-lost={lost || undefined} />
       ) : null}
       {packet ? <PacketMark packet={packet} /> : null}
+      {sheet.devices.map((device) => (
+        <DeviceText key={device.id} device={device} />
+      ))}
       {end && lost ? <path d={`M${end[0] - 6} ${end[1] - 6}l12 12M${end[0] + 6} ${end[1] - 6}l-12 12`} className="d-cross" /> : null}
       {end && !lost && path.length > 1 ? <circle cx={end[0]} cy={end[1]} r="4" className="n-end" /> : null}
     </svg>
   )
 }
 
-function DeviceMark({ device }: { device: Device }) {
-  const { x, y, w, h, kind, name, address } = device
-  const beside = kind === 'bridge'
-  const inset = w < 80 ? 4 : 8
-  const cut = kind === 'space' ? `M${x} ${y}h${w - 10}l10 10v${h - 10}H${x}z` : `M${x} ${y}h${w}v${h}h${-w}z`
+function DeviceMark({ device: { x, y, w, h, kind } }: { device: Device }) {
+  const outline = kind === 'space' ? `M${x} ${y}h${w - 10}l10 10v${h - 10}H${x}z` : `M${x} ${y}h${w}v${h}h${-w}z`
   return (
     <g className="n-device" data-kind={kind}>
-      <path d={cut} />
+      <path d={outline} />
+    </g>
+  )
+}
+
+/** Over the packet's way, so that it can be read. */
+function DeviceText({ device: { x, y, w, h, kind, name, address } }: { device: Device }) {
+  const beside = kind === 'bridge'
+  const inset = w < 80 ? 4 : 8
+  return (
+    <g className="n-text" data-kind={kind}>
       <text x={x + inset} y={beside ? y + 15 : y + (address ? h / 2 - 4 : h / 2 + 4)} className="n-name">
         {name}
       </text>
