@@ -2,7 +2,7 @@
  * What the terminal beside a lesson stands on, by '<module>/<lesson>': engines in order of preference, nodes (or hosts), the
  * cluster's shape. A lesson that is not here gets a plain cluster of the cheapest engine.
  */
-const hosts = { needs: ['node-shell', 'terminal'], engines: ['hosts', 'kind'], nodes: 2 } as const
+const hosts = { needs: ['node-shell', 'terminal'], engines: ['hosts'], nodes: 2 } as const
 const flannel = {
   needs: ['api', 'pods', 'exec', 'node-shell', 'cni', 'terminal'],
   engines: ['kind'],

@@ -8,6 +8,7 @@ import { TerminalSession } from '../terminal/session.ts'
 import { ChangeLog, readChanges } from './change-log.ts'
 import { type ClusterView, clusterView, watchClusterView } from './cluster-view.ts'
 import { type Lab, runStartScript } from './labs.ts'
+import { nameNodes } from './node-names.ts'
 
 export interface SupervisorOptions {
   /** Cheapest first. */
@@ -133,6 +134,7 @@ export class Supervisor implements AsyncDisposable {
     try {
       const sandbox = await engine.create(specOf(order, lab, ground), ({ step }) => listener({ type: 'step', step }), signal)
       if (lab) await runStartScript(lab, sandbox)
+      else if (allowsNodeShells(ground) && sandbox.engine !== 'hosts') await nameNodes(sandbox)
       const nodes = allowsNodeShells(ground) ? await sandbox.nodes() : []
       const kept: Kept = { engine: engine.name, nodes, startedAt: await sandbox.now(), terminals: [], opened: 0 }
       await this.keep(order.lease, kept)
