@@ -66,7 +66,7 @@ export const catalog: readonly CatalogModule[] = [
     slug: 'cni',
     title: { en: 'CNI and flannel', zh: 'CNI 与 flannel' },
     goal: { en: 'Build the Pod network by hand, then repair it.', zh: '亲手搭起 Pod 网络，再学会修它。' },
-    lessons: ['cni-contract', 'bridge-and-veth', 'vxlan-by-hand', 'flannel-vxlan', 'flannel-host-gw'],
+    lessons: ['cni-contract', 'bridge-and-veth', 'static-routes', 'vxlan-by-hand', 'flannel-vxlan', 'flannel-host-gw'],
   },
   {
     slug: 'rbac',

@@ -17,7 +17,7 @@ export const lab = defineLab({
     nodes: { kind: 'objects', selector: { group: '', version: 'v1', resource: 'nodes' } },
     report: {
       kind: 'objects',
-      selector: { group: '', version: 'v1', resource: 'configmaps', namespace },
+      selector: { group: '', version: 'v1', resource: 'configmaps', namespace, name: 'report' },
     },
     deployments: { kind: 'objects', selector: { group: 'apps', version: 'v1', resource: 'deployments', namespace } },
     pods: { kind: 'objects', selector: { group: '', version: 'v1', resource: 'pods', namespace, labelSelector: 'app=web' } },

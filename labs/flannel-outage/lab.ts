@@ -21,6 +21,7 @@ export const lab = defineLab({
         version: 'v1',
         resource: 'configmaps',
         namespace: 'kube-system',
+        name: 'kubeadm-config',
       },
     },
     flannel: {

@@ -18,7 +18,7 @@ export const lab = defineLab({
     nodes: { kind: 'objects', selector: { group: '', version: 'v1', resource: 'nodes' } },
     report: {
       kind: 'objects',
-      selector: { group: '', version: 'v1', resource: 'configmaps', namespace },
+      selector: { group: '', version: 'v1', resource: 'configmaps', namespace, name: 'report' },
     },
     pods: { kind: 'objects', selector: { group: '', version: 'v1', resource: 'pods', namespace } },
     worker: { kind: 'network', node: 'worker' },

@@ -17,7 +17,7 @@ export const lab = defineLab({
     pods: { kind: 'objects', selector: { group: '', version: 'v1', resource: 'pods', namespace } },
     trace: {
       kind: 'objects',
-      selector: { group: '', version: 'v1', resource: 'configmaps', namespace },
+      selector: { group: '', version: 'v1', resource: 'configmaps', namespace, name: 'trace' },
     },
     worker: { kind: 'network', node: 'worker' },
   },
