@@ -28,7 +28,6 @@ export const lab = defineLab({
       pod: { namespace, name: 'shop' },
       argv: ['sh', '-c', ask],
       after: ['pods', 'worker', 'worker2'],
-      repeat: true,
     },
   },
   tasks: [
