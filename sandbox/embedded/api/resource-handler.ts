@@ -4,7 +4,7 @@ import type { KubeObject } from '../machinery/object.ts'
 import { sortedJson } from '../machinery/sorted-json.ts'
 import { applyPatch, PatchError, patchContentTypes } from '../patch/index.ts'
 import { invalid, Path } from '../registry/field.ts'
-import type { GroupVersionKind, Verb } from '../registry/index.ts'
+import type { GroupVersionKind, ResourceInfo, Verb } from '../registry/index.ts'
 import { decodeAs, mediaType, type Parsed, parseBody, parseJson } from './body.ts'
 import { type Outcome, objectOutcome, type ResourceCall } from './call.ts'
 import { type Deletion, deleteCollection, deleteObject, deletionAnswer } from './deletion.ts'
@@ -142,7 +142,10 @@ export class ResourceHandler {
   private async patch(call: ResourceCall, rules?: UpdateRules): Promise<Outcome> {
     const { info } = call
     const type = patchContentTypes[mediaType(call.headers['content-type'])]
-    if (!type) throw ApiError.unsupportedMediaType(Object.keys(patchContentTypes))
+    if (!type || (type === 'strategic' && info.definition)) {
+      const types = Object.entries(patchContentTypes).filter(([, one]) => one !== 'strategic' || !info.definition)
+      throw ApiError.unsupportedMediaType(types.map(([name]) => name))
+    }
     const options = writeOptions(call.request.query, 'PatchOptions')
     const request = this.writeRequest(call, options, 'PatchOptions')
     if (type !== 'apply') {
@@ -176,7 +179,7 @@ export class ResourceHandler {
       if (twice && options.fieldValidation === 'Strict') throw ApiError.badRequest(`error strict decoding YAML: ${yamlFault(twice)}`)
       if (twice) call.warn(yamlFault(twice))
       const value = merged as unknown as Record<string, unknown>
-      const object = decodeAs(info, { value }, 'Ignore', () => {}, info.decode)
+      const object = converted(() => decodeAs(info, { value }, 'Ignore', () => {}, info.decode), info, applied)
       info.strategy.default(object)
       return object
     }
@@ -208,9 +211,9 @@ export class ResourceHandler {
     try {
       object = decodeAs(info, parsed, options.fieldValidation, warn, info.decode)
     } catch (error) {
-      const strict = error instanceof ApiError ? /strict decoding error: .*$/s.exec(error.message)?.[0] : undefined
-      if (!strict) throw error
-      throw ApiError.invalid({ group: '', kind: '' }, '', [invalid(new Path('patch'), sortedJson(value), strict)])
+      const why = error instanceof ApiError ? /strict decoding error: .*$|json: cannot unmarshal .*$/s.exec(error.message)?.[0] : undefined
+      if (!why) throw error
+      throw ApiError.invalid({ group: '', kind: '' }, '', [invalid(new Path('patch'), sortedJson(value), why)])
     }
     info.strategy.default(object)
     this.track(call, options, existing, object)
@@ -243,6 +246,20 @@ export class ResourceHandler {
     const manager = options.fieldManager || managerOf(call.headers['user-agent'])
     const by = { manager, subresource: call.path.subresource, time: timestamp(this.rest.clock.now()) }
     trackFields(call.info, existing, object, by)
+  }
+}
+
+/** What fits the schema and yet is no value of its type (a quantity "1x") fails late in an apply, and as an internal error. */
+function converted(decode: () => KubeObject, info: ResourceInfo, { metadata }: KubeObject): KubeObject {
+  try {
+    return decode()
+  } catch (error) {
+    const why = error instanceof ApiError ? /cannot be handled as a \S+: (.*)$/s.exec(error.message)?.[1] : undefined
+    if (!why) throw error
+    const type = `${info.group}/${info.version}, Kind=${info.kind}`
+    const which = `${metadata?.namespace ?? ''}/${metadata?.name ?? ''}; ${type}`
+    const message = `failed to convert new object (${which}) to proper version: unable to convert unstructured object to ${type}: ${why.replace(/^illegal base64/, 'error decoding from json: $&')}`
+    throw new ApiError(500, undefined, message, undefined, error)
   }
 }
 

@@ -118,6 +118,8 @@ export class Rest {
       if (!stored) {
         if (!mayCreate && !(info.strategy.allowCreateOnUpdate && !request.subresource)) throw ApiError.notFound(info, name)
         const draft = await produce(undefined)
+        // what an update creates may name a version that is long gone
+        delete draft.metadata.resourceVersion
         matchName(draft, name)
         return { object: await this.create(request, draft), created: true }
       }

@@ -1,5 +1,5 @@
 import { resolve, type Schema, schemaOfField, schemaOfItems } from '../schema/index.ts'
-import { TypedError } from './typed.ts'
+import { elementOf, keyText, TypedError } from './typed.ts'
 
 type Fields = Record<string, unknown>
 
@@ -32,11 +32,24 @@ function check(value: unknown, given: Schema | undefined, path: string, faults: 
       return
     case 'array':
       if (!Array.isArray(value)) fault(`expected list, got &{${goValue(value)}}`)
-      else for (const [index, item] of value.entries()) check(item, schemaOfItems(schema), path + itemName(item, index, schema), faults)
+      else checkItems(value, schema, path, faults)
       return
     case 'object':
       if (isObject(value)) checkFields(value, schema, path, faults)
       else fault(`expected map, got &{${goValue(value)}}`)
+  }
+}
+
+function checkItems(items: readonly unknown[], schema: Schema, path: string, faults: string[]): void {
+  const type = schema['x-kubernetes-list-type']
+  const seen = new Set<string>()
+  for (const [index, item] of items.entries()) {
+    if (type === 'map' || type === 'set') {
+      const element = elementOf(item, schema)
+      if (seen.has(element)) faults.push(`${path}: duplicate entries for key ${keyText(element)}`)
+      seen.add(element)
+    }
+    check(item, schemaOfItems(schema), path + itemName(item, index, schema), faults)
   }
 }
 

@@ -73,11 +73,8 @@ function collect(value: unknown, schema: Schema | undefined, path: FieldPath, se
   if (kind === 'leaf') insert(set, path)
   else if (kind === 'list') {
     if (!Array.isArray(value)) return
-    const seen = new Set<string>()
     for (const item of value) {
       const element = elementOf(item, schema)
-      if (seen.has(element)) throw new TypedError(`${dotted(path)}: duplicate entries for key ${keyText(element)}`)
-      seen.add(element)
       collect(item, schemaOfItems(schema), [...path, element], set)
       insert(set, [...path, element])
     }
@@ -144,7 +141,8 @@ function itemsOf(value: unknown, schema: Schema | undefined): Map<string, unknow
   return new Map(Array.isArray(value) ? value.map((item) => [elementOf(item, schema), item]) : [])
 }
 
-function elementOf(item: unknown, schema: Schema | undefined): string {
+/** How an item of such a list is told from the others: by its keys, or by its value. */
+export function elementOf(item: unknown, schema: Schema | undefined): string {
   const keys = schema?.['x-kubernetes-list-map-keys']
   if (schema?.['x-kubernetes-list-type'] !== 'map' || !keys) return `v:${JSON.stringify(item)}`
   const itemSchema = schemaOfItems(schema)
@@ -174,12 +172,8 @@ function kindOf(schema: Schema | undefined, value: unknown): 'leaf' | 'map' | 'l
   return open ? 'map' : 'leaf'
 }
 
-function dotted(path: FieldPath): string {
-  return path.map((element) => (element.startsWith('f:') ? `.${element.slice(2)}` : keyText(element))).join('')
-}
-
 /** [name="web"] for an item of a map, [="web"] for one of a set. */
-function keyText(element: string): string {
+export function keyText(element: string): string {
   const value = JSON.parse(element.slice(2)) as unknown
   if (!element.startsWith('k:') || !isObject(value)) return `[=${JSON.stringify(value)}]`
   return `[${Object.entries(value)

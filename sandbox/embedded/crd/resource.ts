@@ -5,7 +5,7 @@ import type { FieldError } from '../registry/field.ts'
 import { validateObjectMeta, validateObjectMetaUpdate } from '../registry/metadata.ts'
 import { dnsSubdomain } from '../registry/names.ts'
 import type { Conversion, ResourceInfo, Strategy, SubresourceInfo } from '../registry/resource-info.ts'
-import { decodeObject } from '../schema/decode.ts'
+import { type Decoded, decodeObject, TypeMismatch } from '../schema/decode.ts'
 import type { CustomResourceDefinition, CustomResourceDefinitionVersion, JSONSchemaProps } from '../schema/types/apiextensions.v1.ts'
 import { wireTypeOf } from '../schema/wire.ts'
 import { jsonPath } from './jsonpath.ts'
@@ -78,11 +78,21 @@ function decoder(schema: JSONSchemaProps): NonNullable<ResourceInfo['decode']> {
   const metadataType = wireTypeOf('v1', 'ConfigMap')
   if (!metadataType) throw new Error('the wire form of ConfigMap is missing')
   return ({ apiVersion, kind, metadata, ...rest }) => {
-    const head = decodeObject({ apiVersion, kind, ...(metadata === undefined ? {} : { metadata }) }, metadataType)
+    const head = decodedHead({ apiVersion, kind, ...(metadata === undefined ? {} : { metadata }) }, metadataType)
     const object = { ...head.object, ...copyOf(rest) }
     const { apiVersion: _version, kind: _kind, metadata: _metadata, ...body } = object as Record<string, unknown>
     const unknown = prune(body, schema)
     return { object: { ...head.object, ...body }, unknown: [...head.unknown, ...unknown] }
+  }
+}
+
+/** Metadata is read by itself, so that a mismatch is told from there on. */
+function decodedHead(head: Record<string, unknown>, type: string): Decoded {
+  try {
+    return decodeObject(head, type)
+  } catch (error) {
+    if (!(error instanceof TypeMismatch)) throw error
+    throw new TypeMismatch(error.message.replace('ObjectMeta.metadata.', 'ObjectMeta.'), { cause: error })
   }
 }
 

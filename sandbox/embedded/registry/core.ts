@@ -23,7 +23,6 @@ import {
   configMapRules,
   endpointsRules,
   eventRules,
-  limitRangeRules,
   namespaceRules,
   nodeRules,
   persistentVolumeClaimRules,
@@ -32,6 +31,7 @@ import {
   resourceQuotaRules,
   secretRules,
 } from './rules/core.ts'
+import { limitRangeRules } from './rules/limit-range.ts'
 import { podRules } from './rules/pod.ts'
 import { serviceRules } from './rules/service.ts'
 import { replicationControllerRules } from './rules/workloads.ts'

@@ -3,7 +3,7 @@ import type { KubeObject } from '../machinery/object.ts'
 import { decodeObject } from '../schema/decode.ts'
 import { jsonFieldsOf, wireTypeOf } from '../schema/wire.ts'
 import type { FieldError } from './field.ts'
-import { validateObjectMeta, validateObjectMetaUpdate } from './metadata.ts'
+import { validateFinalizerNames, validateObjectMeta, validateObjectMetaUpdate } from './metadata.ts'
 import type { NameRule } from './names.ts'
 import { dnsSubdomain } from './names.ts'
 import type { CreateContext, ResourceInfo, Strategy, SubresourceInfo, Verb } from './resource-info.ts'
@@ -95,9 +95,14 @@ function strategyOf<T extends KubeObject>(definition: Definition<T>, namespaced:
       ((object: T, old: T) => {
         keepAllButStatus(object, old)
       }),
-    validateCreate: (object: T) => [...validateObjectMeta(object.metadata, namespaced, rule), ...validate(object)],
+    validateCreate: (object: T) => [
+      ...validateObjectMeta(object.metadata, namespaced, rule),
+      ...validateFinalizerNames(object.metadata),
+      ...validate(object),
+    ],
     validateUpdate: (object: T, old: T) => [
       ...validateObjectMetaUpdate(object.metadata, old.metadata),
+      ...validateFinalizerNames(object.metadata),
       ...(definition.validateUpdate ? definition.validateUpdate(object, old) : [...validate(object), ...validateChange(object, old)]),
     ],
     validateStatusUpdate: (object: T, old: T) => [

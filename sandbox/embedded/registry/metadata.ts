@@ -137,6 +137,19 @@ function validateOwnerReferences(references: OwnerReference[] | undefined, path:
   return errors
 }
 
+/** What the kinds of Kubernetes itself ask of finalizers besides: those without a domain are its own. */
+export function validateFinalizerNames({ finalizers }: ObjectMeta, path: Path = metadataPath): FieldError[] {
+  return (finalizers ?? []).flatMap((name, index) => {
+    const at = path.child('finalizers').index(index)
+    const standard = ['kubernetes', 'orphan', 'foregroundDeletion'].includes(name)
+    const message = 'name is neither a standard finalizer name nor is it fully qualified'
+    return [
+      ...isQualifiedName(name).map((text) => invalid(at, name, text)),
+      ...(name.includes('/') || standard ? [] : [invalid(at, name, message)]),
+    ]
+  })
+}
+
 function validateFinalizers(finalizers: string[] | undefined, path: Path): FieldError[] {
   const names = finalizers ?? []
   const errors = names.flatMap((name) => isQualifiedName(name).map((text) => invalid(path, name, text)))

@@ -1,11 +1,13 @@
+import { isIP } from 'node:net'
 import { isDeepStrictEqual } from 'node:util'
 import { copyOf } from '../machinery/copy.ts'
-import type { Container, Pod, PodSpec, PodTemplateSpec, Sysctl, Toleration, Volume } from '../schema/types/core.v1.ts'
+import type { Container, Pod, PodSpec, PodTemplateSpec, Sysctl, Volume } from '../schema/types/core.v1.ts'
 import { descending, validateContainer, validateContainers, validateInitContainers, validateSubdomain } from './container-validation.ts'
 import { duplicate, type FieldError, forbidden, invalid, type Path, required, specPath } from './field.ts'
-import { validateAnnotations, validateEnum, validateLabelSelector, validateLabels } from './metadata.ts'
-import { between, isDns1123Label, isQualifiedName } from './names.ts'
+import { validateAnnotations, validateEnum, validateLabels } from './metadata.ts'
+import { between, isDns1123Label } from './names.ts'
 import { podSpecDiff } from './pod-diff.ts'
+import { qualified, validateAffinity, validateSchedulingGates, validateSpread, validateTolerations } from './pod-placement.ts'
 
 const maxInt32 = 2147483647
 
@@ -26,11 +28,11 @@ export function validatePodTemplate(template: PodTemplateSpec, path: Path): Fiel
   return errors
 }
 
-/** Source: ValidatePodSpec in pkg/apis/core/validation. */
+/** Source: ValidatePodSpec in pkg/apis/core/validation, in its order. */
 export function validatePodSpec(spec: PodSpec, path: Path): FieldError[] {
   const volumes = validateVolumes(spec.volumes ?? [], path.child('volumes'))
   const containers = spec.containers ?? []
-  const errors = [
+  return [
     ...volumes.errors,
     ...validateContainers(containers, volumes.names, path.child('containers')),
     ...validateInitContainers(spec.initContainers ?? [], containers, volumes.names, path.child('initContainers')),
@@ -38,29 +40,30 @@ export function validatePodSpec(spec: PodSpec, path: Path): FieldError[] {
       validateContainer(container as Container, volumes.names, path.child('ephemeralContainers').index(index)),
     ),
     ...validateHostNetwork(spec, path),
-    ...validateSysctls(spec.securityContext?.sysctls ?? [], path.child('securityContext', 'sysctls')),
     ...validateEnum(spec.restartPolicy, ['Always', 'OnFailure', 'Never'], path.child('restartPolicy')),
     ...validateEnum(spec.dnsPolicy, ['ClusterFirstWithHostNet', 'ClusterFirst', 'Default', 'None'], path.child('dnsPolicy')),
     ...validateLabels(spec.nodeSelector, path.child('nodeSelector')),
-    ...validateSpread(spec, path.child('topologySpreadConstraints')),
-  ]
-  if (spec.dnsPolicy === 'None' && !spec.dnsConfig?.nameservers?.length) {
-    errors.push(required(path.child('dnsConfig', 'nameservers'), 'must provide at least one DNS nameserver when `dnsPolicy` is None'))
-  }
-  if (spec.serviceAccountName) errors.push(...validateSubdomain(spec.serviceAccountName, path.child('serviceAccountName')))
-  if (spec.nodeName) errors.push(...validateSubdomain(spec.nodeName, path.child('nodeName')))
-  const deadline = spec.activeDeadlineSeconds
-  if (deadline !== undefined && (deadline < 1 || deadline > maxInt32)) {
-    errors.push(invalid(path.child('activeDeadlineSeconds'), deadline, between(1, maxInt32)))
-  }
-  for (const field of ['hostname', 'subdomain'] as const) {
-    const value = spec[field]
-    if (value) errors.push(...isDns1123Label(value).map((text) => invalid(path.child(field), value, text)))
-  }
-  return [
-    ...errors,
+    ...validatePodSecurityContext(spec, path.child('securityContext')),
+    ...validateAffinity(spec.affinity, path.child('affinity')),
+    ...validateDnsConfig(spec, path.child('dnsConfig')),
+    ...(spec.readinessGates ?? []).flatMap(({ conditionType }, index) =>
+      qualified(conditionType, path.child('readinessGates').index(index).child('conditionType')),
+    ),
+    ...validateSchedulingGates(spec, path.child('schedulingGates')),
+    ...validateSpread(spec.topologySpreadConstraints ?? [], path.child('topologySpreadConstraints')),
+    ...(['serviceAccountName', 'nodeName'] as const).flatMap((field) =>
+      spec[field] ? validateSubdomain(spec[field], path.child(field)) : [],
+    ),
+    ...validateDeadline(spec.activeDeadlineSeconds, path.child('activeDeadlineSeconds')),
+    ...(['hostname', 'subdomain'] as const).flatMap((field) =>
+      spec[field] ? isDns1123Label(spec[field]).map((text) => invalid(path.child(field), spec[field], text)) : [],
+    ),
     ...validateTolerations(spec.tolerations ?? [], path.child('tolerations')),
-    ...validateAffinity(spec, path.child('affinity')),
+    ...validateHostAliases(spec, path.child('hostAliases')),
+    ...(['priorityClassName', 'runtimeClassName'] as const).flatMap((field) =>
+      spec[field] ? validateSubdomain(spec[field], path.child(field)) : [],
+    ),
+    ...validateEnum(spec.preemptionPolicy, ['Never', 'PreemptLowerPriority'], path.child('preemptionPolicy')),
   ]
 }
 
@@ -218,55 +221,54 @@ function validateHostNetwork(spec: PodSpec, path: Path): FieldError[] {
   )
 }
 
-function validateTolerations(tolerations: Toleration[], path: Path): FieldError[] {
-  return tolerations.flatMap((toleration, index) => {
-    const at = path.index(index)
-    const errors: FieldError[] = []
-    if (toleration.key) errors.push(...isQualifiedName(toleration.key).map((text) => invalid(at.child('key'), toleration.key, text)))
-    else if (toleration.operator !== 'Exists') {
-      errors.push(
-        invalid(
-          at.child('operator'),
-          toleration.operator ?? '',
-          'operator must be Exists when `key` is empty, which means "match all values and all keys"',
-        ),
-      )
-    }
-    if (toleration.tolerationSeconds !== undefined && toleration.effect !== 'NoExecute') {
-      errors.push(invalid(at.child('effect'), toleration.effect ?? '', "effect must be 'NoExecute' when `tolerationSeconds` is set"))
-    }
-    if (toleration.operator === 'Exists') {
-      if (toleration.value) errors.push(invalid(at.child('operator'), toleration.value, "value must be empty when `operator` is 'Exists'"))
-    } else errors.push(...validateEnum(toleration.operator, ['Equal', 'Exists'], at.child('operator')))
-    return [...errors, ...validateEnum(toleration.effect, ['NoSchedule', 'PreferNoSchedule', 'NoExecute'], at.child('effect'))]
-  })
-}
-
-function validateSpread(spec: PodSpec, path: Path): FieldError[] {
-  return (spec.topologySpreadConstraints ?? []).flatMap((constraint, index) => {
-    const at = path.index(index)
-    const errors: FieldError[] = []
-    if (!(constraint.maxSkew > 0)) errors.push(invalid(at.child('maxSkew'), constraint.maxSkew, 'must be greater than zero'))
-    if (!constraint.topologyKey) errors.push(required(at.child('topologyKey'), 'can not be empty'))
-    errors.push(...validateEnum(constraint.whenUnsatisfiable, ['DoNotSchedule', 'ScheduleAnyway'], at.child('whenUnsatisfiable')))
-    return [...errors, ...validateLabelSelector(constraint.labelSelector, at.child('labelSelector'))]
-  })
-}
-
-function validateAffinity({ affinity }: PodSpec, path: Path): FieldError[] {
+function validatePodSecurityContext({ securityContext }: PodSpec, path: Path): FieldError[] {
+  if (!securityContext) return []
+  const { fsGroup, runAsUser, runAsGroup, supplementalGroups = [], seccompProfile } = securityContext
   const errors: FieldError[] = []
-  const nodes = affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution
-  const at = path.child('nodeAffinity', 'requiredDuringSchedulingIgnoredDuringExecution', 'nodeSelectorTerms')
-  if (nodes && !nodes.nodeSelectorTerms?.length) errors.push(required(at, 'must have at least one node selector term'))
-  for (const kind of ['podAffinity', 'podAntiAffinity'] as const) {
-    const field = 'requiredDuringSchedulingIgnoredDuringExecution'
-    for (const [index, term] of (affinity?.[kind]?.[field] ?? []).entries()) {
-      const place = path.child(kind, field).index(index)
-      const key = term.topologyKey ?? ''
-      if (!key) errors.push(required(place.child('topologyKey'), 'can not be empty'))
-      errors.push(...isQualifiedName(key).map((text) => invalid(place.child('topologyKey'), key, text)))
-      errors.push(...validateLabelSelector(term.labelSelector, place.child('labelSelector')))
-    }
+  for (const [field, id] of Object.entries({ fsGroup, runAsUser, runAsGroup })) {
+    if (id !== undefined && (id < 0 || id > maxInt32)) errors.push(invalid(path.child(field), id, between(0, maxInt32)))
+  }
+  for (const [index, id] of supplementalGroups.entries()) {
+    if (id < 0 || id > maxInt32) errors.push(invalid(path.child('supplementalGroups').index(index), id, between(0, maxInt32)))
+  }
+  errors.push(...validateSysctls(securityContext.sysctls ?? [], path.child('sysctls')))
+  errors.push(...validateEnum(securityContext.fsGroupChangePolicy, ['Always', 'OnRootMismatch'], path.child('fsGroupChangePolicy')))
+  errors.push(...validateEnum(seccompProfile?.type, ['Localhost', 'RuntimeDefault', 'Unconfined'], path.child('seccompProfile', 'type')))
+  if (seccompProfile?.type === 'Localhost' && !seccompProfile.localhostProfile) {
+    errors.push(required(path.child('seccompProfile', 'localhostProfile'), 'must be set when seccomp type is Localhost'))
   }
   return errors
+}
+
+function validateDnsConfig({ dnsPolicy, dnsConfig }: PodSpec, path: Path): FieldError[] {
+  if (dnsPolicy === 'None') {
+    if (!dnsConfig) return [required(path, 'must provide `dnsConfig` when `dnsPolicy` is None')]
+    const message = 'must provide at least one DNS nameserver when `dnsPolicy` is None'
+    if (!dnsConfig.nameservers?.length) return [required(path.child('nameservers'), message)]
+  }
+  const { nameservers = [], searches = [], options = [] } = dnsConfig ?? {}
+  const errors: FieldError[] = []
+  if (nameservers.length > 3) errors.push(invalid(path.child('nameservers'), nameservers, 'must not have more than 3 nameservers'))
+  errors.push(...nameservers.flatMap((address, index) => validateIP(address, path.child('nameservers').index(index))))
+  if (searches.length > 32) errors.push(invalid(path.child('searches'), searches, 'must not have more than 32 search paths'))
+  for (const [index, { name }] of options.entries()) {
+    if (!name) errors.push(required(path.child('options').index(index), 'must not be empty'))
+  }
+  return errors
+}
+
+function validateDeadline(seconds: number | undefined, path: Path): FieldError[] {
+  return seconds !== undefined && (seconds < 1 || seconds > maxInt32) ? [invalid(path, seconds, between(1, maxInt32))] : []
+}
+
+function validateHostAliases({ hostAliases = [] }: PodSpec, path: Path): FieldError[] {
+  return hostAliases.flatMap(({ ip, hostnames = [] }, index) => [
+    ...validateIP(ip, path.index(index).child('ip')),
+    ...hostnames.flatMap((name, position) => validateSubdomain(name, path.index(index).child('hostnames').index(position))),
+  ])
+}
+
+/** Addresses in the older fields, which may be written in any way that is understood. */
+function validateIP(address: string, path: Path): FieldError[] {
+  return isIP(address) === 0 ? [invalid(path, address, 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)')] : []
 }

@@ -19,12 +19,14 @@ export class TypeMismatch extends Error {}
  */
 export function decodeObject(value: unknown, type: string): Decoded {
   const unknown: string[] = []
-  return { object: struct(value, type, { path: '', owner: shortName(type) }, unknown), unknown }
+  return { object: struct(value, type, { path: '', owner: shortName(type), fields: '' }, unknown), unknown }
 }
 
 interface Place {
   path: string
   owner: string
+  /** The path without what stands in a map or list: Go's decoder names fields of structs alone. */
+  fields: string
 }
 
 function struct(value: unknown, type: string, place: Place, unknown: string[]): Record<string, unknown> {
@@ -39,7 +41,7 @@ function struct(value: unknown, type: string, place: Place, unknown: string[]): 
     }
   }
   for (const [name, field] of fields) {
-    const at = { path: join(place.path, name), owner: shortName(type) }
+    const at = { path: join(place.path, name), owner: shortName(type), fields: join(place.fields, name) }
     const made = fieldValue(Object.hasOwn(value, name) ? value[name] : undefined, field, at, unknown)
     if (made !== undefined) result[name] = made
   }
@@ -58,13 +60,14 @@ function fieldValue(value: unknown, field: WireField, at: Place, unknown: string
 function collection(value: unknown, field: WireField, at: Place, unknown: string[]): unknown {
   if (field.container === 'list') {
     if (!Array.isArray(value)) throw mismatch(value, at, `[]${goName(field.type)}`)
-    if (value.length === 0 && field.omitEmpty) return undefined
+    // what is stored has no empty lists: they come back as none
+    if (value.length === 0) return field.omitEmpty ? undefined : null
     const type = field.type.replace(/^named:/, '')
     return value.map((item, index) => element(item, type, { ...at, path: `${at.path}[${index}]` }, unknown))
   }
   if (!isObject(value)) throw mismatch(value, at, `map[string]${field.container === 'map' ? '' : '[]'}${goName(field.type)}`)
   const entries = Object.entries(value)
-  if (entries.length === 0 && field.omitEmpty) return undefined
+  if (entries.length === 0) return field.omitEmpty ? undefined : null
   return Object.fromEntries(
     entries.map(([key, item]) => {
       const place = { ...at, path: join(at.path, key) }
@@ -160,7 +163,7 @@ function emptyValue(field: WireField): unknown {
       return 0
   }
   if (field.omitZero || specials[field.type] || field.type.startsWith('named:')) return undefined
-  return struct({}, field.type, { path: '', owner: '' }, [])
+  return struct({}, field.type, { path: '', owner: '', fields: '' }, [])
 }
 
 function scalar(type: 'string' | 'boolean' | 'number', goType: string = type): Reader {
@@ -193,8 +196,7 @@ function time(value: unknown, at: Place, digits: number): string {
 }
 
 function mismatch(value: unknown, at: Place, goType: string, shown: string = jsonType(value)): TypeMismatch {
-  const path = at.path.replace(/\[\d+\]/g, '')
-  const target = path ? `Go struct field ${at.owner}.${path}` : 'Go value'
+  const target = at.fields ? `Go struct field ${at.owner}.${at.fields}` : 'Go value'
   return new TypeMismatch(`json: cannot unmarshal ${shown} into ${target} of type ${goType}`)
 }
 

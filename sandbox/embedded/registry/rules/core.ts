@@ -5,7 +5,6 @@ import type {
   ConfigMap,
   Endpoints,
   Event,
-  LimitRange,
   Namespace,
   Node,
   PersistentVolume,
@@ -224,27 +223,6 @@ export const persistentVolumeRules: Partial<Definition<PersistentVolume>> = {
 export const podTemplateRules: Partial<Definition<PodTemplate>> = {
   default: ({ template }) => template && defaultPodTemplate(template),
   validate: ({ template }) => (template ? validatePodTemplate(template, new Path('template')) : []),
-}
-
-export const limitRangeRules: Partial<Definition<LimitRange>> = {
-  default({ spec }) {
-    for (const item of spec?.limits ?? []) {
-      if (item.type !== 'Container') continue
-      for (const [name, value] of Object.entries(item.max ?? {})) (item.default ??= {})[name] ??= value
-      for (const [name, value] of Object.entries(item.default ?? {})) (item.defaultRequest ??= {})[name] ??= value
-      for (const [name, value] of Object.entries(item.min ?? {})) (item.defaultRequest ??= {})[name] ??= value
-    }
-  },
-  validate({ spec }) {
-    return (spec?.limits ?? []).flatMap(({ min = {}, max = {} }, index) =>
-      Object.keys(min)
-        .filter((name) => max[name] !== undefined && compareQuantities(min[name] ?? 0, max[name] ?? 0) > 0)
-        .map((name) => {
-          const at = specPath.child('limits').index(index).child('min').key(name)
-          return invalid(at, min[name], `min value ${min[name]} is greater than max value ${max[name]}`)
-        }),
-    )
-  },
 }
 
 /** What has no slash must be one of the resources that a quota counts by itself. */

@@ -18,7 +18,8 @@ import { dns1035Label, isDns1123Subdomain, isPortName, isPortNumber, isWildcardD
 export const ingressRules: Partial<Definition<Ingress>> = {
   validate({ spec }) {
     if (!spec?.rules?.length && !spec?.defaultBackend) {
-      return [invalid(specPath, spec?.rules ?? null, 'either `defaultBackend` or `rules` must be specified')]
+      const nothing = invalid(specPath, spec?.rules ?? null, 'either `defaultBackend` or `rules` must be specified')
+      return [nothing, ...validateClassName(spec?.ingressClassName)]
     }
     const errors = spec.defaultBackend ? validateBackend(spec.defaultBackend, specPath.child('defaultBackend')) : []
     for (const [index, rule] of (spec.rules ?? []).entries()) {
@@ -45,8 +46,12 @@ export const ingressRules: Partial<Definition<Ingress>> = {
         errors.push(...validateBackend(path.backend, place.child('backend')))
       }
     }
-    return errors
+    return [...errors, ...validateClassName(spec.ingressClassName)]
   },
+}
+
+function validateClassName(name: string | undefined): FieldError[] {
+  return name === undefined ? [] : isDns1123Subdomain(name).map((text) => invalid(specPath.child('ingressClassName'), name, text))
 }
 
 export const ingressClassRules: Partial<Definition<IngressClass>> = {
@@ -82,6 +87,9 @@ export const networkPolicyRules: Partial<Definition<NetworkPolicy>> = {
     for (const { peers, ports, at, side } of rules) {
       for (const [index, port] of (ports ?? []).entries()) errors.push(...validatePolicyPort(port, at.child('ports').index(index)))
       for (const [index, peer] of (peers ?? []).entries()) errors.push(...validatePeer(peer, at.child(side).index(index)))
+    }
+    if ((spec.policyTypes?.length ?? 0) > 2) {
+      return [...errors, invalid(specPath.child('policyTypes'), spec.policyTypes, 'may not specify more than two policyTypes')]
     }
     for (const [index, type] of (spec.policyTypes ?? []).entries()) {
       errors.push(...validateEnum(type, ['Ingress', 'Egress'], specPath.child('policyTypes').index(index)))
