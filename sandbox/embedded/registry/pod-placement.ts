@@ -47,7 +47,7 @@ export function validateTolerations(tolerations: readonly Toleration[], path: Pa
       const messages = isLabelValue(value)
       if (messages.length > 0) errors.push(invalid(at.child('operator'), value, messages.join(';')))
     } else errors.push(...validateEnum(operator, ['Equal', 'Exists'], at.child('operator')))
-    return effect ? [...errors, ...validateEnum(effect, ['NoExecute', 'NoSchedule', 'PreferNoSchedule'], at.child('effect'))] : errors
+    return effect ? [...errors, ...validateEnum(effect, ['NoSchedule', 'PreferNoSchedule', 'NoExecute'], at.child('effect'))] : errors
   })
 }
 
