@@ -1,4 +1,4 @@
-import { compile, toCel } from '../crd/cel.ts'
+import { compile, toCel } from '../cel/index.ts'
 import type { ClusterContext } from '../machinery/context.ts'
 import { ApiError, type StatusReason } from '../machinery/errors.ts'
 import { type KubeObject, resources } from '../machinery/object.ts'

@@ -1,5 +1,5 @@
 import type { ServedResources } from '../api/resources.ts'
-import { compile, toCel } from '../crd/cel.ts'
+import { compile, toCel } from '../cel/index.ts'
 import type { ClusterContext } from '../machinery/context.ts'
 import { copyOf } from '../machinery/copy.ts'
 import { ApiError } from '../machinery/errors.ts'

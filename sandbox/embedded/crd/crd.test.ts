@@ -178,6 +178,18 @@ describe('custom resources', () => {
     expect(strategy.validateUpdate(structuredClone(old), old)).toEqual([])
   })
 
+  it('may keep what has become wrong since, as long as it is not touched', () => {
+    const old = widget({ name: 'BAD', keyed: [{ name: 'x' }], replicas: 5 })
+    old.metadata.resourceVersion = '1'
+    const next = widget({ name: 'BAD', keyed: [{ name: 'x' }], replicas: 5, nul: 'new' })
+    next.metadata.resourceVersion = '1'
+    // The rule about replicas is one about the whole spec, which has changed.
+    expect(lines(strategy.validateUpdate(next, old))).toEqual(['spec: Invalid value: "object": at most four'])
+    const other = widget({ name: 'WORSE', replicas: 1 })
+    other.metadata.resourceVersion = '1'
+    expect(lines(strategy.validateUpdate(other, old)).join()).toContain("should match '^[a-z]+$'")
+  })
+
   it('keep status apart', () => {
     const old = widget({}, { status: { replicas: 3 } })
     const next = widget({ replicas: 2 }, { status: { replicas: 9 } })

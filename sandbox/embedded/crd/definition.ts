@@ -1,7 +1,8 @@
+import { problemIn } from '../cel/check.ts'
+import { environmentOf } from '../cel/schema-types.ts'
 import { duplicate, type FieldError, forbidden, invalid, notSupported, Path, required } from '../registry/field.ts'
 import { isDns1123Label } from '../registry/names.ts'
 import type { CustomResourceDefinition, CustomResourceDefinitionVersion, JSONSchemaProps } from '../schema/types/apiextensions.v1.ts'
-import { compile } from './cel.ts'
 
 /** What is wrong with the versions of a definition: names, structural schemas, columns and scale paths. */
 export function validateVersions({ spec }: CustomResourceDefinition): FieldError[] {
@@ -73,11 +74,7 @@ function validateStructure(schema: JSONSchemaProps, path: Path, isRoot = false):
   for (const [index, value] of (schema.required ?? []).entries()) {
     if (schema.required?.indexOf(value) !== index) errors.push(duplicate(path.child('required').index(index), value))
   }
-  for (const [index, rule] of (schema['x-kubernetes-validations'] ?? []).entries()) {
-    const problem = compileProblem(rule.rule)
-    const at = path.child('x-kubernetes-validations').index(index).child('rule')
-    if (problem) errors.push(invalid(at, rule.rule, `compilation failed: ${problem}`))
-  }
+  errors.push(...ruleErrors(schema, path.child('x-kubernetes-validations'), isRoot))
   for (const [name, property] of Object.entries(schema.properties ?? {}))
     errors.push(...validateStructure(property, path.child('properties').key(name)))
   if (typeof schema.additionalProperties === 'object')
@@ -96,11 +93,25 @@ function isExpression(pattern: string): boolean {
   }
 }
 
-function compileProblem(rule: string): string | undefined {
-  try {
-    compile(rule)
-    return undefined
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error)
+/** What is wrong with the rules of one place, whose fields they may name. */
+function ruleErrors(schema: JSONSchemaProps, path: Path, atRoot: boolean): FieldError[] {
+  const errors: FieldError[] = []
+  for (const [index, { rule, message, messageExpression, optionalOldSelf = false }] of (
+    schema['x-kubernetes-validations'] ?? []
+  ).entries()) {
+    const at = path.index(index)
+    if (!rule?.trim()) {
+      errors.push(required(at.child('rule'), 'rule is not specified'))
+      continue
+    }
+    if (rule.includes('\n') && !message)
+      errors.push(required(at.child('message'), 'message must be specified if rule contains line breaks'))
+    if (message?.includes('\n')) errors.push(invalid(at.child('message'), message, 'message must not contain line breaks'))
+    const environment = environmentOf(schema, { atRoot, optionalOldSelf })
+    const problem = problemIn(environment, rule, ['bool'])
+    if (problem) errors.push(invalid(at.child('rule'), rule, problem))
+    const inMessage = messageExpression && problemIn(environment, messageExpression, ['string'])
+    if (inMessage) errors.push(invalid(at.child('messageExpression'), messageExpression, inMessage))
   }
+  return errors
 }

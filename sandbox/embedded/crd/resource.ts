@@ -171,7 +171,11 @@ function validateBody(
   object: KubeObject,
   old?: KubeObject,
 ): FieldError[] {
-  const errors = [...validateSchema(object, schema), ...scaleErrors(version, object), ...validateListTypes(object, schema)]
+  const errors = [
+    ...validateSchema(object, schema, '', old),
+    ...scaleErrors(version, object),
+    ...validateListTypes(object, schema, '', old),
+  ]
   if (!hasRules(schema)) return errors
   if (errors.some((error) => blocking.has(error.reason))) return [...errors, invalidBody('', null, notChecked)]
   return [...errors, ...validateRules(schema, object, old)]

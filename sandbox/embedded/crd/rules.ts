@@ -1,7 +1,9 @@
+import { Optional } from '@marcbachmann/cel-js'
+import { compile, toCel } from '../cel/index.ts'
 import type { KubeObject } from '../machinery/object.ts'
 import { type FieldError, type FieldErrorReason, Path } from '../registry/field.ts'
 import type { JSONSchemaProps, ValidationRule } from '../schema/types/apiextensions.v1.ts'
-import { compile, toCel } from './cel.ts'
+import { correlated, isUnchanged, oldField } from './correlate.ts'
 import { isObject, itemsOf, propertyOf } from './schema.ts'
 
 /** Whether any part of the schema has x-kubernetes-validations. */
@@ -26,13 +28,14 @@ function check(schema: JSONSchemaProps, value: unknown, old: unknown, path: stri
   const errors = (schema['x-kubernetes-validations'] ?? []).flatMap((rule) => checkRule(rule, schema, value, old, path))
   if (Array.isArray(value)) {
     const items = itemsOf(schema)
-    return items ? [...errors, ...value.flatMap((item, index) => check(items, item, undefined, `${path}[${index}]`))] : errors
+    const before = correlated(schema, old)
+    return items ? [...errors, ...value.flatMap((item, index) => check(items, item, before(item), `${path}[${index}]`))] : errors
   }
   if (!isObject(value)) return errors
   for (const [key, field] of Object.entries(value)) {
     const property = propertyOf(schema, key)
     const at = schema.properties?.[key] ? (path ? `${path}.${key}` : key) : `${path}[${key}]`
-    if (property) errors.push(...check(property, field, isObject(old) ? old[key] : undefined, at))
+    if (property) errors.push(...check(property, field, oldField(old, key), at))
   }
   return errors
 }
@@ -40,7 +43,8 @@ function check(schema: JSONSchemaProps, value: unknown, old: unknown, path: stri
 function checkRule(rule: ValidationRule, schema: JSONSchemaProps, value: unknown, old: unknown, path: string): FieldError[] {
   const transition = /\boldSelf\b/.test(rule.rule)
   if (transition && old === undefined && !rule.optionalOldSelf) return []
-  const variables = { self: toCel(value, schema), ...(transition ? { oldSelf: toCel(old, schema) } : {}) }
+  if (!transition && isUnchanged(value, old)) return []
+  const variables = { self: toCel(value, schema), ...(transition ? { oldSelf: oldSelf(rule, schema, old) } : {}) }
   const failed = (text: string) => {
     const at = rule.fieldPath ? `${path}${rule.fieldPath}` : path
     return [{ reason: reasonOf(rule), field: new Path(at.replace(/^\./, '')).toString(), message: textOf(rule, schema, text) }]
@@ -51,6 +55,12 @@ function checkRule(rule: ValidationRule, schema: JSONSchemaProps, value: unknown
     return failed(`rule evaluation error: ${error instanceof Error ? error.message : String(error)}`)
   }
   return failed(messageOf(rule, variables))
+}
+
+/** With optionalOldSelf it is an optional, which is none on a create. */
+function oldSelf({ optionalOldSelf }: ValidationRule, schema: JSONSchemaProps, old: unknown): unknown {
+  if (!optionalOldSelf) return toCel(old, schema)
+  return old === undefined ? Optional.none() : Optional.of(toCel(old, schema))
 }
 
 function messageOf(rule: ValidationRule, variables: Record<string, unknown>): string {

@@ -1,30 +1,35 @@
 import { isDeepStrictEqual } from 'node:util'
 import { duplicate, type FieldError, type FieldErrorReason, Path, required, tooLong, tooMany } from '../registry/field.ts'
 import type { JSONSchemaProps } from '../schema/types/apiextensions.v1.ts'
+import { correlated, isUnchanged, oldField } from './correlate.ts'
 import { formats } from './formats.ts'
 import { boundedExec, PatternTimeout } from './patterns.ts'
 import { isObject, itemsOf, propertyOf } from './schema.ts'
 
-/** What is wrong with a value by its OpenAPI v3 schema, in the real server's words. `path` is '' at the root. */
-export function validateSchema(value: unknown, schema: JSONSchemaProps, path = ''): FieldError[] {
-  if (value === null && schema.nullable) return []
+/**
+ * What is wrong with a value by its OpenAPI v3 schema, in the real server's words. `path` is '' at the root; parts that are
+ * as they were in `old` are let be.
+ */
+export function validateSchema(value: unknown, schema: JSONSchemaProps, path = '', old?: unknown): FieldError[] {
+  if ((value === null && schema.nullable) || isUnchanged(value, old)) return []
   return [
     ...typeErrors(value, schema, path),
     ...enumErrors(value, schema, path),
     ...(typeof value === 'string' ? stringErrors(value, schema, path) : []),
     ...(typeof value === 'number' ? numberErrors(value, schema, path) : []),
-    ...(Array.isArray(value) ? arrayErrors(value, schema, path) : []),
-    ...(isObject(value) ? objectErrors(value, schema, path) : []),
+    ...(Array.isArray(value) ? arrayErrors(value, schema, path, old) : []),
+    ...(isObject(value) ? objectErrors(value, schema, path, old) : []),
     ...compositionErrors(value, schema, path),
   ]
 }
 
 /** What is wrong with lists that are sets or maps: entries that stand in them twice. */
-export function validateListTypes(value: unknown, schema: JSONSchemaProps, path = ''): FieldError[] {
+export function validateListTypes(value: unknown, schema: JSONSchemaProps, path = '', old?: unknown): FieldError[] {
+  if (isUnchanged(value, old)) return []
   if (isObject(value)) {
     return Object.entries(value).flatMap(([key, field]) => {
       const property = propertyOf(schema, key)
-      return property ? validateListTypes(field, property, join(path, key)) : []
+      return property ? validateListTypes(field, property, join(path, key), oldField(old, key)) : []
     })
   }
   if (!Array.isArray(value)) return []
@@ -42,7 +47,8 @@ export function validateListTypes(value: unknown, schema: JSONSchemaProps, path 
     const first = identities.findIndex((other) => isDeepStrictEqual(one, other))
     return first < index ? [duplicate(new Path(`${path}[${index}]`), one)] : []
   })
-  return [...repeated, ...(items ? value.flatMap((item, index) => validateListTypes(item, items, `${path}[${index}]`)) : [])]
+  const before = correlated(schema, old)
+  return [...repeated, ...(items ? value.flatMap((item, index) => validateListTypes(item, items, `${path}[${index}]`, before(item))) : [])]
 }
 
 /** An Invalid value whose text is not the field's own. */
@@ -101,7 +107,7 @@ function numberErrors(value: number, schema: JSONSchemaProps, path: string): Fie
   return errors
 }
 
-function arrayErrors(value: unknown[], schema: JSONSchemaProps, path: string): FieldError[] {
+function arrayErrors(value: unknown[], schema: JSONSchemaProps, path: string, old: unknown): FieldError[] {
   const errors: FieldError[] = []
   if (schema.minItems !== undefined && value.length < schema.minItems) {
     errors.push(invalidBody(path, value.length, `${path} in body should have at least ${schema.minItems} items`))
@@ -111,10 +117,11 @@ function arrayErrors(value: unknown[], schema: JSONSchemaProps, path: string): F
     errors.push(invalidBody(path, '', `${path} in body shouldn't contain duplicates`))
   }
   const items = itemsOf(schema)
-  return items ? [...errors, ...value.flatMap((item, index) => validateSchema(item, items, `${path}[${index}]`))] : errors
+  const before = correlated(schema, old)
+  return items ? [...errors, ...value.flatMap((item, index) => validateSchema(item, items, `${path}[${index}]`, before(item)))] : errors
 }
 
-function objectErrors(value: Record<string, unknown>, schema: JSONSchemaProps, path: string): FieldError[] {
+function objectErrors(value: Record<string, unknown>, schema: JSONSchemaProps, path: string, old: unknown): FieldError[] {
   const errors: FieldError[] = []
   const size = Object.keys(value).length
   if (schema.maxProperties !== undefined && size > schema.maxProperties) errors.push(tooMany(new Path(path), size, schema.maxProperties))
@@ -126,7 +133,7 @@ function objectErrors(value: Record<string, unknown>, schema: JSONSchemaProps, p
   }
   for (const [key, field] of Object.entries(value)) {
     const property = propertyOf(schema, key)
-    if (property) errors.push(...validateSchema(field, property, join(path, key)))
+    if (property) errors.push(...validateSchema(field, property, join(path, key), oldField(old, key)))
   }
   return errors
 }

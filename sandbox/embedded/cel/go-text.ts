@@ -1,0 +1,22 @@
+/** A value as cel-go prints it into a text. */
+export function canonical(value: unknown): string {
+  if (value === null) return 'null'
+  if (Array.isArray(value)) return `[${value.map(canonical).join(', ')}]`
+  if (value instanceof Date) return value.toISOString().replace('.000Z', 'Z')
+  if (value instanceof Map) return canonical(Object.fromEntries(value))
+  if (typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype) {
+    const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))
+    return `{${entries.map(([key, inner]) => `${key}: ${canonical(inner)}`).join(', ')}}`
+  }
+  return String(value)
+}
+
+/** An RE2 expression as JavaScript's. Throws SyntaxError. */
+export function goRegExp(pattern: string, flags = ''): RegExp {
+  const inline = /^\(\?([imsU]+)\)/.exec(pattern)
+  const source = (inline ? pattern.slice(inline[0].length) : pattern)
+    .replaceAll('\\A', '^')
+    .replaceAll('\\z', '$')
+    .replaceAll('(?P<', '(?<')
+  return new RegExp(source, `u${flags}${(inline?.[1] ?? '').replace('U', '')}`)
+}
