@@ -184,8 +184,8 @@ export class Cluster implements AsyncDisposable {
     this.authenticator = new Authenticator(this.identity, tokens, authorizer, clock)
     this.resources = new ServedResources()
     this.connect = webhookConnector({ cache, clock }, () => this.network, this.controlPlane)
-    const webhooks = admissionWebhooks({ cache, random: chance, resources: this.resources }, this.connect)
-    const admission = defaultAdmission({ cache, clock, random: chance }, authorizer, webhooks)
+    const webhooks = admissionWebhooks({ cache, random: chance, resources: this.resources, authorizer }, this.connect)
+    const admission = defaultAdmission({ cache, clock, random: chance }, authorizer, this.resources, webhooks)
     const rest = new Rest({ store, clock, random: chance, admission, allocator: new ServiceAllocator(store, chance) })
     const generic = new ResourceHandler(rest)
     this.generic = generic

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest'
+import { ServedResources } from '../api/resources.ts'
 import { bootstrapPolicy } from '../auth/bootstrap-policy.ts'
 import { MemoryCache } from '../auth/cache.fixture.ts'
 import { Authorizer } from '../auth/rbac.ts'
@@ -24,7 +25,7 @@ beforeEach(() => {
   for (const object of bootstrapPolicy()) cache.put(resources[byKind[object.kind as keyof typeof byKind]], object)
   put('namespaces', 'v1', 'Namespace', { name: 'team' }, { status: { phase: 'Active' } })
   put('serviceAccounts', 'v1', 'ServiceAccount', { name: 'default', namespace: 'team' }, { imagePullSecrets: [{ name: 'pull' }] })
-  chain = defaultAdmission({ cache, clock: new ClusterClock({ rate: 0 }), random: () => 0.5 }, new Authorizer(cache))
+  chain = defaultAdmission({ cache, clock: new ClusterClock({ rate: 0 }), random: () => 0.5 }, new Authorizer(cache), new ServedResources())
 })
 
 function put(resource: keyof typeof resources, apiVersion: string, kind: string, metadata: KubeObject['metadata'], more: object = {}) {
@@ -230,6 +231,52 @@ describe('roles', () => {
 })
 
 describe('ValidatingAdmissionPolicy', () => {
+  it('knows what the user may, what parameters say and what it has to note', async () => {
+    const rules = [{ apiGroups: ['*'], apiVersions: ['*'], operations: ['CREATE'], resources: ['*'] }]
+    const group = 'admissionregistration.k8s.io'
+    cache.put(resources.configMaps, {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: 'limits', namespace: 'team' },
+      data: { longest: '3' },
+    } as KubeObject)
+    cache.put({ group, version: 'v1', resource: 'validatingadmissionpolicies' }, {
+      apiVersion: `${group}/v1`,
+      kind: 'ValidatingAdmissionPolicy',
+      metadata: { name: 'names' },
+      spec: {
+        failurePolicy: 'Fail',
+        paramKind: { apiVersion: 'v1', kind: 'ConfigMap' },
+        matchConstraints: { resourceRules: rules },
+        variables: [{ name: 'longest', expression: 'int(params.data.longest)' }],
+        validations: [
+          {
+            expression: "size(object.metadata.name) <= variables.longest || authorizer.requestResource.check('delete').allowed()",
+            messageExpression: "'at most ' + string(variables.longest)",
+          },
+        ],
+        auditAnnotations: [{ key: 'length', valueExpression: 'string(size(object.metadata.name))' }],
+      },
+    } as KubeObject)
+    cache.put({ group, version: 'v1', resource: 'validatingadmissionpolicybindings' }, {
+      apiVersion: `${group}/v1`,
+      kind: 'ValidatingAdmissionPolicyBinding',
+      metadata: { name: 'here' },
+      spec: { policyName: 'names', paramRef: { name: 'limits', parameterNotFoundAction: 'Deny' }, validationActions: ['Deny', 'Audit'] },
+    } as KubeObject)
+    const secret = (name: string) => ({ apiVersion: 'v1', kind: 'Secret', metadata: { name, namespace: 'team' } }) as KubeObject
+    const notes: Record<string, string> = {}
+    const annotate = (key: string, value: string) => {
+      notes[key] = value
+    }
+    await admit('secrets', secret('abc'), { annotate })
+    expect(notes).toEqual({ 'names/length': '3' })
+    await expect(admit('secrets', secret('abcd'), { annotate })).rejects.toThrow('denied request: at most 3')
+    await admit('secrets', secret('abcd'), { user: { username: 'root', groups: ['system:masters'] } })
+    cache.remove(resources.configMaps, 'limits', 'team')
+    await expect(admit('secrets', secret('abc'))).rejects.toThrow('no params found for policy binding with `Deny` parameterNotFoundAction')
+  })
+
   it('denies and warns by its expressions where it is bound', async () => {
     const apiVersion = 'admissionregistration.k8s.io/v1'
     const kind = (name: string) => ({ group: 'admissionregistration.k8s.io', version: 'v1', resource: name })

@@ -1,3 +1,4 @@
+import type { ServedResources } from '../api/resources.ts'
 import type { Authorizer } from '../auth/rbac.ts'
 import type { ClusterContext } from '../machinery/context.ts'
 import { AdmissionChain, type AdmissionPlugin } from './admission.ts'
@@ -24,7 +25,12 @@ export { AdmissionChain } from './admission.ts'
 export type AdmissionContext = Pick<ClusterContext, 'cache' | 'clock' | 'random'>
 
 /** The plugins of a kubeadm cluster in kube-apiserver's order. `late` come after them, before the quota (webhooks). */
-export function defaultAdmission(context: AdmissionContext, authorizer: Authorizer, late: readonly AdmissionPlugin[] = []): AdmissionChain {
+export function defaultAdmission(
+  context: AdmissionContext,
+  authorizer: Authorizer,
+  served: Pick<ServedResources, 'all'>,
+  late: readonly AdmissionPlugin[] = [],
+): AdmissionChain {
   return new AdmissionChain([
     namespaceLifecycle(context),
     limitRanger(context),
@@ -43,7 +49,7 @@ export function defaultAdmission(context: AdmissionContext, authorizer: Authoriz
     certificateSubjectRestriction(),
     defaultIngressClass(context),
     ...late,
-    validatingAdmissionPolicy(context),
+    validatingAdmissionPolicy({ cache: context.cache, authorizer, resources: served }),
     roleEscalation(authorizer),
     resourceQuota(context),
   ])

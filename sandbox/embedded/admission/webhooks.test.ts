@@ -2,6 +2,7 @@ import { createServer } from 'node:https'
 import { beforeEach, expect, onTestFinished, test } from 'vitest'
 import { MemoryCache } from '../auth/cache.fixture.ts'
 import { ClusterIdentity } from '../auth/certificates.ts'
+import { Authorizer } from '../auth/rbac.ts'
 import { memoryRecords } from '../auth/records.fixture.ts'
 import { ClusterClock } from '../clock.ts'
 import { type KubeObject, resources } from '../machinery/object.ts'
@@ -64,7 +65,9 @@ function register(kind: 'mutating' | 'validating', more: object = {}, service: o
 
 async function create(): Promise<KubeObject> {
   const connector = webhookConnector({ cache, clock }, () => network, 'control-plane')
-  const chain = new AdmissionChain(admissionWebhooks({ cache, random: () => 0.5, resources: { all: () => [] } }, connector))
+  const chain = new AdmissionChain(
+    admissionWebhooks({ cache, random: () => 0.5, resources: { all: () => [] }, authorizer: new Authorizer(cache) }, connector),
+  )
   const request: AdmissionRequest = {
     operation: 'CREATE',
     resource: resources.configMaps,

@@ -1,5 +1,5 @@
 import type { ServedResources } from '../api/resources.ts'
-import { compile, toCel } from '../cel/index.ts'
+import type { Authorizer } from '../auth/rbac.ts'
 import type { ClusterContext } from '../machinery/context.ts'
 import { copyOf } from '../machinery/copy.ts'
 import { ApiError } from '../machinery/errors.ts'
@@ -10,10 +10,12 @@ import { PatchError } from '../patch/patch-error.ts'
 import type { MutatingWebhook } from '../schema/types/admissionregistration.v1.ts'
 import type { AdmissionPlugin, AdmissionRequest } from './admission.ts'
 import { conversions } from './equivalents.ts'
-import { matches } from './matching.ts'
-import { askWebhook, asReviewed, type Webhook, type WebhookAnswer, type WebhookConnector, WebhookFailure } from './webhook-call.ts'
+import { variablesOf } from './expression-variables.ts'
+import { conditionsHold, seenBy } from './policy-match.ts'
+import { askWebhook, type Webhook, type WebhookAnswer, type WebhookConnector, WebhookFailure } from './webhook-call.ts'
 
 export interface WebhookContext extends Pick<ClusterContext, 'cache' | 'random'> {
+  authorizer: Pick<Authorizer, 'authorize'>
   resources: Pick<ServedResources, 'all'>
 }
 
@@ -83,36 +85,16 @@ export function admissionWebhooks(context: WebhookContext, connect: WebhookConne
   async function invocation(webhook: Webhook, id: string, request: AdmissionRequest): Promise<Invocation | undefined> {
     const { rules = [], namespaceSelector, objectSelector } = webhook
     const match = { rules, ...(namespaceSelector ? { namespaceSelector } : {}), ...(objectSelector ? { objectSelector } : {}) }
-    let seen: AdmissionRequest | undefined
-    if (matches(cache, request, match)) seen = request
-    else if (webhook.matchPolicy === 'Equivalent') {
-      const other = equivalents.of(request).find((one) => matches(cache, { ...request, resource: one }, match))
-      if (other) seen = await equivalents.convert(request, other)
-    }
-    return seen && fits(webhook, seen) ? { webhook, id, request: seen } : undefined
+    const seen = await seenBy(cache, equivalents, request, match, webhook.matchPolicy)
+    return seen && fits(webhook, seen, request) ? { webhook, id, request: seen } : undefined
   }
 
   /** Its match conditions. Throws ApiError Forbidden when one cannot be evaluated and that is to count. */
-  function fits(webhook: Webhook, request: AdmissionRequest): boolean {
-    const conditions = webhook.matchConditions ?? []
-    if (conditions.length === 0) return true
-    const variables = {
-      object: toCel(request.object ?? null),
-      oldObject: toCel(request.oldObject ?? null),
-      request: toCel(asReviewed(request)),
-    }
-    const faults: string[] = []
-    for (const { expression } of conditions) {
-      try {
-        if (compile(expression)(variables) === false) return false
-      } catch (error) {
-        faults.push(`expression '${expression}' resulted in error: ${error instanceof Error ? error.message : String(error)}`)
-      }
-    }
-    if (faults.length === 0) return true
-    if (webhook.failurePolicy === 'Ignore') return false
-    const why = faults.length === 1 ? (faults[0] as string) : `[${faults.join(', ')}]`
-    throw ApiError.forbidden(request.resource, request.name, why)
+  function fits({ matchConditions = [], failurePolicy }: Webhook, seen: AdmissionRequest, request: AdmissionRequest): boolean {
+    if (matchConditions.length === 0) return true
+    const { hold, faults } = conditionsHold(matchConditions, variablesOf(seen, request, context))
+    if (faults.length === 0 || failurePolicy === 'Ignore') return hold
+    throw ApiError.forbidden(request.resource, request.name, faults.length === 1 ? (faults[0] as string) : `[${faults.join(', ')}]`)
   }
 
   /** Undefined when the webhook cannot be reached and that is to be ignored. */

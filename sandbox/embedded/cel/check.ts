@@ -6,8 +6,8 @@ export type Variables = Readonly<Record<string, string>>
 
 const environments = new Map<string, Environment>()
 
-/** What is wrong with an expression before it ever runs, in the words of the server's compiler; undefined when nothing is. */
-export function problemOf(text: string, variables: Variables, returns: readonly string[]): string | undefined {
+/** What is wrong with an expression before it ever runs, in the words of the server's compiler; undefined when nothing is. Without `returns` it may come to anything. */
+export function problemOf(text: string, variables: Variables, returns?: readonly string[]): string | undefined {
   const key = JSON.stringify(variables)
   let environment = environments.get(key)
   if (!environment) {
@@ -19,10 +19,10 @@ export function problemOf(text: string, variables: Variables, returns: readonly 
 }
 
 /** The same in an environment of one's own. */
-export function problemIn(environment: Environment, text: string, returns: readonly string[]): string | undefined {
+export function problemIn(environment: Environment, text: string, returns?: readonly string[]): string | undefined {
   const { valid, type = 'dyn', error } = checked(environment, text)
   if (!valid) return `compilation failed: ${located(text, error)}`
-  if (type === 'dyn' || returns.includes(type)) return undefined
+  if (!returns || type === 'dyn' || returns.includes(type)) return undefined
   return returns.length === 1 ? `must evaluate to ${returns[0]}` : `must evaluate to one of [${returns.join(' ')}]`
 }
 

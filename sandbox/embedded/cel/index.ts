@@ -6,7 +6,7 @@ import { registerCollections } from './library/collections.ts'
 import { registerText } from './library/text.ts'
 import { registerValues } from './library/values.ts'
 
-export { CelAuthorizer } from './library/authorizer.ts'
+export { CelAuthorizer, resourceCheck } from './library/authorizer.ts'
 export { toCel } from './values.ts'
 
 /** A compiled expression. Throws an Error with the reason when it cannot be evaluated. */

@@ -6,7 +6,12 @@ import type {
 } from '../schema/types/admissionregistration.v1.ts'
 import { define } from './define.ts'
 import type { ResourceInfo } from './resource-info.ts'
-import { admissionPolicyBindingRules, admissionPolicyRules, mutatingWebhookRules, validatingWebhookRules } from './rules/others.ts'
+import {
+  admissionPolicyBindingRules,
+  admissionPolicyRules,
+  mutatingWebhookRules,
+  validatingWebhookRules,
+} from './rules/admissionregistration.ts'
 
 const group = 'admissionregistration.k8s.io'
 const version = 'v1'

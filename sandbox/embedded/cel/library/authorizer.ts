@@ -34,6 +34,11 @@ class Decision {
   }
 }
 
+/** What authorizer.group(...).resource(...) and so on come to. */
+export function resourceCheck(asker: CelAuthorizer, about: Omit<AuthorizationAttributes, 'user' | 'verb'>): object {
+  return new ResourceCheck(asker, about)
+}
+
 /** Kubernetes' authz library. */
 export function registerAuthorizer(environment: Environment): void {
   const of = (name: string) => `kubernetes.authorization.${name}`

@@ -1,11 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
 import { copyOf } from '../../machinery/copy.ts'
-import type {
-  MutatingWebhookConfiguration,
-  ValidatingAdmissionPolicy,
-  ValidatingAdmissionPolicyBinding,
-  ValidatingWebhookConfiguration,
-} from '../../schema/types/admissionregistration.v1.ts'
 import type { CustomResourceDefinition } from '../../schema/types/apiextensions.v1.ts'
 import type { APIService } from '../../schema/types/apiregistration.v1.ts'
 import type { CertificateSigningRequest } from '../../schema/types/certificates.v1.ts'
@@ -100,43 +94,6 @@ export const csiDriverRules: Partial<Definition<CSIDriver>> = {
   },
 }
 
-interface Webhook {
-  failurePolicy?: string
-  matchPolicy?: string
-  namespaceSelector?: object
-  objectSelector?: object
-  timeoutSeconds?: number
-  clientConfig?: { service?: { port?: number } }
-  rules?: { scope?: string }[]
-}
-
-export const validatingWebhookRules: Partial<Definition<ValidatingWebhookConfiguration>> = {
-  default: ({ webhooks }) => webhooks?.forEach(defaultWebhook),
-}
-
-export const mutatingWebhookRules: Partial<Definition<MutatingWebhookConfiguration>> = {
-  default({ webhooks }) {
-    for (const webhook of webhooks ?? []) {
-      defaultWebhook(webhook)
-      webhook.reinvocationPolicy ??= 'Never'
-    }
-  },
-}
-
-export const admissionPolicyRules: Partial<Definition<ValidatingAdmissionPolicy>> = {
-  default({ spec }) {
-    if (!spec) return
-    spec.failurePolicy ??= 'Fail'
-    if (spec.matchConstraints) defaultMatch(spec.matchConstraints)
-  },
-}
-
-export const admissionPolicyBindingRules: Partial<Definition<ValidatingAdmissionPolicyBinding>> = {
-  default({ spec }) {
-    if (spec?.matchResources) defaultMatch(spec.matchResources)
-  },
-}
-
 export const certificateSigningRequestRules: Partial<Definition<CertificateSigningRequest>> = {
   default({ spec }) {
     spec.usages ??= ['digital signature', 'key encipherment']
@@ -228,27 +185,4 @@ export const customResourceDefinitionRules: Partial<Definition<CustomResourceDef
     ...validateImmutable(spec.names.kind, old.spec.names.kind, specPath.child('names', 'kind')),
     ...validateImmutable(spec.names.plural, old.spec.names.plural, specPath.child('names', 'plural')),
   ],
-}
-
-function defaultWebhook(webhook: Webhook): void {
-  webhook.failurePolicy ??= 'Fail'
-  webhook.matchPolicy ??= 'Equivalent'
-  webhook.namespaceSelector ??= {}
-  webhook.objectSelector ??= {}
-  webhook.timeoutSeconds ??= 10
-  for (const rule of webhook.rules ?? []) rule.scope ??= '*'
-  if (webhook.clientConfig?.service) webhook.clientConfig.service.port ??= 443
-}
-
-function defaultMatch(match: {
-  matchPolicy?: string
-  namespaceSelector?: object
-  objectSelector?: object
-  resourceRules?: { scope?: string }[]
-  excludeResourceRules?: { scope?: string }[]
-}): void {
-  match.matchPolicy ??= 'Equivalent'
-  match.namespaceSelector ??= {}
-  match.objectSelector ??= {}
-  for (const rule of [...(match.resourceRules ?? []), ...(match.excludeResourceRules ?? [])]) rule.scope ??= '*'
 }
