@@ -75,6 +75,8 @@ export type Query =
       node?: string
       /** Names of object and network queries whose changes make the command run again. */
       after: readonly string[]
+      /** Also run again when somebody is at work in the sandbox, and every few seconds: for what no query sees, like a file on a node. */
+      repeat?: boolean
     }
   | {
       /** Links, addresses, routes, fdb, neighbours and iptables of a node and of the network namespaces on it (network.ts). */

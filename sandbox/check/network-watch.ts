@@ -28,6 +28,7 @@ export async function watchNetwork(
   onState: (state: NetworkState | null) => void,
   signal: AbortSignal,
 ): Promise<void> {
+  if (signal.aborted) return
   const nodes = watched.get(sandbox) ?? new Map<string, Watched>()
   watched.set(sandbox, nodes)
   const known = nodes.get(node) ?? new Watched(sandbox, node)
@@ -44,12 +45,38 @@ export async function watchNetwork(
     },
     { once: true },
   )
-  onState(await known.first)
+  listener(await known.now())
 }
 
 type Listener = (state: NetworkState | null) => void
 
 const watched = new WeakMap<Looker, Map<string, Watched>>()
+
+/**
+ * Calls `look` again and again until the signal aborts: soon after each sign that somebody is at work in the sandbox, and
+ * every few seconds besides. Never before the last look is over; `look` must not reject.
+ */
+export function lookAgain(sandbox: Pick<Sandbox, 'onNodeActivity'>, look: () => Promise<void>, signal: AbortSignal): void {
+  let timer: NodeJS.Timeout | undefined
+  let dueAt = Number.POSITIVE_INFINITY
+  let lookedAt = performance.now()
+  let looking = Promise.resolve()
+  const schedule = (wait: number) => {
+    const due = performance.now() + wait
+    if (signal.aborted || due >= dueAt) return
+    clearTimeout(timer)
+    dueAt = due
+    timer = setTimeout(() => {
+      dueAt = Number.POSITIVE_INFINITY
+      lookedAt = performance.now()
+      looking = looking.then(look).then(rest)
+    }, wait)
+  }
+  const rest = () => schedule(sandbox.onNodeActivity ? slowPoll : poll)
+  signal.addEventListener('abort', () => clearTimeout(timer), { once: true })
+  sandbox.onNodeActivity?.(() => schedule(Math.max(afterActivity, lookedAt + atMostEvery - performance.now())), signal)
+  rest()
+}
 
 class Watched {
   private readonly sandbox: Looker
@@ -58,24 +85,14 @@ class Watched {
   private readonly abort = new AbortController()
   private state: NetworkState | null = null
   private settings = ''
-  private timer: NodeJS.Timeout | undefined
-  private dueAt = Number.POSITIVE_INFINITY
-  private lookedAt = Number.NEGATIVE_INFINITY
-  private looking: Promise<NetworkState | null>
+  private readonly first: Promise<void>
 
   constructor(sandbox: Looker, node: string) {
     this.sandbox = sandbox
     this.node = node
-    this.looking = this.look()
-    sandbox.onNodeActivity?.(
-      () => this.schedule(Math.max(afterActivity, this.lookedAt + atMostEvery - performance.now())),
-      this.abort.signal,
-    )
-  }
-
-  /** The state as it is known, once it was looked at. */
-  get first(): Promise<NetworkState | null> {
-    return this.looking.then(() => this.state)
+    this.first = this.look().then(() => {
+      lookAgain(sandbox, () => this.look(), this.abort.signal)
+    })
   }
 
   get idle(): boolean {
@@ -88,30 +105,21 @@ class Watched {
 
   leave(listener: Listener): void {
     this.listeners.delete(listener)
-    if (!this.idle) return
-    this.abort.abort()
-    clearTimeout(this.timer)
+    if (this.idle) this.abort.abort()
   }
 
-  private schedule(wait: number): void {
-    const dueAt = performance.now() + wait
-    if (this.abort.signal.aborted || dueAt >= this.dueAt) return
-    clearTimeout(this.timer)
-    this.dueAt = dueAt
-    this.timer = setTimeout(() => {
-      this.dueAt = Number.POSITIVE_INFINITY
-      this.looking = this.looking.then(() => this.look())
-    }, wait)
+  /** The state as it is known, once it was looked at. */
+  async now(): Promise<NetworkState | null> {
+    await this.first
+    return this.state
   }
 
-  private async look(): Promise<NetworkState | null> {
-    this.lookedAt = performance.now()
+  private async look(): Promise<void> {
     // a node that does not answer may be on its way back: the next look sees
     this.state = await lookAtNetwork(this.sandbox, this.node).catch(() => null)
     const settings = this.state ? settingsOf(this.state) : 'none'
-    if (settings !== this.settings) for (const listener of this.settings === '' ? [] : this.listeners) listener(this.state)
+    const changed = this.settings !== '' && settings !== this.settings
     this.settings = settings
-    this.schedule(this.sandbox.onNodeActivity ? slowPoll : poll)
-    return this.state
+    if (changed) for (const listener of this.listeners) listener(this.state)
   }
 }

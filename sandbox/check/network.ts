@@ -26,6 +26,8 @@ export interface Link {
   up: boolean
   mtu: number
   mac: string
+  /** Index of the other end of a veth pair, in the namespace where that one is. */
+  peer?: number
   /** The bridge it is a port of. */
   master?: string
   /** With its prefix length, global scope only: '10.0.0.2/24'. */
@@ -66,6 +68,14 @@ export function namespaceOf(state: NetworkState | undefined, name = ''): Namespa
 
 export function linkOf(state: NetworkState | undefined, namespace: string, name: string): Link | undefined {
   return namespaceOf(state, namespace).links.find((link) => link.name === name)
+}
+
+/** Whether the device of a namespace is one end of a veth pair whose other end is a port of this bridge of the node. */
+export function isWiredTo(state: NetworkState | undefined, namespace: string, name: string, bridge: string): boolean {
+  const inside = linkOf(state, namespace, name)
+  return namespaceOf(state).links.some(
+    (link) => link.master === bridge && inside !== undefined && link.peer === inside.index && inside.peer === link.index,
+  )
 }
 
 export interface Ping {
@@ -173,6 +183,7 @@ function linkFrom(row: Row): Link {
     up: (row['flags'] as string[]).includes('UP'),
     mtu: Number(row['mtu']),
     mac: String(row['address'] ?? ''),
+    ...(info?.info_kind === 'veth' && row['link_index'] !== undefined ? { peer: Number(row['link_index']) } : {}),
     ...given('master', row['master']),
     addresses: addresses.filter((one) => one['scope'] === 'global').map((one) => `${String(one['local'])}/${String(one['prefixlen'])}`),
     ...(info?.info_kind === 'vxlan'

@@ -5,7 +5,7 @@ import { provoke } from './ground.ts'
 import { Journal } from './journal.ts'
 import { type JudgeFault, judge } from './judge.ts'
 import type { Evidence, LabDefinition, ObjectChange, Provocation, ProvocationResult, Query, Text, Verdict } from './kit.ts'
-import { lookAtNetwork, watchNetwork } from './network-watch.ts'
+import { lookAgain, lookAtNetwork, watchNetwork } from './network-watch.ts'
 
 export interface ObserverOptions {
   sandbox: Sandbox
@@ -78,8 +78,15 @@ export class Observer implements AsyncDisposable {
       else observer.stale.add(name)
     for (const name of Object.keys(provocations)) observer.staleProvocations.add(name)
     await observer.look()
+    const repeated = Object.entries(collect).flatMap(([name, query]) => (query.kind === 'command' && query.repeat ? [name] : []))
+    if (repeated.length > 0) lookAgain(options.sandbox, () => observer.lookAt(repeated), observer.abort.signal)
     observer.scheduleCalm()
     return observer
+  }
+
+  private lookAt(names: readonly string[]): Promise<void> {
+    for (const name of names) this.stale.add(name)
+    return this.look()
   }
 
   /** Judges once more though nothing has changed: time has passed. */

@@ -52,7 +52,7 @@ describe.runIf(possible)('hosts', () => {
     expect(await sandbox.nodes()).toEqual(['worker', 'worker2', 'worker3'])
     for (const to of ['worker2', 'worker3']) expect(await sh(sandbox, 'worker', `ping -c1 -W2 ${to}`)).toContain(' 0% packet loss')
     expect(await sh(sandbox, 'worker3', 'hostname; id -u; cat /sys/class/net/eth0/mtu; cat /proc/sys/net/ipv4/ip_forward')).toBe(
-      'worker3\n0\n1500\n0',
+      'worker3\n0\n1500\n1',
     )
     // what names no host runs on the first one
     expect((await sandbox.exec(['hostname'])).stdout).toBe('worker\n')
@@ -77,7 +77,6 @@ describe.runIf(possible)('hosts', () => {
        ip link add lab0 type bridge && ip link set lab0 up && ip addr add 10.9.0.1/24 dev lab0
        ip link add va type veth peer name eth0 netns a && ip link set va master lab0 up
        ip -n a addr add 10.9.0.2/24 dev eth0 && ip -n a link set eth0 up && ip -n a route add default via 10.9.0.1
-       sysctl -qw net.ipv4.ip_forward=1
        iptables -t nat -A POSTROUTING -s 10.9.0.0/24 ! -o lab0 -j MASQUERADE
        ip link add vx0 type vxlan id 100 dstport 4789 remote $(getent hosts worker3 | cut -d' ' -f1) dev eth0
        tcpdump -c1 -ni eth0 icmp 2>/dev/null &

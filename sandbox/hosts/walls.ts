@@ -111,8 +111,8 @@ cd /
 echo up
 read -r _
 ip -batch - <&7
-# a new network takes this over from the machine's
-echo 0 > /proc/sys/net/ipv4/ip_forward
+# as on a node; by itself a new network takes it over from the machine
+echo 1 > /proc/sys/net/ipv4/ip_forward
 echo ready
 exec 9<> <(:) >/dev/null 2>&1 <&9 9<&- 7<&-
 exec -a init bash --norc -c 'while :; do read -r _; done'
