@@ -135,7 +135,7 @@ function judgeWire({ network }: Evidence, name: Name): Outcome {
       { en: `the peer of ${inside.name} is no port of ${bridge}`, zh: `${inside.name} 的对端不是 ${bridge} 的端口` },
       { hint: 0 },
     )
-  const peer = namespaceOf(state).links.find((link) => link.master === bridge && link.peer === inside.index)
+  const peer = namespaceOf(state).links.find((link) => link.index === inside.peer)
   if (!inside.up)
     return notYet(expected, { en: `${inside.name} in ${name} is down`, zh: `${name} 里的 ${inside.name} 没有启用` }, { hint: 1 })
   return peer?.up ? pass() : notYet(expected, { en: `${peer?.name} is down`, zh: `${peer?.name} 没有启用` }, { hint: 1 })

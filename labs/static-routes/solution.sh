@@ -1,0 +1,6 @@
+#: on worker
+ip route add 10.88.2.0/24 via "$(getent hosts worker2 | awk '{print $1}')"
+#: on worker2
+ip route add 10.88.1.0/24 via "$(getent hosts worker | awk '{print $1}')"
+ip -n y route add default via 10.88.2.1
+sysctl -w net.ipv4.conf.br-lab.forwarding=1

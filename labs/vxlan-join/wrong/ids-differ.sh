@@ -1,0 +1,13 @@
+# Two tunnels with two numbers: each throws away what the other sends.
+#: on worker
+set -e
+ip link add vx100 type vxlan id 100 dstport 4789 remote "$(getent hosts worker2 | awk '{print $1}')" dev eth0
+ip link set vx100 master br-lab up
+ip link set veth-c mtu 1450
+ip -n c link set eth0 mtu 1450
+#: on worker2
+set -e
+ip link add vx101 type vxlan id 101 dstport 4789 remote "$(getent hosts worker | awk '{print $1}')" dev eth0
+ip link set vx101 master br-lab up
+ip link set veth-c mtu 1450
+ip -n c link set eth0 mtu 1450

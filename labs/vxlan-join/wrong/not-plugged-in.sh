@@ -1,0 +1,13 @@
+# The tunnels stand, but no bridge has them as a port.
+#: on worker
+set -e
+ip link add vx100 type vxlan id 100 dstport 4789 remote "$(getent hosts worker2 | awk '{print $1}')" dev eth0
+ip link set vx100 up
+ip link set veth-c mtu 1450
+ip -n c link set eth0 mtu 1450
+#: on worker2
+set -e
+ip link add vx100 type vxlan id 100 dstport 4789 remote "$(getent hosts worker | awk '{print $1}')" dev eth0
+ip link set vx100 up
+ip link set veth-c mtu 1450
+ip -n c link set eth0 mtu 1450
