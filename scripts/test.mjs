@@ -122,6 +122,11 @@ async function systemPackages() {
   if (process.platform !== 'linux') return
   const missing = [
     ['bubblewrap', onPath('bwrap')],
+    ['iproute2', onPath('ip')],
+    ['iptables', onPath('iptables')],
+    ['iputils-ping', onPath('ping')],
+    ['tcpdump', onPath('tcpdump')],
+    ['containernetworking-plugins', existsSync('/usr/lib/cni/ptp')],
     ['postgresql', existsSync('/usr/lib/postgresql') && readdirSync('/usr/lib/postgresql').length > 0],
     ['etcd-client', onPath('etcdctl')],
     ['libnss3', hasLibrary('libnss3.so')],

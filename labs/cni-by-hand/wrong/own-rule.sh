@@ -1,0 +1,7 @@
+# The rule works, and will outlive the container.
+#: on worker
+set -e
+export CNI_IFNAME=eth0 CNI_PATH=/opt/cni/bin
+for number in 1 2 3 4 5; do CNI_COMMAND=DEL CNI_CONTAINERID=job-$number /opt/cni/bin/ptp < /root/lab.json; done
+CNI_COMMAND=ADD CNI_CONTAINERID=web CNI_NETNS=/run/netns/web /opt/cni/bin/ptp < /root/lab.json
+iptables -t nat -A POSTROUTING -s 10.99.0.0/29 ! -d 10.99.0.0/29 -j MASQUERADE
