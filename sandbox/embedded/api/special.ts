@@ -4,9 +4,8 @@ import { ApiError } from '../machinery/errors.ts'
 import { deepEqual } from '../machinery/freeze.ts'
 import type { NodeApi } from '../machinery/node-api.ts'
 import type { KubeObject } from '../machinery/object.ts'
-import { forbidden, invalid, specPath } from '../registry/field.ts'
+import { forbidden, specPath } from '../registry/field.ts'
 import type { ResourceInfo } from '../registry/index.ts'
-import { qosClass } from '../registry/qos.ts'
 import type { TokenRequest } from '../schema/types/authentication.v1.ts'
 import type { CertificateSigningRequest } from '../schema/types/certificates.v1.ts'
 import type { Namespace, Pod } from '../schema/types/core.v1.ts'
@@ -22,6 +21,7 @@ import { logHandler } from './streaming/logs.ts'
 import { bindingHandler } from './subresources/binding.ts'
 import { evictionHandler } from './subresources/eviction.ts'
 import { type ProxyParts, proxyHandlers } from './subresources/proxy.ts'
+import { resizeRules } from './subresources/resize.ts'
 import { type ScalePaths, scaleHandler } from './subresources/scale.ts'
 
 export interface SpecialParts {
@@ -62,7 +62,7 @@ export function specialHandlers({
     ['bindings', binding],
     ['pods/eviction', evictionHandler(generic, resources)],
     ['pods/ephemeralcontainers', withRules(generic, ephemeralContainers)],
-    ['pods/resize', withRules(generic, resize)],
+    ['pods/resize', withRules(generic, resizeRules)],
     ['namespaces/finalize', withRules(generic, finalize(resources))],
     ['certificatesigningrequests.certificates.k8s.io/approval', withRules(generic, approval(generic))],
     ['serviceaccounts/token', tokenHandler(generic, tokens)],
@@ -136,25 +136,6 @@ const ephemeralContainers: UpdateRules = {
       else if (!deepEqual(same, container)) errors.push(forbidden(path, 'existing ephemeral containers may not be changed\n'))
     }
     return errors
-  },
-}
-
-const resize: UpdateRules = {
-  prepare: (object, old) => {
-    const pod = object as Pod
-    const spec = structuredClone((old as Pod).spec)
-    for (const container of spec?.containers ?? []) {
-      const wanted = pod.spec?.containers.find((other) => other.name === container.name)
-      if (wanted?.resources) container.resources = wanted.resources
-      if (wanted?.resizePolicy) container.resizePolicy = wanted.resizePolicy
-    }
-    Object.assign(pod, { spec, status: structuredClone((old as Pod).status) })
-  },
-  validate: (object, old) => {
-    const { spec } = object as Pod
-    const before = (old as Pod).spec
-    if (!spec || !before || qosClass(spec) === qosClass(before)) return []
-    return [invalid(specPath, qosClass(before), 'Pod QOS Class may not change as a result of resizing')]
   },
 }
 

@@ -206,6 +206,14 @@ export class LocalContainer implements Container {
     return { memoryBytes, cpuNanoCores: cpu.usage(), cpuNanoSeconds: cpu.total }
   }
 
+  setLimits({ memoryLimit, cpuLimit }: { memoryLimit?: number; cpuLimit?: number }): void {
+    this.spec.memoryLimit = memoryLimit
+    this.spec.cpuLimit = cpuLimit
+    this.machine.memoryLimit = memoryLimit
+    this.machine.cpu.setLimit(cpuLimit)
+    this.onDirty()
+  }
+
   remove(): void {
     this.removed = true
     this.machine.killAll()

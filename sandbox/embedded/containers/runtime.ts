@@ -138,6 +138,8 @@ export interface Container {
   readFile(path: string): Uint8Array | undefined
   /** Bytes in use, nanocores over the last seconds, nanoseconds since the start. */
   usage(): { memoryBytes: number; cpuNanoCores: number; cpuNanoSeconds: number }
+  /** New limits for what runs: bytes, and cores. Absent is none. */
+  setLimits(limits: { memoryLimit?: number; cpuLimit?: number }): void
   /** Frees everything; a running process is killed. */
   remove(): void
 }

@@ -1,5 +1,6 @@
 import type { Container, Pod } from '../schema/types/core.v1.ts'
 import { type ContainerRun, isSidecar, latestRun, type PodRecord, stateOf } from './pod-record.ts'
+import { needsRestart } from './resize.ts'
 import { restartsAfter, shouldRun } from './restart-policy.ts'
 
 /** What must be done so that a pod's containers are as its spec wants them. */
@@ -35,7 +36,8 @@ export function computeActions(pod: Pod, record: PodRecord): PodActions {
     }
     const again = reason.always || pod.spec?.restartPolicy !== 'Never'
     if (again) actions.start.push(container)
-    actions.kill.push({ run, container, probe: reason.probe, message: `Container ${reason.text}${again ? ', will be restarted' : ''}` })
+    const more = again && !reason.resize ? ', will be restarted' : ''
+    actions.kill.push({ run, container, probe: reason.probe, message: `Container ${reason.text}${more}` })
   }
   if (kept === 0 && actions.start.length === 0) {
     actions.killPod = true
@@ -125,8 +127,9 @@ function restoreSidecars(earlier: Container[], record: PodRecord, actions: PodAc
 function reasonToKill(
   container: Container,
   run: ContainerRun,
-): { text: string; probe?: 'livenessProbe' | 'startupProbe'; always?: boolean } | undefined {
+): { text: string; probe?: 'livenessProbe' | 'startupProbe'; always?: boolean; resize?: boolean } | undefined {
   if (container.image !== run.specImage) return { text: `${container.name} definition changed`, always: true }
+  if (needsRestart(container, run)) return { text: `${container.name} resize requires restart`, always: true, resize: true }
   if (run.livenessProbe === 'failure') return { text: `${container.name} failed liveness probe`, probe: 'livenessProbe' }
   if (run.startupProbe === 'failure') return { text: `${container.name} failed startup probe`, probe: 'startupProbe' }
   return undefined

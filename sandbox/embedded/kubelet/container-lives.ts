@@ -106,6 +106,7 @@ export class ContainerLives {
       imageID: image.id,
       restartCount: (latestRun(this.pod.record, container.name)?.restartCount ?? -1) + 1,
       uid: userOf(pod, container) ?? image.user ?? 0,
+      resources: container.resources ?? {},
       createdAt: ctx.clock.now(),
     }
     this.starting = id

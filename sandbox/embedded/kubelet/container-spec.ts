@@ -1,10 +1,10 @@
 import type { ContainerRuntime, ContainerSpec, Image } from '../containers/runtime.ts'
 import type { ClusterContext } from '../machinery/context.ts'
 import type { PodNetwork } from '../network/network.ts'
-import { parseQuantity } from '../schema/quantity.ts'
 import type { Container, Pod } from '../schema/types/core.v1.ts'
 import { ConfigError, environmentOf, expand, type NodeFacts } from './environment.ts'
 import { hostnameOf } from './pod-files.ts'
+import { limitsOf } from './resize.ts'
 import type { PodVolumes } from './volumes.ts'
 
 export interface ContainerSetting {
@@ -52,7 +52,6 @@ export function containerSpecOf({
     if (!mounts.some((mount) => mount.mountPath === mountPath)) mounts.push({ mountPath, subPath: name, readOnly: false, volume: files })
   }
   const hostname = hostnameOf(pod, node.name)
-  const { memory, cpu } = container.resources?.limits ?? {}
   return {
     id,
     podUID,
@@ -74,8 +73,7 @@ export function containerSpecOf({
     tty: container.tty ?? false,
     stdin: container.stdin ?? false,
     mounts,
-    memoryLimit: memory === undefined ? undefined : Number(parseQuantity(memory).nano / 1_000_000_000n),
-    cpuLimit: cpu === undefined ? undefined : Number(parseQuantity(cpu).nano) / 1e9,
+    ...limitsOf(container),
     network,
     hostname,
   }

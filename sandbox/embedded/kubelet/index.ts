@@ -47,8 +47,11 @@ export async function startKubelets(ctx: ClusterContext, options: KubeletOptions
       podsBesides: (uid) =>
         [...workers.values()]
           .filter(({ record, active }) => active && record.node === node.name && record.uid !== uid)
-          .map(({ pod }) => pod),
-      forget: (uid) => workers.delete(uid),
+          .map(({ granted }) => granted),
+      forget: (uid) => {
+        workers.delete(uid)
+        for (const worker of workers.values()) if (worker.record.node === node.name) worker.roomMade()
+      },
     }
   }
 

@@ -1,6 +1,6 @@
 import type { Records } from '../machinery/context.ts'
 import { copyOf } from '../machinery/copy.ts'
-import type { Container } from '../schema/types/core.v1.ts'
+import type { Container, ResourceRequirements } from '../schema/types/core.v1.ts'
 
 /** What the kubelet remembers about a pod besides the API: it outlives a restart of the cluster and is copied by a fork. */
 export interface PodRecord {
@@ -15,6 +15,9 @@ export interface PodRecord {
   /** Newest first, at most two a container. */
   runs: ContainerRun[]
   backOff: Record<string, BackOffEntry>
+  /** Resources granted to each container that can be resized, by name. */
+  allocated?: Record<string, ResourceRequirements>
+  resize?: PodResize
   /** Set when the pod ended or was rejected by the kubelet itself. */
   verdict?: { phase: 'Failed'; reason: string; message: string; rejected?: boolean }
   /** The sandbox and the volumes are gone: nothing runs any more. */
@@ -31,6 +34,8 @@ export interface ContainerRun {
   imageID: string
   restartCount: number
   uid: number
+  /** What it runs with; as its spec says unless given. */
+  resources?: ResourceRequirements
   /** Cluster ms. */
   createdAt: number
   startedAt?: number
@@ -38,6 +43,13 @@ export interface ContainerRun {
   startupProbe?: ProbeResult
   readinessProbe?: ProbeResult
   livenessProbe?: ProbeResult
+}
+
+/** A resize on its way: not granted yet, or granted and not yet done. */
+export interface PodResize {
+  pending?: { reason: string; message: string; at: number } | undefined
+  inProgress?: boolean
+  error?: string | undefined
 }
 
 export type ProbeResult = 'success' | 'failure' | 'unknown'

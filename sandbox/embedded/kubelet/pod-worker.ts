@@ -17,6 +17,7 @@ import { attachPod } from './pod-network.ts'
 import { type ContainerRun, isSidecar, latestRun, type PodRecord, type PodRecords, stateOf } from './pod-record.ts'
 import { runProbe } from './probe-handlers.ts'
 import { type ProbeType, ProbeWorker } from './prober.ts'
+import { actuate, allocate, allocatedPod, isActuated, resizeSummary } from './resize.ts'
 import { sandboxFailure } from './sandbox.ts'
 import { isReady, isStarted, podStatusOf } from './status.ts'
 import { statusPatch } from './status-patch.ts'
@@ -42,6 +43,8 @@ const retryJitter = 0.5
 const relistPeriod = 1000
 /** ms from a container's start to the first look at it. */
 const noticeAfter = 100
+/** A resize that the node has no room for is tried again after three minutes, and when another pod goes. */
+const resizeRetry = 180_000
 const mountRetry = { first: 500, longest: 122_000 }
 
 /**
@@ -119,6 +122,16 @@ export class PodWorker implements Disposable {
     this.syncing.abort()
     this.hurry.abort(0)
     this.wake()
+  }
+
+  /** The pod with the resources that it has been granted. */
+  get granted(): Pod {
+    return allocatedPod(this.pod, this.record)
+  }
+
+  /** Another pod of the node has given back what it held. */
+  roomMade(): void {
+    if (this.record.resize?.pending) this.wake()
   }
 
   /** The content of a ConfigMap or Secret has changed: it reaches the volumes with the next periodic sync, within 60 to 90 s. */
@@ -206,7 +219,7 @@ export class PodWorker implements Disposable {
       this.createSandbox()
     }
 
-    const actions = computeActions(this.pod, this.record)
+    const actions = computeActions(this.resized(), this.record)
     if (actions.killPod) {
       await this.killAll()
       await this.writeStatus(true)
@@ -229,7 +242,24 @@ export class PodWorker implements Disposable {
     return await this.rest()
   }
 
+  /** Grants a resize that the spec asks for, applies it to what runs, and answers with the pod as granted. */
+  private resized(): Pod {
+    const { ctx, node } = this.host
+    const others = () => this.host.podsBesides(this.record.uid)
+    if (allocate(this.pod, this.record, { node, cache: ctx.cache, others, now: ctx.clock.now() })) this.save()
+    const pod = allocatedPod(this.pod, this.record)
+    const error = actuate(pod, this.record, (id) => this.lives.containers.get(id))
+    if (this.record.resize?.inProgress) this.record.resize.error = error
+    return pod
+  }
+
   private async rest(): Promise<number | undefined> {
+    const granted = allocatedPod(this.pod, this.record)
+    if (this.record.resize?.inProgress && isActuated(granted, this.record)) {
+      this.record.resize = { pending: this.record.resize.pending }
+      this.event('Normal', 'ResizeCompleted', resizeSummary(granted))
+      this.save()
+    }
     await this.writeStatus()
     this.triggerReadiness()
     return this.nextSync()
@@ -246,6 +276,7 @@ export class PodWorker implements Disposable {
     }
     const deadline = this.deadline()
     if (deadline !== undefined) due.push(deadline - now)
+    if (this.record.resize?.pending?.reason === 'Deferred' || this.record.resize?.error) due.push(resizeRetry)
     const renewal = this.volumes.nextRenewal()
     if (renewal !== undefined) due.push(renewal - now)
     return due.length > 0 ? Math.max(0, Math.min(...due)) : undefined

@@ -29,7 +29,15 @@ export interface StatusInput {
   now: number
 }
 
-const kubeletConditions = ['PodReadyToStartContainers', 'Initialized', 'Ready', 'ContainersReady', 'PodScheduled']
+const kubeletConditions = [
+  'PodResizePending',
+  'PodResizeInProgress',
+  'PodReadyToStartContainers',
+  'Initialized',
+  'Ready',
+  'ContainersReady',
+  'PodScheduled',
+]
 
 /** The status of a pod as the kubelet reports it, from what its containers did (kubelet's generateAPIPodStatus). */
 export function podStatusOf(input: StatusInput): PodStatus {
@@ -148,8 +156,9 @@ function containerStatusOf(
       user: { linux: { uid: run.uid, gid: run.uid === 0 ? 0 : gidOf(pod, container), supplementalGroups: groupsOf(pod, container, run) } },
     })
     if (kind !== 'ephemeral') {
-      status.resources = { ...container.resources }
-      if (container.resources?.requests) status.allocatedResources = { ...container.resources.requests }
+      status.resources = { ...(run.resources ?? container.resources) }
+      const { requests } = record.allocated?.[container.name] ?? container.resources ?? {}
+      if (requests) status.allocatedResources = { ...requests }
     }
     if (previous) status.lastState = containerStateOf(previous)
   } else if (before?.state?.terminated) {
@@ -216,7 +225,12 @@ function conditionsOf(
     ...why,
   })
   const containersReady = containersReadiness(pod, phase, init, regular)
+  const { pending, inProgress, error } = record.resize ?? {}
   return [
+    ...(pending
+      ? [{ ...make('PodResizePending', true, { reason: pending.reason, message: pending.message }), lastProbeTime: formatTime(pending.at) }]
+      : []),
+    ...(inProgress ? [make('PodResizeInProgress', true, error ? { reason: 'Error', message: error } : {})] : []),
     make('PodReadyToStartContainers', record.ip !== undefined && !record.tornDown),
     make('Initialized', ...initialization(pod, record, phase, init)),
     make('Ready', ...readiness(pod, containersReady, kept)),

@@ -9,7 +9,7 @@ import type { Clock } from '../../clock.ts'
 export class Cpu {
   private readonly clock: Clock
   /** Cores; Infinity without a limit. */
-  private readonly limit: number
+  private limit = nodeCores
   /** Cluster ms up to which the container's budget is spent. */
   private spentUntil = 0
   private readonly seconds = new Float64Array(window)
@@ -19,6 +19,10 @@ export class Cpu {
 
   constructor(clock: Clock, limit: number | undefined) {
     this.clock = clock
+    this.setLimit(limit)
+  }
+
+  setLimit(limit: number | undefined): void {
     this.limit = Math.min(limit && limit > 0 ? limit : nodeCores, nodeCores)
   }
 

@@ -53,7 +53,7 @@ export class Machine {
   hostname: string
   readonly parameters: KernelParameters
   readonly noNewPrivileges: boolean
-  readonly memoryLimit: number | undefined
+  memoryLimit: number | undefined
   readonly programs: ReadonlyMap<string, Program>
   /** Its own; those that they see may be more: `pids`. */
   readonly processes = new Map<number, Process>()

@@ -141,6 +141,10 @@ export class ProgrammedContainer implements Container {
     return text === undefined ? undefined : Buffer.from(text)
   }
 
+  setLimits({ memoryLimit, cpuLimit }: { memoryLimit?: number; cpuLimit?: number }): void {
+    Object.assign(this.spec, { memoryLimit, cpuLimit })
+  }
+
   usage() {
     return { memoryBytes: 1024, cpuNanoCores: 1000, cpuNanoSeconds: 5000 }
   }
