@@ -10,10 +10,10 @@ import { claim, controllerReference } from './owner.ts'
 import { fnv1, safeEncode } from './pod-template-hash.ts'
 import { matchesSelector } from './selector.ts'
 
-/** Names the revision (StatefulSet) or its hash (DaemonSet) on Pods. */
+/** Names the revision (StatefulSet) or its hash (DaemonSet) on Pods; on a DaemonSet's revisions: the hash. */
 export const revisionHashLabel = 'controller-revision-hash'
 
-/** On revisions: the hash that their names end with. */
+/** On a StatefulSet's revisions: the hash that their names end with. */
 export const hashLabel = 'controller.kubernetes.io/hash'
 
 /** A set whose templates are kept as ControllerRevisions. */
@@ -37,6 +37,7 @@ export async function updateRevision(
   set: RevisionedSet,
   revisions: readonly ControllerRevision[],
   hashOf: (collisions: number) => string = (collisions) => safeEncode(String(fnv1(sortedJson(dataOf(set)) + String(collisions)))),
+  label: string = hashLabel,
 ): Promise<ControllerRevision> {
   const data = dataOf(set)
   const next = (revisions.at(-1)?.revision ?? 0) + 1
@@ -52,7 +53,7 @@ export async function updateRevision(
       metadata: {
         name: `${set.metadata.name?.slice(0, 223)}-${hash}`,
         namespace: set.metadata.namespace,
-        labels: { ...(set.spec?.template.metadata.labels ?? labels), [hashLabel]: hash },
+        labels: { ...(set.spec?.template.metadata.labels ?? labels), [label]: hash },
         ...(annotations && { annotations: { ...annotations } }),
         ownerReferences: [controllerReference(set)],
       },
@@ -88,7 +89,7 @@ export async function truncateHistory(
   revisions: readonly ControllerRevision[],
   live: ReadonlySet<string | undefined>,
 ): Promise<void> {
-  const unused = revisions.filter(({ metadata }) => !live.has(metadata.name) && !live.has(metadata.labels?.[hashLabel]))
+  const unused = revisions.filter(({ metadata }) => !live.has(metadata.name) && !live.has(metadata.labels?.[revisionHashLabel]))
   const excess = unused.length - (set.spec?.revisionHistoryLimit ?? 10)
   for (const { metadata } of unused.slice(0, Math.max(0, excess))) {
     await context.client.delete(resources.controllerRevisions, metadata.name ?? '', metadata.namespace)
@@ -99,6 +100,7 @@ export function revisionOf(pod: Pod): string | undefined {
   return pod.metadata.labels?.[revisionHashLabel]
 }
 
+/** A patch that brings the template back. Clients compare its bytes, so its keys are in the order in which Go writes a map's. */
 function dataOf(set: RevisionedSet): Record<string, unknown> {
-  return { spec: { template: { ...copyOf(set.spec?.template), $patch: 'replace' } } }
+  return JSON.parse(sortedJson({ spec: { template: { ...set.spec?.template, $patch: 'replace' } } })) as Record<string, unknown>
 }

@@ -4,7 +4,7 @@ import { resources } from '../machinery/object.ts'
 import { matchesNode, noScheduleEffects, untoleratedTaint } from '../scheduler/node-selection.ts'
 import type { DaemonSet, DaemonSetStatus } from '../schema/types/apps.v1.ts'
 import type { Node, Pod, PodSpec, PodTemplateSpec, Toleration } from '../schema/types/core.v1.ts'
-import { hashLabel, listRevisions, revisionHashLabel, revisionOf, truncateHistory, updateRevision } from './controller-revision.ts'
+import { listRevisions, revisionHashLabel, revisionOf, truncateHistory, updateRevision } from './controller-revision.ts'
 import { semanticEqual } from './equality.ts'
 import { scaledValue } from './int-or-percent.ts'
 import { claim, controllerOf, isControlledBy, keyOf, splitKey, watchPodsOf } from './owner.ts'
@@ -70,10 +70,9 @@ async function syncDaemonSet(context: ClusterContext, queue: WorkQueue, failures
     return
   }
   if (set.metadata.deletionTimestamp) return
-  const update = await updateRevision(context, set, await listRevisions(context, set), (collisions) =>
-    podTemplateHash(set.spec?.template as PodTemplateSpec, collisions || undefined),
-  )
-  const hash = update.metadata.labels?.[hashLabel] ?? ''
+  const hashOf = (collisions: number) => podTemplateHash(set.spec?.template as PodTemplateSpec, collisions || undefined)
+  const update = await updateRevision(context, set, await listRevisions(context, set), hashOf, revisionHashLabel)
+  const hash = update.metadata.labels?.[revisionHashLabel] ?? ''
   const sync = await observe(context, set, hash)
   await manage(sync, queue, failures)
   if (set.spec.updateStrategy?.type !== 'OnDelete') await rollingUpdate(await observe(context, set, hash))
