@@ -107,9 +107,10 @@ export function hasRevisionHistoryLimit(deployment: Deployment): boolean {
   return limit !== undefined && limit !== unlimited
 }
 
-export function revisionOf(object: Deployment | ReplicaSet): number {
-  const revision = Number(object.metadata.annotations?.[annotations.revision] ?? 0)
-  return Number.isInteger(revision) ? revision : 0
+/** Revisions are 64 bits wide. */
+export function revisionOf(object: Deployment | ReplicaSet): bigint {
+  const revision = object.metadata.annotations?.[annotations.revision] ?? ''
+  return /^-?\d+$/.test(revision) ? BigInt(revision) : 0n
 }
 
 /** Whether a ReplicaSet was made from the Deployment's present template; the hash label apart. */
@@ -132,7 +133,8 @@ export function byCreation(a: ReplicaSet, b: ReplicaSet): number {
 }
 
 export function byRevision(a: ReplicaSet, b: ReplicaSet): number {
-  return revisionOf(a) - revisionOf(b) || byCreation(a, b)
+  const difference = revisionOf(a) - revisionOf(b)
+  return difference === 0n ? byCreation(a, b) : difference < 0n ? -1 : 1
 }
 
 /** Largest first, and among equals the newer. */

@@ -32,11 +32,11 @@ const maxHistoryLength = 2000
  * own revision and Progressing condition follow it. Throws what a failed creation threw, after saying so in status and event.
  */
 export async function newReplicaSet(rollout: Rollout, writeStatus: WriteStatus): Promise<ReplicaSet> {
-  const revision = Math.max(0, ...rollout.old.map(revisionOf)) + 1
+  const revision = rollout.old.map(revisionOf).reduce((highest, one) => (one > highest ? one : highest), 0n) + 1n
   return rollout.current ? await reuse(rollout, rollout.current, revision, writeStatus) : await create(rollout, revision, writeStatus)
 }
 
-async function reuse(rollout: Rollout, set: ReplicaSet, revision: number, writeStatus: WriteStatus): Promise<ReplicaSet> {
+async function reuse(rollout: Rollout, set: ReplicaSet, revision: bigint, writeStatus: WriteStatus): Promise<ReplicaSet> {
   const { context, deployment } = rollout
   const copy = copyOf(set)
   const minReadySeconds = deployment.spec?.minReadySeconds ?? 0
@@ -56,7 +56,7 @@ async function reuse(rollout: Rollout, set: ReplicaSet, revision: number, writeS
   return set
 }
 
-async function create(rollout: Rollout, revision: number, writeStatus: WriteStatus): Promise<ReplicaSet> {
+async function create(rollout: Rollout, revision: bigint, writeStatus: WriteStatus): Promise<ReplicaSet> {
   const { context, component, deployment, old } = rollout
   const set = replicaSetFor(rollout, revision)
   const size = newReplicaCount(deployment, old, 0)
@@ -100,7 +100,7 @@ async function settleCollision(rollout: Rollout, set: ReplicaSet, error: unknown
   throw error
 }
 
-function replicaSetFor({ deployment }: Rollout, revision: number): ReplicaSet {
+function replicaSetFor({ deployment }: Rollout, revision: bigint): ReplicaSet {
   const { selector, template, minReadySeconds } = copyOf(deployment.spec) ?? { selector: {}, template: { metadata: {} } }
   const hash = podTemplateHash(template, deployment.status?.collisionCount)
   const labels = { ...template.metadata?.labels, [templateHashLabel]: hash }
@@ -127,7 +127,7 @@ function replicaSetFor({ deployment }: Rollout, revision: number): ReplicaSet {
 }
 
 /** Copies the Deployment's annotations and raises the revision, keeping the ones it had in its history. False: nothing new. */
-function annotate(set: ReplicaSet, deployment: Deployment, revision: number): boolean {
+function annotate(set: ReplicaSet, deployment: Deployment, revision: bigint): boolean {
   let changed = false
   const target = { ...set.metadata.annotations }
   for (const [key, value] of Object.entries(deployment.metadata.annotations ?? {})) {
@@ -151,7 +151,7 @@ function withRevision(history: string, revision: string): string {
   return revisions.join(',')
 }
 
-function setRevision(deployment: Deployment, revision: number): boolean {
+function setRevision(deployment: Deployment, revision: bigint): boolean {
   if (revisionOf(deployment) === revision) return false
   deployment.metadata.annotations = { ...deployment.metadata.annotations, [annotations.revision]: String(revision) }
   return true

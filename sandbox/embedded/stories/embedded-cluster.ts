@@ -1,0 +1,11 @@
+import type { Cluster } from '../cluster.ts'
+import type { StoryCluster } from './story.ts'
+
+/** An embedded cluster whose clock stands still, for stories. */
+export function embeddedCluster(cluster: Cluster): StoryCluster {
+  return {
+    request: (request) => cluster.request(request),
+    watch: (selector, onEvent, signal) => cluster.watch(selector, onEvent, signal),
+    wait: (ms) => cluster.advance(ms),
+  }
+}

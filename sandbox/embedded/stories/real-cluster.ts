@@ -1,0 +1,46 @@
+import type { IncomingMessage } from 'node:http'
+import { request as httpsRequest } from 'node:https'
+import { createInterface } from 'node:readline'
+import { KubeConfig } from '@kubernetes/client-node'
+import type { WatchEvent } from '../../engine.ts'
+import type { StoryCluster } from './story.ts'
+
+/** The cluster that a kubeconfig file leads to, in real time. */
+export function realCluster(kubeconfig: string): StoryCluster {
+  const config = new KubeConfig()
+  config.loadFromFile(kubeconfig)
+  const server = config.getCurrentCluster()?.server
+  if (!server) throw new Error(`${kubeconfig} names no server`)
+  const ask = async (method: string, path: string, body?: unknown, contentType = 'application/json', signal?: AbortSignal) => {
+    const options = { method, headers: { 'content-type': contentType, accept: 'application/json' }, ...(signal && { signal }) }
+    await config.applyToHTTPSOptions(options)
+    return await new Promise<IncomingMessage>((resolve, reject) => {
+      const sent = httpsRequest(new URL(path, server), options, resolve)
+      sent.once('error', reject)
+      sent.end(body === undefined ? undefined : JSON.stringify(body))
+    })
+  }
+  return {
+    async request({ method, path, body, contentType }) {
+      const merge = method === 'PATCH' ? 'application/merge-patch+json' : undefined
+      const answer = await ask(method, path, body, contentType ?? merge)
+      const text = Buffer.concat(await answer.toArray()).toString()
+      const json = answer.headers['content-type']?.startsWith('application/json')
+      return { status: answer.statusCode ?? 0, body: json ? JSON.parse(text) : text }
+    },
+    async watch({ group, version, resource, namespace }, onEvent, signal) {
+      const root = group ? `/apis/${group}/${version}` : `/api/${version}`
+      const path = `${root}${namespace ? `/namespaces/${namespace}` : ''}/${resource}?watch=true`
+      try {
+        const answer = await ask('GET', path, undefined, undefined, signal)
+        for await (const line of createInterface({ input: answer, signal })) {
+          const event = JSON.parse(line) as WatchEvent
+          onEvent({ ...event, time: Date.now() })
+        }
+      } catch (error) {
+        if (!signal.aborted) throw error
+      }
+    },
+    wait: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+  }
+}

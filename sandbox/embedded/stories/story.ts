@@ -1,0 +1,52 @@
+import type { ApiRequest, ApiResponse, ObjectSelector, WatchEvent } from '../../engine.ts'
+import type { Scene } from './scene.ts'
+
+/** What happens in a namespace when somebody does this and that: played on a real cluster once, and on the embedded one in each test. */
+export interface Story {
+  /** Safe in a file name and in a namespace's. */
+  readonly name: string
+  /** Kinds whose objects are followed; their Events always are. */
+  readonly follows: readonly Kind[]
+  /** Touches what is not in its namespace, so that no other story may be played beside it. */
+  readonly alone?: true
+  play(scene: Scene): Promise<void>
+}
+
+/** A cluster as a story meets it: a real one, or an embedded one whose time is moved by hand. */
+export interface StoryCluster {
+  request(request: ApiRequest): Promise<ApiResponse>
+  /** First every object that is there (ADDED), then the changes, until the signal aborts. */
+  watch(selector: ObjectSelector, onEvent: (event: WatchEvent) => void, signal: AbortSignal): Promise<void>
+  /** Lets ms of the cluster's time pass. */
+  wait(ms: number): Promise<void>
+}
+
+export type Kind = keyof typeof kinds
+
+const core = (resource: string) => ({ group: '', version: 'v1', resource, namespaced: true })
+const named = (group: string, version: string, resource: string) => ({ group, version, resource, namespaced: true })
+
+export const kinds = {
+  Pod: core('pods'),
+  Service: core('services'),
+  ConfigMap: core('configmaps'),
+  Secret: core('secrets'),
+  PersistentVolumeClaim: core('persistentvolumeclaims'),
+  ResourceQuota: core('resourcequotas'),
+  LimitRange: core('limitranges'),
+  ReplicationController: core('replicationcontrollers'),
+  Event: core('events'),
+  Node: { ...core('nodes'), namespaced: false },
+  PersistentVolume: { ...core('persistentvolumes'), namespaced: false },
+  PriorityClass: { ...named('scheduling.k8s.io', 'v1', 'priorityclasses'), namespaced: false },
+  StorageClass: { ...named('storage.k8s.io', 'v1', 'storageclasses'), namespaced: false },
+  Deployment: named('apps', 'v1', 'deployments'),
+  ReplicaSet: named('apps', 'v1', 'replicasets'),
+  StatefulSet: named('apps', 'v1', 'statefulsets'),
+  DaemonSet: named('apps', 'v1', 'daemonsets'),
+  Job: named('batch', 'v1', 'jobs'),
+  CronJob: named('batch', 'v1', 'cronjobs'),
+  PodDisruptionBudget: named('policy', 'v1', 'poddisruptionbudgets'),
+  EndpointSlice: named('discovery.k8s.io', 'v1', 'endpointslices'),
+  HorizontalPodAutoscaler: named('autoscaling', 'v2', 'horizontalpodautoscalers'),
+} as const

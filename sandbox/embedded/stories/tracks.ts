@@ -1,0 +1,109 @@
+import type { KubeObject } from '../machinery/object.ts'
+import type { Event } from '../schema/types/core.v1.ts'
+import { type Facet, facetsOf } from './facets.ts'
+
+/** By facet, the values it went through. */
+export type Track = Record<string, Facet[]>
+
+/**
+ * What a story showed. Objects of one generated name are told together: each course of things with how many of them took it.
+ */
+export interface Recorded {
+  notes: string[]
+  objects: Record<string, { times: number; track: Track }[]>
+}
+
+/** Follows objects through a story and keeps of each facet the values in their order, without times. */
+export class Tracks {
+  private readonly tracks = new Map<string, { key: string; track: Track }>()
+  private readonly generated = new Map<string, string>()
+  private readonly notes: string[] = []
+
+  see(type: 'ADDED' | 'MODIFIED' | 'DELETED', object: KubeObject): void {
+    if (object.kind === 'Event') {
+      if (type !== 'DELETED') this.seeEvent(object as Event)
+      return
+    }
+    const { name = '', generateName, uid = '', namespace } = object.metadata
+    const own = namespace ? generateName : undefined
+    if (own && name.startsWith(own)) this.generated.set(name, `${own}<random>`)
+    const { track } = this.trackOf(uid, `${object.kind}/${name}`)
+    for (const [facet, value] of Object.entries(facetsOf(object))) extend(track, facet, value)
+    for (const facet of Object.keys(track)) {
+      if (!facet.startsWith('events ') && !(facet in facetsOf(object)) && facet !== 'object') extend(track, facet, '-')
+    }
+    const { deletionTimestamp } = object.metadata
+    extend(track, 'object', type === 'DELETED' ? 'gone' : deletionTimestamp ? 'deleting' : 'there')
+  }
+
+  note(text: string): void {
+    this.notes.push(text)
+  }
+
+  recorded(): Recorded {
+    const objects: Recorded['objects'] = {}
+    for (const { key, track } of this.tracks.values()) {
+      const settled = Object.fromEntries(
+        Object.entries(track)
+          .map(([facet, values]): [string, Facet[]] => [facet, turningPoints(values).map((value) => this.plain(value))])
+          .sort(([a], [b]) => (a < b ? -1 : 1)),
+      )
+      const group = (objects[String(this.plain(key))] ??= [])
+      const same = group.find((other) => JSON.stringify(other.track) === JSON.stringify(settled))
+      if (same) same.times++
+      else group.push({ times: 1, track: settled })
+    }
+    for (const group of Object.values(objects)) group.sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1))
+    const ordered = Object.fromEntries(Object.entries(objects).sort(([a], [b]) => (a < b ? -1 : 1)))
+    return { notes: this.notes.map((note) => String(this.plain(note))), objects: ordered }
+  }
+
+  /** Events are a facet of what they are about: in the order in which each source told them first. */
+  private seeEvent({ involvedObject, source, reportingComponent, type, reason, message = '' }: Event): void {
+    const { kind = '', name = '', uid = '' } = involvedObject
+    if (reason === 'Pulling') return
+    const { track } = this.trackOf(uid, `${kind}/${name}`)
+    const facet = `events ${source?.component || reportingComponent}`
+    const pulled = /image "([^"]+)"/.exec(message)?.[1]
+    const text = `${type} ${reason}: ${reason === 'Pulled' ? `${pulled} is there` : message}`
+    const values = (track[facet] ??= [])
+    if (!values.includes(text)) values.push(text)
+  }
+
+  private trackOf(uid: string, key: string): { key: string; track: Track } {
+    const known = this.tracks.get(uid || key) ?? { key, track: {} }
+    this.tracks.set(uid || key, known)
+    return known
+  }
+
+  /** Without what no two clusters have in common. */
+  private plain(value: Facet): Facet {
+    if (typeof value === 'number') return value
+    let text = value
+    for (const [name, general] of this.generated) text = text.replaceAll(name, general)
+    for (const [pattern, replacement] of replacements) text = text.replace(pattern, replacement)
+    return text
+  }
+}
+
+function extend(track: Track, facet: string, value: Facet): void {
+  const values = (track[facet] ??= [])
+  if (values.at(-1) !== value) values.push(value)
+}
+
+/** Of a number's course the first and last value and where it turned: how many steps it took between them is a matter of timing. */
+function turningPoints(values: readonly Facet[]): Facet[] {
+  return values.filter((value, index) => {
+    const before = values[index - 1]
+    const after = values[index + 1]
+    if (typeof value !== 'number' || typeof before !== 'number' || typeof after !== 'number') return true
+    return Math.sign(value - before) !== Math.sign(after - value)
+  })
+}
+
+const replacements: [RegExp, string][] = [
+  [/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/g, '<uid>'],
+  [/\b\d{1,3}(?:\.\d{1,3}){3}\b/g, '<ip>'],
+  [/\b[a-z]+-(?:worker\d*|control-plane)\b/g, '<node>'],
+  [/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g, '<time>'],
+]
