@@ -32,7 +32,8 @@ const maxHistoryLength = 2000
  * own revision and Progressing condition follow it. Throws what a failed creation threw, after saying so in status and event.
  */
 export async function newReplicaSet(rollout: Rollout, writeStatus: WriteStatus): Promise<ReplicaSet> {
-  const revision = rollout.old.map(revisionOf).reduce((highest, one) => (one > highest ? one : highest), 0n) + 1n
+  const highest = [...rollout.old].sort(byRevision).at(-1)
+  const revision = (highest ? revisionOf(highest) : 0n) + 1n
   return rollout.current ? await reuse(rollout, rollout.current, revision, writeStatus) : await create(rollout, revision, writeStatus)
 }
 

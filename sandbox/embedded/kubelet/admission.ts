@@ -1,6 +1,8 @@
 import { dotted } from '../containers/vfs/sysctl.ts'
 import type { Cache } from '../machinery/context.ts'
 import { resources } from '../machinery/object.ts'
+import { portsTaken } from '../scheduler/node-filters.ts'
+import { matchesNode, untoleratedTaint } from '../scheduler/node-selection.ts'
 import { parseQuantity } from '../schema/quantity.ts'
 import type { Container, Node, Pod } from '../schema/types/core.v1.ts'
 import type { NodeFacts } from './environment.ts'
@@ -23,10 +25,12 @@ export function admissionFailure(pod: Pod, node: NodeFacts, others: Pod[], cache
     const capacity = parseQuantity(node.allocatable[name] ?? 0).nano / unit
     if (requested + used > capacity) return tooMuch(name, requested, used, capacity)
   }
-  const labels = cache.get<Node>(resources.nodes, node.name)?.metadata.labels ?? {}
-  const selected = Object.entries(pod.spec?.nodeSelector ?? {}).every(([key, value]) => labels[key] === value)
-  if (!selected) {
-    return { reason: 'NodeAffinity', message: "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector" }
+  const known = cache.get<Node>(resources.nodes, node.name)
+  if (known && !matchesNode(pod, known)) return failed('NodeAffinity', "node(s) didn't match Pod's node affinity/selector")
+  if (portsTaken(pod, others)) return failed('NodePorts', "node(s) didn't have free ports for the requested pod ports")
+  const isStatic = pod.metadata.annotations?.['kubernetes.io/config.source'] === 'file'
+  if (!isStatic && untoleratedTaint(known?.spec?.taints ?? [], pod.spec?.tolerations ?? [], ['NoExecute'])) {
+    return failed('TaintToleration', "node(s) had taints that the pod didn't tolerate")
   }
   return undefined
 }
@@ -55,6 +59,10 @@ function forbiddenSysctl({ spec }: Pod): string | undefined {
     if (spec?.hostIPC && plain.startsWith('kernel.')) return `${JSON.stringify(name)} not allowed with host ipc enabled`
   }
   return undefined
+}
+
+function failed(predicate: string, reason: string): { reason: string; message: string } {
+  return { reason: predicate, message: `Predicate ${predicate} failed: ${reason}` }
 }
 
 /** What a pod takes of a node, nano units: the sum of its containers, or its largest init container if that is more. */

@@ -47,14 +47,20 @@ export const nodeAffinity: FilterPlugin = {
 export const nodePorts: FilterPlugin = {
   name: 'NodePorts',
   prepare({ pod }) {
-    const wanted = hostPorts(pod)
-    if (wanted.length === 0) return undefined
+    if (hostPorts(pod).length === 0) return undefined
     return ({ pods }) => {
-      const used = pods.flatMap(hostPorts)
-      if (!wanted.some((port) => used.some((other) => portsConflict(port, other)))) return undefined
+      if (!portsTaken(pod, pods)) return undefined
       return { plugin: 'NodePorts', reasons: ["node(s) didn't have free ports for the requested pod ports"], resolvable: true }
     }
   },
+}
+
+/** Whether one of the host ports that the Pod asks for is taken by the others on its node. */
+export function portsTaken(pod: Pod, others: readonly Pod[]): boolean {
+  const wanted = hostPorts(pod)
+  if (wanted.length === 0) return false
+  const used = others.flatMap(hostPorts)
+  return wanted.some((port) => used.some((other) => portsConflict(port, other)))
 }
 
 function hostPorts(pod: Pod): ContainerPort[] {

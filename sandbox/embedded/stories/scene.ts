@@ -71,7 +71,12 @@ export class Scene {
     { subresource, strategic = false }: { subresource?: string; strategic?: boolean } = {},
   ): Promise<void> {
     const contentType = strategic ? 'application/strategic-merge-patch+json' : 'application/merge-patch+json'
-    await this.must('PATCH', this.path(kind, name, subresource), body, contentType)
+    const changed = (await this.must('PATCH', this.path(kind, name, subresource), body, contentType)).body as KubeObject
+    // What comes after the change in the story must not be taken in by what was seen before it.
+    if (this.seen.has(`${kind}/${name}`)) {
+      const version = Number(changed.metadata.resourceVersion)
+      await this.until('the change is seen', () => Number(this.one(kind, name)?.metadata.resourceVersion ?? version) >= version)
+    }
   }
 
   async scale(kind: 'Deployment' | 'ReplicaSet' | 'StatefulSet' | 'ReplicationController', name: string, replicas: number): Promise<void> {

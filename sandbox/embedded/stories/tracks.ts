@@ -45,7 +45,7 @@ export class Tracks {
     for (const { key, track } of this.tracks.values()) {
       const settled = Object.fromEntries(
         Object.entries(track)
-          .map(([facet, values]): [string, Facet[]] => [facet, turningPoints(values).map((value) => this.plain(value))])
+          .map(([facet, values]): [string, Facet[]] => [facet, this.settled(facet, values)])
           .sort(([a], [b]) => (a < b ? -1 : 1)),
       )
       const group = (objects[String(this.plain(key))] ??= [])
@@ -56,6 +56,12 @@ export class Tracks {
     for (const group of Object.values(objects)) group.sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1))
     const ordered = Object.fromEntries(Object.entries(objects).sort(([a], [b]) => (a < b ? -1 : 1)))
     return { notes: this.notes.map((note) => String(this.plain(note))), objects: ordered }
+  }
+
+  private settled(facet: string, values: readonly Facet[]): Facet[] {
+    if (facet.startsWith('events ')) return inBursts(values.map((value) => String(this.plain(value))))
+    if (values.some((value) => typeof value === 'number')) return turningPoints(values.map(Number))
+    return values.map((value) => this.plain(value))
   }
 
   /** Events are a facet of what they are about: in the order in which each source told them first. */
@@ -91,14 +97,26 @@ function extend(track: Track, facet: string, value: Facet): void {
   if (values.at(-1) !== value) values.push(value)
 }
 
-/** Of a number's course the first and last value and where it turned: how many steps it took between them is a matter of timing. */
-function turningPoints(values: readonly Facet[]): Facet[] {
-  return values.filter((value, index) => {
-    const before = values[index - 1]
-    const after = values[index + 1]
-    if (typeof value !== 'number' || typeof before !== 'number' || typeof after !== 'number') return true
-    return Math.sign(value - before) !== Math.sign(after - value)
+/** Of a number's course from zero on, where it turned and where it ended: how many steps it took is a matter of timing. */
+function turningPoints(values: readonly number[]): number[] {
+  const course = [0, ...values.map((value) => value || 0)].filter((value, index, all) => value !== all[index - 1])
+  return course.filter((value, index) => {
+    const before = course[index - 1]
+    const after = course[index + 1]
+    return before !== undefined && (after === undefined || Math.sign(value - before) !== Math.sign(after - value))
   })
+}
+
+/** Events of one reason that follow each other come from work done side by side, in any order. */
+function inBursts(events: readonly string[]): string[] {
+  const reasonOf = (event: string) => event.slice(0, event.indexOf(':'))
+  const bursts: string[][] = []
+  for (const event of events) {
+    const last = bursts.at(-1)
+    if (last?.[0] !== undefined && reasonOf(last[0]) === reasonOf(event)) last.push(event)
+    else bursts.push([event])
+  }
+  return bursts.flatMap((burst) => burst.sort())
 }
 
 const replacements: [RegExp, string][] = [

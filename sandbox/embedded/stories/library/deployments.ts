@@ -19,12 +19,12 @@ spec:
       containers:
         - name: web
           image: nginx:1.27
-          readinessProbe: {exec: {command: [ls, /etc/nginx/nginx.conf]}, periodSeconds: 1}
+          readinessProbe: {exec: {command: [ls, /etc/nginx/nginx.conf]}, periodSeconds: 2, timeoutSeconds: 10}
 `
 
 const template = (path: string) => ({
   spec: {
-    template: { spec: { containers: [{ name: 'web', readinessProbe: { exec: { command: ['ls', path] }, periodSeconds: 1 } }] } },
+    template: { spec: { containers: [{ name: 'web', readinessProbe: { exec: { command: ['ls', path] }, periodSeconds: 2 } }] } },
   },
 })
 const sound = template('/etc/nginx/conf.d')
@@ -46,7 +46,7 @@ export const deploymentStories: readonly Story[] = [
     name: 'rolling-update-stuck',
     follows,
     async play(scene) {
-      await scene.apply(web('progressDeadlineSeconds: 8'))
+      await scene.apply(web('progressDeadlineSeconds: 20'))
       await scene.until('it is rolled out', rolledOut(scene, 'web'))
       await scene.patch('Deployment', 'web', stuck, { strategic: true })
       await scene.until('it has timed out', conditionIs(scene, 'Deployment', 'web', 'Progressing', 'False'))
@@ -56,7 +56,7 @@ export const deploymentStories: readonly Story[] = [
     name: 'rollback',
     follows,
     async play(scene) {
-      await scene.apply(web('progressDeadlineSeconds: 8'))
+      await scene.apply(web('progressDeadlineSeconds: 20'))
       await scene.until('it is rolled out', rolledOut(scene, 'web'))
       await scene.patch('Deployment', 'web', stuck, { strategic: true })
       await scene.until('it has timed out', conditionIs(scene, 'Deployment', 'web', 'Progressing', 'False'))

@@ -22,7 +22,7 @@ export const podStories: readonly Story[] = [
     name: 'crash-loop',
     follows,
     async play(scene) {
-      await scene.apply(shell('crash', 'sleep 1; exit 3'))
+      await scene.apply(shell('crash', 'sleep 4; exit 3'))
       await scene.until('it backs off a third time', restarted(scene, 'crash', 2, 'CrashLoopBackOff'), 180)
     },
   },
@@ -30,7 +30,7 @@ export const podStories: readonly Story[] = [
     name: 'retries-until-it-succeeds',
     follows,
     async play(scene) {
-      const script = 'sleep 1; echo x >> /state/tries; [ $(wc -l < /state/tries) -ge 3 ]'
+      const script = 'sleep 4; echo x >> /state/tries; [ $(wc -l < /state/tries) -ge 3 ]'
       const volumes = 'restartPolicy: OnFailure\n  volumes: [{name: state, emptyDir: {}}]'
       await scene.apply(shell('retry', script, volumes, 'volumeMounts: [{name: state, mountPath: /state}]'))
       await scene.until('it has succeeded', podPhase(scene, 'retry', 'Succeeded'), 180)
@@ -41,7 +41,7 @@ export const podStories: readonly Story[] = [
     follows,
     async play(scene) {
       const container = 'terminationMessagePolicy: FallbackToLogsOnError'
-      await scene.apply(shell('once', 'sleep 1; echo no such luck; exit 7', 'restartPolicy: Never', container))
+      await scene.apply(shell('once', 'sleep 4; echo no such luck; exit 7', 'restartPolicy: Never', container))
       await scene.until('it has failed', podPhase(scene, 'once', 'Failed'))
     },
   },
@@ -69,7 +69,7 @@ export const podStories: readonly Story[] = [
     name: 'startup-probe-gives-up',
     follows,
     async play(scene) {
-      const probes = `startupProbe: {exec: {command: [cat, /tmp/started]}, periodSeconds: 1, failureThreshold: 3}
+      const probes = `startupProbe: {exec: {command: [cat, /tmp/started]}, periodSeconds: 2, failureThreshold: 4}
       livenessProbe: {exec: {command: ["true"]}, periodSeconds: 1}`
       await scene.apply(shell('slow', 'sleep 600', '', probes))
       await scene.until('it is restarted', restarted(scene, 'slow', 1))
@@ -81,7 +81,7 @@ export const podStories: readonly Story[] = [
     follows,
     async play(scene) {
       const probes = `readinessProbe: {httpGet: {port: 8080, path: /ready}, periodSeconds: 1}
-      livenessProbe: {tcpSocket: {port: 8080}, periodSeconds: 2, failureThreshold: 2}`
+      livenessProbe: {tcpSocket: {port: 8080}, periodSeconds: 4, failureThreshold: 2}`
       await scene.apply(shell('deaf', 'sleep 600', '', probes))
       await scene.until('it is restarted', restarted(scene, 'deaf', 1))
       await scene.wait(1)
@@ -140,10 +140,10 @@ export const podStories: readonly Story[] = [
     async play(scene) {
       const init = `volumes: [{name: state, emptyDir: {}}]
   initContainers:
-    - {name: first, image: "busybox:1.36", command: [sh, -c, "sleep 1"]}
+    - {name: first, image: "busybox:1.36", command: [sh, -c, "sleep 4"]}
     - name: second
       image: busybox:1.36
-      command: [sh, -c, "sleep 1; echo x >> /state/tries; [ $(wc -l < /state/tries) -ge 2 ]"]
+      command: [sh, -c, "sleep 4; echo x >> /state/tries; [ $(wc -l < /state/tries) -ge 2 ]"]
       volumeMounts: [{name: state, mountPath: /state}]`
       await scene.apply(shell('prepared', 'sleep 600', init))
       await scene.until('it runs', podReady(scene, 'prepared'))
@@ -160,7 +160,7 @@ export const podStories: readonly Story[] = [
       restartPolicy: Always
       command: [sh, -c, "trap 'exit 0' TERM; while true; do sleep 0.2; done"]
       startupProbe: {exec: {command: ["true"]}, periodSeconds: 1}`
-      await scene.apply(shell('accompanied', 'sleep 3', sidecar))
+      await scene.apply(shell('accompanied', 'sleep 5', sidecar))
       await scene.until('it has succeeded', podPhase(scene, 'accompanied', 'Succeeded'))
     },
   },
@@ -168,7 +168,7 @@ export const podStories: readonly Story[] = [
     name: 'active-deadline',
     follows,
     async play(scene) {
-      await scene.apply(shell('late', 'trap "exit 0" TERM; while true; do sleep 0.2; done', 'activeDeadlineSeconds: 4'))
+      await scene.apply(shell('late', 'trap "exit 0" TERM; while true; do sleep 0.2; done', 'activeDeadlineSeconds: 8'))
       await scene.until('it has failed', podPhase(scene, 'late', 'Failed'))
     },
   },
