@@ -31,7 +31,7 @@ export function parseSchedule(text: string, timeZone = 'UTC'): Schedule {
     months: parseField(monthNames, 1, 12, months, 1),
     weekDays: new Set([...parseField(weekDays, 0, 7, days, 0)].map((day) => day % 7)),
     // Where both days are restricted, either will do.
-    eitherDay: !/^[*?]/.test(monthDays) && !/^[*?]/.test(weekDays),
+    eitherDay: !isAny(monthDays) && !isAny(weekDays),
   }
   const local = localTime(timeZone)
   return {
@@ -50,6 +50,11 @@ export function parseSchedule(text: string, timeZone = 'UTC'): Schedule {
       return undefined
     },
   }
+}
+
+/** A star with a step restricts, as any list of numbers does. */
+function isAny(field: string): boolean {
+  return field.split(',').some((part) => /^[*?](\/1)?$/.test(part))
 }
 
 function everySchedule([hours = 0, minutes = 0, seconds = 0]: number[]): Schedule {

@@ -54,7 +54,8 @@ function updateActive(context: ClusterContext, cron: CronJob, jobs: readonly Job
     const index = active.findIndex(({ uid }) => uid === job.metadata.uid)
     const end = endOf(job)
     if (index < 0 && !end) {
-      active.push(referenceTo(job))
+      const message = `Saw a job that the controller did not create or forgot: ${job.metadata.name}`
+      context.events.event(cron, 'Warning', 'UnexpectedJob', message, { component })
       continue
     }
     if (!end) continue
@@ -93,7 +94,7 @@ async function startDue(context: ClusterContext, queue: WorkQueue, key: string, 
   if (due === undefined) return
   const deadline = cron.spec?.startingDeadlineSeconds
   if (deadline !== undefined && due + deadline * 1000 < now) {
-    const message = `Missed scheduled time to start a job: ${new Date(due).toUTCString()}`
+    const message = `Missed scheduled time to start a job: ${new Date(due).toUTCString().replace('GMT', 'UTC')}`
     context.events.event(cron, 'Warning', 'MissSchedule', message, { component })
     return
   }
