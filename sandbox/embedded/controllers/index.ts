@@ -8,6 +8,7 @@ import { startDisruption } from './disruption.ts'
 import { startEndpoints } from './endpoints.ts'
 import { startEndpointSlice } from './endpointslice.ts'
 import { startEndpointSliceMirroring } from './endpointslice-mirroring.ts'
+import { startEphemeralVolume } from './ephemeral-volume.ts'
 import { startGarbageCollector } from './garbage-collector.ts'
 import { type PodUsage, startHorizontalPodAutoscaler } from './horizontal-pod-autoscaler.ts'
 import { startJob } from './job.ts'
@@ -25,6 +26,7 @@ import { startStatefulSet } from './statefulset.ts'
 import { startTaintEviction } from './taint-eviction.ts'
 import { startTokenSecret } from './token-secret.ts'
 import { startTTLAfterFinished } from './ttl-after-finished.ts'
+import { startVolumeExpand } from './volume-expand.ts'
 import { startVolumeProtection } from './volume-protection.ts'
 
 const controllers = [
@@ -43,6 +45,8 @@ const controllers = [
   startGarbageCollector,
   startPodGarbageCollector,
   startPersistentVolume,
+  startEphemeralVolume,
+  startVolumeExpand,
   startVolumeProtection,
   startDisruption,
   startNodeLifecycle,

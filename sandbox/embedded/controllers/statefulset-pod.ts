@@ -44,6 +44,20 @@ function identityLabels(name: string, ordinal: number): Record<string, string> {
   return { 'statefulset.kubernetes.io/pod-name': name, 'apps.kubernetes.io/pod-index': String(ordinal) }
 }
 
+/** Gives a Pod the labels of its identity back if somebody took them. */
+export async function restoreIdentity(context: ClusterContext, set: StatefulSet, pod: Pod): Promise<void> {
+  const { name = '', namespace, labels } = pod.metadata
+  const own = identityLabels(name, ordinalOf(set, name))
+  if (Object.entries(own).every(([key, value]) => labels?.[key] === value)) return
+  try {
+    await context.client.patch(resources.pods, name, { metadata: { labels: own } }, 'merge', { namespace })
+  } catch (error) {
+    recordPod(context, set, 'update', pod, error)
+    throw error
+  }
+  recordPod(context, set, 'update', pod)
+}
+
 /** The template's volumes, with those of the same names as claim templates replaced by the Pod's own claims. */
 function withClaims(set: StatefulSet, pod: Pod, ordinal: number): Volume[] {
   const claims = claimsFor(set, ordinal)
@@ -128,7 +142,9 @@ export async function applyRetentionPolicy(context: ClusterContext, set: Statefu
   }
 }
 
-function recordPod(context: ClusterContext, set: StatefulSet, verb: 'create' | 'delete', pod: Pod, error?: unknown): void {
+type Verb = 'create' | 'update' | 'delete'
+
+function recordPod(context: ClusterContext, set: StatefulSet, verb: Verb, pod: Pod, error?: unknown): void {
   const start = `${verb} Pod ${pod.metadata.name} in StatefulSet ${set.metadata.name}`
   record(context, set, verb, error === undefined ? `${start} successful` : `${start} failed error: ${messageOf(error)}`, error)
 }
@@ -141,8 +157,8 @@ function recordClaim(context: ClusterContext, set: StatefulSet, pod: Pod, claim:
   record(context, set, 'create', message, error)
 }
 
-function record(context: ClusterContext, set: StatefulSet, verb: 'create' | 'delete', message: string, error: unknown): void {
-  const what = verb === 'create' ? 'Create' : 'Delete'
+function record(context: ClusterContext, set: StatefulSet, verb: Verb, message: string, error: unknown): void {
+  const what = `${verb[0]?.toUpperCase()}${verb.slice(1)}`
   const [type, reason] = error === undefined ? (['Normal', `Successful${what}`] as const) : (['Warning', `Failed${what}`] as const)
   context.events.event(set, type, reason, message, { component })
 }

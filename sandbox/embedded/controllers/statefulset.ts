@@ -17,6 +17,7 @@ import {
   deleteStatefulPod,
   newPod,
   ordinalOf,
+  restoreIdentity,
   startOrdinal,
 } from './statefulset-pod.ts'
 
@@ -123,6 +124,7 @@ async function processReplica(sync: Sync, index: number, inOrder: boolean): Prom
   if (pod.status?.phase === 'Pending') await createMissingClaims(context, set, pod, ordinal)
   if (inOrder && (pod.metadata.deletionTimestamp || !isAvailable(sync, pod))) return true
   await applyRetentionPolicy(context, set, pod, false)
+  await restoreIdentity(context, set, pod)
   return false
 }
 

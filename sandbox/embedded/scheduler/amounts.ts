@@ -25,7 +25,21 @@ export function amountOf(name: string, quantity: string | number): number {
  *
  * @param missing what a container that asks for no CPU or memory is taken to use
  */
-export function podRequests(pod: Pod, missing: Amounts = {}): Amounts {
+export function podRequests(pod: Pod, missing: Amounts = nothing): Readonly<Amounts> {
+  const cache = missing === nothing ? plain : guessed
+  const known = cache.get(pod)
+  if (known?.missing === missing) return known.total
+  const total = sumRequests(pod, missing)
+  // Stored objects are frozen; what somebody is still writing at is asked for once.
+  if (Object.isFrozen(pod)) cache.set(pod, { missing, total })
+  return total
+}
+
+const nothing: Amounts = {}
+const plain = new WeakMap<Pod, { missing: Amounts; total: Amounts }>()
+const guessed = new WeakMap<Pod, { missing: Amounts; total: Amounts }>()
+
+function sumRequests(pod: Pod, missing: Amounts): Amounts {
   const total: Amounts = {}
   for (const container of pod.spec?.containers ?? []) add(total, containerRequests(container, missing))
   const sidecars: Amounts = {}

@@ -24,6 +24,7 @@ import {
 } from './score.ts'
 import { type Cycle, type NodeInfo, nodeInfo, priorityOf, replaceNode, takeSnapshot } from './snapshot.ts'
 import { podTopologySpread, podTopologySpreadScore } from './topology-spread.ts'
+import { nodeVolumeLimits, volumeRestrictions, volumeZone } from './volume-rules.ts'
 import { bindVolumes, volumeBinding } from './volumes.ts'
 import { watchCluster } from './watch.ts'
 
@@ -36,7 +37,10 @@ const filters: readonly FilterPlugin[] = [
   nodeAffinity,
   nodePorts,
   nodeResourcesFit,
+  volumeRestrictions,
+  nodeVolumeLimits,
   volumeBinding,
+  volumeZone,
   podTopologySpread,
   interPodAffinity,
 ]

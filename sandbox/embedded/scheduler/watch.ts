@@ -15,7 +15,10 @@ const every = [
   'NodeAffinity',
   'NodePorts',
   'NodeResourcesFit',
+  'VolumeRestrictions',
+  'NodeVolumeLimits',
   'VolumeBinding',
+  'VolumeZone',
   ...placement,
 ]
 
@@ -25,8 +28,8 @@ export function watchCluster(context: ClusterContext, queue: SchedulingQueue): D
   const { cache } = context
   stack.use(cache.watch<Node>(resources.nodes, (change) => nodeChanged(queue, change)))
   stack.use(cache.watch<Pod>(resources.pods, (change) => podChanged(queue, change)))
-  for (const resource of [resources.persistentVolumes, resources.persistentVolumeClaims, resources.storageClasses]) {
-    stack.use(cache.watch(resource, () => queue.stir(['VolumeBinding'])))
+  for (const resource of [resources.persistentVolumes, resources.persistentVolumeClaims, resources.storageClasses, resources.csiNodes]) {
+    stack.use(cache.watch(resource, () => queue.stir(['VolumeBinding', 'VolumeRestrictions', 'VolumeZone', 'NodeVolumeLimits'])))
   }
   return stack
 }
@@ -40,7 +43,8 @@ function nodeChanged(queue: SchedulingQueue, { type, object, previous }: Change<
 /** Rules that a changed node may now satisfy. */
 function helpedByNode(node: Node, previous: Node | undefined): string[] {
   const helped: string[] = []
-  if (!semanticEqual(node.metadata.labels, previous?.metadata.labels)) helped.push('NodeAffinity', 'VolumeBinding', ...placement)
+  if (!semanticEqual(node.metadata.labels, previous?.metadata.labels))
+    helped.push('NodeAffinity', 'VolumeBinding', 'VolumeZone', ...placement)
   if (!semanticEqual(node.spec?.taints, previous?.spec?.taints)) helped.push('TaintToleration', 'PodTopologySpread')
   if (node.spec?.unschedulable !== previous?.spec?.unschedulable) helped.push('NodeUnschedulable')
   if (!semanticEqual(node.status?.allocatable, previous?.status?.allocatable)) helped.push('NodeResourcesFit')
@@ -61,7 +65,7 @@ function podChanged(queue: SchedulingQueue, { type, object, previous }: Change<P
 
 function assignedPodChanged(queue: SchedulingQueue, { type, object, previous }: Change<Pod>): void {
   const gone = type === 'DELETED' || (isPodFinished(object) && previous !== undefined && !isPodFinished(previous))
-  if (gone) queue.stir(['NodeResourcesFit', 'NodePorts', ...placement])
+  if (gone) queue.stir(['NodeResourcesFit', 'NodePorts', 'VolumeRestrictions', 'NodeVolumeLimits', ...placement])
   else if (type === 'ADDED' || !previous?.spec?.nodeName) queue.stir(placement)
   else if (!semanticEqual(object.metadata.labels, previous.metadata.labels)) queue.stir(placement)
   else if (!semanticEqual(object.spec, previous.spec)) queue.stir(['NodeResourcesFit'])

@@ -5,7 +5,7 @@ import type { StoryCluster } from './story.ts'
 export function embeddedCluster(cluster: Cluster): StoryCluster {
   return {
     request: (request) => cluster.request(request),
-    watch: (selector, onEvent, signal) => cluster.watch(selector, onEvent, signal),
+    watch: async (selector, onEvent, signal) => ({ ended: cluster.watch(selector, onEvent, signal) }),
     wait: (ms) => cluster.advance(ms),
   }
 }

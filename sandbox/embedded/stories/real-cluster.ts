@@ -24,23 +24,36 @@ export function realCluster(kubeconfig: string): StoryCluster {
     async request({ method, path, body, contentType }) {
       const merge = method === 'PATCH' ? 'application/merge-patch+json' : undefined
       const answer = await ask(method, path, body, contentType ?? merge)
-      const text = Buffer.concat(await answer.toArray()).toString()
+      const text = await textOf(answer)
       const json = answer.headers['content-type']?.startsWith('application/json')
       return { status: answer.statusCode ?? 0, body: json ? JSON.parse(text) : text }
     },
     async watch({ group, version, resource, namespace }, onEvent, signal) {
       const root = group ? `/apis/${group}/${version}` : `/api/${version}`
-      const path = `${root}${namespace ? `/namespaces/${namespace}` : ''}/${resource}?watch=true`
-      try {
-        const answer = await ask('GET', path, undefined, undefined, signal)
-        for await (const line of createInterface({ input: answer, signal })) {
-          const event = JSON.parse(line) as WatchEvent
-          onEvent({ ...event, time: Date.now() })
-        }
-      } catch (error) {
-        if (!signal.aborted) throw error
+      const path = `${root}${namespace ? `/namespaces/${namespace}` : ''}/${resource}`
+      const listed = JSON.parse(await textOf(await ask('GET', path))) as {
+        metadata: { resourceVersion: string }
+        items: WatchEvent['object'][]
       }
+      for (const object of listed.items) onEvent({ type: 'ADDED', object, time: Date.now() })
+      const changes = async () => {
+        try {
+          const query = `?watch=true&resourceVersion=${listed.metadata.resourceVersion}`
+          const answer = await ask('GET', path + query, undefined, undefined, signal)
+          for await (const line of createInterface({ input: answer, signal })) {
+            const event = JSON.parse(line) as WatchEvent
+            onEvent({ ...event, time: Date.now() })
+          }
+        } catch (error) {
+          if (!signal.aborted) throw error
+        }
+      }
+      return { ended: changes() }
     },
     wait: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
   }
+}
+
+async function textOf(answer: IncomingMessage): Promise<string> {
+  return Buffer.concat(await answer.toArray()).toString()
 }

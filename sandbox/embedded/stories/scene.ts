@@ -20,8 +20,8 @@ export async function playStory(story: Story, cluster: StoryCluster): Promise<Re
   await scene.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } })
   try {
     await scene.readyToUse()
-    const watches = ['Event' as const, ...story.follows].map((kind) => scene.follow(kind, ended.signal))
-    await scene.pass(500)
+    const watches: Promise<void>[] = []
+    for (const kind of ['Event' as const, ...story.follows]) watches.push((await scene.follow(kind, ended.signal)).ended)
     await story.play(scene)
     await scene.pass(aftermath)
     ended.abort()
@@ -149,7 +149,7 @@ export class Scene {
   }
 
   /** Follows all objects of a kind, those in the namespace where it has one. */
-  follow(kind: Kind, signal: AbortSignal): Promise<void> {
+  follow(kind: Kind, signal: AbortSignal): Promise<{ ended: Promise<void> }> {
     const { group, version, resource, namespaced } = kinds[kind]
     const selector = { group, version, resource, ...(namespaced && { namespace: this.namespace }) }
     return this.cluster.watch(

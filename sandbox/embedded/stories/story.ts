@@ -15,8 +15,11 @@ export interface Story {
 /** A cluster as a story meets it: a real one, or an embedded one whose time is moved by hand. */
 export interface StoryCluster {
   request(request: ApiRequest): Promise<ApiResponse>
-  /** First every object that is there (ADDED), then the changes, until the signal aborts. */
-  watch(selector: ObjectSelector, onEvent: (event: WatchEvent) => void, signal: AbortSignal): Promise<void>
+  /**
+   * First every object that is there (ADDED), then the changes, until the signal aborts. Resolves when nothing that happens
+   * from now on can be missed; `ended` settles when no more is told.
+   */
+  watch(selector: ObjectSelector, onEvent: (event: WatchEvent) => void, signal: AbortSignal): Promise<{ ended: Promise<void> }>
   /** Lets ms of the cluster's time pass. */
   wait(ms: number): Promise<void>
 }

@@ -19,12 +19,12 @@ spec:
       containers:
         - name: web
           image: nginx:1.27
-          readinessProbe: {exec: {command: [ls, /etc/nginx/nginx.conf]}, periodSeconds: 2, timeoutSeconds: 10}
+          readinessProbe: {exec: {command: [ls, /etc/nginx/nginx.conf]}, periodSeconds: 20, timeoutSeconds: 10}
 `
 
 const template = (path: string) => ({
   spec: {
-    template: { spec: { containers: [{ name: 'web', readinessProbe: { exec: { command: ['ls', path] }, periodSeconds: 2 } }] } },
+    template: { spec: { containers: [{ name: 'web', readinessProbe: { exec: { command: ['ls', path] }, periodSeconds: 20 } }] } },
   },
 })
 const sound = template('/etc/nginx/conf.d')

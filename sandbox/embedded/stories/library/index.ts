@@ -1,6 +1,20 @@
 import type { Story } from '../story.ts'
+import { controllerStories } from './controllers.ts'
 import { deploymentStories } from './deployments.ts'
 import { jobStories } from './jobs.ts'
+import { networkStories } from './network.ts'
 import { podStories } from './pods.ts'
+import { schedulingStories } from './scheduling.ts'
+import { statefulSetStories } from './statefulsets.ts'
+import { storageStories } from './storage.ts'
 
-export const stories: readonly Story[] = [...podStories, ...deploymentStories, ...jobStories]
+export const stories: readonly Story[] = [
+  ...podStories,
+  ...deploymentStories,
+  ...statefulSetStories,
+  ...jobStories,
+  ...controllerStories,
+  ...schedulingStories,
+  ...storageStories,
+  ...networkStories,
+]
