@@ -106,11 +106,12 @@ async function writeStatus({ context, deployment }: Rollout, status: Deployment[
   await updateStatus(context, deployment)
 }
 
-/** Writes status (and the revision annotation, which goes with it); the deployment given then is what the API stored. */
+/**
+ * Writes status (and the revision annotation, which goes with it). As in kube-controller-manager the Deployment stays as it was
+ * read: what a sync writes after this is a conflict, and the next sync starts from what is stored.
+ */
 async function updateStatus(context: ClusterContext, deployment: Deployment): Promise<void> {
-  const updated = await context.client.update<Deployment>(resources.deployments, deployment, { subresource: 'status' })
-  deployment.metadata = copyOf(updated.metadata)
-  deployment.status = copyOf(updated.status)
+  await context.client.update<Deployment>(resources.deployments, deployment, { subresource: 'status' })
 }
 
 /** Says in the Progressing condition that the Deployment has been paused or resumed, so that a pause is not taken for a stall. */

@@ -127,6 +127,13 @@ function sayUnbound(context: ClusterContext, queue: WorkQueue, claim: Persistent
   queue.addAfter(keyOf(claim), resync)
 }
 
+/** The name by which the provisioner's Pod speaks: of the provisioner, of the Pod, and one that no other has. */
+function provisionerIdentity({ cache }: ClusterContext, provisioner: string): string {
+  const pods = cache.list<Pod>(resources.pods, 'local-path-storage')
+  const pod = pods.find(({ metadata, status }) => metadata.labels?.['app'] === 'local-path-provisioner' && status?.phase === 'Running')
+  return [provisioner, ...(pod ? [pod.metadata.name, pod.metadata.uid] : [])].join('_')
+}
+
 /** Has a volume made, as the provisioner of the class would: a folder on the chosen node. */
 async function provision(
   context: ClusterContext,
@@ -146,7 +153,7 @@ async function provision(
     context.events.event(claim, 'Normal', 'ExternalProvisioning', waiting, { component })
     return
   }
-  const source = { component: `${provisioner}_local-path-provisioner` }
+  const source = { component: provisionerIdentity(context, provisioner) }
   const node = chosen ?? context.cache.list<Node>(resources.nodes)[0]?.metadata.name
   if (!node) {
     queue.addAfter(keyOf(claim), resync)

@@ -29,7 +29,6 @@ export function ordinalOf(set: StatefulSet, name: string | undefined): number {
 export function newPod(set: StatefulSet, template: PodTemplateSpec, revision: string, ordinal: number): Pod {
   const pod = podFromTemplate(template, set)
   const name = `${set.metadata.name}-${ordinal}`
-  delete pod.metadata.generateName
   pod.metadata.name = name
   pod.metadata.labels = { ...pod.metadata.labels, ...identityLabels(name, ordinal), [revisionHashLabel]: revision }
   if (pod.spec) {
@@ -85,7 +84,8 @@ function claimsFor(set: StatefulSet, ordinal: number): { template: string; claim
 
 /** Makes the claims that the Pod needs and that are not there, then the Pod. */
 export async function createStatefulPod(context: ClusterContext, set: StatefulSet, pod: Pod, ordinal: number): Promise<void> {
-  await createMissingClaims(context, set, pod, ordinal)
+  // Whoever waits for a claim has seen it before the Pod is there: a request takes longer than a look.
+  if (await createMissingClaims(context, set, pod, ordinal)) await new Promise<void>((resolve) => setImmediate(resolve))
   try {
     await context.client.create(resources.pods, pod, { namespace: set.metadata.namespace })
   } catch (error) {
@@ -107,7 +107,9 @@ export async function deleteStatefulPod(context: ClusterContext, set: StatefulSe
   recordPod(context, set, 'delete', pod)
 }
 
-export async function createMissingClaims(context: ClusterContext, set: StatefulSet, pod: Pod, ordinal: number): Promise<void> {
+/** Makes those of the Pod's claims that are not there; true when there were any. */
+export async function createMissingClaims(context: ClusterContext, set: StatefulSet, pod: Pod, ordinal: number): Promise<boolean> {
+  let made = false
   for (const { claim } of claimsFor(set, ordinal)) {
     const { name = '', namespace } = claim.metadata
     const existing = context.cache.get<PersistentVolumeClaim>(resources.persistentVolumeClaims, name, namespace)
@@ -120,7 +122,9 @@ export async function createMissingClaims(context: ClusterContext, set: Stateful
       throw new Error(`failed to create PVC ${name}: ${messageOf(error)}`, { cause: error })
     }
     recordClaim(context, set, pod, name)
+    made = true
   }
+  return made
 }
 
 /** Makes claims go with the set, or with a Pod that is scaled away, as the set's retention policy says. */

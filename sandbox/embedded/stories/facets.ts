@@ -74,10 +74,10 @@ function replicaFacets({ status, metadata }: Deployment | ReplicaSet | StatefulS
 }
 
 function jobFacets({ status }: Job): Facets {
+  const ended = status?.conditions?.some((condition) => ['Complete', 'Failed'].includes(condition.type) && condition.status === 'True')
   return {
     ...numbersOf(status, ['ready']),
-    completedIndexes: status?.completedIndexes,
-    failedIndexes: status?.failedIndexes,
+    ...(ended && { completedIndexes: status?.completedIndexes, failedIndexes: status?.failedIndexes }),
     completed: status?.completionTime && 'yes',
   }
 }

@@ -25,8 +25,8 @@ export class Tracks {
       return
     }
     const { name = '', generateName, uid = '', namespace } = object.metadata
-    const own = namespace ? generateName : undefined
-    if (own && name.startsWith(own)) this.generated.set(name, `${own}<random>`)
+    const random = namespace && generateName && name.startsWith(generateName) ? name.slice(generateName.length) : ''
+    if (/^[a-z0-9]{5}$/.test(random)) this.generated.set(name, `${generateName}<random>`)
     const { track } = this.trackOf(uid, `${object.kind}/${name}`)
     for (const [facet, value] of Object.entries(facetsOf(object))) extend(track, facet, value)
     for (const facet of Object.keys(track)) {
@@ -69,7 +69,8 @@ export class Tracks {
     const { kind = '', name = '', uid = '' } = involvedObject
     if (reason === 'Pulling') return
     const { track } = this.trackOf(uid, `${kind}/${name}`)
-    const facet = `events ${source?.component || reportingComponent}`
+    const component = source?.component || reportingComponent || ''
+    const facet = `events ${component.replace(/(_[a-z-]+?)-[a-z0-9]+-[a-z0-9]{5}_[0-9a-f-]{36}$/, '$1')}`
     const pulled = /image "([^"]+)"/.exec(message)?.[1]
     const text = `${type} ${reason}: ${reason === 'Pulled' ? `${pulled} is there` : message}`
     const values = (track[facet] ??= [])

@@ -4,12 +4,12 @@ import { conditionIs, podsReady, rolledOut } from './states.ts'
 const follows = ['Deployment', 'ReplicaSet', 'Pod'] as const
 
 /** nginx, which is ready when its file is there; without the file a rollout gets stuck. */
-const web = (spec = '') => `
+const web = (spec = '', replicas = 3) => `
 apiVersion: apps/v1
 kind: Deployment
 metadata: {name: web}
 spec:
-  replicas: 3
+  replicas: ${replicas}
   ${spec}
   selector: {matchLabels: {app: web}}
   template:
@@ -97,8 +97,7 @@ export const deploymentStories: readonly Story[] = [
     name: 'scaling-within-a-rollout',
     follows,
     async play(scene) {
-      await scene.apply(web('strategy: {rollingUpdate: {maxSurge: 1, maxUnavailable: 1}}'))
-      await scene.scale('Deployment', 'web', 6)
+      await scene.apply(web('strategy: {rollingUpdate: {maxSurge: 1, maxUnavailable: 1}}', 6))
       await scene.until('it is rolled out', rolledOut(scene, 'web'))
       await scene.patch('Deployment', 'web', stuck, { strategic: true })
       await scene.wait(6)

@@ -9,9 +9,10 @@ import type { Scene } from '../scene.ts'
 export function rolledOut(scene: Scene, name: string): () => boolean {
   return () => {
     const deployment = scene.one<Deployment>('Deployment', name)
-    const { replicas = 0, updatedReplicas = 0, availableReplicas = 0, observedGeneration = 0 } = deployment?.status ?? {}
-    const wanted = deployment?.spec?.replicas ?? 0
-    const seen = observedGeneration >= (deployment?.metadata.generation ?? 0)
+    if (!deployment) return false
+    const { replicas = 0, updatedReplicas = 0, availableReplicas = 0, observedGeneration = 0 } = deployment.status ?? {}
+    const wanted = deployment.spec?.replicas ?? 0
+    const seen = observedGeneration >= (deployment.metadata.generation ?? 0)
     return seen && [replicas, updatedReplicas, availableReplicas].every((count) => count === wanted)
   }
 }
@@ -64,9 +65,10 @@ export function restarted(scene: Scene, pod: string, times: number, waiting?: st
 export function settled(scene: Scene, name: string): () => boolean {
   return () => {
     const set = scene.one<StatefulSet>('StatefulSet', name)
-    const { replicas = 0, readyReplicas = 0, observedGeneration = 0, currentRevision, updateRevision } = set?.status ?? {}
-    const wanted = set?.spec?.replicas ?? 0
-    const seen = observedGeneration >= (set?.metadata.generation ?? 0)
+    if (!set) return false
+    const { replicas = 0, readyReplicas = 0, observedGeneration = 0, currentRevision, updateRevision } = set.status ?? {}
+    const wanted = set.spec?.replicas ?? 0
+    const seen = observedGeneration >= (set.metadata.generation ?? 0)
     return seen && replicas === wanted && readyReplicas === wanted && currentRevision === updateRevision
   }
 }
