@@ -48,12 +48,6 @@ export function startPersistentVolume(context: ClusterContext): Disposable {
     }),
   )
   stack.use(context.cache.watch<StorageClass>(resources.storageClasses, addPending))
-  stack.use(
-    context.cache.watch<Pod>(resources.pods, ({ type, object }) => {
-      if (type === 'MODIFIED' && !isPodFinished(object)) return
-      for (const { claimName } of claimsOf(object)) claims.add(`${object.metadata.namespace}/${claimName}`)
-    }),
-  )
   return stack
 }
 

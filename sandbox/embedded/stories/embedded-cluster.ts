@@ -1,11 +1,23 @@
 import type { Cluster } from '../cluster.ts'
 import type { StoryCluster } from './story.ts'
 
+/** How long a write over a network takes, ms: what follows it finds a cluster that has seen it. */
+const latency = 20
+
 /** An embedded cluster whose clock stands still, for stories. */
 export function embeddedCluster(cluster: Cluster): StoryCluster {
   return {
-    request: (request) => cluster.request(request),
+    async request(request) {
+      const answer = await cluster.request(request)
+      if (request.method !== 'GET') await cluster.advance(latency)
+      return answer
+    },
     watch: async (selector, onEvent, signal) => ({ ended: cluster.watch(selector, onEvent, signal) }),
+    async logs(namespace, pod) {
+      const parts: Uint8Array[] = []
+      for await (const part of await cluster.nodeApi.logs(namespace, pod, {}, new AbortController().signal)) parts.push(part)
+      return Buffer.concat(parts).toString()
+    },
     wait: (ms) => cluster.advance(ms),
   }
 }

@@ -50,6 +50,9 @@ export function realCluster(kubeconfig: string): StoryCluster {
       }
       return { ended: changes() }
     },
+    async logs(namespace, pod) {
+      return await textOf(await ask('GET', `/api/v1/namespaces/${namespace}/pods/${pod}/log`))
+    },
     wait: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
   }
 }

@@ -16,7 +16,7 @@ export class StoryError extends Error {}
 export async function playStory(story: Story, cluster: StoryCluster): Promise<Recorded> {
   const namespace = `story-${story.name}`
   const ended = new AbortController()
-  const scene = new Scene(cluster, namespace)
+  const scene = new Scene(cluster, namespace, new Tracks(story.loose))
   await scene.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } })
   try {
     await scene.readyToUse()
@@ -36,14 +36,15 @@ export async function playStory(story: Story, cluster: StoryCluster): Promise<Re
 /** What a story can do in its namespace, and what it can see there. */
 export class Scene {
   readonly namespace: string
-  readonly tracks = new Tracks()
+  readonly tracks: Tracks
   private readonly cluster: StoryCluster
   private readonly seen = new Map<string, KubeObject>()
   private readonly leftovers: { kind: Kind; name: string }[] = []
 
-  constructor(cluster: StoryCluster, namespace: string) {
+  constructor(cluster: StoryCluster, namespace: string, tracks: Tracks) {
     this.cluster = cluster
     this.namespace = namespace
+    this.tracks = tracks
   }
 
   /** Creates the objects of a YAML text with several documents. */
@@ -104,9 +105,8 @@ export class Scene {
   }
 
   /** What a container has written so far. */
-  async logs(pod: string, container?: string): Promise<string> {
-    const path = `${this.path('Pod', pod, 'log')}${container ? `?container=${container}` : ''}`
-    return String((await this.must('GET', path)).body)
+  logs(pod: string): Promise<string> {
+    return this.cluster.logs(this.namespace, pod)
   }
 
   /** Makes a fact part of what is recorded. */

@@ -7,6 +7,8 @@ export interface Story {
   readonly name: string
   /** Kinds whose objects are followed; their Events always are. */
   readonly follows: readonly Kind[]
+  /** Facets, as "Kind facet", that are a race on a real cluster and not compared. */
+  readonly loose?: readonly string[]
   /** Touches what is not in its namespace, so that no other story may be played beside it. */
   readonly alone?: true
   play(scene: Scene): Promise<void>
@@ -20,6 +22,8 @@ export interface StoryCluster {
    * from now on can be missed; `ended` settles when no more is told.
    */
   watch(selector: ObjectSelector, onEvent: (event: WatchEvent) => void, signal: AbortSignal): Promise<{ ended: Promise<void> }>
+  /** What the Pod's only container has written so far. */
+  logs(namespace: string, pod: string): Promise<string>
   /** Lets ms of the cluster's time pass. */
   wait(ms: number): Promise<void>
 }

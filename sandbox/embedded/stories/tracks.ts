@@ -16,8 +16,15 @@ export interface Recorded {
 /** Follows objects through a story and keeps of each facet the values in their order, without times. */
 export class Tracks {
   private readonly tracks = new Map<string, { key: string; track: Track }>()
-  private readonly generated = new Map<string, string>()
+  /** What generated names begin with. */
+  private readonly prefixes = new Set<string>()
+  private readonly loose: ReadonlySet<string>
   private readonly notes: string[] = []
+
+  /** @param loose facets, as "Kind facet", whose course is left out */
+  constructor(loose: readonly string[] = []) {
+    this.loose = new Set(loose)
+  }
 
   see(type: 'ADDED' | 'MODIFIED' | 'DELETED', object: KubeObject): void {
     if (object.kind === 'Event') {
@@ -26,7 +33,7 @@ export class Tracks {
     }
     const { name = '', generateName, uid = '', namespace } = object.metadata
     const random = namespace && generateName && name.startsWith(generateName) ? name.slice(generateName.length) : ''
-    if (/^[a-z0-9]{5}$/.test(random)) this.generated.set(name, `${generateName}<random>`)
+    if (generateName && /^[a-z0-9]{5}$/.test(random)) this.prefixes.add(generateName)
     const { track } = this.trackOf(uid, `${object.kind}/${name}`)
     for (const [facet, value] of Object.entries(facetsOf(object))) extend(track, facet, value)
     for (const facet of Object.keys(track)) {
@@ -45,6 +52,7 @@ export class Tracks {
     for (const { key, track } of this.tracks.values()) {
       const settled = Object.fromEntries(
         Object.entries(track)
+          .filter(([facet]) => !this.loose.has(`${key.slice(0, key.indexOf('/'))} ${facet}`))
           .map(([facet, values]): [string, Facet[]] => [facet, this.settled(facet, values)])
           .sort(([a], [b]) => (a < b ? -1 : 1)),
       )
@@ -59,15 +67,17 @@ export class Tracks {
   }
 
   private settled(facet: string, values: readonly Facet[]): Facet[] {
-    if (facet.startsWith('events ')) return inBursts(values.map((value) => String(this.plain(value))))
+    if (facet.startsWith('events ')) return inBursts(onceEach(values.map((value) => String(this.plain(value)))))
     if (values.some((value) => typeof value === 'number')) return turningPoints(values.map(Number))
-    return values.map((value) => this.plain(value))
+    const plain = values.map((value) => this.plain(value))
+    const [first] = plain
+    return plain.length > 1 && passing.some((pattern) => pattern.test(`${facet}: ${first}`)) ? plain.slice(1) : plain
   }
 
   /** Events are a facet of what they are about: in the order in which each source told them first. */
   private seeEvent({ involvedObject, source, reportingComponent, type, reason, message = '' }: Event): void {
     const { kind = '', name = '', uid = '' } = involvedObject
-    if (reason === 'Pulling') return
+    if (reason === 'Pulling' || noise.some((pattern) => pattern.test(message))) return
     const { track } = this.trackOf(uid, `${kind}/${name}`)
     const component = source?.component || reportingComponent || ''
     const facet = `events ${component.replace(/(_[a-z-]+?)-[a-z0-9]+-[a-z0-9]{5}_[0-9a-f-]{36}$/, '$1')}`
@@ -87,7 +97,8 @@ export class Tracks {
   private plain(value: Facet): Facet {
     if (typeof value === 'number') return value
     let text = value
-    for (const [name, general] of this.generated) text = text.replaceAll(name, general)
+    for (const prefix of this.prefixes)
+      text = text.replace(new RegExp(`${prefix}[bcdfghjklmnpqrstvwxz2456789]{5}\\b`, 'g'), `${prefix}<random>`)
     for (const [pattern, replacement] of replacements) text = text.replace(pattern, replacement)
     return text
   }
@@ -106,6 +117,22 @@ function turningPoints(values: readonly number[]): number[] {
     const after = course[index + 1]
     return before !== undefined && (after === undefined || Math.sign(value - before) !== Math.sign(after - value))
   })
+}
+
+/** A kubelet that is quick says nothing of these states at first. */
+const passing = [
+  /^container .*: waiting (ContainerCreating|PodInitializing)$/,
+  /^condition PodReadyToStartContainers: False$/,
+  /^started .*: false$/,
+]
+
+/** What only a busy machine says, or a probe that meets a container on its way out. */
+const noise = [/failed to sync (configmap|secret) cache/, /container is in CONTAINER_EXITED state/]
+
+/** Warnings are told again at each attempt, and by many attempts in sum. */
+function onceEach(events: readonly string[]): string[] {
+  const plain = events.map((event) => event.replace('(combined from similar events): ', ''))
+  return plain.filter((event, index) => !event.startsWith('Warning ') || plain.indexOf(event) === index)
 }
 
 /** Events of one reason that follow each other come from work done side by side, in any order. */

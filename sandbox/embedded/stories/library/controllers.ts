@@ -79,7 +79,7 @@ spec:
   },
   {
     name: 'cronjob-forbids-a-second',
-    follows: ['CronJob', 'Job'],
+    follows: ['CronJob', 'Job', 'Pod'],
     async play(scene) {
       await scene.apply(`
 apiVersion: batch/v1

@@ -96,6 +96,7 @@ export const deploymentStories: readonly Story[] = [
   {
     name: 'scaling-within-a-rollout',
     follows,
+    loose: ['Deployment replicas', 'Deployment unavailableReplicas'],
     async play(scene) {
       await scene.apply(web('strategy: {rollingUpdate: {maxSurge: 1, maxUnavailable: 1}}', 6))
       await scene.until('it is rolled out', rolledOut(scene, 'web'))
@@ -103,7 +104,7 @@ export const deploymentStories: readonly Story[] = [
       await scene.wait(6)
       await scene.scale('Deployment', 'web', 12)
       await scene.until('it is scaled', () => scene.all('Pod').length === 13)
-      await scene.wait(4)
+      await scene.wait(12)
     },
   },
   {

@@ -38,7 +38,7 @@ export const jobStories: readonly Story[] = [
     name: 'job-restarts-on-failure',
     follows,
     async play(scene) {
-      await scene.apply(job('backoffLimit: 2', 'sleep 4; exit 5', 'OnFailure'))
+      await scene.apply(job('backoffLimit: 2', 'sleep 8; exit 5', 'OnFailure'))
       await scene.until('it has failed', conditionIs(scene, 'Job', 'work', 'Failed', 'True'))
     },
   },
@@ -82,7 +82,7 @@ export const jobStories: readonly Story[] = [
     name: 'job-suspended',
     follows,
     async play(scene) {
-      await scene.apply(job('suspend: true\n  parallelism: 2\n  completions: 2', 'sleep 12'))
+      await scene.apply(job('suspend: true\n  parallelism: 2\n  completions: 2', 'sleep 20'))
       await scene.until('it is suspended', conditionIs(scene, 'Job', 'work', 'Suspended', 'True'))
       await scene.wait(1)
       await scene.patch('Job', 'work', { spec: { suspend: false } })

@@ -46,7 +46,7 @@ export const networkStories: readonly Story[] = [
     follows,
     async play(scene) {
       await scene.apply(service)
-      await scene.apply(client('wget -q -T 2 -O /dev/null http://web && echo answered || echo failed'))
+      await scene.apply(client('wget -q -T 2 -O /dev/null http://web 2>/dev/null && echo answered || echo failed'))
       await scene.until('the client runs', podReady(scene, 'client'))
       await scene.wait(3)
       await scene.apply(server('one'))
