@@ -27,7 +27,7 @@ async function start(load: { cpu: number | undefined }) {
       kind: 'Pod',
       metadata: { name, namespace: 'lab', labels: { app: 'web' } },
       spec: { containers },
-      status: { phase: 'Running' },
+      status: { phase: 'Running', startTime: '2029-12-31T00:00:00Z' },
     }
     setPodCondition(pod, { type: 'Ready', status: 'True' }, 0)
     await cluster.client.create(resources.pods, pod)
@@ -55,7 +55,9 @@ async function start(load: { cpu: number | undefined }) {
 it('adds Pods at once when they are busier than the target, as far as it may', async () => {
   const load = { cpu: 100 }
   const { cluster, replicas, condition } = await start(load)
-  await cluster.settle()
+  await cluster.settle(14_000)
+  expect(replicas()).toBe(2)
+  await cluster.settle(1000)
   expect(replicas()).toBe(4)
   expect(cluster.messages('SuccessfulRescale')).toEqual([
     'New size: 4; reason: cpu resource utilization (percentage of request) above target',
@@ -82,7 +84,7 @@ it('takes Pods away only after the load has been low for five minutes', async ()
 
 it('says why it cannot tell how many Pods are needed', async () => {
   const { cluster, replicas, condition } = await start({ cpu: undefined })
-  await cluster.settle()
+  await cluster.settle(15_000)
   const message = 'failed to get cpu utilization: unable to get metrics for resource cpu: no metrics returned from resource metrics API'
   expect(condition('ScalingActive')).toMatchObject({
     status: 'False',

@@ -1,79 +1,53 @@
 import type { ClusterContext } from '../machinery/context.ts'
 import { copyOf } from '../machinery/copy.ts'
-import type { NodeApi } from '../machinery/node-api.ts'
+import { isConflict } from '../machinery/errors.ts'
 import { type KubeObject, type Resource, resources } from '../machinery/object.ts'
-import { amountOf } from '../scheduler/amounts.ts'
-import type {
-  HorizontalPodAutoscaler,
-  HorizontalPodAutoscalerStatus,
-  HPAScalingRules,
-  MetricSpec,
-  MetricStatus,
-} from '../schema/types/autoscaling.v2.ts'
+import { parseLabelSelector } from '../machinery/selectors.ts'
+import type { CustomResourceDefinition } from '../schema/types/apiextensions.v1.ts'
+import type { Scale } from '../schema/types/autoscaling.v1.ts'
+import type { HorizontalPodAutoscaler, HorizontalPodAutoscalerStatus, MetricStatus } from '../schema/types/autoscaling.v2.ts'
 import type { Pod } from '../schema/types/core.v1.ts'
-import type { LabelSelector } from '../schema/types/meta.v1.ts'
+import { type AutoscalerMemory, decide } from './autoscaler-behavior.ts'
+import { MetricError, type PodUsage, type Proposal, propose } from './autoscaler-metrics.ts'
 import { semanticEqual } from './equality.ts'
 import { messageOf } from './failure.ts'
 import { keyOf, splitKey } from './owner.ts'
-import { isPodReady } from './pod.ts'
 import { WorkQueue } from './queue.ts'
-import { matchesSelector } from './selector.ts'
 import { timestamp } from './time.ts'
 
 const component = 'horizontal-pod-autoscaler'
 
-/** Between two looks at the metrics, ms. */
+/** Between two looks at the metrics, ms. The first comes as long after the autoscaler was made. */
 const period = 15_000
-const tolerance = 0.1
-const defaultUp: HPAScalingRules = {
-  stabilizationWindowSeconds: 0,
-  selectPolicy: 'Max',
-  policies: [
-    { type: 'Pods', value: 4, periodSeconds: 15 },
-    { type: 'Percent', value: 100, periodSeconds: 15 },
-  ],
-}
-const defaultDown: HPAScalingRules = {
-  stabilizationWindowSeconds: 300,
-  selectPolicy: 'Max',
-  policies: [{ type: 'Percent', value: 100, periodSeconds: 15 }],
-}
 
-export type PodUsage = NodeApi['podUsage']
+/** Attempts to set a size that somebody else has just changed. */
+const attempts = 5
 
-interface Scalable extends KubeObject {
-  spec?: { replicas?: number; selector: LabelSelector }
-  status?: { replicas?: number }
-}
-
-/** What is remembered of an autoscaler between looks. Times are ms since the epoch. */
-interface Memory {
-  recommendations: { time: number; replicas: number }[]
-  changes: { time: number; difference: number }[]
+/** With the selector of the target's Pods, as it was last seen. */
+interface Memory extends AutoscalerMemory {
+  selector?: string
 }
 
 interface Sync {
   readonly context: ClusterContext
   readonly usage: PodUsage
   readonly memory: Memory
+  /** Of all autoscalers. */
+  readonly memories: ReadonlyMap<string, Memory>
   readonly scaler: HorizontalPodAutoscaler
+  /** As it will be written. */
   readonly status: HorizontalPodAutoscalerStatus
 }
 
-interface Proposal {
-  replicas: number
-  /** As in "cpu resource utilization (percentage of request)". */
-  metric: string
-  status: MetricStatus
+/** The kinds of Kubernetes itself that have a scale. */
+const builtIn: Record<string, Resource> = {
+  'apps/Deployment': resources.deployments,
+  'apps/ReplicaSet': resources.replicaSets,
+  'apps/StatefulSet': resources.statefulSets,
+  '/ReplicationController': resources.replicationControllers,
 }
 
-const targets: Record<string, Resource> = {
-  Deployment: resources.deployments,
-  ReplicaSet: resources.replicaSets,
-  StatefulSet: resources.statefulSets,
-}
-
-/** Scales targets so that their Pods' CPU or memory keeps near what each HorizontalPodAutoscaler asks for. */
+/** Scales targets so that what their Pods use keeps near what each HorizontalPodAutoscaler asks for. */
 export function startHorizontalPodAutoscaler(context: ClusterContext, usage: PodUsage): Disposable {
   const stack = new DisposableStack()
   const memories = new Map<string, Memory>()
@@ -84,287 +58,201 @@ export function startHorizontalPodAutoscaler(context: ClusterContext, usage: Pod
       memories.delete(key)
       return
     }
-    const memory = memories.get(key) ?? { recommendations: [], changes: [] }
+    const memory: Memory = memories.get(key) ?? { recommendations: [], changes: [] }
     memories.set(key, memory)
     queue.addAfter(key, period)
-    await syncScaler({
+    await reconcile({
       context,
       usage,
       memory,
+      memories,
       scaler,
-      status: { ...copyOf(scaler.status), desiredReplicas: 0, currentMetrics: [] },
+      status: copyOf(scaler.status) ?? { desiredReplicas: 0, currentMetrics: [] },
     })
   }
-  const queue: WorkQueue = stack.use(new WorkQueue(context, sync, { name: component }))
+  const queue: WorkQueue = stack.use(new WorkQueue(context, sync, { name: component, baseDelay: period, maxDelay: period }))
   stack.use(
-    context.cache.watch<HorizontalPodAutoscaler>(resources.horizontalPodAutoscalers, ({ type, object, previous }) => {
-      if (type !== 'MODIFIED' || !semanticEqual(object.spec, previous?.spec)) queue.add(keyOf(object))
-    }),
+    context.cache.watch<HorizontalPodAutoscaler>(resources.horizontalPodAutoscalers, ({ type, object }) =>
+      queue.addAfter(keyOf(object), type === 'DELETED' ? 0 : period),
+    ),
   )
   return stack
 }
 
-async function syncScaler(sync: Sync): Promise<void> {
-  const { context, scaler, status, memory } = sync
-  const { scaleTargetRef, minReplicas = 1, maxReplicas = 1 } = scaler.spec ?? {}
-  const resource = targets[scaleTargetRef?.kind ?? '']
-  const target = resource && context.cache.get<Scalable>(resource, scaleTargetRef?.name ?? '', scaler.metadata.namespace)
-  status.observedGeneration = scaler.metadata.generation
-  if (!resource || !target?.spec) {
-    const message = `${scaleTargetRef?.kind.toLowerCase()}s.apps "${scaleTargetRef?.name}" not found`
-    context.events.event(scaler, 'Warning', 'FailedGetScale', message, { component })
-    setCondition(
-      sync,
-      'AbleToScale',
-      'False',
-      'FailedGetScale',
-      `the HPA controller was unable to get the target's current scale: ${message}`,
-    )
-    return await writeStatus(sync)
-  }
+async function reconcile(sync: Sync): Promise<void> {
+  const { context, scaler, memory } = sync
+  const { minReplicas = 1, maxReplicas } = scaler.spec ?? { maxReplicas: 1 }
+  const target = await findTarget(sync)
+  if (!target) return await writeStatus(sync)
   setCondition(sync, 'AbleToScale', 'True', 'SucceededGetScale', "the HPA controller was able to get the target's current scale")
-  const current = target.spec.replicas ?? 1
-  status.currentReplicas = target.status?.replicas ?? 0
-  status.desiredReplicas = current
-  if (current === 0) {
+  const current = target.scale.spec?.replicas ?? 0
+  if (memory.recommendations.length === 0) memory.recommendations.push({ time: context.clock.now(), replicas: current })
+  if (current === 0 && minReplicas !== 0) {
     setCondition(sync, 'ScalingActive', 'False', 'ScalingDisabled', 'scaling is disabled since the replica count of the target is zero')
-    return await writeStatus(sync)
+    return await finish(sync, current, current, [])
   }
-  const bounded = current > maxReplicas ? maxReplicas : current < minReplicas ? minReplicas : undefined
-  const reasons = {
-    [maxReplicas]: 'Current number of replicas above Spec.MaxReplicas',
-    [minReplicas]: 'Current number of replicas below Spec.MinReplicas',
-  }
-  const proposal = bounded === undefined ? propose(sync, target, current) : undefined
-  if (bounded === undefined && !proposal) return await writeStatus(sync)
-  if (proposal) memory.recommendations.push({ time: context.clock.now(), replicas: proposal.replicas })
-  const desired = bounded ?? limit(sync, proposal?.replicas ?? current, current)
-  status.desiredReplicas = desired
-  if (desired !== current) {
-    const direction = desired > current ? `${proposal?.metric} above target` : 'All metrics below target'
-    const reason = bounded === undefined ? direction : (reasons[bounded] ?? direction)
-    await rescale(sync, resource, target, desired, reason)
-    memory.changes.push({ time: context.clock.now(), difference: desired - current })
-  }
-  await writeStatus(sync)
+  if (current > maxReplicas) return await rescale(sync, target, maxReplicas, 'Current number of replicas above Spec.MaxReplicas', [])
+  if (current < minReplicas) return await rescale(sync, target, minReplicas, 'Current number of replicas below Spec.MinReplicas', [])
+  const { best, statuses } = proposals(sync, target.scale)
+  if (!best) return await finish(sync, current, sync.status.desiredReplicas, statuses)
+  const { replicas, ableToScale, limited } = decide(
+    scaler.spec ?? { scaleTargetRef: { kind: '', name: '' }, maxReplicas },
+    memory,
+    best.replicas,
+    current,
+    context.clock.now(),
+  )
+  setCondition(sync, 'AbleToScale', 'True', ableToScale.reason, ableToScale.message)
+  setCondition(sync, 'ScalingLimited', limited.status, limited.reason, limited.message)
+  if (replicas === current) return await finish(sync, current, current, statuses)
+  const reason = best.replicas > current ? `${best.metric} above target` : best.replicas < current ? 'All metrics below target' : ''
+  await rescale(sync, target, replicas, reason, statuses)
 }
 
-async function rescale(sync: Sync, resource: Resource, target: Scalable, replicas: number, reason: string): Promise<void> {
-  const { context, scaler, status } = sync
-  const { name = '', namespace } = target.metadata
+interface Target {
+  resource: Resource
+  scale: Scale
+}
+
+/** The scale of what the autoscaler names; without one its condition says why. */
+async function findTarget(sync: Sync): Promise<Target | undefined> {
+  const { context, scaler } = sync
+  const { kind = '', name = '', apiVersion = '' } = scaler.spec?.scaleTargetRef ?? {}
   try {
-    await context.client.patch(resource, name, { spec: { replicas } }, 'merge', { namespace, subresource: 'scale' })
+    const resource = resourceOf(context, apiVersion, kind)
+    return { resource, scale: await readScale(context, resource, name, scaler.metadata.namespace) }
   } catch (error) {
-    context.events.event(scaler, 'Warning', 'FailedRescale', `New size: ${replicas}; reason: ${reason}; error: ${messageOf(error)}`, {
-      component,
-    })
-    setCondition(
-      sync,
-      'AbleToScale',
-      'False',
-      'FailedUpdateScale',
-      `the HPA controller was unable to update the target scale: ${messageOf(error)}`,
-    )
-    throw error
+    const message = messageOf(error)
+    context.events.event(scaler, 'Warning', 'FailedGetScale', message, { component })
+    const text = `the HPA controller was unable to get the target's current scale: ${message}`
+    setCondition(sync, 'AbleToScale', 'False', 'FailedGetScale', text)
+    return undefined
+  }
+}
+
+function resourceOf({ cache }: ClusterContext, apiVersion: string, kind: string): Resource {
+  const group = apiVersion.includes('/') ? apiVersion.slice(0, apiVersion.indexOf('/')) : ''
+  const known = builtIn[`${group}/${kind}`]
+  if (known) return known
+  const definitions = cache.list<CustomResourceDefinition>(resources.customResourceDefinitions)
+  const definition = definitions.find(({ spec }) => spec.group === group && spec.names.kind === kind)
+  const version = definition?.spec.versions.find(({ storage }) => storage)?.name
+  if (definition && version) return { group, version, resource: definition.spec.names.plural }
+  throw new Error(`no matches for kind "${kind}" in group "${group}"`)
+}
+
+/** A patch that changes nothing is answered with the Scale. */
+async function readScale(context: ClusterContext, resource: Resource, name: string, namespace: string | undefined): Promise<Scale> {
+  return await context.client.patch<Scale & KubeObject>(resource, name, {}, 'merge', { namespace, subresource: 'scale' })
+}
+
+/** The largest of what the metrics ask for; none when they cannot be had, or some cannot and the others would take Pods away. */
+function proposals(sync: Sync, scale: Scale): { best: Proposal | undefined; statuses: MetricStatus[] } {
+  const { context, scaler, usage } = sync
+  const { namespace = '' } = scaler.metadata
+  const metrics = scaler.spec?.metrics ?? []
+  const pods = selectedPods(sync, scale)
+  if (!pods) return { best: undefined, statuses: [] }
+  const currentReplicas = scale.spec?.replicas ?? 0
+  const found: Proposal[] = []
+  const failures: MetricError[] = []
+  for (const metric of metrics) {
+    try {
+      found.push(propose({ context, usage, namespace, pods, currentReplicas }, metric))
+    } catch (error) {
+      if (!(error instanceof MetricError)) throw error
+      context.events.event(scaler, 'Warning', error.reason, error.message, { component })
+      failures.push(error)
+    }
+  }
+  const best = found.reduce<Proposal | undefined>((most, one) => (!most || one.replicas > most.replicas ? one : most), undefined)
+  const statuses = found.map(({ status }) => status)
+  const [first] = failures
+  if (first && (!best || best.replicas < currentReplicas)) {
+    setCondition(sync, 'ScalingActive', 'False', first.reason, `the HPA was unable to compute the replica count: ${first.message}`)
+    fail(sync, `invalid metrics (${failures.length} invalid out of ${metrics.length}), first error is: ${first.whole}`)
+    return { best: undefined, statuses }
+  }
+  const valid = `the HPA was able to successfully calculate a replica count from ${best?.metric}`
+  setCondition(sync, 'ScalingActive', 'True', 'ValidMetricFound', valid)
+  return { best, statuses }
+}
+
+/** The Pods of the target, unless another autoscaler has a say in them too. */
+function selectedPods(sync: Sync, scale: Scale): Pod[] | undefined {
+  const { context, scaler } = sync
+  const selector = scale.status?.selector
+  if (!selector) {
+    context.events.event(scaler, 'Warning', 'SelectorRequired', 'selector is required', { component })
+    setCondition(sync, 'ScalingActive', 'False', 'InvalidSelector', "the HPA target's scale is missing a selector")
+    fail(sync, 'selector is required')
+    return undefined
+  }
+  sync.memory.selector = selector
+  const matches = parseLabelSelector(selector)
+  const pods = context.cache.list<Pod>(resources.pods, scaler.metadata.namespace).filter((pod) => matches(pod.metadata.labels))
+  const selecting = autoscalersOf(sync, pods)
+  if (selecting.length <= 1) return pods
+  const keys = selecting.map(({ namespace, name }) => `{${name} ${namespace}}`)
+  const message = `pods by selector ${selector} are controlled by multiple HPAs: [${keys.join(' ')}]`
+  context.events.event(scaler, 'Warning', 'AmbiguousSelector', message, { component })
+  setCondition(sync, 'ScalingActive', 'False', 'AmbiguousSelector', message)
+  fail(sync, message)
+  return undefined
+}
+
+/** Autoscalers whose targets select one of these Pods. */
+function autoscalersOf({ memories, scaler }: Sync, pods: readonly Pod[]): { namespace: string; name: string }[] {
+  const beside = [...memories].map(([key, { selector }]) => ({ ...splitKey(key), selector }))
+  return beside.filter(({ namespace, selector }) => {
+    if (namespace !== scaler.metadata.namespace || selector === undefined) return false
+    const matches = parseLabelSelector(selector)
+    return pods.some((pod) => matches(pod.metadata.labels))
+  })
+}
+
+function fail({ context, scaler }: Sync, message: string): void {
+  context.events.event(scaler, 'Warning', 'FailedComputeMetricsReplicas', message, { component })
+}
+
+async function rescale(sync: Sync, { resource, scale }: Target, replicas: number, reason: string, statuses: MetricStatus[]): Promise<void> {
+  const { context, scaler, status, memory } = sync
+  const { name = '', namespace } = scale.metadata
+  const current = scale.spec?.replicas ?? 0
+  try {
+    await setScale(context, resource, name, namespace, replicas)
+  } catch (error) {
+    const message = messageOf(error)
+    const event = `New size: ${replicas}; reason: ${reason}; error: ${message}`
+    context.events.event(scaler, 'Warning', 'FailedRescale', event, { component })
+    const text = `the HPA controller was unable to update the target scale: ${message}`
+    setCondition(sync, 'AbleToScale', 'False', 'FailedUpdateScale', text)
+    return await finish(sync, current, status.desiredReplicas, statuses)
   }
   setCondition(sync, 'AbleToScale', 'True', 'SucceededRescale', `the HPA controller was able to update the target scale to ${replicas}`)
   context.events.event(scaler, 'Normal', 'SuccessfulRescale', `New size: ${replicas}; reason: ${reason}`, { component })
+  if (scaler.spec?.behavior) memory.changes.push({ time: context.clock.now(), difference: replicas - current })
   status.lastScaleTime = timestamp(context)
+  await finish(sync, current, replicas, statuses)
 }
 
-/** The largest of what the metrics ask for; undefined when none of them could be had. */
-function propose(sync: Sync, target: Scalable, current: number): Proposal | undefined {
-  const { context, scaler, status } = sync
-  const metrics = scaler.spec?.metrics ?? []
-  const proposals: Proposal[] = []
-  let failure: string | undefined
-  for (const metric of metrics) {
-    const name = metric.resource?.name ?? metric.containerResource?.name ?? ''
+async function setScale(context: ClusterContext, resource: Resource, name: string, namespace: string | undefined, replicas: number) {
+  for (let attempt = 1; ; attempt++) {
     try {
-      proposals.push(proposeFor(sync, metric, target, current))
+      await context.client.patch(resource, name, { spec: { replicas } }, 'merge', { namespace, subresource: 'scale' })
+      return
     } catch (error) {
-      const kind = metric.resource ? 'FailedGetResourceMetric' : `FailedGet${metric.type}Metric`
-      context.events.event(scaler, 'Warning', kind, messageOf(error), { component })
-      setCondition(sync, 'ScalingActive', 'False', kind, `the HPA was unable to compute the replica count: ${messageOf(error)}`)
-      failure ??= `failed to get ${name} resource metric value: ${messageOf(error)}`
+      if (!isConflict(error) || attempt === attempts) throw error
     }
   }
-  const best = proposals.sort((a, b) => b.replicas - a.replicas)[0]
-  status.currentMetrics = proposals.map((proposal) => proposal.status)
-  // While a metric is missing the others may add Pods but not take any.
-  if (!best || (failure && best.replicas < current)) {
-    const invalid = metrics.length - proposals.length
-    const message = `invalid metrics (${invalid} invalid out of ${metrics.length}), first error is: ${failure}`
-    context.events.event(scaler, 'Warning', 'FailedComputeMetricsReplicas', message, { component })
-    return undefined
-  }
-  setCondition(
-    sync,
-    'ScalingActive',
-    'True',
-    'ValidMetricFound',
-    `the HPA was able to successfully calculate a replica count from ${best.metric}`,
-  )
-  return best
 }
 
-function proposeFor({ context, usage }: Sync, metric: MetricSpec, target: Scalable, current: number): Proposal {
-  const source = metric.resource ?? metric.containerResource
-  if (!source) throw new Error(`unable to get metric: no metrics returned from the ${metric.type} metrics API`)
-  const container = metric.containerResource?.container
-  const { name } = source
-  const pods = context.cache
-    .list<Pod>(resources.pods, target.metadata.namespace)
-    .filter(
-      (pod) =>
-        matchesSelector(target.spec?.selector, pod.metadata.labels) && !pod.metadata.deletionTimestamp && pod.status?.phase !== 'Failed',
-    )
-  const measured = new Map<Pod, number>()
-  for (const pod of pods) {
-    const containers = usage(pod.metadata.namespace ?? '', pod.metadata.name ?? '')?.filter((one) => !container || one.name === container)
-    if (!containers?.length) continue
-    measured.set(
-      pod,
-      containers.reduce((sum, one) => sum + (name === 'cpu' ? Math.ceil(one.cpuNanoCores / 1e6) : one.memoryBytes), 0),
-    )
-  }
-  const percent = source.target.averageUtilization
-  const failed = percent === undefined ? `failed to get ${name} usage` : `failed to get ${name} utilization`
-  if (measured.size === 0)
-    throw new Error(`${failed}: unable to get metrics for resource ${name}: no metrics returned from resource metrics API`)
-  const wanted = percent === undefined ? amountOf(name, source.target.averageValue ?? 0) : undefined
-  const requests = new Map(pods.map((pod) => [pod, wanted ?? requestOf(pod, name, container, failed)]))
-  const goal = percent === undefined ? 1 : percent / 100
-  const unready = new Set(pods.filter((pod) => !isPodReady(pod) && (name === 'cpu' || pod.status?.phase === 'Pending')))
-  const ready = [...measured.keys()].filter((pod) => !unready.has(pod))
-  if (ready.length === 0) throw new Error(`${failed}: did not receive metrics for targeted pods (pods might be unready)`)
-  const sum = (list: readonly Pod[], value: (pod: Pod) => number) => list.reduce((total, pod) => total + value(pod), 0)
-  const used = sum(ready, (pod) => measured.get(pod) ?? 0)
-  const ratio = used / sum(ready, (pod) => requests.get(pod) ?? 0) / goal
-  const replicas = replicasFor(pods, ready, unready, requests, used, goal, ratio, current)
-  const average = Math.ceil(used / ready.length)
-  const averageValue = name === 'cpu' ? `${average}m` : String(average)
-  const value = { averageValue, ...(percent !== undefined && { averageUtilization: Math.floor(ratio * goal * 100) }) }
-  const status: MetricStatus = container
-    ? { type: 'ContainerResource', containerResource: { name, container, current: value } }
-    : { type: 'Resource', resource: { name, current: value } }
-  return { replicas, metric: percent === undefined ? `${name} resource` : `${name} resource utilization (percentage of request)`, status }
-}
-
-/** Pods without metrics count as idle when this would add Pods, and as just busy enough when it would take some. */
-function replicasFor(
-  pods: readonly Pod[],
-  ready: readonly Pod[],
-  unready: ReadonlySet<Pod>,
-  requests: ReadonlyMap<Pod, number>,
-  used: number,
-  goal: number,
-  ratio: number,
-  current: number,
-): number {
-  const missing = pods.filter((pod) => !ready.includes(pod) && !unready.has(pod))
-  const up = ratio > 1
-  const idle = up ? [...unready] : []
-  if (missing.length === 0 && idle.length === 0) return Math.abs(1 - ratio) <= tolerance ? current : Math.ceil(ratio * ready.length)
-  const request = (list: readonly Pod[]) => list.reduce((total, pod) => total + (requests.get(pod) ?? 0), 0)
-  const counted = [...ready, ...missing, ...idle]
-  const assumed = up ? 0 : request(missing) * goal
-  const next = (used + assumed) / request(counted) / goal
-  if (Math.abs(1 - next) <= tolerance || next > 1 !== up) return current
-  const replicas = Math.ceil(next * counted.length)
-  return (up && replicas < current) || (!up && replicas > current) ? current : replicas
-}
-
-function requestOf(pod: Pod, name: string, container: string | undefined, failed: string): number {
-  let total = 0
-  for (const one of pod.spec?.containers ?? []) {
-    if (container && one.name !== container) continue
-    const request = one.resources?.requests?.[name]
-    if (request === undefined)
-      throw new Error(`${failed}: missing request for ${name} in container ${one.name} of Pod ${pod.metadata.name}`)
-    total += amountOf(name, request)
-  }
-  return total
-}
-
-/** What may be done now of what is recommended: nothing hasty, nothing faster than the policies, nothing out of range. */
-function limit(sync: Sync, recommended: number, current: number): number {
-  const { scaler, context, memory } = sync
-  const { minReplicas = 1, maxReplicas = 1, behavior } = scaler.spec ?? {}
-  const up = { ...defaultUp, ...behavior?.scaleUp }
-  const down = { ...defaultDown, ...behavior?.scaleDown }
-  const now = context.clock.now()
-  const longest = Math.max(up.stabilizationWindowSeconds ?? 0, down.stabilizationWindowSeconds ?? 0, 3600) * 1000
-  memory.recommendations = memory.recommendations.filter(({ time }) => time > now - longest)
-  memory.changes = memory.changes.filter(({ time }) => time > now - longest)
-  const recent = (rules: HPAScalingRules) => {
-    const since = now - (rules.stabilizationWindowSeconds ?? 0) * 1000
-    return memory.recommendations.filter(({ time }) => time > since).map(({ replicas }) => replicas)
-  }
-  const floor = Math.min(recommended, ...recent(up))
-  const ceiling = Math.max(recommended, ...recent(down))
-  const stable = Math.min(Math.max(current, floor), ceiling)
-  if (stable === recommended) setCondition(sync, 'AbleToScale', 'True', 'ReadyForNewScale', 'recommended size matches current size')
-  else if (stable > recommended) {
-    setCondition(
-      sync,
-      'AbleToScale',
-      'True',
-      'ScaleDownStabilized',
-      'recent recommendations were higher than current one, applying the highest recent recommendation',
-    )
-  } else
-    setCondition(
-      sync,
-      'AbleToScale',
-      'True',
-      'ScaleUpStabilized',
-      'recent recommendations were lower than current one, applying the lowest recent recommendation',
-    )
-  const most = Math.min(maxReplicas, rate(memory, up, current, now, 1))
-  const least = Math.max(minReplicas, rate(memory, down, current, now, -1))
-  if (stable > most) {
-    const bounded = most === maxReplicas
-    setCondition(
-      sync,
-      'ScalingLimited',
-      'True',
-      bounded ? 'TooManyReplicas' : 'ScaleUpLimit',
-      bounded
-        ? 'the desired replica count is more than the maximum replica count'
-        : 'the desired replica count is increasing faster than the maximum scale rate',
-    )
-    return most
-  }
-  if (stable < least) {
-    const bounded = least === minReplicas
-    setCondition(
-      sync,
-      'ScalingLimited',
-      'True',
-      bounded ? 'TooFewReplicas' : 'ScaleDownLimit',
-      bounded
-        ? 'the desired replica count is less than the minimum replica count'
-        : 'the desired replica count is decreasing faster than the maximum scale rate',
-    )
-    return least
-  }
-  setCondition(sync, 'ScalingLimited', 'False', 'DesiredWithinRange', 'the desired count is within the acceptable range')
-  return stable
-}
-
-/** The farthest count that the policies of one direction allow. */
-function rate(memory: Memory, rules: HPAScalingRules, current: number, now: number, sign: 1 | -1): number {
-  if (rules.selectPolicy === 'Disabled') return current
-  const allowed = (rules.policies ?? []).map(({ type, value, periodSeconds }) => {
-    const since = now - periodSeconds * 1000
-    const changed = memory.changes.filter(({ time, difference }) => time > since && Math.sign(difference) === sign)
-    const start = current - changed.reduce((sum, { difference }) => sum + difference, 0)
-    if (type === 'Pods') return start + sign * value
-    return sign > 0 ? Math.ceil(start * (1 + value / 100)) : Math.floor(start * (1 - value / 100))
-  })
-  const widest = (rules.selectPolicy === 'Min') === sign > 0 ? Math.min(...allowed) : Math.max(...allowed)
-  return sign > 0 ? Math.max(current, widest) : Math.min(current, widest)
+async function finish(sync: Sync, current: number, desired: number, metrics: MetricStatus[]): Promise<void> {
+  const { status } = sync
+  status.currentReplicas = current
+  status.desiredReplicas = desired
+  status.currentMetrics = metrics
+  await writeStatus(sync)
 }
 
 function setCondition({ context, status }: Sync, type: string, value: string, reason: string, message: string): void {
@@ -376,7 +264,7 @@ function setCondition({ context, status }: Sync, type: string, value: string, re
 }
 
 async function writeStatus({ context, scaler, status }: Sync): Promise<void> {
-  if (semanticEqual({ currentMetrics: [], ...scaler.status }, status)) return
+  if (semanticEqual(scaler.status, status)) return
   await context.client.update<HorizontalPodAutoscaler>(
     resources.horizontalPodAutoscalers,
     { ...copyOf(scaler), status },

@@ -10,7 +10,7 @@ Plays the stories (all, unless some are named) on the real cluster that KUBECONF
 that is deleted afterwards, and writes what was seen to recorded/NAME.json. The cluster needs a control plane and two workers.`
 
 /** Stories side by side. */
-const width = 3
+const width = 4
 
 async function main(): Promise<void> {
   const kubeconfig = process.env['KUBECONFIG']

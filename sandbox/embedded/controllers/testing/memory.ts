@@ -3,6 +3,8 @@ import type { Change, Client, ClusterContext } from '../../machinery/context.ts'
 import { copyOf } from '../../machinery/copy.ts'
 import { ApiError } from '../../machinery/errors.ts'
 import { type KubeObject, type Resource, resources } from '../../machinery/object.ts'
+import type { Scale } from '../../schema/types/autoscaling.v1.ts'
+import type { LabelSelector } from '../../schema/types/meta.v1.ts'
 import { semanticEqual } from '../equality.ts'
 import { randomSuffix } from '../pod-template-hash.ts'
 import { formatTime } from '../time.ts'
@@ -44,7 +46,8 @@ export class MemoryCluster implements ClusterContext {
     ) => {
       const target = copyOf(this.need<T>(resource, name, options?.namespace))
       mergePatch(target as unknown as Tree, patch as Tree, type === 'strategic')
-      return this.update(resource, target, options?.subresource)
+      const updated = this.update(resource, target, options?.subresource)
+      return options?.subresource === 'scale' ? (scaleOf(updated) as unknown as T) : updated
     },
     delete: async (resource, name, namespace, options) => this.remove(resource, name, namespace, options?.gracePeriodSeconds),
     as: () => this.client,
@@ -178,6 +181,19 @@ export class MemoryCluster implements ClusterContext {
 
   private notify(resource: Resource, change: Change): void {
     for (const listener of [...(this.listeners.get(resource.resource) ?? [])]) listener(change as Change<never>)
+  }
+}
+
+/** What /scale answers with. */
+function scaleOf(object: KubeObject): Scale {
+  const { spec, status } = object as unknown as { spec: { replicas: number; selector: LabelSelector }; status?: { replicas?: number } }
+  const selector = Object.entries(spec.selector.matchLabels ?? {}).map((pair) => pair.join('='))
+  return {
+    apiVersion: 'autoscaling/v1',
+    kind: 'Scale',
+    metadata: object.metadata,
+    spec: { replicas: spec.replicas },
+    status: { replicas: status?.replicas ?? 0, selector: selector.join(',') },
   }
 }
 
