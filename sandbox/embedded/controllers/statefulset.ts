@@ -117,7 +117,7 @@ async function processReplica(sync: Sync, index: number, inOrder: boolean): Prom
   if (!pod) {
     await createStatefulPod(context, set, podFor(sync, ordinal), ordinal)
     const created = context.cache.get<Pod>(resources.pods, `${set.metadata.name}-${ordinal}`, set.metadata.namespace)
-    sync.replicas[index] = created
+    // Counted once it is seen, not in the sync that makes it.
     if (created) await applyRetentionPolicy(context, set, created, false)
     return true
   }

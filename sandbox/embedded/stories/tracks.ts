@@ -69,7 +69,7 @@ export class Tracks {
   private settled(facet: string, values: readonly Facet[]): Facet[] {
     if (facet.startsWith('events ')) return inBursts(onceEach(values.map((value) => String(this.plain(value)))))
     if (values.some((value) => typeof value === 'number')) return turningPoints(values.map(Number))
-    const plain = values.map((value) => this.plain(value))
+    const plain = values.map((value) => this.plain(value)).filter((value, index, all) => value !== all[index - 1])
     const [first] = plain
     return plain.length > 1 && passing.some((pattern) => pattern.test(`${facet}: ${first}`)) ? plain.slice(1) : plain
   }
@@ -98,7 +98,7 @@ export class Tracks {
     if (typeof value === 'number') return value
     let text = value
     for (const prefix of this.prefixes)
-      text = text.replace(new RegExp(`${prefix}[bcdfghjklmnpqrstvwxz2456789]{5}\\b`, 'g'), `${prefix}<random>`)
+      text = text.replace(new RegExp(`${prefix}[bcdfghjklmnpqrstvwxz2456789]{5}(?![a-z0-9])`, 'g'), `${prefix}<random>`)
     for (const [pattern, replacement] of replacements) text = text.replace(pattern, replacement)
     return text
   }
@@ -127,7 +127,7 @@ const passing = [
 ]
 
 /** What only a busy machine says, or a probe that meets a container on its way out. */
-const noise = [/failed to sync (configmap|secret) cache/, /container is in CONTAINER_EXITED state/]
+const noise = [/failed to sync (configmap|secret) cache/, /probe errored and resulted in unknown state/]
 
 /** Warnings are told again at each attempt, and by many attempts in sum. */
 function onceEach(events: readonly string[]): string[] {

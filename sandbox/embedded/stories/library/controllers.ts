@@ -1,5 +1,6 @@
 import type { DaemonSet } from '../../schema/types/apps.v1.ts'
 import type { ResourceQuota } from '../../schema/types/core.v1.ts'
+import type { Scene } from '../scene.ts'
 import type { Story } from '../story.ts'
 import { conditionIs, podsReady } from './states.ts'
 
@@ -9,6 +10,15 @@ const sleeper = `
     spec:
       terminationGracePeriodSeconds: 2
       containers: [{name: agent, image: "nginx:1.27"}]`
+
+function updated(scene: Scene): () => boolean {
+  return () => {
+    const set = scene.one<DaemonSet>('DaemonSet', 'agent')
+    const { updatedNumberScheduled = 0, numberAvailable = 0, observedGeneration = 0 } = set?.status ?? {}
+    const seen = observedGeneration >= (set?.metadata.generation ?? 0)
+    return seen && updatedNumberScheduled === 2 && numberAvailable === 2
+  }
+}
 
 export const controllerStories: readonly Story[] = [
   {
@@ -26,10 +36,7 @@ spec:
       await scene.until('one runs on each node', podsReady(scene, 2))
       await scene.wait(2)
       await scene.patch('DaemonSet', 'agent', { spec: { template: { metadata: { labels: { version: 'two' } } } } })
-      await scene.until('all are updated', () => {
-        const { updatedNumberScheduled = 0, numberAvailable = 0 } = scene.one<DaemonSet>('DaemonSet', 'agent')?.status ?? {}
-        return updatedNumberScheduled === 2 && numberAvailable === 2
-      })
+      await scene.until('all are updated', updated(scene))
       await scene.until('the old ones are gone', podsReady(scene, 2))
     },
   },
@@ -49,10 +56,7 @@ spec:
       await scene.until('one runs on each node', podsReady(scene, 2))
       await scene.wait(2)
       await scene.patch('DaemonSet', 'agent', { spec: { template: { metadata: { labels: { version: 'two' } } } } })
-      await scene.until('all are updated', () => {
-        const { updatedNumberScheduled = 0, numberAvailable = 0 } = scene.one<DaemonSet>('DaemonSet', 'agent')?.status ?? {}
-        return updatedNumberScheduled === 2 && numberAvailable === 2
-      })
+      await scene.until('all are updated', updated(scene))
       await scene.until('the old ones are gone', podsReady(scene, 2))
     },
   },

@@ -78,6 +78,8 @@ export const deploymentStories: readonly Story[] = [
   {
     name: 'paused-rollout',
     follows,
+    // Old Pods may go before or after new ones are made.
+    loose: ['Deployment replicas', 'Deployment unavailableReplicas'],
     async play(scene) {
       await scene.apply(web())
       await scene.until('it is rolled out', rolledOut(scene, 'web'))

@@ -141,7 +141,7 @@ export const schedulingStories: readonly Story[] = [
       const name = worker?.metadata.name ?? ''
       const selector = `nodeSelector: {kubernetes.io/hostname: ${name}}`
       await scene.apply(pod('plain', selector))
-      await scene.apply(pod('brief', `${selector}\n  tolerations: [{key: story, operator: Exists, tolerationSeconds: 4}]`))
+      await scene.apply(pod('brief', `${selector}\n  tolerations: [{key: story, operator: Exists, effect: NoExecute, tolerationSeconds: 4}]`))
       await scene.apply(pod('tolerant', `${selector}\n  tolerations: [{key: story, operator: Exists}]`))
       await scene.until('all run', () => ['plain', 'brief', 'tolerant'].every((one) => podReady(scene, one)()))
       await scene.wait(1)

@@ -66,7 +66,7 @@ export const storageStories: readonly Story[] = [
     name: 'ephemeral-claim',
     follows,
     // The scheduler may look before the claim is there, or while it knows of it by one cache and not by the other.
-    loose: ['Pod condition PodScheduled', 'Pod events default-scheduler'],
+    loose: ['Pod condition PodScheduled', 'Pod events default-scheduler', 'PersistentVolumeClaim events persistentvolume-controller'],
     async play(scene) {
       const template = '{spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 10Mi}}}}'
       await scene.apply(pod('user', `ephemeral: {volumeClaimTemplate: ${template}}`))
