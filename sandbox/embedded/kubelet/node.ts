@@ -86,6 +86,7 @@ export class Heartbeat implements Disposable {
     for (const name of this.nodes) {
       await renewLease(this.ctx, name)
       await postReady(this.ctx, name)
+      await postExtended(this.ctx, name)
     }
   }
 
@@ -135,6 +136,20 @@ async function postReady(ctx: ClusterContext, name: string): Promise<void> {
   await ctx.client.patch(resources.nodes, name, { status: { conditions } }, 'merge', { subresource: 'status', fieldManager: 'kubelet' })
   const about = { ...node, metadata: { ...node.metadata, uid: name } }
   ctx.events.event(about, 'Normal', 'NodeReady', `Node ${name} status is now: NodeReady`, { component: 'kubelet', host: name })
+}
+
+/** Extended resources that somebody has given the node may be used in full; those that are gone may not. */
+async function postExtended(ctx: ClusterContext, name: string): Promise<void> {
+  const { capacity: given = {}, allocatable = {} } = ctx.cache.get<Node>(resources.nodes, name)?.status ?? {}
+  const isExtended = (resource: string) => resource.includes('/') && !resource.includes('kubernetes.io/')
+  const change: Record<string, string | number | null> = {}
+  for (const [resource, amount] of Object.entries(given)) {
+    if (isExtended(resource) && allocatable[resource] !== amount) change[resource] = amount
+  }
+  for (const resource of Object.keys(allocatable)) if (isExtended(resource) && given[resource] === undefined) change[resource] = null
+  if (Object.keys(change).length === 0) return
+  const patch = { status: { allocatable: change } }
+  await ctx.client.patch(resources.nodes, name, patch, 'merge', { subresource: 'status', fieldManager: 'kubelet' })
 }
 
 function conditionsAt(clock: Clock): NodeCondition[] {

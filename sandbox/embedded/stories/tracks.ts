@@ -127,7 +127,7 @@ const passing = [
 ]
 
 /** What only a busy machine says, or a probe that meets a container on its way out. */
-const noise = [/failed to sync (configmap|secret) cache/, /probe errored and resulted in unknown state/]
+const noise = [/failed to sync (configmap|secret) cache/, /probe errored and resulted in unknown state/, /^Readiness probe failed: $/]
 
 /** Warnings are told again at each attempt, and by many attempts in sum. */
 function onceEach(events: readonly string[]): string[] {
