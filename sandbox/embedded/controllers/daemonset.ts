@@ -78,7 +78,9 @@ async function syncDaemonSet(context: ClusterContext, queue: WorkQueue, failures
   if (set.spec.updateStrategy?.type !== 'OnDelete') await rollingUpdate(await observe(context, set, hash))
   const after = await observe(context, set, hash)
   await truncateHistory(context, set, await listRevisions(context, set), new Set([hash, ...after.pods.map(revisionOf)]))
-  await writeStatus(after)
+  // Pods are counted once they are seen, not in the sync that makes them.
+  const seen = new Set(sync.pods.map(({ metadata }) => metadata.uid))
+  await writeStatus({ ...after, pods: after.pods.filter(({ metadata }) => seen.has(metadata.uid)) })
   checkAvailabilityLater(after, queue, key)
 }
 

@@ -43,7 +43,9 @@ async function syncPod(context: ClusterContext, queue: WorkQueue, key: string): 
     queue.addAfter(key, left)
     return
   }
-  context.events.event(pod, 'Normal', 'TaintManagerEviction', `Marking for deletion Pod ${key}`, { component })
+  // Told of a name, not of an object: the Event has no uid, and describing the Pod does not show it.
+  const about = { apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace } }
+  context.events.event(about, 'Normal', 'TaintManagerEviction', `Marking for deletion Pod ${key}`, { component })
   try {
     await markDisrupted(context, pod)
     await context.client.delete(resources.pods, name, namespace)

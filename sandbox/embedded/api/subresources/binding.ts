@@ -43,6 +43,7 @@ export function bindingHandler(generic: ResourceHandler, resources: ServedResour
       const observed = pod.metadata.generation ? { observedGeneration: pod.metadata.generation } : {}
       const others = conditions.filter((condition) => condition.type !== 'PodScheduled')
       pod.status = { ...pod.status, conditions: [...others, { ...scheduled, ...observed } as never] }
+      delete pod.status.nominatedNodeName
       return pod
     }
     await generic.rest.update(write, produce, { rules: unchecked, admit: false })

@@ -110,24 +110,22 @@ export const schedulingStories: readonly Story[] = [
       const [worker] = await scene.workers()
       const name = worker?.metadata.name ?? ''
       const capacity = (count: string | null) => ({ status: { capacity: { 'example.com/slots': count } } })
-      await scene.patch('Node', name, capacity('2'), { subresource: 'status' })
+      await scene.patch('Node', name, capacity('1'), { subresource: 'status' })
       await scene.apply('{apiVersion: scheduling.k8s.io/v1, kind: PriorityClass, metadata: {name: story-urgent}, value: 1000}')
       const patient = '{apiVersion: scheduling.k8s.io/v1, kind: PriorityClass, metadata: {name: story-patient}, value: 1000'
       await scene.apply(`${patient}, preemptionPolicy: Never}`)
-      await scene.until('the node has slots', async () => {
-        const workers = (await scene.workers()) as { metadata: { name?: string }; status?: { allocatable?: Record<string, string> } }[]
-        return workers.some(({ status }) => status?.allocatable?.['example.com/slots'] === '2')
+      await scene.until('the node has a slot', async () => {
+        const workers = (await scene.workers()) as { status?: { allocatable?: Record<string, string> } }[]
+        return workers.some(({ status }) => status?.allocatable?.['example.com/slots'] === '1')
       })
-      await scene.apply(pod('low-a', '', slots(1)))
-      await scene.until('the first runs', podReady(scene, 'low-a'))
-      await scene.apply(pod('low-b', '', slots(1)))
-      await scene.until('the second runs', podReady(scene, 'low-b'))
+      await scene.apply(pod('modest', '', slots(1)))
+      await scene.until('the modest one runs', podReady(scene, 'modest'))
       await scene.apply(pod('patient', 'priorityClassName: story-patient', slots(1)))
       await scene.until('the patient one is refused', refused(scene, 'patient'))
       await scene.wait(1)
       await scene.remove('Pod', 'patient')
       await scene.until('the patient one is gone', podGone(scene, 'patient'))
-      await scene.apply(pod('urgent', 'priorityClassName: story-urgent', slots(2)))
+      await scene.apply(pod('urgent', 'priorityClassName: story-urgent', slots(1)))
       await scene.until('the urgent one runs', podReady(scene, 'urgent'))
       await scene.patch('Node', name, capacity(null), { subresource: 'status' })
     },
