@@ -24,6 +24,8 @@ export const controllerStories: readonly Story[] = [
   {
     name: 'daemonset-update',
     follows: ['DaemonSet', 'Pod'],
+    // Whether a Pod that goes is missed before the next is there.
+    loose: ['DaemonSet currentNumberScheduled'],
     async play(scene) {
       await scene.apply(`
 apiVersion: apps/v1
@@ -43,6 +45,8 @@ spec:
   {
     name: 'daemonset-surge',
     follows: ['DaemonSet', 'Pod'],
+    // Whether a Pod that goes is missed before the next is there.
+    loose: ['DaemonSet currentNumberScheduled'],
     async play(scene) {
       await scene.apply(`
 apiVersion: apps/v1
