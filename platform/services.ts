@@ -115,6 +115,14 @@ export interface GradingService {
   comment(by: Person, submission: string, text: string): Promise<SubmissionView>
 }
 
+/** One thing about the machine: its measure in figures, and what to do about it when it is not as it should be. */
+export interface MachineFact {
+  name: 'memory' | 'cpus' | 'disk' | 'cgroup' | 'inotify' | 'jail' | 'docker' | 'kind'
+  /** Figures, versions and paths; '' where there is none. */
+  value: string
+  problem: string | null
+}
+
 export interface Services {
   people: PeopleService
   progress: ProgressService
@@ -127,6 +135,8 @@ export interface Services {
     engines: Record<string, { capabilities: Record<string, true | string> }>
     sandboxes: number
   }>
+  /** What of this machine clusters depend on, for the admin page. */
+  machine(): Promise<MachineFact[]>
   /** The labs as proven loadable: what the site needs to draw them. */
   labs: ReadonlyMap<
     string,

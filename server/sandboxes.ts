@@ -19,17 +19,13 @@ const root = join(import.meta.dirname, '..')
 
 /** The engines of this machine under one supervisor, and the labs that they run. */
 export async function openSandboxes(config: Config, log: Logger): Promise<Sandboxes> {
-  const [tools, labs] = await Promise.all([prepareTools(join(root, '.cache')), loadLabs(join(root, 'labs'))])
-  const embedded = await EmbeddedEngine.start({
-    dir: join(config.dataDir, 'sandboxes'),
-    tools: tools.folder,
-    allowNoJail: isLoopback(config.HOST),
-    onFault: (fault) => log.warn({ engine: 'embedded' }, fault),
-  })
-  const withoutJail = embedded.withoutJail()
-  if (withoutJail) log.warn(`${withoutJail} Shells run as the user of this server; they are offered on loopback only.`)
+  const [engines, labs] = await Promise.all([openEngines(config, log), loadLabs(join(root, 'labs'))])
+  for (const engine of engines) {
+    const withoutJail = engine instanceof EmbeddedEngine ? engine.withoutJail() : null
+    if (withoutJail) log.warn(`${withoutJail} Shells run as the user of this server; they are offered on loopback only.`)
+  }
   const supervisor = new Supervisor({
-    engines: await cheapestFirst(config, log, embedded),
+    engines,
     labs,
     benches,
     dir: join(config.dataDir, 'attempts'),
@@ -48,18 +44,27 @@ export async function openSandboxes(config: Config, log: Logger): Promise<Sandbo
   }
 }
 
-/** Those of the engines that the settings name. Submissions are opened on the embedded one whether or not it is among them. */
-async function cheapestFirst(config: Config, log: Logger, embedded: EmbeddedEngine): Promise<Engine[]> {
+/** The engines that the settings name, cheapest first. */
+export async function openEngines(config: Config, log: Pick<Logger, 'warn'>): Promise<Engine[]> {
+  const onFault = (engine: string) => (fault: string) => log.warn({ engine }, fault)
   const engines: Engine[] = []
-  if (config.ENGINES.includes('embedded')) engines.push(embedded)
+  if (config.ENGINES.includes('embedded'))
+    engines.push(
+      await EmbeddedEngine.start({
+        dir: join(config.dataDir, 'sandboxes'),
+        tools: (await prepareTools(join(root, '.cache'))).folder,
+        allowNoJail: isLoopback(config.HOST),
+        onFault: onFault('embedded'),
+      }),
+    )
   if (config.ENGINES.includes('hosts'))
-    engines.push(await HostsEngine.start({ dir: join(config.dataDir, 'hosts'), onFault: (fault) => log.warn({ engine: 'hosts' }, fault) }))
-  if (config.ENGINES.includes('kind')) engines.push(await openKind(config, log))
+    engines.push(await HostsEngine.start({ dir: join(config.dataDir, 'hosts'), onFault: onFault('hosts') }))
+  if (config.ENGINES.includes('kind')) engines.push(await openKind(config, onFault('kind')))
   return engines
 }
 
 /** Kind clusters as the settings ask for them. */
-export function openKind(config: Config, log: Pick<Logger, 'warn'>): Promise<KindEngine> {
+function openKind(config: Config, onFault: (fault: string) => void): Promise<KindEngine> {
   return KindEngine.start({
     dir: join(config.dataDir, 'kind'),
     cache: join(root, '.cache'),
@@ -80,7 +85,7 @@ export function openKind(config: Config, log: Pick<Logger, 'warn'>): Promise<Kin
     pool: config.KIND_POOL.map(poolEntry),
     templates: config.KIND_TEMPLATES,
     budget: { ...defaultBudget, memory: config.KIND_MEMORY_PERCENT / 100 },
-    onFault: (fault) => log.warn({ engine: 'kind' }, fault),
+    onFault,
   })
 }
 

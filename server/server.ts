@@ -14,6 +14,7 @@ import { provideServices, type Services } from '../platform/services.ts'
 import type { TerminalGrant } from '../platform/tickets.ts'
 import { type Config, publicUrlOf } from './config.ts'
 import { openDataFolder } from './data-folder.ts'
+import { machineFacts } from './machine-facts.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import type { Pages } from './pages.ts'
 import { admit, isLocal, protect, refuse } from './requests.ts'
@@ -111,6 +112,7 @@ export async function startServer(config: Config, log: Logger, parts: Parts): Pr
       engines: await sandboxes.host.engines(),
       sandboxes: await platform.sandboxes(),
     }),
+    machine: machineFacts,
   }
   provideServices(services)
   const counted = createMetrics(platform.sandboxes)

@@ -46,7 +46,7 @@ const defaultToolboxLimits: ToolboxLimits = { memory: 0.75 * gibibyte, cpus: 1, 
 export const defaultBudget: BudgetLimits = { memory: 0.75, load: 1.5, disk: 5 * gibibyte }
 const answersKeptMs = 10_000
 /** How long capabilities() waits for a toolbox image that is being built. */
-const patienceMs = 1_500
+const patienceMs = 5_000
 const ownerLabel = 'labernetes.owner'
 
 /** Real Kubernetes clusters, made by the kind CLI in Docker or copied from such ones. */

@@ -14,13 +14,24 @@ export default async function AdminPage({ params }: { params: Promise<{ locale: 
   const { locale } = await params
   setRequestLocale(locale)
   const person = await requireRole(locale, localised(locale, '/admin'), 'admin')
-  const [t, format, people, health] = await Promise.all([
+  const [t, format, people, health, machine] = await Promise.all([
     getTranslations('admin'),
     getFormatter(),
     services().people.list(person),
     services().health(),
+    services().machine(),
   ])
   const roles = { learner: t('learner'), instructor: t('instructor'), admin: t('administrator') }
+  const facts = {
+    memory: t('factMemory'),
+    cpus: t('factCpus'),
+    disk: t('factDisk'),
+    cgroup: t('factCgroup'),
+    inotify: t('factInotify'),
+    jail: t('factJail'),
+    docker: t('factDocker'),
+    kind: t('factKind'),
+  }
   return (
     <main id="main" className="page">
       <h1 className="page-title">{t('title')}</h1>
@@ -49,6 +60,24 @@ export default async function AdminPage({ params }: { params: Promise<{ locale: 
                     ) : (
                       <RoleSelect id={each.id} role={each.role} label={t('roleOf', { name: each.name })} names={roles} />
                     )}
+                  </td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      </section>
+      <section className="report-section" aria-labelledby="machine">
+        <h2 id="machine">{t('machine')}</h2>
+        <div className="table-scroll">
+          <table className="table">
+            <tbody>
+              {machine.map(({ name, value, problem }) => (
+                <tr key={name}>
+                  <th scope="row">{facts[name]}</th>
+                  <td>
+                    <code>{value || '–'}</code>
+                    {problem ? <p className="label">{problem}</p> : null}
                   </td>
                 </tr>
               ))}

@@ -1,0 +1,51 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { examineMachine } from './machine.ts'
+
+let folder: string
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'kind-machine-'))
+})
+
+afterEach(async () => {
+  vi.unstubAllEnvs()
+  await rm(folder, { recursive: true, force: true })
+})
+
+/** A machine whose docker CLI does this. */
+async function examineWith(script: string | null, host = ''): Promise<string[]> {
+  if (script !== null) await writeFile(join(folder, 'docker'), `#!/bin/sh\n${script}\n`, { mode: 0o755 })
+  vi.stubEnv('PATH', `${folder}:/nowhere`)
+  vi.stubEnv('DOCKER_HOST', host)
+  return (await examineMachine()).missing
+}
+
+const info = (more: object) =>
+  `/bin/cat <<'JSON'\n${JSON.stringify({ ServerVersion: '28.0.0', CgroupVersion: '2', OSType: 'linux', ...more })}\nJSON`
+
+test.each([
+  ['nothing', null, /^Docker is not installed\. Install Docker Engine/],
+  [
+    'no daemon',
+    'echo "Cannot connect to the Docker daemon at unix:///x. Is the docker daemon running?" >&2; exit 1',
+    /its daemon does not run.*systemctl start docker/,
+  ],
+  ['no permission', 'echo "permission denied while trying to connect to the Docker daemon socket" >&2; exit 1', /usermod -aG docker/],
+  ['another fault', 'echo "Error: the moon is full" >&2; exit 1', /^Docker cannot be used: docker info: Error: the moon is full/],
+  ['no server', `/bin/cat <<'JSON'\n{"ServerErrors":["Cannot connect to the Docker daemon"]}\nJSON`, /daemon does not run/],
+  ['Windows containers', info({ OSType: 'windows' }), /Switch it to Linux containers/],
+  ['rootless on cgroup v1', info({ CgroupVersion: '1', SecurityOptions: ['name=rootless'] }), /Rootless Docker needs cgroup v2/],
+  ['rootless without delegation', info({ CgroupDriver: 'none', SecurityOptions: ['name=rootless'] }), /Delegate=yes/],
+  ['a small virtual machine', info({ MemTotal: 2 ** 30 }), /Only 1\.0 GiB of memory are free; a kind cluster needs 1\.5 GiB/],
+])('says what to do about %s', async (_what, script, sentence) => {
+  const missing = await examineWith(script)
+  expect(missing[0]).toMatch(sentence)
+})
+
+test('names the address at which no daemon answers', async () => {
+  const missing = await examineWith('echo "Cannot connect to the Docker daemon" >&2; exit 1', 'tcp://far:2375')
+  expect(missing[0]).toContain('does not run at tcp://far:2375')
+})
