@@ -6,6 +6,7 @@ import { Observer } from '../sandbox/check/observer.ts'
 import { EmbeddedEngine } from '../sandbox/embedded/engine/engine.ts'
 import type { Capability, Engine, EngineName, Sandbox } from '../sandbox/engine.ts'
 import { HostsEngine } from '../sandbox/hosts/engine.ts'
+import { KindEngine } from '../sandbox/kind/engine.ts'
 import { type Lab, loadLabs, runStartScript } from '../sandbox/supervisor/labs.ts'
 import { runScript } from '../sandbox/supervisor/script.ts'
 import { prepareTools } from '../sandbox/terminal/tools.ts'
@@ -50,7 +51,7 @@ const engines: Partial<Record<EngineName, EngineOfProofs>> = {
     settles: { start: 0, wrong: 0, patience: 10_000, step: 1_000 },
   },
   kind: {
-    open: (folder) => openKind({ ...readConfig(process.env), dataDir: folder }, { warn: (fault: unknown) => console.error('  !', fault) }),
+    open: (folder) => openKind({ ...readConfig(process.env), dataDir: folder }, (fault) => console.error(`  ! ${fault}`)),
     // its time is real, and a cluster is a machine
     atOnce: 1,
     settles: { start: 10_000, wrong: 45_000, patience: 240_000, step: 5_000 },
@@ -111,7 +112,7 @@ async function proveAll(
       }),
     )
   } finally {
-    await engine[Symbol.asyncDispose]()
+    await (engine instanceof KindEngine ? engine.removeAll() : engine[Symbol.asyncDispose]())
     await rm(folder, { recursive: true, force: true })
   }
 }

@@ -64,7 +64,7 @@ export async function openEngines(config: Config, log: Pick<Logger, 'warn'>): Pr
 }
 
 /** Kind clusters as the settings ask for them. */
-function openKind(config: Config, onFault: (fault: string) => void): Promise<KindEngine> {
+export function openKind(config: Config, onFault: (fault: string) => void): Promise<KindEngine> {
   return KindEngine.start({
     dir: join(config.dataDir, 'kind'),
     cache: join(root, '.cache'),

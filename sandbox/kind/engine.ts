@@ -181,6 +181,16 @@ export class KindEngine implements Engine {
     this.sandboxes.clear()
   }
 
+  /** Ends everything that this installation has in Docker: clusters, templates, what waits. For one whose folder goes too. */
+  async removeAll(): Promise<void> {
+    await this[Symbol.asyncDispose]()
+    const { docker, version } = await examineMachine()
+    if (!docker || version === null) return
+    this.held.clear()
+    for (const { key } of await this.templates.all()) await this.templates.remove(key)
+    await this.sweep(docker)
+  }
+
   /** Removes every object of this installation that belongs to no cluster or template of this process. */
   async sweep(docker: Docker): Promise<void> {
     await this.records.keepOnly(this.held)

@@ -70,12 +70,8 @@ describe.skipIf(missing)(`kind${missing ? ` (${missing})` : ''}`, { timeout: 400
   })
 
   afterAll(async () => {
-    await engine[Symbol.asyncDispose]()
-    const last = await open(dir)
-    await rm(join(dir, 'templates'), { recursive: true, force: true })
-    await last.adopt([])
+    await engine.removeAll()
     expect(await leftOf(dir)).toEqual([])
-    await last[Symbol.asyncDispose]()
     await rm(dir, { recursive: true, force: true })
   }, 120_000)
 
