@@ -9,9 +9,11 @@ import { forwarder } from './aggregation/forward.ts'
 import { startRegistration } from './aggregation/registration.ts'
 import { ServiceAllocator } from './api/allocator.ts'
 import { ApiServer } from './api/api-server.ts'
+import { type AuditEvent, AuditLog } from './api/audit.ts'
 import { bootstrap } from './api/bootstrap.ts'
 import { Discovery } from './api/discovery.ts'
 import { plain } from './api/encode.ts'
+import { FlowControl } from './api/flow-control.ts'
 import { HttpServer, inClusterServer, type ListenAddress, type ServingParts } from './api/http-server.ts'
 import { NonResourceHandler, version } from './api/non-resource.ts'
 import { ResourceHandler } from './api/resource-handler.ts'
@@ -93,6 +95,8 @@ export class Cluster implements AsyncDisposable {
   private readonly authenticator: Authenticator
   private readonly connect: WebhookConnector
   private readonly aggregator: Aggregator
+  private readonly audit: AuditLog
+  private readonly flow: FlowControl
   private readonly reportTo: (where: string, error: unknown) => void
   private runtime: LocalRuntime | undefined
   private readonly ended = new AbortController()
@@ -179,6 +183,8 @@ export class Cluster implements AsyncDisposable {
     const chance = () => random.next()
     const cache = createCache(store)
     this.identity = new ClusterIdentity(store.records, clock)
+    this.audit = new AuditLog(store.records)
+    this.flow = this.parts.use(new FlowControl(cache))
     const authorizer = this.parts.use(new Authorizer(cache))
     const tokens = new ServiceAccountTokens(this.identity, cache, clock)
     this.authenticator = new Authenticator(this.identity, tokens, authorizer, clock)
@@ -365,6 +371,11 @@ export class Cluster implements AsyncDisposable {
     return changes.map(({ type, object, time }) => ({ type, object: object as unknown as WatchEvent['object'], time }))
   }
 
+  /** Who did what, by HTTP, oldest first: the latest thousands of events. Lies in snapshots too (`auditEvents`). */
+  auditEvents(): AuditEvent[] {
+    return this.audit.events()
+  }
+
   /** A copy in memory that shares nothing changeable; its clock stands still until it is advanced. */
   async fork(): Promise<Cluster> {
     this.checkpoint()
@@ -442,6 +453,8 @@ export class Cluster implements AsyncDisposable {
       random: () => this.random.next(),
       now: () => this.clock.now(),
       durable: () => this.store.durable(),
+      audit: this.audit,
+      flow: this.flow,
       upgrade: upgradeHandler({ api: this.api, generic: this.generic, nodes: () => this.nodeApi, report }),
       report,
       keys: () => this.identity.server(),

@@ -49,9 +49,8 @@ export class ApiServer {
     const warn = (text: string) => {
       if (!warnings.includes(text)) warnings.push(text)
     }
-    const annotations: Record<string, string> = {}
     const annotate = (key: string, value: string) => {
-      annotations[key] = value
+      if (call.annotations) call.annotations[key] = value
     }
     const remote = this.parts.aggregator?.serviceFor(request.path)
     const forwarded = remote && (await this.parts.aggregator?.answer(remote, call))
@@ -114,6 +113,7 @@ export class ApiServer {
         }
       : { user, verb, path }
     const { allowed, reason } = this.parts.authorizer.authorize(attributes)
+    if (call.annotations) call.annotations['authorization.k8s.io/reason'] = reason
     if (!allowed) throw forbidden(attributes, reason)
   }
 }

@@ -18,6 +18,8 @@ export interface ApiCall {
   /** Instead of bytes, from within the process: plain data of the content type's model. */
   value?: unknown
   signal: AbortSignal
+  /** Where what the audit log is to say of it beside is gathered. */
+  annotations?: Record<string, string>
 }
 
 /** A call to a resource that is served, past authorization. */

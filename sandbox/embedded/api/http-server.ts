@@ -7,10 +7,14 @@ import type { TLSSocket } from 'node:tls'
 import type { Authenticator } from '../auth/authenticate.ts'
 import type { KeyPair } from '../auth/certificates.ts'
 import { ApiError } from '../machinery/errors.ts'
+import type { UserInfo } from '../machinery/object.ts'
 import type { ApiServer } from './api-server.ts'
+import type { AuditedRequest, AuditLog } from './audit.ts'
 import type { ApiCall } from './call.ts'
 import { type Accepted, compress, type Encoded, encode, negotiate } from './encode.ts'
+import type { FlowControl } from './flow-control.ts'
 import { uuid } from './object-meta.ts'
+import { requestInfo } from './request-info.ts'
 
 export interface ServingParts {
   api: ApiServer
@@ -22,6 +26,10 @@ export interface ServingParts {
   durable(): Promise<void>
   /** Takes a connection that wants to speak another protocol (exec, attach, port-forward). */
   upgrade(call: ApiCall, request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void>
+  /** Where requests are noted; nowhere without one. */
+  audit?: Pick<AuditLog, 'note'>
+  /** Whose headers every answer has. */
+  flow?: Pick<FlowControl, 'headers'>
   /** An error that is no answer. */
   report(where: string, error: unknown): void
   /** What it shows at TLS, made when first asked for. */
@@ -112,21 +120,28 @@ async function serve(parts: ServingParts, request: IncomingMessage, response: Se
   const headers = singleHeaders(request)
   const url = request.url ?? '/'
   const query = new URLSearchParams(url.includes('?') ? url.slice(url.indexOf('?')) : '')
-  response.setHeader('audit-id', uuid(parts.random))
+  const id = uuid(parts.random)
+  response.setHeader('audit-id', id)
   response.setHeader('cache-control', 'no-cache, private')
+  let seen: ReturnType<typeof audited> | undefined
   const ended = new AbortController()
   response.on('close', () => ended.abort())
   // People read what these fetch.
   const pretty = /^(curl|Wget|Mozilla\/5\.0)/.test(headers['user-agent'] ?? '')
   let accepted: Accepted = { mediaType: 'application/json', as: 'object', version: 'v1', pretty }
   try {
+    seen = audited(parts, request, id)
     const user = parts.authenticator.authenticate(credentials(request), url)
+    seen.by(user)
+    for (const [name, value] of Object.entries(parts.flow?.headers(user, seen.request) ?? {})) response.setHeader(name, value)
     const body = await readBody(request)
     const method = request.method ?? 'GET'
-    const call: ApiCall = { method, url, headers, user, signal: ended.signal, ...(body.length ? { body } : {}) }
+    const { annotations } = seen
+    const call: ApiCall = { method, url, headers, user, signal: ended.signal, annotations, ...(body.length ? { body } : {}) }
     const { outcome, warnings } = await api.handle(call)
     if (outcome.type === 'object' || outcome.type === 'list' || outcome.type === 'watch') accepted = negotiate(headers, query)
     const encoded = compress(encode(outcome, accepted, { query, now: parts.now() }), headers['accept-encoding'])
+    seen.answered(encoded.status, outcome.type === 'object' ? outcome.object : undefined)
     if (method !== 'GET') await parts.durable()
     if (warnings.length > 0) {
       response.setHeader(
@@ -137,7 +152,36 @@ async function serve(parts: ServingParts, request: IncomingMessage, response: Se
     await send(response, encoded, method === 'HEAD')
   } catch (error) {
     if (ended.signal.aborted) return
+    seen?.failed(error)
     await sendError(parts, request, response, error, accepted)
+  }
+}
+
+/** Gathers what the audit log is to say of a request. Throws ApiError for a URL that cannot be read. */
+function audited(parts: ServingParts, message: IncomingMessage, id: string) {
+  const url = message.url ?? '/'
+  const received = parts.now()
+  const request = requestInfo(message.method ?? 'GET', url)
+  const annotations: Record<string, string> = {}
+  let user: UserInfo | undefined
+  const note = (code: number, more: Pick<AuditedRequest, 'object' | 'failure'>) => {
+    if (!parts.audit) return
+    const known = user ?? { username: '', groups: [] }
+    const sourceIp = message.socket.remoteAddress ?? '127.0.0.1'
+    const userAgent = message.headers['user-agent']
+    parts.audit.note({ id, url, user: known, request, sourceIp, userAgent, received, answered: parts.now(), code, annotations, ...more })
+  }
+  return {
+    request,
+    annotations,
+    by: (who: UserInfo) => {
+      user = who
+    },
+    answered: (code: number, object?: AuditedRequest['object']) => note(code, { object }),
+    failed: (error: unknown) => {
+      const { code, body } = error instanceof ApiError ? error : ApiError.internal(error)
+      note(code, { failure: body })
+    },
   }
 }
 
@@ -189,11 +233,20 @@ async function send(response: ServerResponse, { status, headers, body }: Encoded
 
 async function upgrade(parts: ServingParts, request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
   const url = request.url ?? '/'
-  const user = parts.authenticator.authenticate(credentials(request), url)
-  const ended = new AbortController()
-  socket.on('close', () => ended.abort())
-  const call: ApiCall = { method: request.method ?? 'GET', url, headers: singleHeaders(request), user, signal: ended.signal }
-  await parts.upgrade(call, request, socket, head)
+  const seen = audited(parts, request, uuid(parts.random))
+  try {
+    const user = parts.authenticator.authenticate(credentials(request), url)
+    seen.by(user)
+    const ended = new AbortController()
+    socket.on('close', () => ended.abort())
+    const { annotations } = seen
+    const call: ApiCall = { method: request.method ?? 'GET', url, headers: singleHeaders(request), user, signal: ended.signal, annotations }
+    await parts.upgrade(call, request, socket, head)
+    seen.answered(101)
+  } catch (error) {
+    seen.failed(error)
+    throw error
+  }
 }
 
 function refuseUpgrade(socket: Duplex, error: unknown): void {
