@@ -491,7 +491,7 @@ function mountPoint(mount: ContainerSpec['mounts'][number]): MountPoint {
   const node = volume.node(mount.subPath)
   if (!node) volume.makeDirectory(mount.subPath)
   // A file mounted by subPath stays the file it was: a later update of the volume replaces the tree, not the mount.
-  if (node && node.type !== 'dir') return { ...base, prefix: [], node }
+  if (node && node.type !== 'dir') return { ...base, prefix: [], node: volume.tree.own(volume.realParts(mount.subPath) ?? []) }
   return { ...base, prefix: volume.realParts(mount.subPath) ?? [] }
 }
 

@@ -161,7 +161,7 @@ class Runtime implements LocalRuntime {
       const record = this.ctx.records.get<VolumeRecord>(`${this.prefix}volume/${key}`)
       volume = new TreeVolume(key, () => this.ctx.clock.now(), record?.traits ?? traits)
       if (record) {
-        Object.assign(volume.tree.root, record.root)
+        Object.assign(volume.tree.ownDirectory([]), record.root)
         replay(volume.tree, record.changes)
       }
       this.stored.set(volume, volume.tree.changes)

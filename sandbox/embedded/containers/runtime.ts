@@ -77,6 +77,8 @@ export interface Mount {
 }
 
 export interface VolumeTraits {
+  /** It begins as the files of an image (a node's own). */
+  image?: string
   /** On tmpfs: what is written counts as memory of the containers that mount it. */
   memory?: boolean
   /** Bytes that fit in. */
@@ -101,6 +103,8 @@ export interface Volume {
    * With `onRootMismatch` nothing is done where the root is right already.
    */
   giveToGroup(group: number, options: { readOnly: boolean; onRootMismatch?: boolean }): void
+  /** Names in a directory, in order; none where there is no directory. */
+  list(path: string): string[]
   /** What is at a path, links inside followed. */
   kindOf(path: string): 'file' | 'dir' | 'fifo' | 'device' | undefined
   /** Makes a directory with its parents; with the mode of the root unless another is given. */

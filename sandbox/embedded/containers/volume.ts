@@ -1,3 +1,4 @@
+import { resolveImage } from './images.ts'
 import type { Volume, VolumeFile, VolumeTraits } from './runtime.ts'
 import { Errno } from './vfs/errno.ts'
 import { contentOf, type DirNode, directory, file, type Node, symlink } from './vfs/node.ts'
@@ -21,10 +22,12 @@ export class TreeVolume implements Volume {
     this.key = key
     this.now = now
     this.traits = traits
-    const { memory, sizeBytes = usualLimit, mode = 0o777 } = traits
-    this.tree = new Tree(directory(mode, { mtime: now() }), {
+    const { memory, image, sizeBytes = usualLimit, mode = 0o777 } = traits
+    const root = image === undefined ? directory(mode, { mtime: now() }) : resolveImage(image).root
+    this.tree = new Tree(root, {
       limitBytes: Math.min(sizeBytes, highestLimit),
       medium: memory ? 'memory' : 'disk',
+      shared: image !== undefined,
     })
   }
 
@@ -68,20 +71,17 @@ export class TreeVolume implements Volume {
 
   write(path: string, content: Uint8Array, mode = 0o644): void {
     const parts = path.split('/').filter((part) => part !== '')
-    let dir = this.tree.root
-    for (const part of parts.slice(0, -1)) {
-      let next = dir.entries.get(part)
-      if (!next) {
-        next = directory(0o755, { mtime: this.now(), owner: this.tree })
-        this.tree.add(dir, part, next)
-      }
-      if (next.type !== 'dir') throw new Errno('ENOTDIR')
-      dir = next
-    }
-    const name = parts[parts.length - 1] as string
+    const name = parts.pop() as string
+    this.makeDirectory(parts.join('/'), 0o755)
+    const dir = this.tree.ownDirectory(this.realParts(parts.join('/')) ?? parts)
     const node = file('', mode, { mtime: this.now(), owner: this.tree })
     this.tree.add(dir, name, node)
     this.tree.writeAt(node, 0, content)
+  }
+
+  list(path: string): string[] {
+    const node = this.node(path)
+    return node?.type === 'dir' ? [...node.entries.keys()].sort() : []
   }
 
   usedBytes(): number {
@@ -144,17 +144,20 @@ export class TreeVolume implements Volume {
   }
 
   makeDirectory(path: string, mode?: number): void {
-    let dir = this.tree.root
+    const parts: string[] = []
     for (const part of path.split('/').filter((each) => each !== '')) {
-      let next = dir.entries.get(part)
-      if (!next) {
-        const { root } = this.tree
-        const gid = dir.mode & setGid ? dir.gid : 0
-        next = directory(mode ?? root.mode, { mtime: this.now(), owner: this.tree, gid })
-        this.tree.add(dir, part, next)
+      const dir = this.tree.ownDirectory(parts)
+      const next = dir.entries.get(part)
+      if (next?.type === 'link') {
+        parts.splice(0, parts.length, ...(this.realParts([...parts, part].join('/')) ?? []))
+        continue
       }
-      if (next.type !== 'dir') throw new Errno('ENOTDIR')
-      dir = next
+      if (next && next.type !== 'dir') throw new Errno('ENOTDIR')
+      if (!next) {
+        const gid = dir.mode & setGid ? dir.gid : 0
+        this.tree.add(dir, part, directory(mode ?? this.tree.root.mode, { mtime: this.now(), owner: this.tree, gid }))
+      }
+      parts.push(part)
     }
   }
 }

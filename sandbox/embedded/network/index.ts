@@ -4,20 +4,25 @@ import type { Service } from '../schema/types/core.v1.ts'
 import { addressIn } from './addresses.ts'
 import { clusterDns, type DnsReply, type RecordType, upstream } from './dns.ts'
 import { Fabric } from './fabric.ts'
+import { startFlannel } from './flannel.ts'
 import { type Arrival, Forwarding } from './forwarding.ts'
 import { type Bound, type Host, Hosts, internalIP, nodeCIDR, serviceCIDR, socketKey } from './hosts.ts'
 import { HttpBridge } from './http-bridge.ts'
 import { startKindnet } from './kindnet.ts'
 import { Namespace, type Surroundings } from './namespace.ts'
-import { type Listener, type Network, NetworkError, type PodIdentity, type PodNetwork, type Protocol } from './network.ts'
+import { type Listener, type Network, NetworkError, type NodeNetwork, type PodIdentity, type PodNetwork, type Protocol } from './network.ts'
 import { createServiceProxy, slicesOf } from './service-proxy.ts'
-import { Stacks } from './stacks.ts'
+import { serviceRules } from './service-rules.ts'
+import type { Stack } from './stack.ts'
+import { type Joint, Stacks } from './stacks.ts'
 
 export { nodeCIDR, podCIDR, serviceCIDR } from './hosts.ts'
 
 export interface NetworkOptions {
   /** Serves connections to the `kubernetes` Service; without it they are refused. */
   apiServer?: Listener
+  /** Whether kindnet is the cluster's network plugin; it is unless told otherwise. */
+  kindnet?: boolean
 }
 
 export const apiServerPort = 6443
@@ -44,7 +49,7 @@ class ClusterNetwork implements Network, Surroundings, Disposable {
     this.hosts = new Hosts(ctx)
     this.stacks = this.parts.use(new Stacks(ctx))
     this.forwarding = new Forwarding(ctx, this.hosts, createServiceProxy(ctx), new Fabric(this.stacks))
-    this.parts.use(startKindnet(ctx, this.stacks))
+    if (options.kindnet !== false) this.parts.use(startKindnet(ctx, this.stacks))
   }
 
   attach(pod: PodIdentity): PodNetwork {
@@ -52,8 +57,10 @@ class ClusterNetwork implements Network, Surroundings, Disposable {
     if (known) return known
     const onNode = this.hosts.node(pod.node)
     const host = this.hosts.claim(pod.ip, pod.node, onNode && internalIP(onNode) === pod.ip ? undefined : pod)
-    if (host.pod && pod.ip) this.stacks.join(pod.node, pod, { type: 'ptp', gateway: this.hosts.gatewayOf(pod.node), mtu: 1500 })
-    const namespace = new Namespace(this, host, pod.dns, pod.hosts, () => {
+    const joint: Joint = pod.joint ?? { type: 'ptp', gateway: this.hosts.gatewayOf(pod.node), mtu: 1500 }
+    if (host.pod && pod.ip) this.stacks.join(pod.node, pod, joint)
+    const ofNode = host.pod ? undefined : this.nodeNetwork(pod.node)
+    const namespace = new Namespace(this, host, pod.dns, pod.hosts, ofNode, () => {
       this.namespaces.delete(pod.uid)
       if (host.pod?.uid === pod.uid) this.hosts.forget(host)
       // What ends with the cluster's process is there again when the cluster is.
@@ -71,9 +78,24 @@ class ClusterNetwork implements Network, Surroundings, Disposable {
     if (!node) throw new NetworkError('EHOSTUNREACH', `no node ${name}`)
     const dns = { nameservers: [addressIn(nodeCIDR, 1)], searches: [], ndots: 1 }
     const host = this.hosts.claim(internalIP(node) ?? '', name)
-    const namespace = new Namespace(this, host, dns, undefined, () => this.namespaces.delete(key))
+    const namespace = new Namespace(this, host, dns, undefined, this.nodeNetwork(name), () => this.namespaces.delete(key))
     this.namespaces.set(key, namespace)
     return namespace
+  }
+
+  stack(node: string): Stack | undefined {
+    return this.stacks.node(node)
+  }
+
+  private nodeNetwork(name: string): NodeNetwork | undefined {
+    const stack = this.stacks.node(name)
+    if (!stack) return undefined
+    return {
+      name,
+      stack,
+      serviceRules: () => serviceRules(this.ctx, name),
+      flannel: (config, runsOn) => startFlannel(this.ctx, this.stacks, name, config, runsOn),
+    }
   }
 
   checkpoint(): void {

@@ -13,6 +13,7 @@ import {
   type HttpResponse,
   type Listener,
   NetworkError,
+  type NodeNetwork,
   type PodIdentity,
   type PodNetwork,
   type Protocol,
@@ -36,6 +37,7 @@ export interface Surroundings {
 /** A pod's or node's view of the network, which owns what was opened through it. */
 export class Namespace implements PodNetwork, ConnectionOwner {
   readonly ip: string
+  readonly node?: NodeNetwork
   readonly dns: DnsConfig
   private readonly network: Surroundings
   private readonly host: Host
@@ -44,11 +46,19 @@ export class Namespace implements PodNetwork, ConnectionOwner {
   private readonly connections = new Set<Connection>()
   private readonly end = new AbortController()
 
-  constructor(network: Surroundings, host: Host, dns: DnsConfig, hosts: PodIdentity['hosts'], onDispose: () => void) {
+  constructor(
+    network: Surroundings,
+    host: Host,
+    dns: DnsConfig,
+    hosts: PodIdentity['hosts'],
+    node: NodeNetwork | undefined,
+    onDispose: () => void,
+  ) {
     this.network = network
     this.host = host
     this.ip = host.ip
     this.dns = dns
+    if (node) this.node = node
     this.hosts = hosts ?? (() => [])
     this.onDispose = onDispose
   }

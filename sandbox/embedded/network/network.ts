@@ -1,3 +1,8 @@
+import type { FlannelConfig, FlannelLease } from './flannel.ts'
+import type { ServiceRules } from './service-rules.ts'
+import type { Stack } from './stack.ts'
+import type { Joint } from './stacks.ts'
+
 /**
  * The pod network as a model at connection level: who listens where, what a Service address leads to, what a name
  * resolves to. HTTP is carried as requests where both ends speak it in this process, as bytes otherwise.
@@ -7,6 +12,8 @@ export interface Network {
   attach(pod: PodIdentity): PodNetwork
   /** The node's own namespace (kubelet probes, NodePorts, host network). */
   node(name: string): PodNetwork
+  /** A node's stack; undefined for a node that is not known. */
+  stack(node: string): Stack | undefined
   /** Writes what the records lack of the nodes' devices, routes and rules. */
   checkpoint(): void
 }
@@ -19,6 +26,8 @@ export interface PodIdentity {
   ip: string
   dns: DnsConfig
   labels(): Record<string, string>
+  /** How the network plugin joined it to its node; a kindnet pod unless given. */
+  joint?: Joint
   /** What /etc/hosts adds to DNS: the pod's own name, hostAliases. */
   hosts?(): { ip: string; names: string[] }[]
 }
@@ -29,8 +38,20 @@ export interface DnsConfig {
   ndots: number
 }
 
+/** A node's namespace, for what runs in it. */
+export interface NodeNetwork {
+  readonly name: string
+  readonly stack: Stack
+  /** The nat and filter rules that kube-proxy keeps, as iptables-save prints them: by table, chains and rules. */
+  serviceRules(): ServiceRules
+  /** Does what flanneld does until it is disposed. One that runs on after a restart of the platform touches nothing at first. */
+  flannel(config: FlannelConfig, runsOn: boolean): Promise<Disposable & { lease: FlannelLease }>
+}
+
 export interface PodNetwork extends Disposable {
   readonly ip: string
+  /** Where this is the namespace of a node (host network). */
+  readonly node?: NodeNetwork
   readonly dns: DnsConfig
   /** host '0.0.0.0', '::' or '' is every address, '127.0.0.1' the loopback only. Throws NetworkError EADDRINUSE. */
   listen(port: number, listener: Listener, host?: string, protocol?: Protocol): Disposable

@@ -176,6 +176,11 @@ class MemoryVolume implements Volume {
 
   giveToGroup(): void {}
 
+  list(path: string): string[] {
+    const prefix = `${path}/`
+    return [...this.files.keys()].filter((name) => name.startsWith(prefix)).map((name) => name.slice(prefix.length))
+  }
+
   kindOf(path: string): 'file' | 'dir' | undefined {
     return this.files.has(path) ? 'file' : path === '' ? 'dir' : undefined
   }
