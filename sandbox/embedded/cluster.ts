@@ -29,11 +29,13 @@ import { Reviews } from './auth/reviews.ts'
 import { ServiceAccountTokens } from './auth/tokens.ts'
 import { ClusterClock, type ClusterClockOptions } from './clock.ts'
 import { createRuntime, type LocalRuntime } from './containers/index.ts'
+import { NodeMachine } from './containers/node-machine.ts'
+import type { Process } from './containers/runtime.ts'
 import { startControllers } from './controllers/index.ts'
 import { startCustomResources } from './crd/establish.ts'
 import { customResources } from './crd/resource.ts'
 import { plainTable } from './etcd/keys.ts'
-import { restoredNetwork, startKubelets } from './kubelet/index.ts'
+import { filesOfNode, restoredNetwork, startKubelets } from './kubelet/index.ts'
 import { createCache } from './machinery/cache.ts'
 import { administrator, createClient } from './machinery/client.ts'
 import type { ClusterContext } from './machinery/context.ts'
@@ -46,7 +48,7 @@ import { Random } from './machinery/random.ts'
 import { Store } from './machinery/store.ts'
 import { duplexOf } from './network/http-bridge.ts'
 import { createNetwork } from './network/index.ts'
-import type { Network } from './network/network.ts'
+import type { Connection, Network } from './network/network.ts'
 import type { CustomKind } from './openapi/index.ts'
 import { startScheduler } from './scheduler/index.ts'
 import type { Schema } from './schema/index.ts'
@@ -60,6 +62,8 @@ export interface ClusterOptions {
   nodes: number
   clock?: ClusterClockOptions
   seed?: number
+  /** The network plugin that is there from the start. With 'none' nodes stay NotReady until somebody installs one (flannel). */
+  cni?: 'kindnet' | 'none'
   /** What the nodes' names begin with. */
   name?: string
   /** Hears errors that have no caller. */
@@ -69,6 +73,8 @@ export interface ClusterOptions {
 /** What a cluster must know of itself when it is brought back. */
 interface Settings {
   nodes: number
+  /** The network plugin; kindnet where nothing is said. */
+  cni?: 'kindnet' | 'none'
   name: string
   seed: number
 }
@@ -104,6 +110,7 @@ export class Cluster implements AsyncDisposable {
   private readonly servers = new Set<AsyncDisposable>()
   private nodes: NodeApi | undefined
   private network: Network | undefined
+  private readonly machines = new Map<string, NodeMachine>()
 
   /** A new cluster, or the one that lives in `dir`, ready for requests. */
   static async open(options: ClusterOptions): Promise<Cluster> {
@@ -405,6 +412,26 @@ export class Cluster implements AsyncDisposable {
     return this.network
   }
 
+  /** The names of the nodes, the control plane first. */
+  nodeNames(): string[] {
+    const names = this.context.cache.list<Node>(kinds.nodes).map(({ metadata }) => metadata.name ?? '')
+    return names.sort(
+      (a, b) => Number(b === this.controlPlane) - Number(a === this.controlPlane) || a.localeCompare(b, 'en', { numeric: true }),
+    )
+  }
+
+  /** A process of root on a node, over its own files and network. Throws Error for a node that is not there. */
+  nodeShell(node: string, argv: readonly string[], options: { tty: boolean; stdin: boolean; cols?: number; rows?: number }): Process {
+    const { network, runtime } = this
+    if (!network || !runtime || !this.nodeNames().includes(node)) throw new Error(`there is no node ${node}`)
+    let machine = this.machines.get(node)
+    if (!machine) {
+      machine = this.parts.use(new NodeMachine(this.context, node, filesOfNode(runtime, node), network.node(node)))
+      this.machines.set(node, machine)
+    }
+    return machine.exec(argv, options)
+  }
+
   /** Resolves when all that was written so far is on the disk. */
   durable(): Promise<void> {
     return this.store.durable()
@@ -419,9 +446,11 @@ export class Cluster implements AsyncDisposable {
   }
 
   private async start(): Promise<void> {
+    const kindnet = this.settings.cni !== 'none'
     if (this.store.count('namespaces') === 0) {
       const now = new Date(this.clock.now()).toISOString()
-      await bootstrap(this.clientOf('kube-apiserver'), { controlPlane: this.controlPlane, ca: this.identity.caCertificate, now })
+      const facts = { controlPlane: this.controlPlane, ca: this.identity.caCertificate, now, kindnet }
+      await bootstrap(this.clientOf('kube-apiserver'), facts)
     }
     this.parts.use(startCustomResources(this.context, this.resources, conversionConnector(this.connect)))
     const controllers = { ...this.context, client: this.clientOf('kube-controller-manager') }
@@ -429,14 +458,15 @@ export class Cluster implements AsyncDisposable {
     this.parts.use(startRegistration(this.context, this.resources))
     this.parts.use(startAvailability(this.context, this.aggregator, answersItself))
     const inside = this.parts.use(inClusterServer(this.serving()))
-    const network = this.parts.use(createNetwork(nodes, { apiServer: { accept: (connection) => inside.accept(duplexOf(connection)) } }))
+    const apiServer = { accept: (connection: Connection) => inside.accept(duplexOf(connection)) }
+    const network = this.parts.use(createNetwork(nodes, { apiServer, kindnet }))
     this.network = network
     const runtime = this.parts.use(createRuntime(nodes, { network: restoredNetwork(nodes, network) }))
     this.runtime = runtime
     this.parts.use(startEventExpiry(this.store, this.clock))
     this.parts.use(startControllers(controllers, (namespace, pod) => this.nodes?.podUsage(namespace, pod)))
     this.parts.use(startScheduler({ ...this.context, client: this.clientOf('kube-scheduler') }))
-    this.nodes = this.parts.use(await startKubelets(nodes, { nodes: this.settings.nodes, network, runtime, cluster: this.name }))
+    this.nodes = this.parts.use(await startKubelets(nodes, { nodes: this.settings.nodes, network, runtime, cluster: this.name, kindnet }))
     this.parts.use(await startControlPlanePods(nodes, this.controlPlane))
   }
 
@@ -498,8 +528,8 @@ async function wholeOf(chunks: AsyncIterable<Uint8Array>): Promise<unknown> {
   }
 }
 
-function settingsOf({ nodes, name = 'labernetes', seed = 1 }: Pick<ClusterOptions, 'nodes' | 'name' | 'seed'>): Settings {
-  return { nodes, name, seed }
+function settingsOf({ nodes, name = 'labernetes', seed = 1, cni }: Pick<ClusterOptions, 'nodes' | 'name' | 'seed' | 'cni'>): Settings {
+  return { nodes, name, seed, ...(cni && { cni }) }
 }
 
 /** Of a cluster that another program made: its nodes are run by ours when they are named as kind and kubeadm name them. */

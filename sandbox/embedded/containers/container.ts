@@ -519,7 +519,7 @@ function makeMountPoint(layer: Tree, point: MountPoint): void {
 }
 
 /** The streams of an exec: what is written before anybody listens waits. */
-class Session {
+export class Session {
   readonly process: Process
   private readonly terminal: Terminal | undefined
   private readonly pipe = new Pipe()

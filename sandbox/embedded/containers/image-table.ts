@@ -386,6 +386,45 @@ export const definitions: ImageDefinition[] = [
   },
 ]
 
+/** The machine under the kubelet: what kind's nodes have, and the tools by which one looks at a network. */
+definitions.push(
+  {
+    repositories: ['docker.io/kindest/node'],
+    tags: any,
+    sizeBytes: 412_000_000,
+    preloaded: true,
+    root: {
+      base: 'debian',
+      tools: 'all',
+      bash: true,
+      programs: {
+        '/usr/sbin/ip': 'ip',
+        '/usr/sbin/bridge': 'bridge',
+        '/usr/sbin/iptables': 'iptables',
+        '/usr/sbin/iptables-save': 'iptables-save',
+        '/usr/sbin/sysctl': 'sysctl',
+        ...Object.fromEntries(['bridge', 'host-local', 'loopback', 'portmap', 'ptp'].map((name) => [`/opt/cni/bin/${name}`, 'cni-plugin'])),
+      },
+      folders: ['/etc/cni/net.d', '/etc/kubernetes/manifests', '/run', '/var/lib/kubelet', '/sys'],
+    },
+    config: () => ({ cmd: ['bash'] }),
+  },
+  {
+    repositories: ['ghcr.io/flannel-io/flannel', 'docker.io/flannel/flannel'],
+    tags: any,
+    sizeBytes: 33_900_000,
+    root: { base: 'alpine', programs: { '/opt/bin/flanneld': 'flanneld' } },
+    config: () => ({ entrypoint: ['/opt/bin/flanneld'] }),
+  },
+  {
+    repositories: ['ghcr.io/flannel-io/flannel-cni-plugin', 'docker.io/flannel/flannel-cni-plugin'],
+    tags: any,
+    sizeBytes: 5_000_000,
+    root: { base: 'alpine', programs: { '/flannel': 'cni-plugin' } },
+    config: () => ({ cmd: ['/flannel'] }),
+  },
+)
+
 /** The parts of a cluster that show as pods; their work is done by this process. */
 const clusterParts: [repository: string, program: string, sizeBytes: number][] = [
   ['registry.k8s.io/coredns/coredns', '/coredns', 22_384_805],

@@ -5,11 +5,14 @@ import { resources } from '../machinery/object.ts'
 import { addressIn, sizeOf } from '../network/addresses.ts'
 import type { Network } from '../network/network.ts'
 import type { ConfigMap, Pod, Secret } from '../schema/types/core.v1.ts'
+import { CniError, networkProblem } from './cni.ts'
 import { Heartbeat, nodeNames, type RegisteredNode, registerNode } from './node.ts'
 import { createNodeApi } from './node-api.ts'
+import { filesOfNode, writeNodeFiles } from './node-files.ts'
 import { PodRecords } from './pod-record.ts'
 import { PodWorker, type WorkerHost } from './pod-worker.ts'
 
+export { filesOfNode } from './node-files.ts'
 export { restoredNetwork } from './pod-network.ts'
 
 export interface KubeletOptions {
@@ -19,6 +22,8 @@ export interface KubeletOptions {
   runtime: ContainerRuntime
   /** What the nodes' names begin with. */
   cluster?: string
+  /** Whether the nodes come with kindnet's configuration; they do unless told otherwise. */
+  kindnet?: boolean
 }
 
 /**
@@ -26,11 +31,17 @@ export interface KubeletOptions {
  * and runs the pods bound to the nodes until it is disposed. Rejects when a node cannot be registered.
  */
 export async function startKubelets(ctx: ClusterContext, options: KubeletOptions): Promise<NodeApi & AsyncDisposable> {
-  const { nodes: count, network, runtime, cluster = 'labernetes' } = options
+  const { nodes: count, network, runtime, cluster = 'labernetes', kindnet = true } = options
   const nodes = new Map<string, RegisteredNode>()
-  for (const [index, name] of nodeNames(cluster, count).entries()) nodes.set(name, await registerNode(ctx, name, index, count))
+  for (const [index, name] of nodeNames(cluster, count).entries()) {
+    const files = filesOfNode(runtime, name)
+    const fresh = files.kindOf('etc/hostname') === undefined
+    const node = await registerNode(ctx, name, index, count, kindnet ? undefined : networkProblem(files))
+    if (fresh) writeNodeFiles(files, node, kindnet)
+    nodes.set(name, node)
+  }
 
-  const heartbeat = new Heartbeat(ctx, [...nodes.keys()])
+  const heartbeat = new Heartbeat(ctx, [...nodes.keys()], (name) => networkProblem(filesOfNode(runtime, name)))
   await heartbeat.renew()
   const workers = new Map<string, PodWorker>()
   const records = new PodRecords(ctx.records)
@@ -43,7 +54,8 @@ export async function startKubelets(ctx: ClusterContext, options: KubeletOptions
       network,
       records,
       node,
-      nextIP: () => nextIP(ctx, node, new Set([...workers.values()].flatMap(({ record, active }) => (active ? (record.ip ?? []) : [])))),
+      nextIP: (subnet) =>
+        nextIP(ctx, node.name, subnet, new Set([...workers.values()].flatMap(({ record, active }) => (active ? (record.ip ?? []) : [])))),
       podsBesides: (uid) =>
         [...workers.values()]
           .filter(({ record, active }) => active && record.node === node.name && record.uid !== uid)
@@ -105,16 +117,16 @@ export async function startKubelets(ctx: ClusterContext, options: KubeletOptions
 }
 
 /** The address after the one given out last, as the host-local plugin chooses; the first is the gateway's. */
-function nextIP(ctx: ClusterContext, node: RegisteredNode, used: ReadonlySet<string>): string {
-  const key = `kubelet/ipam/${node.name}`
-  const usable = sizeOf(node.podCIDR) - 3
+function nextIP(ctx: ClusterContext, node: string, subnet: string, used: ReadonlySet<string>): string {
+  const key = `kubelet/ipam/${node}`
+  const usable = sizeOf(subnet) - 3
   const last = ctx.records.get<number>(key) ?? 1
   for (let step = 1; step <= usable; step++) {
     const offset = ((last - 2 + step) % usable) + 2
-    const ip = addressIn(node.podCIDR, offset)
+    const ip = addressIn(subnet, offset)
     if (used.has(ip)) continue
     ctx.records.put(key, offset)
     return ip
   }
-  throw new Error(`no IP addresses available in range set: ${addressIn(node.podCIDR, 1)}-${addressIn(node.podCIDR, usable + 2)}`)
+  throw new CniError(`no IP addresses available in range set: ${addressIn(subnet, 1)}-${addressIn(subnet, usable + 2)}`)
 }

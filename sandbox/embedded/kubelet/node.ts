@@ -26,6 +26,8 @@ const capacity = {
  */
 const leaseSeconds = 40
 const renewEvery = 40_000
+/** How often a kubelet compares its status with what it sees. */
+const lookEvery = 10_000
 
 /** The names kind gives to the nodes of a cluster. */
 export function nodeNames(cluster: string, count: number): string[] {
@@ -38,17 +40,23 @@ export interface RegisteredNode extends NodeFacts {
 }
 
 /** Makes the node known to the API, as its kubelet and kubeadm do; a node that is known stays as it is. */
-export async function registerNode(ctx: ClusterContext, name: string, index: number, count: number): Promise<RegisteredNode> {
+export async function registerNode(
+  ctx: ClusterContext,
+  name: string,
+  index: number,
+  count: number,
+  problem?: string,
+): Promise<RegisteredNode> {
   const ip = addressIn(nodeCIDR, 2 + index)
   const known = ctx.cache.get<Node>(resources.nodes, name)
   if (!known) {
-    const made = nodeObject(ctx.clock, name, ip, index, count)
+    const made = nodeObject(ctx.clock, name, ip, index, count, problem)
     await ctx.client.create(resources.nodes, made)
     const stored = ctx.cache.get<Node>(resources.nodes, name)
     if (!stored?.status?.addresses?.length) {
       await ctx.client.patch(resources.nodes, name, { status: made.status }, 'merge', { subresource: 'status' })
     }
-    announce(ctx, made)
+    announce(ctx, made, problem === undefined)
     await ctx.client.create(resources.csiNodes, csiNode(name, stored?.metadata.uid ?? ''))
   }
   const node = ctx.cache.get<Node>(resources.nodes, name)
@@ -73,25 +81,31 @@ function csiNode(name: string, uid: string): CSINode {
 export class Heartbeat implements Disposable {
   private readonly ctx: ClusterContext
   private readonly nodes: readonly string[]
+  private readonly problemOf: (node: string) => string | undefined
   private timer: Timer | undefined
+  private look: Timer | undefined
 
-  constructor(ctx: ClusterContext, nodes: readonly string[]) {
+  /** `problemOf` tells why a node cannot run pods. */
+  constructor(ctx: ClusterContext, nodes: readonly string[], problemOf: (node: string) => string | undefined) {
     this.ctx = ctx
     this.nodes = nodes
+    this.problemOf = problemOf
     this.schedule()
+    this.scheduleLook()
   }
 
   /** Writes every node's lease now. */
   async renew(): Promise<void> {
     for (const name of this.nodes) {
       await renewLease(this.ctx, name)
-      await postReady(this.ctx, name)
+      await postReady(this.ctx, name, this.problemOf(name))
       await postExtended(this.ctx, name)
     }
   }
 
   [Symbol.dispose](): void {
     this.timer?.cancel()
+    this.look?.cancel()
   }
 
   private schedule(): void {
@@ -99,6 +113,19 @@ export class Heartbeat implements Disposable {
       this.ctx.clock.during(this.renew()).catch((error) => this.ctx.report('node leases', error))
       this.schedule()
     }, renewEvery)
+  }
+
+  /** Sees what has become of the nodes; only a change is a write. */
+  private scheduleLook(): void {
+    this.look = this.ctx.clock.setTimeout(() => {
+      for (const name of this.nodes) {
+        const ready = this.ctx.cache.get<Node>(resources.nodes, name)?.status?.conditions?.find(({ type }) => type === 'Ready')?.status
+        const problem = this.problemOf(name)
+        if (ready === undefined || (ready === 'True') === (problem === undefined)) continue
+        this.ctx.clock.during(postReady(this.ctx, name, problem)).catch((error) => this.ctx.report(`status of node ${name}`, error))
+      }
+      this.scheduleLook()
+    }, lookEvery)
   }
 }
 
@@ -126,16 +153,18 @@ async function renewLease(ctx: ClusterContext, name: string): Promise<void> {
   }
 }
 
-async function postReady(ctx: ClusterContext, name: string): Promise<void> {
+async function postReady(ctx: ClusterContext, name: string, problem: string | undefined): Promise<void> {
   const node = ctx.cache.get<Node>(resources.nodes, name)
-  if (!node || node.status?.conditions?.find(({ type }) => type === 'Ready')?.status === 'True') return
-  const conditions = conditionsAt(ctx.clock).map((condition) => {
+  const wanted = problem === undefined ? 'True' : 'False'
+  if (!node || node.status?.conditions?.find(({ type }) => type === 'Ready')?.status === wanted) return
+  const conditions = conditionsAt(ctx.clock, problem).map((condition) => {
     const before = node.status?.conditions?.find(({ type }) => type === condition.type)
     return before?.status === condition.status ? { ...condition, lastTransitionTime: before.lastTransitionTime } : condition
   })
   await ctx.client.patch(resources.nodes, name, { status: { conditions } }, 'merge', { subresource: 'status', fieldManager: 'kubelet' })
   const about = { ...node, metadata: { ...node.metadata, uid: name } }
-  ctx.events.event(about, 'Normal', 'NodeReady', `Node ${name} status is now: NodeReady`, { component: 'kubelet', host: name })
+  const state = problem === undefined ? 'NodeReady' : 'NodeNotReady'
+  ctx.events.event(about, 'Normal', state, `Node ${name} status is now: ${state}`, { component: 'kubelet', host: name })
 }
 
 /** Extended resources that somebody has given the node may be used in full; those that are gone may not. */
@@ -152,7 +181,7 @@ async function postExtended(ctx: ClusterContext, name: string): Promise<void> {
   await ctx.client.patch(resources.nodes, name, patch, 'merge', { subresource: 'status', fieldManager: 'kubelet' })
 }
 
-function conditionsAt(clock: Clock): NodeCondition[] {
+function conditionsAt(clock: Clock, problem?: string): NodeCondition[] {
   const now = formatTime(clock.now())
   const condition = (type: string, status: string, reason: string, message: string): NodeCondition => ({
     type,
@@ -166,11 +195,13 @@ function conditionsAt(clock: Clock): NodeCondition[] {
     condition('MemoryPressure', 'False', 'KubeletHasSufficientMemory', 'kubelet has sufficient memory available'),
     condition('DiskPressure', 'False', 'KubeletHasNoDiskPressure', 'kubelet has no disk pressure'),
     condition('PIDPressure', 'False', 'KubeletHasSufficientPID', 'kubelet has sufficient PID available'),
-    condition('Ready', 'True', 'KubeletReady', 'kubelet is posting ready status'),
+    problem === undefined
+      ? condition('Ready', 'True', 'KubeletReady', 'kubelet is posting ready status')
+      : condition('Ready', 'False', 'KubeletNotReady', problem),
   ]
 }
 
-function announce(ctx: ClusterContext, node: Node): void {
+function announce(ctx: ClusterContext, node: Node, ready: boolean): void {
   const { name = '' } = node.metadata
   // Events about nodes name them as their uid, as the kubelet does.
   const about = { ...node, metadata: { ...node.metadata, uid: name } }
@@ -179,10 +210,10 @@ function announce(ctx: ClusterContext, node: Node): void {
   ctx.events.event(about, 'Normal', 'NodeHasSufficientMemory', `Node ${name} status is now: NodeHasSufficientMemory`, source)
   ctx.events.event(about, 'Normal', 'NodeHasNoDiskPressure', `Node ${name} status is now: NodeHasNoDiskPressure`, source)
   ctx.events.event(about, 'Normal', 'NodeHasSufficientPID', `Node ${name} status is now: NodeHasSufficientPID`, source)
-  ctx.events.event(about, 'Normal', 'NodeReady', `Node ${name} status is now: NodeReady`, source)
+  if (ready) ctx.events.event(about, 'Normal', 'NodeReady', `Node ${name} status is now: NodeReady`, source)
 }
 
-function nodeObject(clock: Clock, name: string, ip: string, index: number, count: number): Node {
+function nodeObject(clock: Clock, name: string, ip: string, index: number, count: number, problem: string | undefined): Node {
   const controlPlane = index === 0
   const id = `${name}-machine`.split('').reduce((hash, letter) => (hash * 33 + letter.charCodeAt(0)) >>> 0, 5381)
   const machineID = id.toString(16).padStart(8, '0').repeat(4)
@@ -215,7 +246,7 @@ function nodeObject(clock: Clock, name: string, ip: string, index: number, count
       ],
       capacity,
       allocatable: capacity,
-      conditions: conditionsAt(clock),
+      conditions: conditionsAt(clock, problem),
       daemonEndpoints: { kubeletEndpoint: { Port: 10250 } },
       images: [
         { names: ['registry.k8s.io/coredns/coredns:v1.12.1'], sizeBytes: 22384805 },

@@ -7,7 +7,7 @@ import type { PodRecord } from './pod-record.ts'
 
 /** Joins a pod's sandbox to the network; the same again for one that is joined already. */
 export function attachPod(ctx: ClusterContext, network: Network, record: PodRecord, pod: Pod): PodNetwork {
-  const { uid, namespace, name, node, ip = '' } = record
+  const { uid, namespace, name, node, ip = '', joint } = record
   return network.attach({
     uid,
     namespace,
@@ -15,6 +15,7 @@ export function attachPod(ctx: ClusterContext, network: Network, record: PodReco
     node,
     ip,
     dns: dnsOf(pod),
+    joint,
     labels: () => ctx.cache.get<Pod>(resources.pods, name, namespace)?.metadata.labels ?? {},
     hosts: () => hostsOf(pod, ip, node),
   })

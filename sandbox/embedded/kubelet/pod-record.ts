@@ -1,5 +1,6 @@
 import type { Records } from '../machinery/context.ts'
 import { copyOf } from '../machinery/copy.ts'
+import type { Joint } from '../network/stacks.ts'
 import type { Container, ResourceRequirements } from '../schema/types/core.v1.ts'
 
 /** What the kubelet remembers about a pod besides the API: it outlives a restart of the cluster and is copied by a fork. */
@@ -10,6 +11,8 @@ export interface PodRecord {
   node: string
   /** The address of the sandbox; absent until there is one. */
   ip?: string
+  /** How the network plugin joined it to its node; absent on the node's own network. */
+  joint?: Joint
   /** Cluster ms when the kubelet first saw the pod. */
   startedAt: number
   /** Newest first, at most two a container. */

@@ -9,9 +9,11 @@ import type { Container, Pod } from '../schema/types/core.v1.ts'
 import { computeActions } from './actions.ts'
 import { admissionFailure } from './admission.ts'
 import { backOffLeft, backOffLeftSinceUpdate } from './back-off.ts'
+import { CniError, networkProblem, planSandbox } from './cni.ts'
 import { backOffKey, ContainerLives } from './container-lives.ts'
 import { podFilesKey, podLabel } from './container-spec.ts'
 import type { NodeFacts } from './environment.ts'
+import { filesOfNode } from './node-files.ts'
 import { nodeHostsFile, podFiles } from './pod-files.ts'
 import { attachPod } from './pod-network.ts'
 import { type ContainerRun, isSidecar, latestRun, type PodRecord, type PodRecords, stateOf } from './pod-record.ts'
@@ -30,7 +32,8 @@ export interface WorkerHost {
   network: Network
   records: PodRecords
   node: NodeFacts
-  nextIP(): string
+  /** A free address of the block that the network plugin gives out. */
+  nextIP(subnet: string): string
   /** Pods of the node that hold resources, but for the one named by uid. */
   podsBesides(uid: string): Pod[]
   /** The worker's pod is gone and nothing of it is left. */
@@ -327,12 +330,33 @@ export class PodWorker implements Disposable {
     return true
   }
 
-  private createSandbox(): void {
-    const { node, runtime } = this.host
-    this.record.ip ??= this.pod.spec?.hostNetwork ? node.ip : this.host.nextIP()
+  /** Gives the pod its network; false where the node's plugin cannot. */
+  private createSandbox(): boolean {
+    const { ctx, node, runtime } = this.host
+    if (this.pod.spec?.hostNetwork) this.record.ip ??= node.ip
+    else if (!this.record.ip) {
+      const files = filesOfNode(runtime, node.name)
+      const problem = networkProblem(files)
+      if (problem) {
+        this.event('Warning', 'NetworkNotReady', `network is not ready: ${problem}`)
+        return false
+      }
+      try {
+        const { joint, subnet } = planSandbox(files)
+        this.record.ip = this.host.nextIP(subnet)
+        this.record.joint = joint
+      } catch (error) {
+        if (!(error instanceof CniError)) throw error
+        const id = Array.from({ length: 64 }, () => Math.floor(ctx.random() * 16).toString(16)).join('')
+        const reason = `failed to setup network for sandbox "${id}": ${error.message}`
+        this.event('Warning', 'FailedCreatePodSandBox', `Failed to create pod sandbox: rpc error: code = Unknown desc = ${reason}`)
+        return false
+      }
+    }
     this.save()
     runtime.volume(podFilesKey(this.record.uid)).replace(podFiles(this.pod, this.record.ip, node.name, nodeHostsFile(node.name, node.ip)))
     this.attach()
+    return true
   }
 
   private attach(): void {

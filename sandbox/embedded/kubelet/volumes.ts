@@ -12,7 +12,7 @@ import type {
   VolumeMount,
 } from '../schema/types/core.v1.ts'
 import { ConfigError, expand, type NodeFacts } from './environment.ts'
-import { nodeHostsFile } from './pod-files.ts'
+import { filesOfNode } from './node-files.ts'
 import { type Files, sameFiles, VolumeContent } from './volume-content.ts'
 
 /** A volume cannot be set up; the message is the FailedMount event's. */
@@ -156,20 +156,8 @@ export class PodVolumes {
     return `pod/${this.uid}/volumes/${name}`
   }
 
-  /** The node's own files, with what its system has made of them before the first pod looked. */
-  private nodeTree(): Tree {
-    const { name, ip } = this.node
-    const tree = this.runtime.volume(nodeFilesKey(name), nodeFiles)
-    if (tree.kindOf('etc') === undefined) {
-      for (const [path, content] of Object.entries({ hosts: nodeHostsFile(name, ip), hostname: `${name}\n` })) {
-        tree.write(`etc/${path}`, Buffer.from(content), 0o644)
-      }
-    }
-    return tree
-  }
-
   private hostPath({ path, type = '' }: HostPathVolumeSource): Place {
-    const tree = this.nodeTree()
+    const tree = filesOfNode(this.runtime, this.node.name)
     const relative = path.replace(/^\/+|\/+$/g, '')
     const kind = () => tree.kindOf(relative)
     if (kind() === undefined && (type === '' || type === 'DirectoryOrCreate')) tree.makeDirectory(relative, 0o755)
@@ -189,12 +177,12 @@ export class PodVolumes {
     if (hostPath) {
       // The helper pod of the local-path provisioner has made its directory for everybody.
       const made = volume?.metadata.annotations?.['pv.kubernetes.io/provisioned-by'] === 'rancher.io/local-path'
-      const tree = this.nodeTree()
+      const tree = filesOfNode(this.runtime, this.node.name)
       if (made) makeMissing(tree, hostPath.path, 0o777)
       return this.hostPath(hostPath)
     }
     if (local) {
-      const tree = this.nodeTree()
+      const tree = filesOfNode(this.runtime, this.node.name)
       const path = local.path.replace(/^\/+|\/+$/g, '')
       if (tree.kindOf(path) === undefined) throw new Error(`path ${JSON.stringify(local.path)} does not exist`)
       return { tree, path }
@@ -220,13 +208,6 @@ function subPathOf({ subPath, subPathExpr }: VolumeMount, env: ReadonlyMap<strin
   if (asked.split('/').includes('..')) throw new ConfigError(`unable to provision SubPath \`${asked}\`: must not contain '..'`)
   return asked
 }
-
-/** The files of a node, under which hostPaths lie. */
-export function nodeFilesKey(node: string): string {
-  return `host/${node}`
-}
-
-const nodeFiles: VolumeTraits = { mode: 0o755, sizeBytes: 128 * 1024 * 1024 }
 
 const demandedKinds: Record<string, { kind: string; called: string }> = {
   Directory: { kind: 'dir', called: 'a directory' },

@@ -73,6 +73,8 @@ export interface PodNetwork extends Disposable {
   listeners(): { host: string; port: number; protocol: 'tcp' | 'udp' | 'sctp' }[]
 }
 
+export type { ServiceRules } from './service-rules.ts'
+
 export type Protocol = 'TCP' | 'UDP' | 'SCTP'
 
 export type Listener =

@@ -19,27 +19,44 @@ const controllerAccounts =
  * the storage provisioner, with their accounts and settings. The work of kube-proxy, kindnet and the provisioner is done
  * by the network and the controllers of this process: their pods are there to be seen.
  */
-export function addons({ controlPlane, ca, now }: { controlPlane: string; ca: string; now: string }): KubeObject[] {
+export function addons({
+  controlPlane,
+  ca,
+  now,
+  kindnet,
+}: {
+  controlPlane: string
+  ca: string
+  now: string
+  kindnet: boolean
+}): KubeObject[] {
   return [
     ...flowSchemas,
     ...priorityLevels,
     ...apiServices(),
     { apiVersion: 'v1', kind: 'Namespace', metadata: { name: storage } },
     ...controllerAccounts.split(' ').map((name) => account(name)),
-    ...['coredns', 'kindnet', 'kube-proxy'].map((name) => account(name)),
+    ...['coredns', 'kube-proxy'].map((name) => account(name)),
     account(provisioner, storage),
-    ...grant('kindnet', 'kindnet', [
-      { apiGroups: [''], resources: ['nodes', 'pods', 'namespaces'], verbs: ['list', 'watch'] },
-      { apiGroups: ['networking.k8s.io'], resources: ['networkpolicies'], verbs: ['list', 'watch'] },
-    ]),
     ...provisionerGrant,
     ...configMaps(controlPlane, ca, now.slice(0, 10)),
     dnsService,
     ...['kube-controller-manager', 'kube-scheduler'].map((name) => leaderLease(name, controlPlane, now)),
     deployment('coredns', system, { 'k8s-app': 'kube-dns' }, 2, dnsPod),
-    daemonSet('kindnet', { app: 'kindnet', 'k8s-app': 'kindnet', tier: 'node' }, 'app', kindnetPod(controlPlane)),
+    ...(kindnet ? kindnetObjects(controlPlane) : []),
     daemonSet('kube-proxy', { 'k8s-app': 'kube-proxy' }, 'k8s-app', kubeProxyPod),
     deployment('local-path-provisioner', storage, { app: 'local-path-provisioner' }, 1, provisionerPod),
+  ]
+}
+
+function kindnetObjects(controlPlane: string): KubeObject[] {
+  return [
+    account('kindnet'),
+    ...grant('kindnet', 'kindnet', [
+      { apiGroups: [''], resources: ['nodes', 'pods', 'namespaces'], verbs: ['list', 'watch'] },
+      { apiGroups: ['networking.k8s.io'], resources: ['networkpolicies'], verbs: ['list', 'watch'] },
+    ]),
+    daemonSet('kindnet', { app: 'kindnet', 'k8s-app': 'kindnet', tier: 'node' }, 'app', kindnetPod(controlPlane)),
   ]
 }
 

@@ -1,6 +1,7 @@
 import { NetworkError } from '../../network/network.ts'
 import type { Process, Run } from '../kernel/process.ts'
 import { isTimeout } from './client.ts'
+import { ipOfNode } from './iproute.ts'
 import { last, parseOptions } from './options.ts'
 
 /** Programs that look at the network itself, over the pod's model of it. */
@@ -113,6 +114,8 @@ function interfaces(process: Process) {
 }
 
 async function ip(process: Process): Promise<number> {
+  const { node } = process.machine.network
+  if (node) return ipOfNode(process, node.stack)
   const words = process.args.filter((arg) => !arg.startsWith('-'))
   const brief = process.args.some((arg) => arg === '-br' || arg === '-brief')
   const own = process.machine.network.ip

@@ -24,7 +24,8 @@ export async function sysctl(process: Process): Promise<number> {
     }
     const name = operand.slice(0, equals).trim()
     try {
-      parameters.set(name)
+      parameters.set(name, operand.slice(equals + 1).trim())
+      if (!flags.has('q')) await show(name)
     } catch (error) {
       if (!(error instanceof Errno)) throw error
       status = 1

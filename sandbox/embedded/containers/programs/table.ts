@@ -1,5 +1,6 @@
 import type { Program, Run } from '../kernel/process.ts'
 import { agnhost } from '../servers/agnhost/index.ts'
+import { flanneld } from '../servers/flanneld.ts'
 import { labapp } from '../servers/labapp.ts'
 import { nginx } from '../servers/nginx.ts'
 import { nnp } from '../servers/nnp.ts'
@@ -15,6 +16,7 @@ import { linePrograms } from './lines.ts'
 import { namePrograms } from './names.ts'
 import { connectionPrograms } from './nc.ts'
 import { netPrograms } from './net.ts'
+import { nodePrograms } from './node.ts'
 import { sed } from './sed.ts'
 import { shellProgram } from './shell-program.ts'
 import { systemPrograms } from './system.ts'
@@ -47,6 +49,8 @@ export const programs: ReadonlyMap<string, Program> = new Map<string, Program>([
   ['bash', shellProgram('bash')],
   ['agnhost', agnhost],
   ['nnp', { run: nnp }],
+  ['flanneld', { run: flanneld, memoryBytes: 24 * 1024 * 1024 }],
+  ...Object.entries(nodePrograms).map(([name, run]): [string, Program] => [name, { run }]),
   ['labapp', labapp],
   ['resource-consumer', resourceConsumer],
   ['nginx', nginx],

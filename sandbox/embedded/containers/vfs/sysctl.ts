@@ -34,18 +34,26 @@ const defaults: Readonly<Record<string, string>> = {
   'vm.panic_on_oom': '0',
 }
 
+/** Parameters that somebody else keeps and root may change: a node's network stack. */
+export interface Parameters {
+  sysctl(name: string): string | undefined
+  setSysctl(name: string, value: string): void
+}
+
 /** The kernel parameters that a container sees: the defaults, and those that the pod's security context sets. */
 export class KernelParameters {
   private readonly values: Map<string, string>
 
   /** @param set names with dots, or with slashes between their parts */
-  constructor(set: Readonly<Record<string, string>>, hostname: () => string) {
+  constructor(set: Readonly<Record<string, string>>, hostname: () => string, stack?: Parameters) {
     this.values = new Map(Object.entries(defaults))
     for (const [name, value] of Object.entries(set)) this.values.set(dotted(name), value)
     this.hostname = hostname
+    this.stack = stack
   }
 
   private readonly hostname: () => string
+  private readonly stack: Parameters | undefined
 
   names(): string[] {
     return [...this.values.keys(), 'kernel.hostname'].sort()
@@ -53,12 +61,14 @@ export class KernelParameters {
 
   /** Undefined where the kernel knows no such parameter. */
   get(name: string): string | undefined {
-    return dotted(name) === 'kernel.hostname' ? this.hostname() : this.values.get(dotted(name))
+    return dotted(name) === 'kernel.hostname' ? this.hostname() : (this.stack?.sysctl(dotted(name)) ?? this.values.get(dotted(name)))
   }
 
-  /** An unprivileged container may change none: /proc/sys is mounted read-only. Throws Errno. */
-  set(name: string): never {
-    throw new Errno(this.get(name) === undefined ? 'ENOENT' : 'EROFS')
+  /** An unprivileged container may change none: /proc/sys is mounted read-only. A node's own may be changed. Throws Errno. */
+  set(name: string, value: string): void {
+    if (this.get(name) === undefined) throw new Errno('ENOENT')
+    if (!this.stack) throw new Errno('EROFS')
+    this.stack.setSysctl(dotted(name), value)
   }
 
   /** /proc/sys */

@@ -10,6 +10,7 @@ import {
   type Process,
   type Signal,
   type Volume,
+  type VolumeTraits,
 } from '../../containers/runtime.ts'
 
 /** What a test's image does: called when a container starts. */
@@ -51,8 +52,9 @@ export class ProgrammedRuntime implements ContainerRuntime {
     return container
   }
 
-  volume(key: string): MemoryVolume {
+  volume(key: string, traits: VolumeTraits = {}): MemoryVolume {
     const volume = this.volumes.get(key) ?? new MemoryVolume(key)
+    if (traits.image) volume.write('opt/cni/bin/ptp', new Uint8Array())
     this.volumes.set(key, volume)
     return volume
   }
