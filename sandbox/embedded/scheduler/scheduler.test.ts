@@ -150,4 +150,61 @@ describe('the scheduler', () => {
     await cluster.settle(2000)
     expect(nodeOf('high')).toBe('a')
   })
+
+  describe('volumes', () => {
+    const claim = (name: string, mode: string, volumeName: string) => ({
+      apiVersion: 'v1' as const,
+      kind: 'PersistentVolumeClaim' as const,
+      metadata: { name, namespace: 'lab', annotations: { 'pv.kubernetes.io/bind-completed': 'yes' } },
+      spec: { accessModes: [mode], volumeName },
+      status: { phase: 'Bound' },
+    })
+    const volume = (name: string, labels: Record<string, string> = {}, driver?: string) => ({
+      apiVersion: 'v1' as const,
+      kind: 'PersistentVolume' as const,
+      metadata: { name, labels },
+      spec: { ...(driver && { csi: { driver, volumeHandle: name } }) },
+    })
+    const using = (name: string, claimName: string) => pod(name, { volumes: [{ name: 'data', persistentVolumeClaim: { claimName } }] })
+
+    it('that one Pod may use are refused to a second until the first is gone', async () => {
+      const { cluster, nodeOf, condition, create } = await start(node('a'), node('b'))
+      await cluster.client.create(resources.persistentVolumes, volume('v'))
+      await cluster.client.create(resources.persistentVolumeClaims, claim('data', 'ReadWriteOncePod', 'v'))
+      await create(using('first', 'data'))
+      await create(using('second', 'data'))
+      expect(condition('second')?.message).toMatch(
+        /^0\/2 nodes are available: 2 node\(s\) unavailable due to PersistentVolumeClaim with ReadWriteOncePod access mode already in-use/,
+      )
+      await cluster.client.delete(resources.pods, 'first', 'lab', { gracePeriodSeconds: 0 })
+      await cluster.settle(20_000)
+      expect(nodeOf('second')).toBeDefined()
+    })
+
+    it('keep a Pod in their zone', async () => {
+      const zone = 'topology.kubernetes.io/zone'
+      const { cluster, nodeOf, create } = await start(node('a', {}, { [zone]: 'one' }), node('b', {}, { [zone]: 'two' }))
+      await cluster.client.create(resources.persistentVolumes, volume('v', { [zone]: 'two' }))
+      await cluster.client.create(resources.persistentVolumeClaims, claim('data', 'ReadWriteOnce', 'v'))
+      await create(using('p', 'data'))
+      expect(nodeOf('p')).toBe('b')
+    })
+
+    it('of a driver are no more on a node than it takes', async () => {
+      const { cluster, condition, create } = await start(node('a'))
+      const drivers = [{ name: 'disks.example.com', nodeID: 'a', topologyKeys: [], allocatable: { count: 1 } }]
+      await cluster.client.create(resources.csiNodes, {
+        apiVersion: 'storage.k8s.io/v1',
+        kind: 'CSINode',
+        metadata: { name: 'a' },
+        spec: { drivers },
+      } as never)
+      for (const name of ['one', 'two']) {
+        await cluster.client.create(resources.persistentVolumes, volume(`v-${name}`, {}, 'disks.example.com'))
+        await cluster.client.create(resources.persistentVolumeClaims, claim(name, 'ReadWriteOnce', `v-${name}`))
+        await create(using(name, name))
+      }
+      expect(condition('two')?.message).toMatch(/^0\/1 nodes are available: 1 node\(s\) exceed max volume count/)
+    })
+  })
 })
