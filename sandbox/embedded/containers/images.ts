@@ -68,7 +68,7 @@ function resolve(repository: string, tag: string, full: string): ResolvedImage {
   const config = known.config(tag)
   const hash = createHash('sha256').update(full).digest('hex')
   return {
-    image: { name: full, id: `${repository}@sha256:${hash}`, sizeBytes: known.sizeBytes },
+    image: { name: full, id: `${repository}@sha256:${hash}`, sizeBytes: known.sizeBytes, ...(definition ? {} : { unknown: true }) },
     config: { entrypoint: [], cmd: [], workingDir: '/', user: 0, ...config, env: { PATH: searchPath, ...config.env } },
     root: baseRoot(known.root),
     pullMs: 250 + known.sizeBytes / 60_000,

@@ -26,6 +26,8 @@ export interface Image {
   sizeBytes: number
   /** The user id its processes run as; root unless given. */
   user?: number
+  /** Nobody here knows what is in it: its own programs do not run. */
+  unknown?: boolean
 }
 
 export interface ContainerSpec {

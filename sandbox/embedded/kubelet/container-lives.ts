@@ -98,6 +98,8 @@ export class ContainerLives {
       throw error
     }
     event('Normal', 'Created', `Created container: ${container.name}`)
+    if (image.unknown && latestRun(this.pod.record, container.name) === undefined)
+      event('Warning', 'UnknownImage', unknownImage(container.image ?? ''))
     const run: ContainerRun = {
       id,
       name: container.name,
@@ -244,6 +246,12 @@ export class ContainerLives {
 /** Restarts are counted by container and image: a new image starts anew. */
 export function backOffKey(container: Container): string {
   return `container/${container.name}/${container.image}`
+}
+
+/** No kubelet's words: a real one knows what it runs. */
+function unknownImage(image: string): string {
+  const known = `The contents of image ${JSON.stringify(image)} are not known to the embedded engine, which runs shell commands over it but none of its own programs`
+  return `${known}; the kind engine runs it for real`
 }
 
 function randomHex(ctx: ClusterContext, length: number): string {

@@ -155,6 +155,18 @@ test("a debugger sees its target's processes and files, and ends with it; a pod 
   expect(rows).toEqual(expect.arrayContaining(['/pause', 'sleep 1000', expect.stringMatching(/^sh -c : two/)]))
 })
 
+test('an image that nobody here knows says so in an event and in its log, once a container', async () => {
+  await using cluster = await opened()
+  await create(cluster, 'odd', { containers: [{ name: 'main', image: 'example.com/team/api:2.1' }] })
+  await cluster.advance(30_000)
+  const { body } = await cluster.request({ method: 'GET', path: '/api/v1/namespaces/default/events?fieldSelector=reason=UnknownImage' })
+  const { items } = body as { items: { message: string; count: number }[] }
+  expect(items).toEqual([
+    expect.objectContaining({ count: 1, message: expect.stringMatching(/example\.com\/team\/api:2\.1.*kind engine/) }),
+  ])
+  expect(await log(cluster, 'odd')).toContain('kind engine')
+})
+
 test('names that no variable can have pass through a shell', async () => {
   await using cluster = await opened()
   await create(

@@ -1,21 +1,20 @@
-import { createHash } from 'node:crypto'
-import { gunzipSync, gzipSync } from 'node:zlib'
 import { nodeCores } from '../kernel/cpu.ts'
 import type { Process, Run } from '../kernel/process.ts'
-import { type SignalName, signalByName, signalNumbers } from '../kernel/signals.ts'
 import { formatPrintf } from '../shell/printf.ts'
 import { TestFault, testArguments } from '../shell/test-expression.ts'
-import { Errno } from '../vfs/errno.ts'
 import { mounts, nodeMemory } from '../vfs/proc.ts'
+import { bytePrograms } from './bytes.ts'
 import { sleepDuration } from './duration.ts'
 import { baseName } from './files.ts'
 import { formatTime, human, ownerName } from './format.ts'
 import { last, parseOptions } from './options.ts'
-import { becomeCommand, runCommand, startCommand } from './run-command.ts'
+import { processPrograms } from './processes.ts'
+import { becomeCommand } from './run-command.ts'
+import { runnerPrograms } from './runners.ts'
 import { sysctl } from './sysctl.ts'
-import { cantOpen, eachInput, Output, readBytes, readText } from './text.ts'
+import { Output, readText } from './text.ts'
 
-/** Programs about processes, the system and numbers. */
+/** Programs about the system, the time, names and numbers. */
 export const systemPrograms: Record<string, Run> = {
   true: () => 0,
   false: () => 1,
@@ -39,13 +38,6 @@ export const systemPrograms: Record<string, Run> = {
     await process.print('x86_64\n')
     return 0
   },
-  ps,
-  top,
-  kill,
-  pkill: killByName,
-  killall: killByName,
-  pgrep,
-  pidof,
   nproc,
   free,
   uptime,
@@ -60,43 +52,23 @@ export const systemPrograms: Record<string, Run> = {
   tty,
   logname: whoami,
   groups,
-  sha256sum: checksum,
-  sha1sum: checksum,
-  sha512sum: checksum,
-  md5sum: checksum,
-  base64,
-  hexdump,
-  od,
-  xxd: hexdump,
-  gzip,
-  gunzip: gzip,
-  zcat: gzip,
-  dd,
   expr,
-  timeout,
-  watch,
-  nohup,
-  nice,
-  setsid: nohup,
-  time,
   usleep,
-  stress,
-  'stress-ng': stress,
-  su: nohup,
   stty: () => 0,
   reset: () => 0,
-  chroot: nohup,
   pwd: async (process) => {
     await process.print(`${process.cwd}\n`)
     return 0
   },
-  busybox,
   sysctl,
   vi,
   getconf,
   tput: () => 0,
   strings: async (process) => process.fail('not available in this container'),
   factor,
+  ...processPrograms,
+  ...bytePrograms,
+  ...runnerPrograms,
 }
 
 async function sleep(process: Process): Promise<number> {
@@ -299,142 +271,6 @@ async function uname(process: Process): Promise<number> {
   return 0
 }
 
-async function ps(process: Process): Promise<number> {
-  const { machine } = process
-  const wide =
-    process.args.some((arg) => /[eaf]/.test(arg)) &&
-    machine.programs.size > 0 &&
-    process.fs.find('/etc/debian_version', process.who) !== undefined
-  const rows = [...machine.pids.processes.values()].sort((a, b) => a.pid - b.pid)
-  if (wide) {
-    await process.print(
-      `UID          PID    PPID  C STIME TTY          TIME CMD\n${rows.map((row) => `${ownerName(process, row.uid, 'passwd', false).padEnd(8)} ${String(row.pid).padStart(7)} ${String(row.ppid).padStart(7)}  0 ${formatTime('%H:%M', row.startedAt)} ${row.terminal ? 'pts/0' : '?    '}    ${clockTime(row.cpuNanoseconds)} ${row.commandLine}\n`).join('')}`,
-    )
-    return 0
-  }
-  const width = process.terminal?.cols ?? 10_000
-  await process.print(
-    `PID   USER     ${process.fs.find('/etc/alpine-release', process.who) ? 'TIME  ' : ''}COMMAND\n${rows.map((row) => `${String(row.pid).padStart(5)} ${ownerName(process, row.uid, 'passwd', false).padEnd(8)} ${process.fs.find('/etc/alpine-release', process.who) ? ' 0:00 ' : ''}${row.commandLine}`.slice(0, width)).join('\n')}\n`,
-  )
-  return 0
-}
-
-function clockTime(nanoseconds: number): string {
-  return formatTime('%T', Math.floor(nanoseconds / 1e6))
-}
-
-async function top(process: Process): Promise<number> {
-  const { machine } = process
-  const once = process.args.some((arg) => /^-?b/.test(arg)) || process.files.get(1)?.kind !== 'tty'
-  const show = async () => {
-    const total = nodeMemory / 1024
-    const used = Math.floor(machine.memoryBytes / 1024)
-    const share = Math.min(100, Math.round(machine.cpu.usage() / 1e7 / nodeCores))
-    const rows = [...machine.pids.processes.values()].sort((a, b) => b.cpuNanoseconds - a.cpuNanoseconds)
-    const body = rows.map(
-      (row) =>
-        `${String(row.pid).padStart(5)} ${String(row.ppid).padStart(5)} ${ownerName(process, row.uid, 'passwd', false).padEnd(8)} S    ${String(Math.floor(row.memoryBytes / 1024)).padStart(5)} ${String(Math.round((row.memoryBytes / nodeMemory) * 100)).padStart(3)}%  ${String(Math.min(100, Math.round(row.cpuNanoseconds / 1e4 / Math.max(1000, machine.now() - row.startedAt) / nodeCores / 10))).padStart(2)}% ${row.commandLine}\n`,
-    )
-    await process.print(
-      `${once ? '' : '\x1b[H\x1b[J'}Mem: ${used}K used, ${total - used}K free, 18956K shrd, 16716K buff, 2147720K cached\nCPU:  ${String(share).padStart(2)}% usr   0% sys   0% nic ${String(100 - share).padStart(3)}% idle   0% io   0% irq   0% sirq\nLoad average: 0.12 0.10 0.09 1/${rows.length} ${process.pid}\n  PID  PPID USER     STAT   VSZ %VSZ %CPU COMMAND\n${body.join('')}`,
-    )
-  }
-  const rounds = once
-    ? Number(/-?n\s*(\d+)/.exec(process.args.join(' '))?.[1] ?? (process.args.length > 0 ? 1 : 1))
-    : Number.POSITIVE_INFINITY
-  for (let round = 0; round < rounds; round++) {
-    await show()
-    if (round + 1 < rounds) await process.sleep(5000)
-  }
-  return 0
-}
-
-async function kill(process: Process): Promise<number> {
-  let signal: SignalName | undefined = 'TERM'
-  let rest = process.args
-  if (rest[0] === '-l') {
-    await process.print(`${Object.keys(signalNumbers).join(' ')}\n`)
-    return 0
-  }
-  if (rest[0] === '-s') {
-    signal = signalByName(rest[1] ?? '')
-    rest = rest.slice(2)
-  } else if (/^-./.test(rest[0] ?? '')) {
-    signal = rest[0] === '-0' ? undefined : signalByName((rest[0] as string).slice(1))
-    if (!signal && rest[0] !== '-0') return process.fail(`bad signal name '${(rest[0] as string).slice(1)}'`)
-    rest = rest.slice(1)
-  }
-  let status = 0
-  for (const word of rest) {
-    const target = process.machine.pids.processes.get(Number(word))
-    if (target && (process.uid === 0 || target.uid === process.uid)) {
-      if (signal) target.kill(signal)
-    } else {
-      await process.complain(`kill: can't kill pid ${word}: ${target ? 'Operation not permitted' : 'No such process'}\n`)
-      status = 1
-    }
-  }
-  return status
-}
-
-function named(process: Process, name: string, full: boolean): Process[] {
-  return [...process.machine.pids.processes.values()].filter(
-    (each) =>
-      each !== process &&
-      (full
-        ? each.argv.join(' ').includes(name)
-        : process.name === 'pgrep' || process.name === 'pkill'
-          ? each.name.includes(name)
-          : each.name === name),
-  )
-}
-
-async function killByName(process: Process): Promise<number> {
-  let signal: SignalName = 'TERM'
-  const names: string[] = []
-  let full = false
-  for (const arg of process.args) {
-    if (arg === '-f') full = true
-    else if (arg.startsWith('-')) signal = signalByName(arg.slice(1)) ?? signal
-    else names.push(arg)
-  }
-  let status = 0
-  for (const name of names) {
-    const found = named(process, name, full)
-    if (found.length === 0) {
-      status = 1
-      if (process.name === 'killall') await process.complain(`killall: ${name}: no process killed\n`)
-    }
-    for (const each of found) each.kill(signal)
-  }
-  return status
-}
-
-async function pgrep(process: Process): Promise<number> {
-  const found = named(process, process.args.findLast((arg) => !arg.startsWith('-')) ?? '', process.args.includes('-f'))
-  await process.print(
-    found
-      .map(
-        (each) =>
-          `${each.pid}${process.args.includes('-l') || process.args.includes('-a') ? ` ${process.args.includes('-a') ? each.argv.join(' ') : each.name}` : ''}\n`,
-      )
-      .join(''),
-  )
-  return found.length > 0 ? 0 : 1
-}
-
-async function pidof(process: Process): Promise<number> {
-  const found = process.args.flatMap((name) => named(process, name, false))
-  if (found.length > 0)
-    await process.print(
-      `${found
-        .map((each) => each.pid)
-        .reverse()
-        .join(' ')}\n`,
-    )
-  return found.length > 0 ? 0 : 1
-}
-
 async function nproc(process: Process): Promise<number> {
   await process.print(`${nodeCores}\n`)
   return 0
@@ -501,212 +337,6 @@ async function tty(process: Process): Promise<number> {
   return terminal ? 0 : 1
 }
 
-async function checksum(process: Process): Promise<number> {
-  const algorithm = process.name.replace('sum', '')
-  const check = process.args.includes('-c')
-  let failed = 0
-  const fine = await eachInput(
-    process,
-    process.args.filter((arg) => arg === '-' || !arg.startsWith('-')),
-    async (open, path) => {
-      const content = await readBytes(process, open)
-      if (!check) return process.print(`${createHash(algorithm).update(content).digest('hex')}  ${path}\n`)
-      for (const line of new TextDecoder().decode(content).split('\n')) {
-        const match = /^([0-9a-f]+) [ *](.+)$/.exec(line)
-        if (!match) continue
-        const same =
-          createHash(algorithm)
-            .update(await process.readWhole(match[2] as string))
-            .digest('hex') === match[1]
-        if (!same) failed++
-        await process.print(`${match[2]}: ${same ? 'OK' : 'FAILED'}\n`)
-      }
-    },
-    cantOpen,
-  )
-  if (failed > 0) await process.complain(`${process.name}: WARNING: ${failed} of ${failed} computed checksums did NOT match\n`)
-  return fine && failed === 0 ? 0 : 1
-}
-
-async function base64(process: Process): Promise<number> {
-  const options = parseOptions(process.args, 'diw:', { decode: 'd', 'wrap=': 'w' })
-  let invalid = false
-  const fine = await eachInput(
-    process,
-    options.operands,
-    async (open) => {
-      const content = await readBytes(process, open)
-      if (options.flags.has('d')) {
-        const text = Buffer.from(content).toString().replace(/\s/g, '')
-        invalid = /[^A-Za-z0-9+/=]/.test(text)
-        return process.print(Buffer.from(text, 'base64'))
-      }
-      const width = Number(last(options, 'w') ?? 76)
-      const text = Buffer.from(content).toString('base64')
-      await process.print(width === 0 ? text : (text.match(new RegExp(`.{1,${width}}`, 'g')) ?? []).map((line) => `${line}\n`).join(''))
-    },
-    cantOpen,
-  )
-  if (invalid) return process.fail('truncated input')
-  return fine ? 0 : 1
-}
-
-async function hexdump(process: Process): Promise<number> {
-  const canonical = process.args.includes('-C') || process.name === 'xxd'
-  let content: Uint8Array = new Uint8Array(0)
-  await eachInput(
-    process,
-    process.args.filter((arg) => !arg.startsWith('-')),
-    async (open) => {
-      content = await readBytes(process, open)
-    },
-  )
-  const out = new Output(process)
-  for (let at = 0; at < content.length; at += 16) {
-    const row = content.subarray(at, at + 16)
-    const hex = [...row].map((byte) => byte.toString(16).padStart(2, '0'))
-    const text = [...row].map((byte) => (byte >= 32 && byte < 127 ? String.fromCharCode(byte) : '.')).join('')
-    if (canonical)
-      await out.line(
-        `${at.toString(16).padStart(8, '0')}  ${hex.slice(0, 8).join(' ').padEnd(23)}  ${hex.slice(8).join(' ').padEnd(23)}  |${text}|`,
-      )
-    else
-      await out.line(
-        `${at.toString(16).padStart(7, '0')} ${Array.from({ length: Math.ceil(row.length / 2) }, (_, index) => `${hex[2 * index + 1] ?? '00'}${hex[2 * index]}`).join(' ')}`,
-      )
-  }
-  await out.line(content.length.toString(16).padStart(canonical ? 8 : 7, '0'))
-  await out.flush()
-  return 0
-}
-
-async function od(process: Process): Promise<number> {
-  const options = parseOptions(process.args, 'A:t:cxbN:vj:')
-  let content: Uint8Array = new Uint8Array(0)
-  await eachInput(process, options.operands, async (open) => {
-    const limit = last(options, 'N')
-    content = limit === undefined ? await readBytes(process, open) : await open.read(Number(limit), process)
-  })
-  const type = options.flags.has('c') ? 'c' : options.flags.has('x') ? 'x2' : (last(options, 't') ?? 'o2')
-  const bare = last(options, 'A') === 'n'
-  const names: Record<number, string> = { 0: '\\0', 7: '\\a', 8: '\\b', 9: '\\t', 10: '\\n', 11: '\\v', 12: '\\f', 13: '\\r' }
-  const out = new Output(process)
-  for (let at = 0; at < content.length; at += 16) {
-    const row = content.subarray(at, at + 16)
-    const size = type === 'c' || type.endsWith('1') ? 1 : type.endsWith('4') ? 4 : 2
-    const cells: string[] = []
-    for (let index = 0; index < row.length; index += size) {
-      let value = 0
-      for (let byte = size - 1; byte >= 0; byte--) value = value * 256 + (row[index + byte] ?? 0)
-      if (type === 'c')
-        cells.push(
-          (names[value] ?? (value >= 32 && value < 127 ? String.fromCharCode(value) : value.toString(8).padStart(3, '0'))).padStart(3),
-        )
-      else if (type.startsWith('x')) cells.push(value.toString(16).padStart(2 * size, '0'))
-      else if (/^[du]/.test(type)) cells.push(String(value).padStart(size === 1 ? 3 : size === 2 ? 5 : 10))
-      else cells.push(value.toString(8).padStart(size === 1 ? 3 : size === 2 ? 6 : 11, '0'))
-    }
-    await out.line(`${bare ? '' : at.toString(8).padStart(7, '0')} ${cells.join(' ')}`)
-  }
-  if (!bare) await out.line(content.length.toString(8).padStart(7, '0'))
-  await out.flush()
-  return 0
-}
-
-async function gzip(process: Process): Promise<number> {
-  const options = parseOptions(process.args, 'cdfkqtv123456789n')
-  const expand = process.name !== 'gzip' || options.flags.has('d')
-  const toStdout = options.flags.has('c') || process.name === 'zcat' || options.operands.length === 0
-  try {
-    if (options.operands.length === 0) {
-      const stdin = process.files.get(0)
-      const content = stdin ? await readBytes(process, stdin) : new Uint8Array(0)
-      await process.print(expand ? gunzipSync(content) : gzipSync(content))
-      return 0
-    }
-    for (const path of options.operands) {
-      const content = await process.readWhole(path)
-      const result = expand ? gunzipSync(content, { maxOutputLength: 64 * 1024 * 1024 }) : gzipSync(content)
-      if (toStdout) await process.print(result)
-      else {
-        if (expand && !/\.t?gz$/.test(path)) return process.fail(`${path}: unknown suffix - ignored`)
-        process.fs.write(expand ? path.replace(/\.gz$/, '').replace(/\.tgz$/, '.tar') : `${path}.gz`, result, process.who)
-        if (!options.flags.has('k')) process.fs.unlink(path, process.who)
-      }
-    }
-    return 0
-  } catch (error) {
-    if (error instanceof Errno) return process.fail(`${options.operands[0]}: ${error.message}`)
-    if (error instanceof Error && 'code' in error && String(error.code).startsWith('Z_')) return process.fail('invalid magic')
-    throw error
-  }
-}
-
-async function dd(process: Process): Promise<number> {
-  const values = new Map(process.args.map((arg): [string, string] => [arg.slice(0, arg.indexOf('=')), arg.slice(arg.indexOf('=') + 1)]))
-  const size = (text: string | undefined, otherwise: number) => {
-    const match = /^(\d+)([kKMGcwb]?)B?$/.exec(text ?? '')
-    return match
-      ? Number(match[1]) * ({ '': 1, c: 1, w: 2, b: 512, k: 1024, K: 1024, M: 1024 ** 2, G: 1024 ** 3 }[match[2] as string] as number)
-      : otherwise
-  }
-  const block = size(values.get('bs'), 512)
-  const limit = size(values.get('count'), Number.POSITIVE_INFINITY)
-  const started = process.machine.now()
-  try {
-    const input = values.has('if') ? process.open(values.get('if') as string, 'read').retain() : process.files.get(0)
-    const output = values.has('of') ? process.open(values.get('of') as string, 'write').retain() : process.files.get(1)
-    if (!input || !output) return 1
-    let blocks = 0
-    let partial = 0
-    let total = 0
-    let failure: Errno | undefined
-    for (let skip = size(values.get('skip'), 0) * block; skip > 0; ) {
-      const chunk = await input.read(Math.min(skip, 65536), process)
-      if (chunk.length === 0) break
-      skip -= chunk.length
-    }
-    while (blocks + partial < limit && !failure) {
-      let got = 0
-      while (got < block) {
-        const chunk = await input.read(Math.min(block - got, 65536), process)
-        if (chunk.length === 0) break
-        try {
-          await output.write(chunk, process)
-          if (values.get('of')?.startsWith('/dev/shm/')) process.allocate(0)
-        } catch (error) {
-          if (!(error instanceof Errno)) throw error
-          failure = error
-          break
-        }
-        got += chunk.length
-        const wait = process.spend(chunk.length * 2)
-        if (wait) await wait
-        if (process.machine.overLimit()) process.allocate(1)
-        if (input.kind !== 'file' && input.kind !== 'device') break
-      }
-      total += got
-      if (got === block) blocks++
-      else {
-        if (got > 0) partial++
-        break
-      }
-    }
-    const seconds = Math.max(0.000001, (process.machine.now() - started) / 1000)
-    if (failure) await process.complain(`dd: error writing '${values.get('of') ?? 'standard output'}': ${failure.message}\n`)
-    if (values.get('status') !== 'none')
-      await process.complain(
-        `${blocks}+${partial} records in\n${blocks}+${partial} records out\n${values.get('status') === 'noxfer' ? '' : `${total} bytes (${human(total)}B) copied, ${seconds.toFixed(6)} seconds, ${human(Math.floor(total / seconds))}B/s\n`}`,
-      )
-    if (values.has('if')) input.release()
-    if (values.has('of')) output.release()
-    return failure ? 1 : 0
-  } catch (error) {
-    if (!(error instanceof Errno)) throw error
-    return process.fail(`can't open '${values.get('if') ?? values.get('of')}': ${error.message}`)
-  }
-}
-
 async function expr(process: Process): Promise<number> {
   const { args } = process
   let at = 0
@@ -767,158 +397,6 @@ async function expr(process: Process): Promise<number> {
     if (error instanceof TestFault) return process.fail(error.message, 2)
     throw error
   }
-}
-
-function duration(text: string): number {
-  const match = /^(\d+(?:\.\d+)?)([smhd]?)$/.exec(text)
-  return match ? Number(match[1]) * 1000 * ({ '': 1, s: 1, m: 60, h: 3600, d: 86400 }[match[2] as string] as number) : Number.NaN
-}
-
-async function timeout(process: Process): Promise<number> {
-  const options = parseOptions(
-    process.args,
-    's:k:t:',
-    { 'signal=': 's', 'kill-after=': 'k', foreground: 'f', 'preserve-status': 'p' },
-    true,
-  )
-  const words = [...options.operands]
-  const limit = duration(last(options, 't') ?? words.shift() ?? '')
-  if (Number.isNaN(limit)) return process.fail('invalid time interval')
-  const child = await startCommand(process, words)
-  if (typeof child === 'number') return child
-  const signal = signalByName(last(options, 's') ?? 'TERM') ?? 'TERM'
-  let expired = false
-  return process.block<number>((resolve) => {
-    const timer = process.machine.after(limit, () => {
-      expired = true
-      child.kill(signal)
-      const after = last(options, 'k')
-      if (after !== undefined) process.machine.after(duration(after), () => child.kill('KILL'))
-    })
-    child.onEnd((status) => {
-      timer.cancel()
-      resolve(
-        expired && !options.flags.has('p')
-          ? status.signal === 'KILL'
-            ? 137
-            : process.fs.find('/etc/debian_version', process.who)
-              ? 124
-              : 143
-          : status.code,
-      )
-    })
-    return () => timer.cancel()
-  })
-}
-
-async function watch(process: Process): Promise<number> {
-  const options = parseOptions(process.args, 'n:td', { 'interval=': 'n' }, true)
-  const seconds = Number(last(options, 'n') ?? 2)
-  for (;;) {
-    await process.print(`\x1b[H\x1b[JEvery ${seconds.toFixed(1)}s: ${options.operands.join(' ')}\n\n`)
-    await runCommand(process, ['sh', '-c', options.operands.join(' ')])
-    await process.sleep(seconds * 1000)
-  }
-}
-
-async function nohup(process: Process): Promise<number> {
-  if (process.name === 'nohup') process.trap('HUP', 'ignore')
-  const words = process.args.filter((arg, index) => !(index === 0 && arg.startsWith('-')))
-  return words.length === 0 ? process.fail('missing operand') : becomeCommand(process, words)
-}
-
-async function nice(process: Process): Promise<number> {
-  const options = parseOptions(process.args, 'n:', {}, true)
-  return becomeCommand(process, options.operands)
-}
-
-async function time(process: Process): Promise<number> {
-  const started = process.machine.now()
-  const code = await runCommand(
-    process,
-    process.args.filter((arg, index) => !(index === 0 && arg === '-p')),
-  )
-  const seconds = (process.machine.now() - started) / 1000
-  await process.complain(`real\t${Math.floor(seconds / 60)}m ${(seconds % 60).toFixed(2)}s\nuser\t0m 0.00s\nsys\t0m 0.00s\n`)
-  return code
-}
-
-/** Burns CPU and takes memory as asked, on the model's account. */
-async function stress(process: Process): Promise<number> {
-  const options = parseOptions(process.args, 'c:m:t:vqi:d:', {
-    'cpu=': 'c',
-    'vm=': 'm',
-    'vm-bytes=': 'b',
-    'timeout=': 't',
-    'vm-hang=': 'h',
-    'vm-keep': 'k',
-    verbose: 'v',
-    'cpu-load=': 'l',
-    'vm-populate': 'k',
-    'metrics-brief': 'q',
-  })
-  const cpus = Number(last(options, 'c') ?? 0)
-  const workers = Number(last(options, 'm') ?? 0)
-  const size = /^(\d+)([bkmgBKMG%]?)$/.exec(last(options, 'b') ?? '256M')
-  const bytes = size
-    ? Number(size[1]) *
-      ({ '': 1, b: 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3, '%': nodeMemory / 100 }[(size[2] as string).toLowerCase()] as number)
-    : 0
-  const limit = last(options, 't')
-  await process.print(`${process.name}: info: [${process.pid}] dispatching hogs: ${cpus} cpu, 0 io, ${workers} vm, 0 hdd\n`)
-  const children: Process[] = []
-  const hog = (body: (child: Process) => Promise<number>) => {
-    const child = process.machine.fork(process)
-    children.push(child)
-    void process.machine.run(child, body)
-  }
-  const burn = async (child: Process): Promise<number> => {
-    for (;;) {
-      const wait = child.spend(5_000_000)
-      if (wait) await wait
-    }
-  }
-  for (let index = 0; index < cpus; index++) hog(burn)
-  for (let index = 0; index < workers; index++) {
-    hog(async (child) => {
-      // Pages are touched one after the other: the limit is met on the way, not at once.
-      for (let taken = 0; taken < bytes; taken += 16 * 1024 ** 2) {
-        child.allocate(Math.min(16 * 1024 ** 2, bytes - taken))
-        const wait = child.spend(10_000_000)
-        if (wait) await wait
-      }
-      return options.flags.has('h') ? child.block<number>(() => undefined) : burn(child)
-    })
-  }
-  await process.block<void>((resolve) => {
-    const timer = limit === undefined ? undefined : process.machine.after(duration(limit), resolve)
-    return () => timer?.cancel()
-  })
-  for (const child of children) child.kill('KILL')
-  await process.print(
-    `${process.name}: info: [${process.pid}] successful run completed in ${Math.round((process.machine.now() - process.startedAt) / 1000)}s\n`,
-  )
-  return 0
-}
-
-async function busybox(process: Process): Promise<number> {
-  const [applet, ...args] = process.args
-  if (applet === undefined || applet === '--list' || applet === '--help') {
-    const names = [...process.machine.programs.keys()].sort()
-    await process.print(
-      applet === '--list'
-        ? `${names.join('\n')}\n`
-        : `BusyBox v1.36.1 (2023-05-18 22:34:17 UTC) multi-call binary.\n\nCurrently defined functions:\n\t${names.join(', ')}\n`,
-    )
-    return 0
-  }
-  const program = process.machine.programs.get(applet)
-  if (!program) {
-    await process.complain(`${applet}: applet not found\n`)
-    return 127
-  }
-  process.machine.prepare(process, { program }, [applet, ...args])
-  return program.run(process)
 }
 
 async function vi(process: Process): Promise<number> {
