@@ -1,28 +1,18 @@
-import { type OpenFile, RegularFile } from '../kernel/open-file.ts'
+import type { OpenFile } from '../kernel/open-file.ts'
 import { Pipe } from '../kernel/pipe.ts'
 import type { ExitStatus, Process } from '../kernel/process.ts'
 import { type SignalName, signalNumbers, signalTexts } from '../kernel/signals.ts'
 import { Errno, errorText } from '../vfs/errno.ts'
-import { file } from '../vfs/node.ts'
-import {
-  type AndOr,
-  type Command,
-  type Compound,
-  type FunctionDefinition,
-  type List,
-  type Pipeline,
-  type Redirection,
-  type Simple,
-  SyntaxFault,
-} from './ast.ts'
+import { type AndOr, type Command, type FunctionDefinition, type List, type Pipeline, type Simple, SyntaxFault } from './ast.ts'
 import { builtins, specialBuiltins } from './builtins.ts'
 import { complaint, type Source } from './complaint.ts'
-import { ExpansionFault, evaluateWord, expandPattern, expandText, expandWords } from './expand.ts'
+import { compound } from './compound.ts'
+import { ExpansionFault, evaluateWord, expandText, expandWords } from './expand.ts'
 import { Parser } from './parser.ts'
-import { matches } from './pattern.ts'
 import type { ScriptProgress } from './progress.ts'
 import { quoted } from './quote.ts'
-import { evaluateTest } from './test-expression.ts'
+import { redirect } from './redirections.ts'
+import { becomeProgram, external } from './starting.ts'
 import { isVariableName, ReadonlyFault, Variables } from './variables.ts'
 
 export type Flavor = 'ash' | 'dash' | 'bash'
@@ -45,7 +35,7 @@ export interface Job {
 
 /** CPU time that one command of a script is charged with, and a new process. */
 const stepPrice = 20_000
-const forkPrice = 250_000
+export const forkPrice = 250_000
 const functionDepth = 500
 
 /**
@@ -426,149 +416,7 @@ export class Shell {
       this.functions.set(command.name, command)
       return (this.status = 0)
     }
-    return this.compound(command)
-  }
-
-  private async compound(command: Compound): Promise<number> {
-    if (command.redirections.length === 0) return this.compoundBody(command)
-    const undo = await this.redirect(this.process, command.redirections)
-    if (!undo) return this.status
-    try {
-      return await this.compoundBody(command)
-    } finally {
-      undo()
-    }
-  }
-
-  private async compoundBody(command: Compound): Promise<number> {
-    const { body } = command
-    switch (body.type) {
-      case 'group':
-        return this.list(body.list)
-      case 'subshell': {
-        const child = this.process.machine.fork(this.process)
-        if (this.interactive) child.pgid = child.pid
-        this.runForked(child, { type: 'compound', body: { type: 'group', list: body.list }, redirections: [], line: command.line })
-        const [status] = await this.foreground([child])
-        return (this.status = (status as ExitStatus).code)
-      }
-      case 'if':
-        for (const branch of body.branches) {
-          if (await this.condition(branch.condition)) return this.list(branch.body)
-          if (this.jump) return this.status
-        }
-        if (body.otherwise) return this.list(body.otherwise)
-        return (this.status = 0)
-      case 'loop':
-        return this.loop(
-          async () => (await this.condition(body.condition)) !== body.until,
-          () => this.list(body.body),
-        )
-      case 'for': {
-        const words = body.words ? await expandWords(this, body.words) : [...this.positional]
-        let index = 0
-        return this.loop(
-          async () => {
-            if (index >= words.length) return false
-            this.variables.set(body.name, words[index++] as string)
-            return true
-          },
-          () => this.list(body.body),
-        )
-      }
-      case 'select':
-        return this.select(body)
-      case 'forArithmetic': {
-        await evaluateWord(this, body.start)
-        let first = true
-        return this.loop(
-          async () => {
-            if (!first) await evaluateWord(this, body.step)
-            first = false
-            return body.condition.text.trim() === '' || (await evaluateWord(this, body.condition)) !== 0n
-          },
-          () => this.list(body.body),
-        )
-      }
-      case 'case':
-        return this.caseCommand(body)
-      case 'arithmetic':
-        return (this.status = (await evaluateWord(this, body.expression)) !== 0n ? 0 : 1)
-      case 'test':
-        return (this.status = (await evaluateTest(this, body.expression)) ? 0 : 1)
-    }
-  }
-
-  private async caseCommand(body: Compound['body'] & { type: 'case' }): Promise<number> {
-    const subject = await expandText(this, body.word)
-    this.status = 0
-    let falling = false
-    for (const branch of body.branches) {
-      let hit = falling
-      for (const pattern of branch.patterns) {
-        if (hit) break
-        hit = matches(await expandPattern(this, pattern), subject, this.shopt.has('nocasematch'))
-      }
-      if (!hit) continue
-      await this.list(branch.body)
-      if (branch.end === ';;' || this.jump) return this.status
-      falling = branch.end === ';&'
-    }
-    return this.status
-  }
-
-  private async select(body: Compound['body'] & { type: 'select' }): Promise<number> {
-    const words = body.words ? await expandWords(this, body.words) : [...this.positional]
-    const menu = words.map((word, index) => `${index + 1}) ${word}\n`).join('')
-    await this.process.complain(menu)
-    return this.loop(
-      async () => {
-        await this.process.complain(this.variables.get('PS3') ?? '#? ')
-        const line = await this.readLine(0)
-        if (line === undefined) return false
-        this.variables.set('REPLY', line.text)
-        this.variables.set(body.name, words[Number(line.text) - 1] ?? '')
-        return true
-      },
-      () => this.list(body.body),
-    )
-  }
-
-  private async condition(list: List): Promise<boolean> {
-    this.unchecked++
-    try {
-      return (await this.list(list)) === 0
-    } finally {
-      this.unchecked--
-    }
-  }
-
-  private async loop(more: () => Promise<boolean>, body: () => Promise<number>): Promise<number> {
-    this.loopDepth++
-    let status = 0
-    try {
-      while (!this.jump && (await more())) {
-        status = await body()
-        if (this.leaves()) break
-      }
-      this.leaves()
-    } finally {
-      this.loopDepth--
-    }
-    return (this.status = status)
-  }
-
-  /** After a round of a loop: is it over? Takes its part of break and continue. */
-  private leaves(): boolean {
-    const { jump } = this
-    if (!jump) return false
-    if (jump.type === 'return') return true
-    if (jump.count > 1) {
-      jump.count--
-      return true
-    }
-    this.jump = undefined
-    return jump.type === 'break'
+    return compound(this, command)
   }
 
   /** A simple command. With `replace` this process becomes the program (the last command of sh -c, a member of a pipeline). */
@@ -590,7 +438,7 @@ export class Shell {
     if (definition) return this.withRedirections(command, () => this.call(definition, argv, command))
     const builtin = builtins.get(name)
     if (builtin) {
-      if (name === 'exec') return this.exec(command, argv)
+      if (name === 'exec') return becomeProgram(this, command, argv)
       return this.withRedirections(command, async () => {
         const restore = await this.temporaryAssignments(command, specialBuiltins.has(name))
         try {
@@ -607,11 +455,11 @@ export class Shell {
         }
       })
     }
-    return this.external(command, argv, replace)
+    return external(this, command, argv, replace)
   }
 
   private async assignOnly(command: Simple): Promise<number> {
-    const undo = await this.redirect(this.process, command.redirections)
+    const undo = await redirect(this, this.process, command.redirections)
     if (!undo) return this.status
     undo()
     if (this.options.has('x') && command.assignments.length > 0) await this.trace(command, [])
@@ -671,7 +519,7 @@ export class Shell {
 
   private async withRedirections(command: Simple, run: () => Promise<number>): Promise<number> {
     if (command.redirections.length === 0) return run()
-    const undo = await this.redirect(this.process, command.redirections)
+    const undo = await redirect(this, this.process, command.redirections)
     if (!undo) return this.status
     try {
       return await run()
@@ -693,7 +541,7 @@ export class Shell {
     const { loopDepth } = this
     this.loopDepth = 0
     try {
-      await this.compound(definition.body)
+      await compound(this, definition.body)
       if (this.jump?.type === 'return') this.jump = undefined
       return this.status
     } finally {
@@ -705,194 +553,8 @@ export class Shell {
     }
   }
 
-  private async external(command: Simple, argv: string[], replace: boolean): Promise<number> {
-    const child = replace ? this.process : this.process.machine.fork(this.process, argv)
-    if (!replace) {
-      if (this.interactive) child.pgid = child.pid
-      const wait = this.process.spend(forkPrice)
-      if (wait) await wait
-    }
-    const undo = await this.redirect(child, command.redirections, !replace)
-    if (!undo) {
-      if (!replace) child.end({ code: 1 })
-      return this.status
-    }
-    const env = this.environment()
-    for (const assignment of command.assignments) env.set(assignment.name, await expandText(this, assignment.value))
-    env.set('_', argv[0] as string)
-    child.env = env
-    const failure = await this.start(child, argv)
-    if (failure !== undefined) {
-      undo()
-      if (!replace) child.end({ code: failure })
-      return (this.status = failure)
-    }
-    if (replace) return (this.status = this.replacedBy as number)
-    const [status] = await this.foreground([child])
-    return (this.status = (status as ExitStatus).code)
-  }
-
-  private replacedBy: number | undefined
-
-  /** Starts a program in a process; returns the exit code (after the message) when it cannot be. */
-  private async start(child: Process, argv: string[]): Promise<number | undefined> {
-    const name = argv[0] as string
-    let target: ReturnType<Process['machine']['resolve']>
-    try {
-      target = child.machine.resolve(name, child)
-    } catch (error) {
-      if (!(error instanceof Errno)) throw error
-      if (error.code === 'ENOEXEC') return this.startScript(child, argv)
-      await this.notStarted(child, name, error)
-      return error.code === 'ENOENT' || error.code === 'ENOTDIR' ? 127 : 126
-    }
-    const full = [...(target.argv.length > 1 ? target.argv : [name]), ...argv.slice(1)]
-    child.machine.prepare(child, target, full)
-    if (child !== this.process) {
-      void child.machine.run(child, target.program.run)
-      return undefined
-    }
-    this.replacedBy = await target.program.run(child)
-    return undefined
-  }
-
-  /** A file without #! is a script for this same kind of shell. */
-  private async startScript(child: Process, argv: string[]): Promise<number | undefined> {
-    const path = (argv[0] as string).includes('/') ? (argv[0] as string) : (child.machine.search(argv[0] as string, child) as string)
-    const content = await child.readWhole(path)
-    if (content.includes(0)) {
-      await this.complain(`${argv[0]}: cannot execute binary file: Exec format error`)
-      return 126
-    }
-    const life = async () => {
-      child.argv = ['sh', ...argv]
-      const shell = new Shell(child, this.flavor)
-      shell.name = path
-      shell.source = 'file'
-      shell.positional = argv.slice(1)
-      shell.shellPid = child.pid
-      return shell.life(() => shell.script(new TextDecoder().decode(content)))
-    }
-    if (child === this.process) this.replacedBy = await life()
-    else void child.machine.run(child, life)
-    return undefined
-  }
-
-  private async notStarted(child: Process, name: string, error: Errno): Promise<void> {
-    const isDirectory = name.includes('/') && child.fs.find(name, child.who)?.type === 'dir'
-    const text =
-      error.code === 'ENOENT' && (!name.includes('/') || this.flavor !== 'bash')
-        ? this.flavor === 'bash'
-          ? 'command not found'
-          : 'not found'
-        : isDirectory && this.flavor === 'bash'
-          ? 'Is a directory'
-          : errorText(error)
-    await child.complain(`${complaint(this, `${name}: ${text}`, this.line)}\n`)
-  }
-
-  private async exec(command: Simple, argv: string[]): Promise<number> {
-    const undo = await this.redirect(this.process, command.redirections, true)
-    if (!undo) throw new ShellExit(1)
-    let words = argv.slice(1)
-    if (words[0] === '--') words = words.slice(1)
-    if (words[0] === '-a') words = words.slice(2)
-    if (words.length === 0) return (this.status = 0)
-    const env = this.environment()
-    for (const assignment of command.assignments) env.set(assignment.name, await expandText(this, assignment.value))
-    this.process.env = env
-    const failure = await this.start(this.process, words)
-    if (failure !== undefined) throw new ShellExit(failure)
-    this.traps.clear()
-    throw new ShellExit(this.replacedBy as number)
-  }
-
-  /** Applies redirections; returns how to undo them, or undefined after an error (status is set). `keep` leaves the old ones closed. */
-  async redirect(process: Process, redirections: readonly Redirection[], keep = false): Promise<(() => void) | undefined> {
-    const saved = new Map<number, OpenFile | undefined>()
-    const undo = () => {
-      for (const [fd, old] of saved) {
-        if (old) {
-          process.setFile(fd, old)
-          old.release()
-        } else process.closeFile(fd)
-      }
-    }
-    const put = (fd: number, open: OpenFile | undefined) => {
-      if (!keep && !saved.has(fd)) saved.set(fd, process.files.get(fd)?.retain())
-      if (open) process.setFile(fd, open)
-      else process.closeFile(fd)
-    }
-    for (const redirection of redirections) {
-      let target = ''
-      try {
-        target = await expandText(this, redirection.target)
-        await this.applyRedirection(process, redirection, target, put)
-      } catch (error) {
-        if (error instanceof ExpansionFault) {
-          undo()
-          await this.expansionFailed(error)
-          return undefined
-        }
-        if (!(error instanceof Errno)) throw error
-        undo()
-        await this.complain(redirectionText(this.flavor, redirection, target, error), this.line)
-        this.status = this.flavor === 'bash' ? 1 : this.flavor === 'dash' ? 2 : 1
-        return undefined
-      }
-    }
-    return undo
-  }
-
-  private async applyRedirection(
-    process: Process,
-    redirection: Redirection,
-    target: string,
-    put: (fd: number, open: OpenFile | undefined) => void,
-  ): Promise<void> {
-    const { operator } = redirection
-    switch (operator) {
-      case '<':
-        return put(redirection.fd ?? 0, process.open(target, 'read'))
-      case '<<':
-        return put(redirection.fd ?? 0, this.textFile(target))
-      case '<<<':
-        return put(redirection.fd ?? 0, this.textFile(`${target}\n`))
-      case '>':
-      case '>|':
-        if (operator === '>' && this.options.has('C') && process.fs.find(target, process.who)?.type === 'file') throw new Errno('EEXIST')
-        return put(redirection.fd ?? 1, process.open(target, 'write'))
-      case '>>':
-        return put(redirection.fd ?? 1, process.open(target, 'append'))
-      case '<>':
-        return put(redirection.fd ?? 0, process.open(target, 'both'))
-      case '&>':
-      case '&>>': {
-        const open = process.open(target, operator === '&>' ? 'write' : 'append')
-        put(1, open)
-        return put(2, open)
-      }
-      case '<&':
-      case '>&': {
-        const fd = redirection.fd ?? (operator === '<&' ? 0 : 1)
-        if (target === '-') return put(fd, undefined)
-        if (!/^\d+-?$/.test(target)) {
-          if (operator !== '>&' || redirection.fd !== undefined) throw new Errno('EBADF')
-          const open = process.open(target, 'write')
-          put(1, open)
-          return put(2, open)
-        }
-        const source = process.files.get(Number.parseInt(target, 10))
-        if (!source) throw new Errno('EBADF')
-        put(fd, source)
-        if (target.endsWith('-')) put(Number.parseInt(target, 10), undefined)
-      }
-    }
-  }
-
-  private textFile(text: string): OpenFile {
-    return new RegularFile(file(text), undefined, false, this.process.machine.now)
-  }
+  /** What the program came to that has taken this process over. */
+  replacedBy: number | undefined
 
   /** $(..): the output without its trailing newlines. */
   async substitute(list: List): Promise<string> {
@@ -1003,7 +665,7 @@ export class Shell {
     }
   }
 
-  private async expansionFailed(error: ExpansionFault): Promise<number> {
+  async expansionFailed(error: ExpansionFault): Promise<number> {
     await this.complain(error.message)
     if (!this.interactive) throw new ShellExit(this.flavor === 'bash' ? 1 : 2)
     return (this.status = 1)
@@ -1028,24 +690,6 @@ export class Shell {
         if (!array) assignments.push(`${name}=${quoted(await expandText(this, value)).replace(/^''$/, '')}`)
     await this.process.complain(`${prefix}${[...assignments, ...argv.map((word) => quoted(word))].join(' ')}\n`)
   }
-}
-
-function redirectionText(flavor: Flavor, redirection: Redirection, target: string, error: Errno): string {
-  const text = error.message
-  if (error.code === 'EBADF') return `${target}: ${flavor === 'ash' ? 'bad file descriptor' : text}`
-  if (flavor === 'bash') return error.code === 'EEXIST' ? `${target}: cannot overwrite existing file` : `${target}: ${text}`
-  const reading = redirection.operator === '<'
-  const short =
-    error.code === 'ENOENT' && flavor === 'dash'
-      ? reading
-        ? 'No such file'
-        : 'Directory nonexistent'
-      : error.code === 'ENOENT' && !reading
-        ? 'nonexistent directory'
-        : error.code === 'ENOENT'
-          ? 'no such file'
-          : text
-  return `${reading ? "can't open" : "can't create"} ${target}: ${short}`.replace("can't", flavor === 'dash' ? 'cannot' : "can't")
 }
 
 function describeCommand(command: AndOr): string {
