@@ -62,31 +62,34 @@ export class KindCluster implements Disposable {
     throw new Error(`The cluster is not ready after ${timeout / 1000} s: ${last}.`)
   }
 
+  /** As connect, for a cluster whose nodes may be stopped or frozen; resolves when it is healthy. */
+  static async restart(docker: Docker, record: ClusterRecord, timeout: number): Promise<KindCluster> {
+    await startNodes(docker, record)
+    const cluster = await KindCluster.connect(docker, record)
+    try {
+      await cluster.untilReady(timeout)
+      return cluster
+    } catch (error) {
+      cluster[Symbol.dispose]()
+      throw error
+    }
+  }
+
   /** Starts stopped nodes, unfreezes frozen ones and waits until the cluster is healthy. */
   async start(timeout: number, signal?: AbortSignal): Promise<void> {
-    const states = await this.docker.inspect('container', await this.everyContainer())
-    await freezeOrThaw(this.docker, states, 'unpause')
-    const stopped = states.filter(({ State }) => State.Status !== 'running' && State.Status !== 'paused').map(({ Id }) => Id)
-    if (stopped.length > 0) {
-      await this.docker.call(['start', ...stopped], { timeout: 120_000 })
-      const port = await this.docker.publishedPort(controlPlane(this.record).container, apiPort)
-      if (port !== null) this.api.moveTo(port)
-    }
+    await startNodes(this.docker, this.record)
+    const port = await this.docker.publishedPort(controlPlane(this.record).container, apiPort)
+    if (port !== null) this.api.moveTo(port)
     await this.untilReady(timeout, signal)
   }
 
   /** Freezes nodes and toolbox where they are. */
   async freeze(): Promise<void> {
-    await freezeOrThaw(this.docker, await this.docker.inspect('container', await this.everyContainer()), 'pause')
+    await freezeOrThaw(this.docker, await everyContainer(this.docker, this.record), 'pause')
   }
 
   [Symbol.dispose](): void {
     this.api[Symbol.dispose]()
-  }
-
-  /** Nodes and toolbox. */
-  private everyContainer(): Promise<string[]> {
-    return this.docker.list('container', { [clusterLabel]: this.record.name })
   }
 
   /** '' when everything is ready. */
@@ -114,6 +117,18 @@ export function controlPlane({ nodes }: ClusterRecord): NodePlan {
   const [first] = nodes
   if (!first) throw new Error('A cluster without nodes')
   return first
+}
+
+/** Nodes and toolbox. */
+async function everyContainer(docker: Docker, { name }: ClusterRecord): Promise<Container[]> {
+  return docker.inspect('container', await docker.list('container', { [clusterLabel]: name }))
+}
+
+async function startNodes(docker: Docker, record: ClusterRecord): Promise<void> {
+  const containers = await everyContainer(docker, record)
+  await freezeOrThaw(docker, containers, 'unpause')
+  const stopped = containers.filter(({ State }) => State.Status !== 'running' && State.Status !== 'paused').map(({ Id }) => Id)
+  if (stopped.length > 0) await docker.call(['start', ...stopped], { timeout: 120_000 })
 }
 
 async function freezeOrThaw(docker: Docker, containers: readonly Container[], verb: 'pause' | 'unpause'): Promise<void> {

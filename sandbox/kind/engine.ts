@@ -275,9 +275,8 @@ export class KindEngine implements Engine {
   private async bringBack(docker: Docker, record: ClusterRecord, id: string): Promise<KindSandbox> {
     const containers = record.nodes.map(({ container }) => container)
     if ((await docker.inspect('container', containers)).length < containers.length) throw new Error('a node is gone')
-    const cluster = await KindCluster.connect(docker, record)
+    const cluster = await KindCluster.restart(docker, record, this.options.timeout ?? 300_000)
     try {
-      await cluster.start(this.options.timeout ?? 300_000)
       record.paused = false
       await this.records.put(record)
       const toolbox = await this.findToolbox(docker, cluster)

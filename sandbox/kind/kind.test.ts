@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { EmbeddedEngine } from '../embedded/engine/engine.ts'
-import type { Sandbox, WatchEvent } from '../engine.ts'
+import type { Sandbox, SandboxSpec, WatchEvent } from '../engine.ts'
 import { prepareTools } from '../terminal/tools.ts'
 import { KindEngine, type KindOptions } from './engine.ts'
 import type { KindSandbox } from './sandbox.ts'
@@ -38,6 +38,10 @@ spec:
 describe.skipIf(missing)(`kind${missing ? ` (${missing})` : ''}`, { timeout: 400_000 }, () => {
   const { docker, nodeImages } = ground as Exclude<typeof ground, { missing: string }>
   let dir: string
+  let plainDir: string
+  /** Makes every cluster by kind itself. */
+  let plain: KindEngine
+  /** Has one that waits, and templates. */
   let engine: KindEngine
   const faults: string[] = []
   const open = (folder: string, more: Partial<KindOptions> = {}) =>
@@ -58,28 +62,35 @@ describe.skipIf(missing)(`kind${missing ? ` (${missing})` : ''}`, { timeout: 400
     const kinds = ['container', 'network', 'volume', 'image'] as const
     return (await Promise.all(kinds.map((kind) => docker.list(kind, { 'labernetes.owner': owner })))).flat()
   }
-  const create = async (id: string, nodes = 1, more: object = {}) => {
+  const create = async (on: KindEngine, spec: Omit<SandboxSpec, 'nodes'> & { nodes?: number }) => {
     const steps: string[] = []
-    const sandbox = await engine.create({ id, nodes, ...more }, ({ step }) => steps.push(step))
+    const sandbox = await on.create({ nodes: 1, ...spec }, ({ step }) => steps.push(step))
     return { sandbox, steps }
   }
 
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), 'kind-test-'))
+    plainDir = await mkdtemp(join(tmpdir(), 'kind-test-'))
     engine = await open(dir, oneWaits)
+    plain = await open(plainDir, { templates: 0 })
   })
 
   afterAll(async () => {
-    await engine.removeAll()
-    expect(await leftOf(dir)).toEqual([])
-    await rm(dir, { recursive: true, force: true })
+    for (const [each, folder] of [
+      [engine, dir],
+      [plain, plainDir],
+    ] as const) {
+      await each.removeAll()
+      expect(await leftOf(folder)).toEqual([])
+      await rm(folder, { recursive: true, force: true })
+    }
   }, 120_000)
 
   describe('three nodes with flannel', () => {
     let sandbox: Sandbox
 
     test('are made step by step, under the names that every learner sees', async () => {
-      const made = await create('flannel', 3, { shape: { cni: 'flannel' }, manifests: twoPods })
+      const made = await create(plain, { id: 'flannel', nodes: 3, shape: { cni: 'flannel' }, manifests: twoPods })
       sandbox = made.sandbox
       const names = ['labernetes-control-plane', 'labernetes-worker', 'labernetes-worker2']
       expect(await sandbox.nodes()).toEqual(names)
@@ -138,8 +149,8 @@ describe.skipIf(missing)(`kind${missing ? ` (${missing})` : ''}`, { timeout: 400
 
     test('are gone afterwards, with all they had', async () => {
       const { name } = (sandbox as KindSandbox).record
-      await engine.destroy('flannel')
-      await engine.destroy('flannel')
+      await plain.destroy('flannel')
+      await plain.destroy('flannel')
       expect(await docker.list('container', { 'labernetes.cluster': name })).toEqual([])
       expect(await docker.list('network', { 'labernetes.cluster': name })).toEqual([])
       expect(await docker.list('volume', { 'labernetes.cluster': name })).toEqual([])
@@ -154,14 +165,14 @@ describe.skipIf(missing)(`kind${missing ? ` (${missing})` : ''}`, { timeout: 400
       engine.pool.refill()
       await engine.settled()
       expect(engine.pool.sizes()).toMatchObject([{ size: 1, target: 1 }])
-      const claimed = await create('first', 1, { manifests: 'apiVersion: v1\nkind: Namespace\nmetadata: { name: lab }\n' })
+      const claimed = await create(engine, { id: 'first', manifests: 'apiVersion: v1\nkind: Namespace\nmetadata: { name: lab }\n' })
       expect(claimed.steps).toEqual(['toolbox', 'objects', 'ready'])
       first = claimed.sandbox
       expect(await first.exec(['kubectl', 'get', 'namespace', 'lab', '-o', 'name'])).toMatchObject({ stdout: 'namespace/lab\n' })
       expect((await first.exec(['kubectl', 'auth', 'whoami', '-o', 'jsonpath={.status.userInfo.username}'])).stdout).toBe(
         'kubernetes-admin',
       )
-      second = (await create('second')).sandbox
+      second = (await create(engine, { id: 'second' })).sandbox
       expect((await second.exec(['kubectl', 'get', 'namespace', 'lab'])).stderr).toContain('not found')
     })
 

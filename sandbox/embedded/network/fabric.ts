@@ -1,5 +1,5 @@
 import { addressIn } from './addresses.ts'
-import { nodeCIDR } from './hosts.ts'
+import { nodeNetworkOf } from './hosts.ts'
 import type { FilterPacket } from './iptables.ts'
 import type { Link, Stack } from './stack.ts'
 import type { Stacks } from './stacks.ts'
@@ -76,7 +76,7 @@ export class Fabric {
       case 'ethernet': {
         const other = this.stacks.owner(nextHop)
         if (other) return { node: other.name, device: 'eth0' }
-        return nextHop === addressIn(nodeCIDR, 1) ? { node, outside: true, device: device.name } : 'unreachable'
+        return nextHop === addressIn(nodeNetworkOf(nextHop), 1) ? { node, outside: true, device: device.name } : 'unreachable'
       }
       case 'vxlan':
         return this.encapsulate(stack, device, nextHop)

@@ -1,7 +1,7 @@
 import type { ClusterContext } from '../machinery/context.ts'
 import { resources } from '../machinery/object.ts'
 import type { Node, Pod } from '../schema/types/core.v1.ts'
-import { addressIn } from './addresses.ts'
+import { addressIn, inCIDR } from './addresses.ts'
 import type { Address } from './connection.ts'
 import type { Connection, Listener, PodIdentity, Protocol } from './network.ts'
 
@@ -9,6 +9,11 @@ import type { Connection, Listener, PodIdentity, Protocol } from './network.ts'
 export const podCIDR = '10.244.0.0/16'
 export const serviceCIDR = '10.96.0.0/16'
 export const nodeCIDR = '172.18.0.0/16'
+
+/** The nodes' network that an address is of: kind's, or in a snapshot of another cluster the /16 around it. */
+export function nodeNetworkOf(ip: string): string {
+  return inCIDR(ip, nodeCIDR) ? nodeCIDR : `${ip.split('.').slice(0, 2).join('.')}.0.0/16`
+}
 
 /** One IP stack: a pod's, or a node's, which its host-network pods share. */
 export interface Host {

@@ -2,7 +2,7 @@ import type { ClusterContext } from '../machinery/context.ts'
 import { resources } from '../machinery/object.ts'
 import type { Node } from '../schema/types/core.v1.ts'
 import { addressIn } from './addresses.ts'
-import { internalIP, nodeCIDR } from './hosts.ts'
+import { internalIP, nodeNetworkOf } from './hosts.ts'
 import { emptyStack, type Link, macOf, Stack, type StackState } from './stack.ts'
 
 /** How a network plugin joins a pod to its node. */
@@ -134,9 +134,10 @@ function recordOf(node: string): string {
 function nodeStack(ip: string): StackState {
   const stack = new Stack(emptyStack())
   const mac = ['02', '42', ...ip.split('.').map((part) => Number(part).toString(16).padStart(2, '0'))].join(':')
-  const prefix = Number(nodeCIDR.split('/')[1])
+  const network = nodeNetworkOf(ip)
+  const prefix = Number(network.split('/')[1])
   stack.addLink({ name: 'eth0', kind: 'ethernet', mac, mtu: 1500, up: true, addresses: [{ ip, prefix, scope: 'global' }] })
-  stack.addRoute({ to: 'default', via: addressIn(nodeCIDR, 1), dev: 'eth0' })
+  stack.addRoute({ to: 'default', via: addressIn(network, 1), dev: 'eth0' })
   stack.setSysctl('net.ipv4.ip_forward', '1')
   stack.setSysctl('net.bridge.bridge-nf-call-iptables', '1')
   return stack.state
