@@ -6,6 +6,11 @@ export interface Benchmark {
   run(context: Context): Promise<Row[]>
 }
 
+/** This machine has not what a benchmark needs; the message says what. */
+export class Unavailable extends Error {
+  override readonly name = 'Unavailable'
+}
+
 export interface Context {
   /** A line for whoever waits; not part of the result. */
   say(line: string): void
@@ -15,7 +20,7 @@ export interface Context {
   cleanup: AsyncDisposableStack
 }
 
-export type Unit = 'ms' | 'MB' | 'kB' | '%' | '/s'
+export type Unit = 'ms' | 'MB' | 'kB' | '%' | '/s' | 'clusters'
 
 /** One figure. `value`, `baseline.value` and `goal` are in `unit`. */
 export interface Row {

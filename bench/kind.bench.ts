@@ -7,7 +7,7 @@ import { availableMemory } from '../sandbox/kind/machine.ts'
 import type { KindSandbox } from '../sandbox/kind/sandbox.ts'
 import { findGround } from '../sandbox/kind/testing.ts'
 import { kindToolboxes } from '../sandbox/kind/toolbox/toolbox.ts'
-import { type Benchmark, percentile, type Row, sample } from './harness.ts'
+import { type Benchmark, percentile, type Row, sample, Unavailable } from './harness.ts'
 
 const cache = join(import.meta.dirname, '..', '.cache')
 const rounds = 3
@@ -18,7 +18,7 @@ export const benchmark: Benchmark = {
   about: 'a real cluster: made, copied, claimed, paused; what it takes (needs Docker and a node image)',
   async run({ say, folder, cleanup }) {
     const ground = await findGround(cache)
-    if ('missing' in ground) throw new Error(ground.missing)
+    if ('missing' in ground) throw new Unavailable(ground.missing)
     const { docker, nodeImages } = ground
     const options = {
       cache,
@@ -67,7 +67,15 @@ export const benchmark: Benchmark = {
     await pool.settled()
 
     say('memory, pause and resume')
-    const memory = await Promise.all(sandboxes.map(async ({ record }) => ((await memoryOf(docker, record.nodes.map((node) => node.container))) ?? 0) / mebibyte))
+    const memory = await Promise.all(
+      sandboxes.map(
+        async ({ record }) =>
+          ((await memoryOf(
+            docker,
+            record.nodes.map((node) => node.container),
+          )) ?? 0) / mebibyte,
+      ),
+    )
     const before = await availableMemory()
     await pool.destroy('claimed-0')
     const freed = ((await availableMemory()) - before) / mebibyte
@@ -99,13 +107,19 @@ export const benchmark: Benchmark = {
       row('claimed from those that wait', claimed, 2_000),
       row('pause', pauses),
       row('resume, to an answer of the API', resumes),
-      { what: 'memory of a node', unit: 'MB', value: p50(memory), baseline: { what: 'its machine gets back', value: freed }, n: memory.length },
+      {
+        what: 'memory of a node',
+        unit: 'MB',
+        value: p50(memory),
+        baseline: { what: 'its machine gets back', value: freed },
+        n: memory.length,
+      },
       { what: 'memory of a paused node', unit: 'MB', value: paused / mebibyte, baseline: { what: 'running', value: p50(memory) }, n: 1 },
       {
         what: 'clusters of one node in 20 GB',
-        unit: '/s',
+        unit: 'clusters',
         value: Math.floor((20 * 1024) / perCluster),
-        baseline: { what: 'memory of one, MB', value: perCluster },
+        baseline: { what: 'in one GB', value: 1024 / perCluster },
         n: 1,
       },
     ]

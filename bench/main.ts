@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { type Benchmark, ratio, table } from './harness.ts'
+import { type Benchmark, ratio, table, Unavailable } from './harness.ts'
 
 const usage = `usage: npm run bench -- [name ...] [--json] [--list]`
 
@@ -16,6 +16,7 @@ const benchmarks: Record<string, () => Promise<{ benchmark: Benchmark }>> = {
   memory: () => import('./memory.bench.ts'),
   many: () => import('./many.bench.ts'),
   api: () => import('./api.bench.ts'),
+  kind: () => import('./kind.bench.ts'),
 }
 
 await main()
@@ -54,6 +55,10 @@ async function main(): Promise<void> {
       results.push({ name, rows: rows.map((row) => ({ ...row, ratio: ratio(row) })) })
       if (!values.json) console.log(`\n${name}\n${table(rows)}\n`)
     } catch (error) {
+      if (error instanceof Unavailable && positionals.length === 0) {
+        say(`skipped: ${error.message}`)
+        continue
+      }
       process.exitCode = 1
       console.error(`${name} failed: ${error instanceof Error ? error.stack : error}`)
     } finally {

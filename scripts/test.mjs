@@ -14,12 +14,14 @@ const cache = path.join(root, '.cache')
 const bin = (name) => path.join(root, 'node_modules', name)
 let passed = 0
 let failed = 0
+let skipped = 0
 
 try {
   checkNode()
   await installPackages()
   await systemPackages()
   await mkdir(cache, { recursive: true })
+  await kindKit()
   await check('Style (biome)', bin('.bin/biome'), ['check', '--diagnostic-level=error', '.'])
   await check('Types (tsc)', bin('.bin/tsc'), ['--noEmit', '--incremental', 'false'])
   await check('Arrows between rooms', node, ['scripts/arrows.mjs'])
@@ -43,6 +45,7 @@ try {
   failed++
 }
 process.exitCode = failed > 0 || passed === 0 ? 1 : 0
+if (skipped > 0) process.stdout.write(`\n${skipped} skipped, each with its reason above\n`)
 process.stdout.write(`\n${passed} passed, ${failed} failed\n`)
 
 /** A check that either holds or does not: counts as one test. */
@@ -80,8 +83,12 @@ async function tests(heading, args, countsOf, file) {
   const code = await shown(node, [...args, ...(file === 'vitest.json' ? [`--outputFile.json=${report}`] : [])], {
     PLAYWRIGHT_JSON_OUTPUT_FILE: report,
   })
-  const counts = existsSync(report) ? countsOf(JSON.parse(await readFile(report, 'utf8'))) : { passed: 0, failed: 0 }
+  const counts = existsSync(report)
+    ? countsOf(JSON.parse(await readFile(report, 'utf8')))
+    : { passed: 0, failed: 0, skipped: 0, reasons: [] }
   passed += counts.passed
+  skipped += counts.skipped
+  for (const reason of counts.reasons) say(`Skipped: ${reason}`)
   failed += counts.failed === 0 && (code !== 0 || counts.passed === 0) ? 1 : counts.failed
 }
 
@@ -102,11 +109,19 @@ async function proofs() {
 
 function vitestCounts(report) {
   const unloaded = report.testResults.filter((suite) => suite.status === 'failed' && suite.assertionResults.length === 0).length
-  return { passed: report.numPassedTests, failed: report.numFailedTests + unloaded }
+  const pending = report.testResults.flatMap((suite) =>
+    suite.assertionResults.filter(({ status }) => status === 'skipped' || status === 'pending'),
+  )
+  return {
+    passed: report.numPassedTests,
+    failed: report.numFailedTests + unloaded,
+    skipped: pending.length,
+    reasons: new Set(pending.map(({ ancestorTitles, title }) => ancestorTitles[0] ?? title)),
+  }
 }
 
 function playwrightCounts({ stats, errors }) {
-  return { passed: stats.expected + stats.flaky, failed: stats.unexpected + errors.length }
+  return { passed: stats.expected + stats.flaky, failed: stats.unexpected + errors.length, skipped: stats.skipped, reasons: [] }
 }
 
 function shown(program, args, environment = {}) {
@@ -114,6 +129,28 @@ function shown(program, args, environment = {}) {
   return new Promise((resolve, reject) => {
     child.once('error', reject)
     child.once('close', resolve)
+  })
+}
+
+/**
+ * Where a kit for kind lies beside the project (it starts Docker and builds a node image without a registry), it is brought
+ * up, so that tests of real clusters run. The first time on a machine that takes ten minutes.
+ */
+async function kindKit() {
+  const kit = path.join(root, '..', 'shared', 'kind-kit')
+  if (!existsSync(path.join(kit, 'up'))) return
+  await attempt('Docker and a kind node image (kind-kit)', async () => {
+    const script = `set -e; eval "$("$1/up")"; image=$("$1/build-node-image"); printf '%s\\n' "$DOCKER_HOST" "$PATH" "$image"`
+    const [host, search, image] = await step('Bringing up kind-kit', async () => {
+      const child = spawn('bash', ['-c', script, 'bash', kit], { stdio: ['ignore', 'pipe', 'pipe'] })
+      const output = { stdout: '', stderr: '' }
+      for (const stream of ['stdout', 'stderr']) child[stream].on('data', (chunk) => (output[stream] += chunk))
+      const [code] = await once(child, 'close')
+      if (code !== 0) throw new Error(`kind-kit: ${output.stderr.trim().split('\n').slice(-5).join('\n')}`)
+      return output.stdout.trim().split('\n').slice(-3)
+    })
+    Object.assign(process.env, { DOCKER_HOST: host, PATH: search, KIND_NODE_IMAGES: `1.34=${image}` })
+    await shown('bash', ['sandbox/kind/toolbox/image/base.sh'])
   })
 }
 
