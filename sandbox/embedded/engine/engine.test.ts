@@ -42,6 +42,39 @@ test('a sandbox has nodes, applies its manifests and answers real kubectl in its
   await engine.destroy('first')
 })
 
+test('a node has a shell and scripts of its own; what they do is done to the node', async () => {
+  const sandbox = await engine.create({ id: 'shells', nodes: 2, shape: { cni: 'flannel' } }, () => undefined)
+  expect(await sandbox.nodes()).toEqual(['labernetes-control-plane', 'labernetes-worker'])
+  const nodes = await listObjects((request) => sandbox.api(request), { group: '', version: 'v1', resource: 'nodes' })
+  const ready = (nodes as { status?: { conditions?: { type: string; status: string }[] } }[]).map(
+    ({ status }) => status?.conditions?.find(({ type }) => type === 'Ready')?.status,
+  )
+  expect(ready).toEqual(['True', 'True'])
+  const script = 'set -e\nip route del 10.244.0.0/24\nip route | grep -c flannel || true\n'
+  expect(await sandbox.exec(['bash'], { node: 'worker', stdin: script })).toEqual({ exitCode: 0, stdout: '0\n', stderr: '' })
+  expect((await sandbox.exec(['true'], { node: 'nowhere' })).exitCode).toBe(126)
+
+  const terminal = await sandbox.openTerminal({ node: 'worker', cols: 80, rows: 24 })
+  let screen = ''
+  const shows = (text: RegExp) =>
+    new Promise<void>((resolve) => {
+      const listener = terminal.onData((data) => {
+        screen += Buffer.from(data).toString()
+        if (!text.test(screen)) return
+        listener[Symbol.dispose]()
+        resolve()
+      })
+    })
+  await shows(/root@labernetes-worker:\S*# $/)
+  terminal.write('hostname; echo $((6 * 7))\r')
+  await shows(/\n42\r?\n/)
+  expect(screen).toContain('labernetes-worker\r\n')
+  const over = new Promise((resolve) => terminal.onExit(resolve))
+  terminal.write('exit 3\r')
+  expect(await over).toEqual({ exitCode: 3 })
+  await engine.destroy('shells')
+})
+
 test('a refused manifest leaves nothing behind and says which', async () => {
   const manifests = 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: NOT_A_NAME}\n'
   await expect(engine.create({ id: 'refused', nodes: 1, manifests }, () => undefined)).rejects.toThrow(/ConfigMap NOT_A_NAME: .*RFC 1123/s)

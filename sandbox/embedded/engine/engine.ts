@@ -20,6 +20,7 @@ import type {
 import { applyManifests } from '../../manifests.ts'
 import { findJails, type JailKind } from '../../terminal/jail.ts'
 import { openToolbox, type Toolbox } from '../../terminal/toolbox.ts'
+import { NodeTerminal } from './node-terminal.ts'
 import { ProcessPool } from './pool.ts'
 
 export interface EmbeddedOptions {
@@ -82,9 +83,9 @@ export class EmbeddedEngine implements Engine {
       fork: true,
       'multi-node': true,
       terminal,
-      'node-shell': later('node shells'),
+      'node-shell': true,
       etcd: later('etcd'),
-      cni: later('CNI plugins'),
+      cni: true,
       hosts: 'The hosts engine has Linux hosts.',
     }
   }
@@ -103,6 +104,7 @@ export class EmbeddedEngine implements Engine {
       onProgress({ step: 'cluster', fraction: 0.1 })
       if (spec.homeFiles) await cp(spec.homeFiles, join(folder, 'home'), { recursive: true })
       await sandbox.open()
+      if (spec.shape?.cni === 'flannel') await sandbox.installFlannel()
       if (this.creating === 1) void sandbox.prepare()
       else this.unprepared.push(sandbox)
       signal?.throwIfAborted()
@@ -224,10 +226,16 @@ interface Watch {
   known: Map<string, WatchEvent['object']>
 }
 
+/** The manifest that kind clusters get too. */
+const flannelManifest = join(import.meta.dirname, '../../kind/flannel.yaml')
+/** Images are pulled, plugins are copied, leases are made: ms of cluster time. */
+const flannelTime = 60_000
+
 class EmbeddedSandbox implements Sandbox {
   readonly engine = 'embedded'
   private readonly parts: SandboxParts
   private readonly watches = new Set<Watch>()
+  private readonly terminals = new Set<NodeTerminal>()
   private toolbox: Promise<Toolbox> | null = null
   private returning: Promise<void> = Promise.resolve()
   private closed = false
@@ -252,12 +260,14 @@ class EmbeddedSandbox implements Sandbox {
       nodes: spec.nodes,
       seed: spec.seed ?? seedOf(spec.id),
       rate: spec.clockRate ?? 1,
+      ...(spec.shape?.cni && spec.shape.cni !== 'kindnet' ? { cni: 'none' as const } : {}),
       ...(snapshot ? { snapshot } : {}),
     })
   }
 
   /** After the cluster's process died: opens it in another one and catches the watches up. Never rejects. */
   bringBack(): Promise<void> {
+    for (const terminal of this.terminals) terminal.exit(137)
     this.returning = (async () => {
       for (let wait = 100; !this.closed; wait = Math.min(5_000, wait * 2)) {
         try {
@@ -273,9 +283,23 @@ class EmbeddedSandbox implements Sandbox {
     return this.returning
   }
 
-  /** None: this engine has no shells on its nodes. */
+  /** Applies flannel's manifest and skips the minute in which the nodes become ready by it. */
+  async installFlannel(): Promise<void> {
+    await this.apply(await readFile(flannelManifest, 'utf8'))
+    await this.advance(flannelTime)
+  }
+
   async nodes(): Promise<string[]> {
-    return []
+    await this.returning
+    return this.parts.pool.call('nodes', this.id)
+  }
+
+  /** A node by its own name or by the part that is the same on every engine. */
+  private async nodeCalled(name: string): Promise<string> {
+    const names = await this.nodes()
+    const found = names.find((each) => each === name || each === `labernetes-${name}`)
+    if (!found) throw new Error(`There is no node ${name}; the nodes are ${names.join(', ')}`)
+    return found
   }
 
   async kubeconfig(user?: { username: string; groups: string[] }): Promise<string> {
@@ -284,13 +308,37 @@ class EmbeddedSandbox implements Sandbox {
   }
 
   async openTerminal(options: TerminalOptions): Promise<TerminalProcess> {
-    if (options.node) throw new Error('The embedded engine has no node shells')
+    if (options.node) return this.openNodeTerminal(await this.nodeCalled(options.node), options)
     return (await this.box()).openTerminal(options)
   }
 
   async exec(argv: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
-    if (options.node) return { exitCode: 126, stdout: '', stderr: 'The embedded engine has no node shells' }
+    if (options.node) {
+      const { timeout, stdin } = options
+      try {
+        const node = await this.nodeCalled(options.node)
+        return await this.parts.pool.call('execOnNode', this.id, node, [...argv], {
+          ...(timeout && { timeout }),
+          ...(stdin !== undefined && { stdin }),
+        })
+      } catch (error) {
+        return { exitCode: 126, stdout: '', stderr: (error as Error).message }
+      }
+    }
     return (await this.box()).exec(argv, options)
+  }
+
+  private async openNodeTerminal(node: string, { cols, rows }: TerminalOptions): Promise<TerminalProcess> {
+    const { pool } = this.parts
+    const terminal = new NodeTerminal(pool, this.id, () => this.terminals.delete(terminal))
+    this.terminals.add(terminal)
+    try {
+      await pool.call('openTerminal', this.id, terminal.number, node, { cols, rows })
+    } catch (error) {
+      terminal.exit(126)
+      throw error
+    }
+    return terminal
   }
 
   async execInPod(

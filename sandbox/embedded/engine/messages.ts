@@ -10,6 +10,14 @@ export interface ClusterProcess {
   kubeconfig(id: string, server: string, user: { username: string; groups: string[] } | null): Promise<string>
   request(id: string, request: ApiRequest): Promise<ApiResponse>
   exec(id: string, namespace: string, pod: string, argv: string[], options: { container?: string; timeout?: number }): Promise<ExecResult>
+  /** The nodes that a shell can be opened on, the control plane first. */
+  nodes(id: string): Promise<string[]>
+  execOnNode(id: string, node: string, argv: string[], options: { timeout?: number; stdin?: string }): Promise<ExecResult>
+  /** A login shell on a node; what it writes and its end are told under the terminal's number. */
+  openTerminal(id: string, terminal: number, node: string, size: { cols: number; rows: number }): Promise<void>
+  writeTerminal(id: string, terminal: number, data: string): Promise<void>
+  resizeTerminal(id: string, terminal: number, size: { cols: number; rows: number }): Promise<void>
+  closeTerminal(id: string, terminal: number): Promise<void>
   snapshot(id: string): Promise<Snapshot>
   now(id: string): Promise<number>
   advance(id: string, ms: number): Promise<void>
@@ -26,6 +34,8 @@ export interface OpenOptions {
   nodes: number
   seed: number
   rate: number
+  /** Without kindnet the nodes wait for a network plugin. */
+  cni?: 'kindnet' | 'none'
   snapshot?: Snapshot
 }
 
@@ -35,4 +45,6 @@ export type FromProcess =
   | { call: number; result: unknown }
   | { call: number; error: string }
   | { watch: number; event: WatchEvent }
+  | { terminal: number; data: Uint8Array }
+  | { terminal: number; exitCode: number }
   | { fault: string; cluster: string }

@@ -9,6 +9,11 @@ export interface PoolOptions {
   onFault: (fault: string) => void
 }
 
+export interface TerminalListener {
+  data(data: Uint8Array): void
+  exit(exitCode: number): void
+}
+
 type Method = keyof ClusterProcess
 type Args<M extends Method> = Parameters<ClusterProcess[M]>
 type Result<M extends Method> = Awaited<ReturnType<ClusterProcess[M]>>
@@ -33,6 +38,7 @@ export class ProcessPool implements AsyncDisposable {
   private readonly members: Member[] = []
   private readonly places = new Map<string, Member>()
   private readonly watchers = new Map<number, (event: WatchEvent) => void>()
+  private readonly terminals = new Map<number, TerminalListener>()
   private next = 1
   private closed = false
   private readonly pulse: NodeJS.Timeout
@@ -83,6 +89,13 @@ export class ProcessPool implements AsyncDisposable {
     const number = this.next++
     this.watchers.set(number, listener)
     return { number, [Symbol.dispose]: () => void this.watchers.delete(number) }
+  }
+
+  /** A number for a shell, under which what it writes comes back. */
+  terminal(listener: TerminalListener): { number: number } & Disposable {
+    const number = this.next++
+    this.terminals.set(number, listener)
+    return { number, [Symbol.dispose]: () => void this.terminals.delete(number) }
   }
 
   /** Hands an event to a watch as if its process had told it. */
@@ -137,7 +150,11 @@ export class ProcessPool implements AsyncDisposable {
 
   private receive(member: Member, message: FromProcess): void {
     if ('watch' in message) this.watchers.get(message.watch)?.(message.event)
-    else if ('fault' in message) this.options.onFault(`cluster ${message.cluster}: ${message.fault}`)
+    else if ('terminal' in message) {
+      const listener = this.terminals.get(message.terminal)
+      if ('data' in message) listener?.data(message.data)
+      else listener?.exit(message.exitCode)
+    } else if ('fault' in message) this.options.onFault(`cluster ${message.cluster}: ${message.fault}`)
     else this.answered(member, message)
   }
 

@@ -12,33 +12,36 @@ const clusters = new Map<string, Running>()
 interface Running {
   cluster: Cluster
   watches: Map<number, Disposable>
+  /** Shells on nodes by their numbers. */
+  terminals: Map<number, Process>
   /** A fork, whose clock stands still until somebody moves it. */
   still: boolean
 }
 
 const methods: ClusterProcess = {
-  async open(id, { dir, name, socket, nodes, seed, rate, snapshot }) {
+  async open(id, { dir, name, socket, nodes, seed, rate, cni, snapshot }) {
     const report = (where: string, error: unknown) => tell({ cluster: id, fault: `${where}: ${sentenceOf(error)}` })
     const cluster = snapshot
       ? await Cluster.fromSnapshot(snapshot, report)
-      : await Cluster.open({ name, nodes, seed, clock: { rate }, report, ...(dir ? { dir } : {}) })
+      : await Cluster.open({ name, nodes, seed, clock: { rate }, report, ...(dir && { dir }), ...(cni && { cni }) })
     try {
       if (socket) await cluster.listen({ path: socket })
     } catch (error) {
       await cluster[Symbol.asyncDispose]()
       throw error
     }
-    clusters.set(id, { cluster, watches: new Map(), still: false })
+    clusters.set(id, { cluster, watches: new Map(), terminals: new Map(), still: false })
   },
   async close(id) {
     const found = clusters.get(id)
     clusters.delete(id)
     if (!found) return
     for (const watch of found.watches.values()) watch[Symbol.dispose]()
+    for (const terminal of found.terminals.values()) terminal.kill('SIGKILL')
     await found.cluster[Symbol.asyncDispose]()
   },
   async fork(id, fork) {
-    clusters.set(fork, { cluster: await at(id).fork(), watches: new Map(), still: true })
+    clusters.set(fork, { cluster: await at(id).fork(), watches: new Map(), terminals: new Map(), still: true })
   },
   async kubeconfig(id, server, user) {
     return at(id).kubeconfig(user ? { server, user } : { server })
@@ -48,6 +51,34 @@ const methods: ClusterProcess = {
     const { cluster, still } = clusters.get(id) ?? missing(id)
     const running = exec(cluster, namespace, pod, argv, options)
     return still ? movedAlong(cluster, running) : running
+  },
+  nodes: async (id) => at(id).nodeNames(),
+  execOnNode(id, node, argv, { timeout, stdin }) {
+    const { cluster, still } = clusters.get(id) ?? missing(id)
+    const process = cluster.nodeShell(node, argv, { tty: false, stdin: stdin !== undefined })
+    if (stdin !== undefined) process.write(Buffer.from(stdin))
+    process.closeStdin()
+    const running = collected(cluster, process, timeout)
+    return still ? movedAlong(cluster, running) : running
+  },
+  async openTerminal(id, terminal, node, size) {
+    const { cluster, terminals } = clusters.get(id) ?? missing(id)
+    const shell = cluster.nodeShell(node, ['bash', '-l'], { tty: true, stdin: true, ...size })
+    terminals.set(terminal, shell)
+    shell.onOutput((_stream, data) => tell({ terminal, data }))
+    void shell.exited.then(({ exitCode }) => {
+      terminals.delete(terminal)
+      tell({ terminal, exitCode })
+    })
+  },
+  async writeTerminal(id, terminal, data) {
+    clusters.get(id)?.terminals.get(terminal)?.write(Buffer.from(data))
+  },
+  async resizeTerminal(id, terminal, { cols, rows }) {
+    clusters.get(id)?.terminals.get(terminal)?.resize(cols, rows)
+  },
+  async closeTerminal(id, terminal) {
+    clusters.get(id)?.terminals.get(terminal)?.kill('SIGKILL')
   },
   snapshot: async (id) => at(id).snapshot(),
   now: async (id) => at(id).context.clock.now(),
@@ -132,7 +163,7 @@ async function exec(
   namespace: string,
   pod: string,
   argv: string[],
-  { container, timeout = 30_000 }: { container?: string; timeout?: number },
+  { container, timeout }: { container?: string; timeout?: number },
 ): Promise<ExecResult> {
   let process: Process
   try {
@@ -147,6 +178,11 @@ async function exec(
   } catch (error) {
     return { exitCode: 126, stdout: '', stderr: sentenceOf(error) }
   }
+  return collected(cluster, process, timeout)
+}
+
+/** What a process writes until it ends, or is ended after ms. */
+async function collected(cluster: Cluster, process: Process, timeout = 30_000): Promise<ExecResult> {
   const output = { stdout: [] as Uint8Array[], stderr: [] as Uint8Array[] }
   using _listening = process.onOutput((stream, data) => output[stream].push(data))
   const { clock } = cluster.context
