@@ -16,12 +16,11 @@ import type { NodeFacts } from './environment.ts'
 import { filesOfNode } from './node-files.ts'
 import { nodeHostsFile, podFiles } from './pod-files.ts'
 import { attachPod } from './pod-network.ts'
-import { type ContainerRun, isSidecar, latestRun, type PodRecord, type PodRecords, stateOf } from './pod-record.ts'
-import { runProbe } from './probe-handlers.ts'
-import { type ProbeType, ProbeWorker } from './prober.ts'
+import { PodProbes } from './pod-probes.ts'
+import { isSidecar, latestRun, type PodRecord, type PodRecords, stateOf } from './pod-record.ts'
 import { actuate, allocate, allocatedPod, isActuated, resizeSummary } from './resize.ts'
 import { sandboxFailure } from './sandbox.ts'
-import { isReady, isStarted, podStatusOf } from './status.ts'
+import { podStatusOf } from './status.ts'
 import { statusPatch } from './status-patch.ts'
 import { MountError, PodVolumes } from './volumes.ts'
 
@@ -60,8 +59,7 @@ export class PodWorker implements Disposable {
   private readonly host: WorkerHost
   private readonly volumes: PodVolumes
   private readonly lives: ContainerLives
-  private readonly probes: ProbeWorker[] = []
-  private readonly triggered = new Set<string>()
+  private probes: PodProbes | undefined
   private readonly syncing = new AbortController()
   private readonly hurry = new AbortController()
   private net: PodNetwork | undefined
@@ -85,12 +83,17 @@ export class PodWorker implements Disposable {
     if (known?.ip && !known.tornDown) this.attach()
     this.lives = new ContainerLives(this, host, this.volumes)
     this.lives.adopt(restored)
-    if (!this.record.tornDown) this.startProbes()
+    if (!this.record.tornDown) this.probes = new PodProbes(this, host)
     this.wake()
   }
 
   get containers(): ReadonlyMap<string, RuntimeContainer> {
     return this.lives.containers
+  }
+
+  /** The life of a container whose start is under way. */
+  get starting(): string | undefined {
+    return this.lives.starting
   }
 
   /** Aborts with the seconds left when the pod must end sooner than it was to. */
@@ -115,7 +118,7 @@ export class PodWorker implements Disposable {
     const graceBefore = before.metadata.deletionGracePeriodSeconds
     const grace = pod.metadata.deletionGracePeriodSeconds
     if (grace !== undefined && graceBefore !== undefined && grace < graceBefore) this.hurry.abort(grace)
-    if (this.terminating()) this.syncing.abort()
+    if (this.isTerminating()) this.syncing.abort()
     if (wantsSync(before, pod)) this.wake()
   }
 
@@ -155,7 +158,7 @@ export class PodWorker implements Disposable {
     this.ended = true
     this.syncing.abort()
     this.timer?.cancel()
-    for (const probe of this.probes) probe[Symbol.dispose]()
+    this.probes?.[Symbol.dispose]()
   }
 
   event(type: 'Normal' | 'Warning', reason: string, message: string, container?: Container): void {
@@ -172,7 +175,7 @@ export class PodWorker implements Disposable {
       this.again = false
       this.timer?.cancel()
       let delay: number | undefined
-      const terminating = this.terminating()
+      const terminating = this.isTerminating()
       try {
         delay = terminating ? await this.terminate() : await this.sync(this.syncing.signal)
       } catch (error) {
@@ -186,7 +189,7 @@ export class PodWorker implements Disposable {
     this.working = false
   }
 
-  private terminating(): boolean {
+  isTerminating(): boolean {
     const { phase } = this.pod.status ?? {}
     return (
       this.gone ||
@@ -226,7 +229,7 @@ export class PodWorker implements Disposable {
     if (actions.killPod) {
       await this.killAll()
       await this.writeStatus(true)
-      return this.terminating() ? 0 : this.retryDelay()
+      return this.isTerminating() ? 0 : this.retryDelay()
     }
     const exits = new Map(this.record.runs.toReversed().flatMap((run) => (run.exit ? [[run.name, run.exit.finishedAt] as const] : [])))
     for (const { run, container, message, probe } of actions.kill) {
@@ -264,7 +267,7 @@ export class PodWorker implements Disposable {
       this.save()
     }
     await this.writeStatus()
-    this.triggerReadiness()
+    this.probes?.triggerReadiness((name) => this.containerNamed(name))
     return this.nextSync()
   }
 
@@ -382,7 +385,7 @@ export class PodWorker implements Disposable {
       this.lives.failures.clear()
       if (!this.gone) await this.writeStatus()
       await this.killAll()
-      for (const probe of this.probes.splice(0)) probe[Symbol.dispose]()
+      this.probes?.[Symbol.dispose]()
       this.net?.[Symbol.dispose]()
       this.net = undefined
       this.record.tornDown = true
@@ -423,52 +426,11 @@ export class PodWorker implements Disposable {
     return own ?? this.pod.spec?.terminationGracePeriodSeconds ?? 30
   }
 
-  private startProbes(): void {
-    const { ctx, network, node } = this.host
-    for (const container of [...(this.pod.spec?.containers ?? []), ...(this.pod.spec?.initContainers ?? []).filter(isSidecar)]) {
-      for (const type of ['startup', 'liveness', 'readiness'] satisfies ProbeType[]) {
-        const probe = container[`${type}Probe`]
-        if (!probe) continue
-        // The kubelet looks for the first time when the pod comes to it and there is no container yet, then each period.
-        // In a cluster that was brought back or forked the beat goes on.
-        const period = (probe.periodSeconds ?? 10) * 1000
-        const firstAfter = period - ((ctx.clock.now() - this.record.startedAt) % period)
-        const pod = {
-          run: () => {
-            const run = latestRun(this.record, container.name)
-            return run?.id === this.lives.starting ? undefined : run
-          },
-          started: (run: ContainerRun) => isStarted(container, run),
-          terminating: () => this.terminating(),
-          finished: () => this.record.tornDown === true,
-          probe: async () => {
-            const running = this.lives.containers.get(latestRun(this.record, container.name)?.id ?? '')
-            if (!running || !this.net) return { result: 'error' as const, output: 'container not found' }
-            const target = { clock: ctx.clock, network: network.node(node.name), podIP: this.net.ip, container, running }
-            return await runProbe(target, probe)
-          },
-          event: (kind: 'Warning', reason: string, message: string) => this.event(kind, reason, message, container),
-          changed: () => {
-            this.save()
-            if (this.terminating()) void this.writeStatus().catch((error) => ctx.report(`pod ${podLabel(this.pod)}`, error))
-            else this.wake()
-          },
-        }
-        this.probes.push(new ProbeWorker(ctx, type, container, probe, pod, firstAfter))
-      }
-    }
-  }
-
-  /** The first look at a container's readiness does not wait for the period. */
-  private triggerReadiness(): void {
-    for (const probe of this.probes) {
-      if (probe.type !== 'readiness') continue
-      const container = this.containerNamed(probe.container)
-      const run = latestRun(this.record, probe.container)
-      if (!container || !run || !isStarted(container, run) || isReady(container, run) || this.triggered.has(run.id)) continue
-      this.triggered.add(run.id)
-      probe.trigger()
-    }
+  /** A probe's result is another one now. */
+  probed(): void {
+    this.save()
+    if (this.isTerminating()) void this.writeStatus().catch((error) => this.host.ctx.report(`pod ${podLabel(this.pod)}`, error))
+    else this.wake()
   }
 
   private async writeStatus(terminal = false): Promise<void> {
