@@ -71,7 +71,8 @@ export class HttpApi implements Disposable {
 
   private open(method: string, path: string, body?: unknown): Promise<IncomingMessage> {
     const data = body === undefined ? undefined : JSON.stringify(body)
-    const type = method === 'PATCH' ? 'application/strategic-merge-patch+json' : 'application/json'
+    const patch = path.includes('fieldManager=') ? 'application/apply-patch+yaml' : 'application/strategic-merge-patch+json'
+    const type = method === 'PATCH' ? patch : 'application/json'
     return new Promise((resolve, reject) => {
       const sent = request(
         {

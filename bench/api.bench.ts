@@ -9,7 +9,9 @@ import { type Benchmark, percentileRows, sample } from './harness.ts'
 
 const times = 200
 const listed = 100
-const watchers = 50
+const watchers = 100
+const pods = 5_000
+const page = 500
 
 export const benchmark: Benchmark = {
   name: 'api',
@@ -42,7 +44,7 @@ export const benchmark: Benchmark = {
     const cluster = cleanup.use(await Cluster.open({ nodes: 1, dir: join(folder, 'inside') }))
     const inside: Api = {
       async ask(method, path, body) {
-        const contentType = method === 'PATCH' ? 'application/strategic-merge-patch+json' : 'application/json'
+        const contentType = contentTypeOf(method, path)
         const answer = await cluster.request({ method, path, contentType, ...(body === undefined ? {} : { body }) })
         if (answer.status >= 400) throw new Error(`${method} ${path}: ${JSON.stringify(answer.body)}`)
         return answer.body
@@ -79,8 +81,52 @@ async function measure(api: Api): Promise<Record<string, number[]>> {
   const patched = await sample(times, (index) =>
     api.ask('PATCH', `${collection}/some-${index % listed}`, { data: { turn: String(index) } }).then(() => undefined),
   )
+  const applied = await sample(times, (index) => {
+    const map = { ...configMap(`some-${index % listed}`), data: { applied: String(index) } }
+    return api.ask('PATCH', `${collection}/some-${index % listed}?fieldManager=bench&force=true`, map).then(() => undefined)
+  })
   const lists = await sample(50, () => api.ask('GET', collection).then(() => undefined))
-  return { create: created, get: got, patch: patched, [`list of ${listed}`]: lists }
+  return {
+    create: created,
+    get: got,
+    patch: patched,
+    'server-side apply': applied,
+    [`list of ${listed}`]: lists,
+    ...(await measureMany(api)),
+  }
+}
+
+/** Pods that no scheduler takes, so that both servers have nothing else to do with them. */
+async function measureMany(api: Api): Promise<Record<string, number[]>> {
+  const many = `/api/v1/namespaces/${namespace}/pods`
+  await api.ask('POST', `/api/v1/namespaces/${namespace}/serviceaccounts`, serviceAccount).catch(() => undefined) // its controller was first
+  let next = 0
+  const writer = async () => {
+    while (next < pods) await api.ask('POST', many, pod(`pod-${next++}`))
+  }
+  await Promise.all(Array.from({ length: 16 }, writer))
+  const whole = await sample(10, () => api.ask('GET', many).then(() => undefined))
+  const pages = await sample(5, async () => {
+    let token = ''
+    do {
+      const { metadata } = (await api.ask('GET', `${many}?limit=${page}&continue=${token}`)) as { metadata: { continue?: string } }
+      token = encodeURIComponent(metadata.continue ?? '')
+    } while (token)
+  })
+  return { [`list of ${pods} Pods`]: whole, [`the same in pages of ${page}`]: pages }
+}
+
+function contentTypeOf(method: Method, path: string): string {
+  if (method !== 'PATCH') return 'application/json'
+  return path.includes('fieldManager=') ? 'application/apply-patch+yaml' : 'application/strategic-merge-patch+json'
+}
+
+const serviceAccount = { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'default' } }
+
+function pod(name: string) {
+  const container = { name: 'main', image: 'nginx:1.27', env: [{ name: 'A', value: 'b' }], resources: { requests: { cpu: '10m' } } }
+  const metadata = { name, labels: { app: 'bench' } }
+  return { apiVersion: 'v1', kind: 'Pod', metadata, spec: { schedulerName: 'nobody', containers: [container] } }
 }
 
 /** ms from sending a change to the last of the watchers having been told of it. */
