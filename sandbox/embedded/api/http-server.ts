@@ -162,12 +162,13 @@ function audited(parts: ServingParts, message: IncomingMessage, id: string) {
   const url = message.url ?? '/'
   const received = parts.now()
   const request = requestInfo(message.method ?? 'GET', url)
+  // Once the connection is given up nobody knows any more where it came from.
+  const sourceIp = message.socket.remoteAddress ?? '127.0.0.1'
   const annotations: Record<string, string> = {}
   let user: UserInfo | undefined
   const note = (code: number, more: Pick<AuditedRequest, 'object' | 'failure'>) => {
     if (!parts.audit) return
     const known = user ?? { username: '', groups: [] }
-    const sourceIp = message.socket.remoteAddress ?? '127.0.0.1'
     const userAgent = message.headers['user-agent']
     parts.audit.note({ id, url, user: known, request, sourceIp, userAgent, received, answered: parts.now(), code, annotations, ...more })
   }
