@@ -15,6 +15,7 @@ import { Discovery } from './api/discovery.ts'
 import { plain } from './api/encode.ts'
 import { FlowControl } from './api/flow-control.ts'
 import { HttpServer, inClusterServer, type ListenAddress, type ServingParts } from './api/http-server.ts'
+import { type ClusterLimits, Limits } from './api/limits.ts'
 import { NonResourceHandler, version } from './api/non-resource.ts'
 import { ResourceHandler } from './api/resource-handler.ts'
 import { ServedResources, tableOf } from './api/resources.ts'
@@ -66,6 +67,8 @@ export interface ClusterOptions {
   cni?: 'kindnet' | 'none'
   /** What the nodes' names begin with. */
   name?: string
+  /** How much it may hold, where that is not the usual (api/limits.ts). */
+  limits?: Partial<ClusterLimits>
   /** Hears errors that have no caller. */
   report?(where: string, error: unknown): void
 }
@@ -77,6 +80,7 @@ interface Settings {
   cni?: 'kindnet' | 'none'
   name: string
   seed: number
+  limits?: Partial<ClusterLimits>
 }
 
 const settingsRecord = 'cluster/settings'
@@ -103,6 +107,7 @@ export class Cluster implements AsyncDisposable {
   private readonly aggregator: Aggregator
   private readonly audit: AuditLog
   private readonly flow: FlowControl
+  private readonly limits: Limits
   private readonly reportTo: (where: string, error: unknown) => void
   private runtime: LocalRuntime | undefined
   private readonly ended = new AbortController()
@@ -191,6 +196,7 @@ export class Cluster implements AsyncDisposable {
     const cache = createCache(store)
     this.identity = new ClusterIdentity(store.records, clock)
     this.audit = new AuditLog(store.records)
+    this.limits = this.parts.use(new Limits(store, settings.limits))
     this.flow = this.parts.use(new FlowControl(cache))
     const authorizer = this.parts.use(new Authorizer(cache))
     const tokens = new ServiceAccountTokens(this.identity, cache, clock)
@@ -199,7 +205,7 @@ export class Cluster implements AsyncDisposable {
     this.connect = webhookConnector({ cache, clock }, () => this.network, this.controlPlane)
     const webhooks = admissionWebhooks({ cache, random: chance, resources: this.resources, authorizer }, this.connect)
     const admission = defaultAdmission({ cache, clock, random: chance }, authorizer, this.resources, webhooks)
-    const rest = new Rest({ store, clock, random: chance, admission, allocator: new ServiceAllocator(store, chance) })
+    const rest = new Rest({ store, clock, random: chance, admission, allocator: new ServiceAllocator(store, chance), limits: this.limits })
     const generic = new ResourceHandler(rest)
     this.generic = generic
     const forward = forwarder({ cache, clock }, () => this.network, this.controlPlane)
@@ -485,6 +491,7 @@ export class Cluster implements AsyncDisposable {
       durable: () => this.store.durable(),
       audit: this.audit,
       flow: this.flow,
+      limits: this.limits,
       upgrade: upgradeHandler({ api: this.api, generic: this.generic, nodes: () => this.nodeApi, report }),
       report,
       keys: () => this.identity.server(),
@@ -528,8 +535,10 @@ async function wholeOf(chunks: AsyncIterable<Uint8Array>): Promise<unknown> {
   }
 }
 
-function settingsOf({ nodes, name = 'labernetes', seed = 1, cni }: Pick<ClusterOptions, 'nodes' | 'name' | 'seed' | 'cni'>): Settings {
-  return { nodes, name, seed, ...(cni && { cni }) }
+type GivenSettings = Pick<ClusterOptions, 'nodes' | 'name' | 'seed' | 'cni' | 'limits'>
+
+function settingsOf({ nodes, name = 'labernetes', seed = 1, cni, limits }: GivenSettings): Settings {
+  return { nodes, name, seed, ...(cni && { cni }), ...(limits && { limits }) }
 }
 
 /** Of a cluster that another program made: its nodes are run by ours when they are named as kind and kubeadm name them. */

@@ -1,8 +1,9 @@
 import { request } from 'node:https'
-import { afterEach, expect, it } from 'vitest'
+import { afterEach, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { Cluster } from '../cluster.ts'
 import { auditEvents } from './audit.ts'
+import type { ClusterLimits } from './limits.ts'
 
 const clusters: Cluster[] = []
 afterEach(async () => {
@@ -16,8 +17,8 @@ interface Answer {
 }
 
 /** A cluster that is asked over TLS, by its administrator or somebody else. */
-async function start() {
-  const cluster = await Cluster.open({ nodes: 1, clock: { rate: 0 } })
+async function start(limits: Partial<ClusterLimits> = {}) {
+  const cluster = await Cluster.open({ nodes: 1, clock: { rate: 0 }, limits })
   clusters.push(cluster)
   const { port } = (await cluster.listen({ host: '127.0.0.1', port: 0 })) as { port: number }
   const asUser = (user?: { username: string; groups: string[] }) => {
@@ -86,4 +87,40 @@ it('names the flow schema and the priority level of a request', async () => {
   expect((await asUser({ username: 'jane', groups: [] })('GET', configMaps)).headers).toMatchObject(
     await headersOf('global-default', 'global-default'),
   )
+})
+
+describe('a cluster that is full', () => {
+  it('takes no more objects, but lets go of some', async () => {
+    const { cluster, asUser } = await start({ objects: 400 })
+    const ask = asUser()
+    const create = (name: string) => ask('POST', configMaps, { metadata: { name } })
+    const filled = async (name: string) =>
+      (await cluster.request({ method: 'POST', path: configMaps, body: { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name } } }))
+        .status !== 201
+    let count = 0
+    while (!(await filled(`many-${count}`))) count++
+    const refused = await create('too-many')
+    expect(refused).toMatchObject({ status: 403, body: { reason: 'Forbidden' } })
+    expect(refused.body.message).toMatch(/^configmaps "too-many" is forbidden: the cluster is full: it holds 400 objects, and at most 400/)
+    expect((await ask('DELETE', `${configMaps}/many-0`)).status).toBe(200)
+    expect((await create('one-more')).status).toBe(201)
+    expect(cluster.auditEvents().length).toBeGreaterThan(0)
+  })
+
+  it('lets nothing grow beyond its bytes, but shrink', async () => {
+    const { asUser } = await start({ bytes: 2 ** 20 })
+    const ask = asUser()
+    const data = (size: number) => ({ metadata: { name: 'big' }, data: { text: 'x'.repeat(size) } })
+    expect((await ask('POST', configMaps, data(500_000))).status).toBe(201)
+    const refused = await ask('PUT', `${configMaps}/big`, data(1_000_000))
+    expect(refused).toMatchObject({ status: 403 })
+    expect(refused.body.message).toContain('and at most 1 MiB are allowed')
+    expect((await ask('PUT', `${configMaps}/big`, data(10))).status).toBe(200)
+  })
+
+  it('opens no more watches', async () => {
+    const { asUser } = await start({ watches: 0 })
+    const answer = await asUser()('GET', `${configMaps}?watch=true`)
+    expect(answer).toMatchObject({ status: 429, body: { reason: 'TooManyRequests' }, headers: { 'retry-after': '1' } })
+  })
 })

@@ -13,6 +13,7 @@ import type { AuditedRequest, AuditLog } from './audit.ts'
 import type { ApiCall } from './call.ts'
 import { type Accepted, compress, type Encoded, encode, negotiate } from './encode.ts'
 import type { FlowControl } from './flow-control.ts'
+import type { Limits } from './limits.ts'
 import { uuid } from './object-meta.ts'
 import { requestInfo } from './request-info.ts'
 
@@ -26,6 +27,7 @@ export interface ServingParts {
   durable(): Promise<void>
   /** Takes a connection that wants to speak another protocol (exec, attach, port-forward). */
   upgrade(call: ApiCall, request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void>
+  limits?: Pick<Limits, 'watch'>
   /** Where requests are noted; nowhere without one. */
   audit?: Pick<AuditLog, 'note'>
   /** Whose headers every answer has. */
@@ -139,6 +141,7 @@ async function serve(parts: ServingParts, request: IncomingMessage, response: Se
     const { annotations } = seen
     const call: ApiCall = { method, url, headers, user, signal: ended.signal, annotations, ...(body.length ? { body } : {}) }
     const { outcome, warnings } = await api.handle(call)
+    using _place = outcome.type === 'watch' ? parts.limits?.watch() : undefined
     if (outcome.type === 'object' || outcome.type === 'list' || outcome.type === 'watch') accepted = negotiate(headers, query)
     const encoded = compress(encode(outcome, accepted, { query, now: parts.now() }), headers['accept-encoding'])
     seen.answered(encoded.status, outcome.type === 'object' ? outcome.object : undefined)

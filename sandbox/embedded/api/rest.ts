@@ -11,6 +11,7 @@ import { AllocationError } from '../registry/resource-info.ts'
 import type { ServiceAllocator } from './allocator.ts'
 import { decodeAs } from './body.ts'
 import { readServed, toStored } from './conversion.ts'
+import type { Limits } from './limits.ts'
 import {
   countGeneration,
   fillSystemFields,
@@ -51,6 +52,8 @@ export interface RestParts {
   random: () => number
   admission: AdmissionChain
   allocator: ServiceAllocator
+  /** Without it there is room for everything. */
+  limits?: Pick<Limits, 'assertRoom'>
 }
 
 /** Writes that find their object changed begin again so often. */
@@ -67,8 +70,10 @@ export class Rest {
   readonly random: () => number
   private readonly admission: AdmissionChain
   private readonly allocator: ServiceAllocator
+  private readonly limits: Pick<Limits, 'assertRoom'> | undefined
 
-  constructor({ store, clock, random, admission, allocator }: RestParts) {
+  constructor({ store, clock, random, admission, allocator, limits }: RestParts) {
+    this.limits = limits
     this.store = store
     this.clock = clock
     this.random = random
@@ -176,6 +181,7 @@ export class Rest {
       if (!existing.metadata.deletionTimestamp) throw error
       throw ApiError.from({ ...error.body, message: `object is being deleted: ${error.message}` })
     }
+    this.limits?.assertRoom(info, name, stored)
     return request.dryRun ? draft : readServed(info, this.store.put(tableOf(info), keyOf(info, namespace, name), stored))
   }
 
@@ -237,6 +243,7 @@ export class Rest {
       return next
     }
     if (sameButManagedTimes(toStore, stored)) return readServed(info, stored)
+    this.limits?.assertRoom(info, name, toStore, stored)
     return request.dryRun ? next : readServed(info, this.store.put(table, key, toStore))
   }
 

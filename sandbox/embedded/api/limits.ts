@@ -1,0 +1,95 @@
+import { ApiError } from '../machinery/errors.ts'
+import type { KubeObject } from '../machinery/object.ts'
+import type { Store } from '../machinery/store.ts'
+import type { ResourceInfo } from '../registry/index.ts'
+
+/** What one cluster may take of the process that it shares with others. */
+export interface ClusterLimits {
+  objects: number
+  /** Of all objects as they are stored, about what they are in JSON. */
+  bytes: number
+  /** Open watches over HTTP. */
+  watches: number
+}
+
+/** Far beyond what lessons need, far below what harms a neighbour. */
+export const defaultLimits: ClusterLimits = { objects: 20_000, bytes: 128 * 2 ** 20, watches: 1000 }
+
+/** Counts what a cluster holds, and refuses what would be too much in the way that a quota refuses. */
+export class Limits implements Disposable {
+  private readonly store: Store
+  private readonly limits: ClusterLimits
+  private readonly subscription: Disposable
+  private readonly sizes = new WeakMap<KubeObject, number>()
+  private objects = 0
+  private bytes = 0
+  private watches = 0
+
+  constructor(store: Store, limits: Partial<ClusterLimits> = {}) {
+    this.store = store
+    this.limits = { ...defaultLimits, ...limits }
+    for (const table of store.tableNames()) for (const object of store.list(table)) this.count(object, 1)
+    this.subscription = this.store.subscribe('*', ({ type, object, previous }) => {
+      if (previous) this.count(previous, -1)
+      if (type !== 'DELETED') this.count(object, 1)
+    })
+  }
+
+  /** Throws ApiError Forbidden when a new object would be one too many, or a larger one too large. */
+  assertRoom(info: ResourceInfo, name: string, object: KubeObject, previous?: KubeObject): void {
+    const { objects, bytes } = this.limits
+    if (!previous && this.objects >= objects) {
+      throw ApiError.forbidden(
+        info,
+        name,
+        `the cluster is full: it holds ${this.objects} objects, and at most ${objects} are allowed; delete some first`,
+      )
+    }
+    const growth = sizeOf(object) - (previous ? this.sizeOf(previous) : 0)
+    if (growth <= 0 || this.bytes + growth <= bytes) return
+    const mebibytes = (count: number) => `${Math.round((count / 2 ** 20) * 10) / 10} MiB`
+    const why = `the cluster is full: it holds ${mebibytes(this.bytes)}, and at most ${mebibytes(bytes)} are allowed; delete something first`
+    throw ApiError.forbidden(info, name, why)
+  }
+
+  /** Takes the place of one watch until it is disposed. Throws ApiError TooManyRequests when there is none. */
+  watch(): Disposable {
+    if (this.watches >= this.limits.watches) {
+      const why = `too many watches: ${this.watches} are open in this cluster, and at most ${this.limits.watches} are allowed; close some, then try again`
+      throw ApiError.tooManyRequests(why, 1)
+    }
+    this.watches++
+    let open = true
+    return {
+      [Symbol.dispose]: () => {
+        if (open) this.watches--
+        open = false
+      },
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.subscription[Symbol.dispose]()
+  }
+
+  private count(object: KubeObject, sign: 1 | -1): void {
+    this.objects += sign
+    this.bytes += sign * this.sizeOf(object)
+  }
+
+  private sizeOf(object: KubeObject): number {
+    let size = this.sizes.get(object)
+    if (size === undefined) this.sizes.set(object, (size = sizeOf(object)))
+    return size
+  }
+}
+
+/** About what a value takes in JSON. */
+function sizeOf(value: unknown): number {
+  if (typeof value === 'string') return value.length + 2
+  if (typeof value !== 'object' || value === null) return 5
+  let size = 2
+  if (Array.isArray(value)) for (const item of value) size += sizeOf(item) + 1
+  else for (const key in value) size += key.length + 4 + sizeOf((value as Record<string, unknown>)[key])
+  return size
+}
