@@ -239,6 +239,7 @@ export class Cluster implements AsyncDisposable {
         store,
         customKinds: () => this.customKinds(),
         remotes: () => this.aggregator.remotes(),
+        generation: () => `${this.resources.generation} ${this.aggregator.generation}`,
       }),
     })
     const events = createEventRecorder({

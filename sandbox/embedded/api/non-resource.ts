@@ -3,7 +3,7 @@ import { openIdConfiguration, type ServiceAccountTokens } from '../auth/tokens.t
 import { ApiError } from '../machinery/errors.ts'
 import type { Store } from '../machinery/store.ts'
 import { type CustomKind, openApiDocument, openApiIndex, openApiVersion2, type Rendered, rendered } from '../openapi/index.ts'
-import { openApiBytes, openApiProtobuf, openApiProtobufAsked } from '../openapi/protobuf.ts'
+import { openApiProtobuf, openApiProtobufAsked } from '../openapi/protobuf.ts'
 import type { ApiCall, Outcome } from './call.ts'
 import type { Discovery } from './discovery.ts'
 import type { RequestInfo } from './request-info.ts'
@@ -53,11 +53,15 @@ export interface NonResourceParts {
   customKinds(): readonly CustomKind[]
   /** What other servers serve. */
   remotes(): readonly RemoteVersion[]
+  /** Changes with what is served. */
+  generation(): string
 }
 
 /** The paths that are no resources: discovery, OpenAPI, health, version, keys. */
 export class NonResourceHandler {
   private readonly parts: NonResourceParts
+  private readonly made = new Map<string, unknown>()
+  private generation = ''
 
   constructor(parts: NonResourceParts) {
     this.parts = parts
@@ -133,22 +137,37 @@ export class NonResourceHandler {
   private openApi(call: ApiCall, [version, ...rest]: readonly string[], request: RequestInfo): Outcome {
     const custom = this.parts.customKinds()
     if (version === 'v2' && rest.length === 0) {
-      const whole = openApiVersion2(custom)
-      if (![openApiProtobufAsked, openApiProtobuf].some((type) => call.headers['accept']?.includes(type))) return document(whole)
-      return { type: 'document', document: openApiBytes(whole), contentType: openApiProtobuf }
+      const binary = [openApiProtobufAsked, openApiProtobuf].some((type) => call.headers['accept']?.includes(type))
+      const whole = this.once(binary ? 'v2 protobuf' : 'v2', () => openApiVersion2(custom, binary ? 'protobuf' : 'json'))
+      const etag = `"${whole.hash}"`
+      if (call.headers['if-none-match'] === etag) return { type: 'text', status: 304, text: '' }
+      const headers = { etag, vary: 'Accept' }
+      return { type: 'document', document: whole.bytes, headers, ...(binary ? { contentType: openApiProtobuf } : {}) }
     }
     if (version !== 'v3') return this.missing(request)
     const remotes = new Map<string, Rendered>(
       this.parts.remotes().flatMap((one) => (one.openApi ? [[`apis/${one.group}/${one.version}`, rendered(one.openApi)] as const] : [])),
     )
-    if (rest.length === 0) return document(openApiIndex(custom, remotes))
-    const found = remotes.get(rest.join('/')) ?? openApiDocument(rest.join('/'), custom)
+    if (rest.length === 0) return document(this.once('v3', () => openApiIndex(custom, remotes)))
+    const path = rest.join('/')
+    const found = this.once(`v3/${path}`, () => remotes.get(path) ?? openApiDocument(path, custom))
     if (!found) return this.missing(request)
     const etag = `"${found.hash}"`
     if (call.headers['if-none-match'] === etag) return { type: 'text', status: 304, text: '' }
     const fixed = request.query.get('hash') === found.hash
     const headers: Record<string, string> = { etag, vary: 'Accept', 'cache-control': fixed ? 'public, immutable' : 'no-cache, private' }
     return { type: 'document', document: found.bytes, headers }
+  }
+
+  /** Made anew only after what is served has changed. */
+  private once<T>(key: string, make: () => T): T {
+    const generation = this.parts.generation()
+    if (this.generation !== generation) {
+      this.generation = generation
+      this.made.clear()
+    }
+    if (!this.made.has(key)) this.made.set(key, make())
+    return this.made.get(key) as T
   }
 
   private metrics(): string {

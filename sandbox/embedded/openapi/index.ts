@@ -5,6 +5,7 @@ import { definitionsOf, withDefinitions } from './components.ts'
 import { type CustomKind, customName, customSchemas } from './custom.ts'
 
 import { pathsOf } from './paths.ts'
+import { openApiBytes } from './protobuf.ts'
 import { toVersion2 } from './version2.ts'
 
 export type { CustomKind } from './custom.ts'
@@ -33,15 +34,48 @@ export function openApiDocument(path: string, custom: readonly CustomKind[] = []
   return document(path, custom)
 }
 
-/** The OpenAPI v2 document of /openapi/v2: every definition of built-in and custom kinds, and their paths. */
-export function openApiVersion2(custom: readonly CustomKind[] = []): Record<string, unknown> {
-  const schemas = { ...builtInSchemas(), ...Object.assign({}, ...custom.map((kind) => customSchemas(kind, 2))) }
-  const paths = Object.assign(
-    {},
-    ...builtInResources.map((info) => pathsOf(info, nameOf)),
-    ...custom.map(({ info }) => pathsOf(info, customName)),
+/**
+ * The OpenAPI v2 document of /openapi/v2: every definition of built-in and custom kinds, and their paths. In JSON, or in
+ * protobuf as gnostic has it. What is built in is made once in a process.
+ */
+export function openApiVersion2(custom: readonly CustomKind[] = [], form: 'json' | 'protobuf' = 'json'): Rendered {
+  if (custom.length > 0) return version2(custom, form)
+  // Most clusters have nothing of their own, and share it.
+  const known = builtInVersions2.get(form) ?? version2([], form)
+  builtInVersions2.set(form, known)
+  return known
+}
+
+const builtInVersions2 = new Map<string, Rendered>()
+
+function version2(custom: readonly CustomKind[], form: 'json' | 'protobuf'): Rendered {
+  const more = toVersion2(
+    Object.assign({}, ...custom.map((kind) => customSchemas(kind, 2))),
+    Object.assign({}, ...custom.map(({ info }) => pathsOf(info, customName))),
   )
-  return toVersion2(schemas, paths)
+  if (form === 'protobuf') {
+    builtInProtobuf ??= openApiBytes(builtInVersion2())
+    // Messages one after the other are one message with the fields of both.
+    return rendered(custom.length > 0 ? Buffer.concat([builtInProtobuf, openApiBytes(more)]) : builtInProtobuf)
+  }
+  builtInJson ??= (({ paths, definitions, ...head }) => ({ head: inner(head), paths: inner(paths), definitions: inner(definitions) }))(
+    builtInVersion2(),
+  )
+  const { head, paths, definitions } = builtInJson
+  const and = (known: string, added: unknown) => [known, inner(added)].filter(Boolean).join(',')
+  return rendered(Buffer.from(`{${head},"paths":{${and(paths, more['paths'])}},"definitions":{${and(definitions, more['definitions'])}}}`))
+}
+
+let builtInJson: { head: string; paths: string; definitions: string } | undefined
+let builtInProtobuf: Uint8Array | undefined
+
+function builtInVersion2(): Record<string, unknown> {
+  return toVersion2(builtInSchemas(), Object.assign({}, ...builtInResources.map((info) => pathsOf(info, nameOf))))
+}
+
+/** An object's JSON without its braces. */
+function inner(value: unknown): string {
+  return JSON.stringify(value).slice(1, -1)
 }
 
 function document(path: string, custom: readonly CustomKind[]): Rendered | undefined {
