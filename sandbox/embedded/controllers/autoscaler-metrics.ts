@@ -3,8 +3,8 @@ import type { NodeApi } from '../machinery/node-api.ts'
 import { formatQuantity, parseQuantity } from '../schema/quantity.ts'
 import type { MetricSpec, MetricStatus, MetricTarget, MetricValueStatus } from '../schema/types/autoscaling.v2.ts'
 import type { Pod } from '../schema/types/core.v1.ts'
-import type { LabelSelector } from '../schema/types/meta.v1.ts'
 import { podCondition } from './pod.ts'
+import { selectorText } from './selector.ts'
 import { parseTime } from './time.ts'
 
 /** How many replicas one metric asks for (pkg/controller/podautoscaler/replica_calculator.go). */
@@ -92,17 +92,6 @@ function externalError({ namespace }: Surroundings, { external }: MetricSpec): M
 
 function prefixOf(target: MetricTarget | undefined, average: string, whole: string): string {
   return target?.type === 'AverageValue' ? `${whole}: ${average}` : whole
-}
-
-/** As Go prints a *LabelSelector. */
-function selectorText(selector: LabelSelector | undefined): string {
-  if (!selector) return 'nil'
-  const labels = Object.entries(selector.matchLabels ?? {}).sort(([a], [b]) => (a < b ? -1 : 1))
-  const expressions = (selector.matchExpressions ?? []).map(
-    ({ key, operator, values = [] }) => `LabelSelectorRequirement{Key:${key},Operator:${operator},Values:[${values.join(' ')}],},`,
-  )
-  const pairs = labels.map(([key, value]) => `${key}: ${value},`).join('')
-  return `&LabelSelector{MatchLabels:map[string]string{${pairs}},MatchExpressions:[]LabelSelectorRequirement{${expressions.join('')}},}`
 }
 
 function resourceProposal(around: Surroundings, spec: MetricSpec): Proposal {

@@ -1,9 +1,8 @@
 import type { ClusterContext } from '../machinery/context.ts'
 import { copyOf } from '../machinery/copy.ts'
 import { isConflict } from '../machinery/errors.ts'
-import { type KubeObject, type Resource, resources } from '../machinery/object.ts'
+import { type Resource, resources } from '../machinery/object.ts'
 import { parseLabelSelector } from '../machinery/selectors.ts'
-import type { CustomResourceDefinition } from '../schema/types/apiextensions.v1.ts'
 import type { Scale } from '../schema/types/autoscaling.v1.ts'
 import type { HorizontalPodAutoscaler, HorizontalPodAutoscalerStatus, MetricStatus } from '../schema/types/autoscaling.v2.ts'
 import type { Pod } from '../schema/types/core.v1.ts'
@@ -13,6 +12,7 @@ import { semanticEqual } from './equality.ts'
 import { messageOf } from './failure.ts'
 import { keyOf, splitKey } from './owner.ts'
 import { WorkQueue } from './queue.ts'
+import { readScale, scalableResource } from './scale-target.ts'
 import { timestamp } from './time.ts'
 
 const component = 'horizontal-pod-autoscaler'
@@ -37,14 +37,6 @@ interface Sync {
   readonly scaler: HorizontalPodAutoscaler
   /** As it will be written. */
   readonly status: HorizontalPodAutoscalerStatus
-}
-
-/** The kinds of Kubernetes itself that have a scale. */
-const builtIn: Record<string, Resource> = {
-  'apps/Deployment': resources.deployments,
-  'apps/ReplicaSet': resources.replicaSets,
-  'apps/StatefulSet': resources.statefulSets,
-  '/ReplicationController': resources.replicationControllers,
 }
 
 /** Scales targets so that what their Pods use keeps near what each HorizontalPodAutoscaler asks for. */
@@ -119,7 +111,7 @@ async function findTarget(sync: Sync): Promise<Target | undefined> {
   const { context, scaler } = sync
   const { kind = '', name = '', apiVersion = '' } = scaler.spec?.scaleTargetRef ?? {}
   try {
-    const resource = resourceOf(context, apiVersion, kind)
+    const resource = scalableResource(context, apiVersion, kind)
     return { resource, scale: await readScale(context, resource, name, scaler.metadata.namespace) }
   } catch (error) {
     const message = messageOf(error)
@@ -128,22 +120,6 @@ async function findTarget(sync: Sync): Promise<Target | undefined> {
     setCondition(sync, 'AbleToScale', 'False', 'FailedGetScale', text)
     return undefined
   }
-}
-
-function resourceOf({ cache }: ClusterContext, apiVersion: string, kind: string): Resource {
-  const group = apiVersion.includes('/') ? apiVersion.slice(0, apiVersion.indexOf('/')) : ''
-  const known = builtIn[`${group}/${kind}`]
-  if (known) return known
-  const definitions = cache.list<CustomResourceDefinition>(resources.customResourceDefinitions)
-  const definition = definitions.find(({ spec }) => spec.group === group && spec.names.kind === kind)
-  const version = definition?.spec.versions.find(({ storage }) => storage)?.name
-  if (definition && version) return { group, version, resource: definition.spec.names.plural }
-  throw new Error(`no matches for kind "${kind}" in group "${group}"`)
-}
-
-/** A patch that changes nothing is answered with the Scale. */
-async function readScale(context: ClusterContext, resource: Resource, name: string, namespace: string | undefined): Promise<Scale> {
-  return await context.client.patch<Scale & KubeObject>(resource, name, {}, 'merge', { namespace, subresource: 'scale' })
 }
 
 /** The largest of what the metrics ask for; none when they cannot be had, or some cannot and the others would take Pods away. */

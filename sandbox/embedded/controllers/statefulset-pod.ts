@@ -1,6 +1,6 @@
 import type { ClusterContext } from '../machinery/context.ts'
 import { copyOf } from '../machinery/copy.ts'
-import { isAlreadyExists, isNotFound } from '../machinery/errors.ts'
+import { ApiError, isAlreadyExists, isNotFound } from '../machinery/errors.ts'
 import { resources } from '../machinery/object.ts'
 import type { StatefulSet } from '../schema/types/apps.v1.ts'
 import type { PersistentVolumeClaim, Pod, PodTemplateSpec, Volume } from '../schema/types/core.v1.ts'
@@ -113,7 +113,8 @@ export async function createMissingClaims(context: ClusterContext, set: Stateful
   for (const { claim } of claimsFor(set, ordinal)) {
     const { name = '', namespace } = claim.metadata
     const existing = context.cache.get<PersistentVolumeClaim>(resources.persistentVolumeClaims, name, namespace)
-    if (existing?.metadata.deletionTimestamp) throw new Error(`pvc ${name} is being deleted`)
+    if (existing?.metadata.deletionTimestamp) throw notYet(name, 'it is being deleted')
+    if (existing && isStale(existing, pod)) throw notYet(name, `it goes with an earlier pod ${pod.metadata.name}`)
     if (existing) continue
     try {
       await context.client.create(resources.persistentVolumeClaims, claim, { namespace })
@@ -125,6 +126,17 @@ export async function createMissingClaims(context: ClusterContext, set: Stateful
     made = true
   }
   return made
+}
+
+/** The next attempt may find the claim gone. */
+function notYet(claim: string, why: string): ApiError {
+  return ApiError.conflict(resources.persistentVolumeClaims, claim, why)
+}
+
+/** Owned by an earlier Pod of the same name, with which the garbage collector will take it. */
+function isStale(claim: PersistentVolumeClaim, pod: Pod): boolean {
+  const owners = claim.metadata.ownerReferences ?? []
+  return owners.some(({ kind, name, uid }) => kind === 'Pod' && name === pod.metadata.name && uid !== pod.metadata.uid)
 }
 
 /** Makes claims go with the set, or with a Pod that is scaled away, as the set's retention policy says. */
