@@ -16,7 +16,7 @@ interface Plugin {
   mtu?: number
   subnetFile?: string
   delegate?: Plugin
-  ipam?: { subnet?: string; ranges?: { subnet?: string }[][] }
+  ipam?: { type?: string; subnet?: string; ranges?: { subnet?: string }[][] }
 }
 
 /** What is wrong with the node's network as its Ready condition says it; undefined when a plugin is configured. */
@@ -41,6 +41,7 @@ export function planSandbox(files: Volume): { joint: Joint; subnet: string } {
   const kind = delegate.type ?? 'bridge'
   if (kind !== type) demandPlugin(files, kind, (reason) => fail(reason))
   if (kind !== 'bridge' && kind !== 'ptp') throw fail(`fork/exec /${pluginFolder}/${kind}: exec format error`)
+  demandPlugin(files, delegate.ipam?.type ?? 'host-local', fail)
   const subnet = delegate.ipam?.subnet ?? delegate.ipam?.ranges?.[0]?.[0]?.subnet
   if (!subnet) throw fail('no IP ranges specified')
   const [, bits = '24'] = subnet.split('/')
@@ -75,7 +76,10 @@ function flannelDelegate(files: Volume, plugin: Plugin, fail: (reason: string) =
 }
 
 function demandPlugin(files: Volume, type: string, fail: (reason: string) => CniError): void {
-  if (files.kindOf(`${pluginFolder}/${type}`) !== 'file') throw fail(`failed to find plugin "${type}" in path [/${pluginFolder}]`)
+  const content = files.read(`${pluginFolder}/${type}`)
+  if (!content) throw fail(`failed to find plugin "${type}" in path [/${pluginFolder}]`)
+  // Another program of that name says nothing that a plugin would say.
+  if (!Buffer.from(content).includes('cni-plugin')) throw fail('netplugin failed with no error message: exit status 255')
 }
 
 /** The first plugin of the first configuration by name that can be read. */

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { linkOf, lookScript, namespaceOf, parseNetwork } from '../../check/network.ts'
 import { applyManifests } from '../../manifests.ts'
 import { Cluster } from '../cluster.ts'
 import type { Node, Pod } from '../schema/types/core.v1.ts'
@@ -78,6 +79,31 @@ describe('with flannel', () => {
     expect(await on('bridge fdb show dev flannel.1')).toContain(`${mac} dst 172.18.0.4 self permanent`)
     expect(await on('ip -d link show flannel.1')).toContain('vxlan id 1 local 172.18.0.3 dev eth0 srcport 0 0 dstport 8472 nolearning')
     expect(await on('ip -br addr show cni0')).toBe('cni0             UP             10.244.1.1/24 \n')
+  })
+
+  test('labs read the state of a node from it as from any other', async () => {
+    const state = parseNetwork(await on(lookScript))
+    const mac = await vtep('labernetes-worker2')
+    expect(linkOf(state, '', 'flannel.1')).toMatchObject({
+      kind: 'vxlan',
+      mtu: 1450,
+      addresses: ['10.244.1.0/32'],
+      vxlan: { id: 1, port: 8472, local: '172.18.0.3', device: 'eth0', learning: false },
+    })
+    const { routes, fdb, neighbours, forwarding, rules } = namespaceOf(state)
+    expect(routes).toContainEqual({ to: '10.244.2.0/24', via: '10.244.2.0', device: 'flannel.1', onlink: true })
+    expect(fdb).toContainEqual({ mac, device: 'flannel.1', to: '172.18.0.4', permanent: true })
+    expect(neighbours).toContainEqual({ address: '10.244.2.0', device: 'flannel.1', mac, permanent: true })
+    expect(forwarding).toBe(true)
+    expect(rules).toContain('-t filter -A FLANNEL-FWD -s 10.244.0.0/16 -m comment --comment "flanneld forward" -j ACCEPT')
+    // As kube-proxy calls these on a real node.
+    expect(rules.filter((rule) => rule.includes('KUBE-SVC-TCOU7JCQXEZGVUNU') && rule.includes('-A KUBE-SERVICES'))).toEqual([
+      '-t nat -A KUBE-SERVICES -d 10.96.0.10/32 -p udp -m comment --comment "kube-system/kube-dns:dns cluster IP" -m udp --dport 53 -j KUBE-SVC-TCOU7JCQXEZGVUNU',
+    ])
+    expect(await on('ip -4 -o addr show dev eth0')).toMatch(
+      /^\d+: eth0 {4}inet 172\.18\.0\.3\/16 brd 172\.18\.255\.255 scope global eth0\\ /,
+    )
+    expect(await on('ping -n -c 2 -W 1 172.18.0.4')).toMatch(/2 packets transmitted, 2 received, 0% packet loss/)
   })
 
   test.each([

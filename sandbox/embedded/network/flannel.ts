@@ -1,7 +1,7 @@
 import type { ClusterContext } from '../machinery/context.ts'
 import { resources } from '../machinery/object.ts'
 import type { Node } from '../schema/types/core.v1.ts'
-import { addressIn } from './addresses.ts'
+import { addressIn, inCIDR } from './addresses.ts'
 import { internalIP } from './hosts.ts'
 import type { Rule } from './iptables.ts'
 import { macOf, type Stack } from './stack.ts'
@@ -63,6 +63,10 @@ export async function startFlannel(
   const subnet = own?.spec?.podCIDR
   if (!stack || !publicIP) throw new Error(`Failed to find any valid interface to use: node ${name} has no address`)
   if (!subnet) throw new Error(`Error registering network: failed to acquire lease: node "${name}" pod cidr not assigned`)
+  if (!inCIDR(addressIn(subnet, 0), config.network)) {
+    const what = `subnet "${config.network}" specified in the flannel net config doesn't contain "${subnet}" PodCIDR of the "${name}" node`
+    throw new Error(`Error registering network: failed to acquire lease: ${what}`)
+  }
   const { type } = config.backend
   const outer = stack.link('eth0')?.mtu ?? 1500
   const mtu = type === 'vxlan' ? outer - overhead : outer

@@ -16,8 +16,8 @@ export async function ipOfNode(process: Process, stack: Stack): Promise<number> 
   try {
     if (is('address')) return await address(process, stack, rest, flags)
     if (is('link')) return await link(process, stack, rest, flags)
-    if (is('route')) return await route(process, stack, rest)
-    if (is('neighbour') || is('neighbor')) return await neighbour(process, stack, rest)
+    if (is('route')) return await route(process, stack, rest, flags)
+    if (is('neighbour') || is('neighbor')) return await neighbour(process, stack, rest, flags)
     if (is('rule')) {
       await process.print('0:\tfrom all lookup local\n32766:\tfrom all lookup main\n32767:\tfrom all lookup default\n')
       return 0
@@ -38,8 +38,9 @@ export async function bridge(process: Process): Promise<number> {
   const stack = process.machine.network.node?.stack
   if (!stack) return process.fail('Operation not permitted')
   const [object = '', action = 'show', ...rest] = process.args.filter((arg) => !/^-[a-z]/.test(arg))
+  const json = process.args.some((arg) => /^-(?:j|json)$/.test(arg))
   try {
-    if (object === 'fdb' || object === 'f') return await fdb(process, stack, action, rest)
+    if (object === 'fdb' || object === 'f') return await fdb(process, stack, action, rest, json)
     if (object === 'link') {
       const ports = stack.links.filter(({ master }) => master !== undefined)
       await process.print(
@@ -138,10 +139,71 @@ async function show(
       (!master || each.master === master) &&
       (!words.includes('up') || each.up),
   )
-  const brief = flags.has('br') || flags.has('brief')
   const detailed = flags.has('d') || flags.has('details')
-  await process.print(found.map((each) => (brief ? briefOf(each, addresses) : fullOf(each, addresses, detailed))).join(''))
+  if (flags.has('j') || flags.has('json')) {
+    await process.print(`${JSON.stringify(found.map((each) => linkJson(each, addresses)))}\n`)
+    return 0
+  }
+  const brief = flags.has('br') || flags.has('brief')
+  const single = flags.has('o') || flags.has('oneline')
+  const inet = addresses && flags.has('4')
+  const text = (each: Link) =>
+    brief ? briefOf(each, addresses) : single && addresses ? inetOf(each, true) : fullOf(each, addresses, detailed)
+  const shown = found.filter((each) => !inet || each.addresses.length > 0)
+  await process.print(shown.map((each) => (single && !addresses ? oneLine(text(each)) : text(each))).join(''))
   return 0
+}
+
+/** -o: a line each, where a line break is shown as a backslash. */
+function oneLine(text: string): string {
+  return `${text.trimEnd().replaceAll('\n', '\\')}\n`
+}
+
+function inetOf({ index, name, addresses }: Link, single: boolean): string {
+  return addresses
+    .map(({ ip, prefix, scope }) => {
+      const last = prefix < 31 && scope === 'global' ? ` brd ${broadcastOf(ip, prefix)}` : ''
+      const lines = [`    inet ${ip}/${prefix}${last} scope ${scope} ${name}`, '       valid_lft forever preferred_lft forever']
+      return single ? `${index}: ${name}${lines.join('\\')}\n` : lines.map((line) => `${line}\n`).join('')
+    })
+    .join('')
+}
+
+/** A device as `ip -j -d addr` tells it. */
+function linkJson(each: Link, addresses: boolean): object {
+  const { index, name, kind, mtu, mac, master, pod, vxlan } = each
+  return {
+    ifindex: index,
+    ...(kind === 'veth' && { link_index: 2 }),
+    ifname: name,
+    flags: flagsOf(each).slice(1, -1).split(','),
+    mtu,
+    qdisc: 'noqueue',
+    ...(master && { master }),
+    operstate: stateOf(each),
+    group: 'default',
+    link_type: kind === 'loopback' ? 'loopback' : 'ether',
+    address: mac,
+    broadcast: kind === 'loopback' ? '00:00:00:00:00:00' : 'ff:ff:ff:ff:ff:ff',
+    ...(pod && { link_netns: `cni-${uuidOf(pod.uid)}` }),
+    ...(kind !== 'loopback' &&
+      kind !== 'ethernet' && {
+        linkinfo: {
+          info_kind: kind,
+          ...(vxlan && { info_data: { id: vxlan.id, local: vxlan.local, link: vxlan.dev, port: vxlan.port, learning: vxlan.learning } }),
+        },
+      }),
+    ...(addresses && {
+      addr_info: each.addresses.map(({ ip, prefix, scope }) => ({
+        family: 'inet',
+        local: ip,
+        prefixlen: prefix,
+        ...(prefix < 31 && scope === 'global' && { broadcast: broadcastOf(ip, prefix) }),
+        scope,
+        label: name,
+      })),
+    }),
+  }
 }
 
 function stateOf({ kind, up }: Link): string {
@@ -177,10 +239,7 @@ function fullOf(each: Link, addresses: boolean, detailed: boolean): string {
     )
   } else if (detailed && (each.kind === 'bridge' || each.kind === 'veth')) lines.push(`    ${each.kind} `)
   if (addresses) {
-    for (const { ip, prefix, scope } of each.addresses) {
-      const last = prefix < 31 && scope === 'global' ? ` brd ${broadcastOf(ip, prefix)}` : ''
-      lines.push(`    inet ${ip}/${prefix}${last} scope ${scope} ${each.name}`, '       valid_lft forever preferred_lft forever')
-    }
+    lines.push(...inetOf(each, false).split('\n').slice(0, -1))
   }
   return lines.map((line) => `${line}\n`).join('')
 }
@@ -197,7 +256,7 @@ function uuidOf(uid: string): string {
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20, 32)].join('-')
 }
 
-async function route(process: Process, stack: Stack, words: readonly string[]): Promise<number> {
+async function route(process: Process, stack: Stack, words: readonly string[], flags: ReadonlySet<string>): Promise<number> {
   const [action = 'show', ...rest] = words
   if (action === 'get') return await routeGet(process, stack, rest[0] ?? '')
   if (/^(?:s|l)/.test(action)) {
@@ -206,7 +265,8 @@ async function route(process: Process, stack: Stack, words: readonly string[]): 
     const shown = stack.state.routes
       .filter((entry) => (!dev || entry.dev === dev) && (!wanted || entry.to === wanted || entry.to === `${wanted}/32`))
       .toSorted((a, b) => order(a) - order(b))
-    await process.print(shown.map((entry) => `${routeText(entry)} \n`).join(''))
+    if (flags.has('j')) await process.print(`${JSON.stringify(shown.map(routeJson))}\n`)
+    else await process.print(shown.map((entry) => `${routeText(entry)} \n`).join(''))
     return 0
   }
   const to =
@@ -251,6 +311,19 @@ async function routeGet(process: Process, stack: Stack, ip: string): Promise<num
   return 0
 }
 
+function routeJson({ to, via, dev, onlink, protocol, scope, source, metric }: RouteEntry): object {
+  return {
+    dst: to.endsWith('/32') ? to.slice(0, -3) : to,
+    ...(via && { gateway: via }),
+    dev,
+    ...(protocol && { protocol }),
+    ...(scope && scope !== 'global' && { scope }),
+    ...(source && { prefsrc: source }),
+    ...(metric && { metric }),
+    flags: onlink ? ['onlink'] : [],
+  }
+}
+
 function order({ to }: RouteEntry): number {
   return to === 'default' ? -1 : (parseIPv4(to.split('/')[0] ?? '') ?? 0)
 }
@@ -270,11 +343,17 @@ function routeText({ to, via, dev, onlink, protocol, scope, source, metric }: Ro
     .join(' ')
 }
 
-async function neighbour(process: Process, stack: Stack, words: readonly string[]): Promise<number> {
+async function neighbour(process: Process, stack: Stack, words: readonly string[], flags: ReadonlySet<string>): Promise<number> {
   const [action = 'show', ...rest] = words
   const dev = after(rest, 'dev')
   if (/^(?:s|l)/.test(action)) {
     const shown = [...stack.state.neighbours, ...learned(stack)].filter((each) => !dev || each.dev === dev)
+    if (flags.has('j')) {
+      await process.print(
+        `${JSON.stringify(shown.map(({ ip, mac, state, ...each }) => ({ dst: ip, dev: each.dev, lladdr: mac, state: [state] })))}\n`,
+      )
+      return 0
+    }
     await process.print(shown.map((each) => `${each.ip} ${dev ? '' : `dev ${each.dev} `}lladdr ${each.mac} ${each.state} \n`).join(''))
     return 0
   }
@@ -295,13 +374,24 @@ function learned(stack: Stack): Neighbour[] {
   )
 }
 
-async function fdb(process: Process, stack: Stack, action: string, rest: readonly string[]): Promise<number> {
+async function fdb(process: Process, stack: Stack, action: string, rest: readonly string[], json: boolean): Promise<number> {
   const dev = after(rest, 'dev')
   const br = after(rest, 'br')
   if (/^(?:s|l)/.test(action)) {
     if (dev !== undefined) stack.device(dev)
     const shown = stack.state.fdb.filter((each) => !dev || each.dev === dev)
     const ports = dev || !br ? [] : stack.links.filter(({ master }) => master === br)
+    if (json) {
+      const rows = shown.map(({ mac, dev: ifname, destination, permanent }) => ({
+        mac,
+        ifname,
+        ...(destination && { dst: destination }),
+        flags: ['self'],
+        state: permanent ? 'permanent' : '',
+      }))
+      await process.print(`${JSON.stringify(rows)}\n`)
+      return 0
+    }
     const text = [
       ...shown.map((each) => entryText(each, dev === undefined)),
       ...ports.map((port) => `${macOf(`${port.pod?.uid}/eth0`)} dev ${port.name} master ${br}`),

@@ -23,20 +23,31 @@ async function ping(process: Process): Promise<number> {
   const ip = await addressOf(process, target)
   if (ip === undefined) return process.fail(`bad address '${target}'`)
   const size = Number(last(options, 's') ?? 56)
-  await process.print(`PING ${target} (${ip}): ${size} data bytes\n`)
+  const full = process.fs.find('/etc/debian_version', process.who) !== undefined
+  await process.print(
+    full ? `PING ${target} (${ip}) ${size}(${size + 28}) bytes of data.\n` : `PING ${target} (${ip}): ${size} data bytes\n`,
+  )
   const wanted = Number(last(options, 'c') ?? Number.POSITIVE_INFINITY)
   const interval = Number(last(options, 'i') ?? 1) * 1000
   const patience = Number(last(options, 'W') ?? 10) * 1000
   const deadline = process.machine.now() + Number(last(options, 'w') ?? Number.POSITIVE_INFINITY) * 1000
   const times: number[] = []
+  const began = process.machine.now()
   let sent = 0
   const summary = async () => {
     const lost = sent === 0 ? 0 : Math.round((1 - times.length / sent) * 100)
     const average = times.reduce((a, b) => a + b, 0) / times.length
-    const trip = [Math.min(...times), average, Math.max(...times)].map((time) => time.toFixed(3)).join('/')
-    await process.print(
-      `\n--- ${target} ping statistics ---\n${sent} packets transmitted, ${times.length} packets received, ${lost}% packet loss\n${times.length > 0 ? `round-trip min/avg/max = ${trip} ms\n` : ''}`,
-    )
+    const trip = [Math.min(...times), average, Math.max(...times)].map((each) => each.toFixed(3))
+    const head = `\n--- ${target} ping statistics ---\n${sent} packets transmitted, ${times.length}`
+    if (full) {
+      const took = Math.round(process.machine.now() - began)
+      const spread = Math.sqrt(times.reduce((sum, each) => sum + (each - average) ** 2, 0) / times.length)
+      const last = times.length > 0 ? `rtt min/avg/max/mdev = ${[...trip, spread.toFixed(3)].join('/')} ms\n` : '\n'
+      await process.print(`${head} received, ${lost}% packet loss, time ${took}ms\n${last}`)
+    } else {
+      const last = times.length > 0 ? `round-trip min/avg/max = ${trip.join('/')} ms\n` : ''
+      await process.print(`${head} packets received, ${lost}% packet loss\n${last}`)
+    }
   }
   process.trap('INT', () => {
     void summary().then(() => process.end({ code: times.length > 0 ? 0 : 1 }))
@@ -48,7 +59,11 @@ async function ping(process: Process): Promise<number> {
       const time = 0.05 + process.machine.random() * 0.08
       times.push(time)
       if (!options.flags.has('q'))
-        await process.print(`${size + 8} bytes from ${ip}: seq=${sequence} ttl=${ttl} time=${time.toFixed(3)} ms\n`)
+        await process.print(
+          full
+            ? `${size + 8} bytes from ${ip}: icmp_seq=${sequence + 1} ttl=${ttl} time=${time.toFixed(3)} ms\n`
+            : `${size + 8} bytes from ${ip}: seq=${sequence} ttl=${ttl} time=${time.toFixed(3)} ms\n`,
+        )
     }
     // The last echo's answer is waited for, if there is none.
     if (sent < wanted) await process.sleep(interval)

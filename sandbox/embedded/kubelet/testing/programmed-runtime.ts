@@ -54,7 +54,7 @@ export class ProgrammedRuntime implements ContainerRuntime {
 
   volume(key: string, traits: VolumeTraits = {}): MemoryVolume {
     const volume = this.volumes.get(key) ?? new MemoryVolume(key)
-    if (traits.image) volume.write('opt/cni/bin/ptp', new Uint8Array())
+    if (traits.image) for (const plugin of ['ptp', 'host-local']) volume.write(`opt/cni/bin/${plugin}`, Buffer.from('cni-plugin'))
     this.volumes.set(key, volume)
     return volume
   }
