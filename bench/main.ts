@@ -10,6 +10,7 @@ const usage = `usage: npm run bench -- [name ...] [--json] [--list]`
 const benchmarks: Record<string, () => Promise<{ benchmark: Benchmark }>> = {
   page: () => import('./page.bench.ts'),
   sandbox: () => import('./sandbox.bench.ts'),
+  hosts: () => import('./hosts.bench.ts'),
   verdict: () => import('./verdict.bench.ts'),
   echo: () => import('./echo.bench.ts'),
   reattach: () => import('./reattach.bench.ts'),

@@ -191,12 +191,12 @@ describe.runIf(possible)('hosts', () => {
 
   test('a process that takes too much memory is killed, however deep it hides', async () => {
     const greedy = await sandbox.exec(
-      ['unshare', '-Urp', '--fork', '--kill-child', 'perl', '-e', '$x = "x" x 1_000_000_000; sleep 20; print "alive"'],
-      { timeout: 15_000 },
+      ['unshare', '-Urp', '--fork', '--kill-child', 'perl', '-e', '$x = "x" x 500_000_000; $y = $x; $z = $x; sleep 100; print "alive"'],
+      { timeout: 80_000 },
     )
     expect(greedy.stdout).toBe('')
     expect(greedy.exitCode).not.toBe(124)
-  })
+  }, 90_000)
 
   test('tell that somebody works on them, and what has changed', async () => {
     const events: WatchEvent[] = []

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Capabilities, Engine, Progress, Sandbox, SandboxSpec } from '../engine.ts'
 import { claimUid, releaseUid } from '../terminal/holder.ts'
-import { furnish, planHosts } from './furniture.ts'
+import { furnish, type HostPlan, planHosts } from './furniture.ts'
 import { findHolder, type Holder, type HolderRecord, startHolder } from './holder.ts'
 import { findRequirements, noPlugins, type Requirements } from './requirements.ts'
 import { HostsSandbox } from './sandbox.ts'
@@ -22,6 +22,11 @@ interface Kept {
   holder: HolderRecord
 }
 
+/** What the hosts are made of, on disk. */
+interface Stage extends AsyncDisposable {
+  folder: string
+}
+
 /**
  * Linux hosts as network namespaces in a user namespace: joined by an underlay, each with its own processes and files, for
  * networks made by hand. They are a state of the kernel and of running processes, so they outlive the platform (a holder keeps
@@ -32,6 +37,8 @@ export class HostsEngine implements Engine {
   private readonly options: HostsOptions
   private readonly sandboxes = new Map<string, HostsSandbox>()
   private readonly uids = new Map<string, number>()
+  /** By number of hosts. */
+  private readonly stages = new Map<number, Promise<Stage>>()
   private requirements: Promise<Requirements> | null = null
 
   private constructor(options: HostsOptions) {
@@ -68,16 +75,14 @@ export class HostsEngine implements Engine {
     const folder = this.folder(spec.id)
     const uid = process.getuid?.() === 0 ? claimUid() : null
     if (uid !== null) this.uids.set(spec.id, uid)
-    const stage = await mkdtemp(join(tmpdir(), 'hosts-'))
+    const hosts = planHosts(spec.nodes)
+    await using stage = await this.stageFor(spec, hosts, uid, plugins)
     try {
       onProgress({ step: 'hosts', fraction: 0.1 })
       await mkdir(folder, { recursive: true, mode: 0o700 })
-      await chmod(stage, 0o755)
-      const hosts = planHosts(spec.nodes)
-      await furnish(stage, hosts, { node: nodeOf(stage, uid), plugins, homeFiles: spec.homeFiles ?? null })
       const names = hosts.map(({ name }) => name)
       signal?.throwIfAborted()
-      const holder = await startHolder(hostsCommand(stage, uid, names), names, join(folder, 'pulse'), (record) =>
+      const holder = await startHolder(hostsCommand(stage.folder, uid, names), names, join(folder, 'pulse'), (record) =>
         this.keep(folder, { spec, uid, holder: record }),
       )
       signal?.throwIfAborted()
@@ -86,8 +91,6 @@ export class HostsEngine implements Engine {
     } catch (error) {
       await this.destroy(spec.id)
       throw error
-    } finally {
-      await rm(stage, { recursive: true, force: true })
     }
   }
 
@@ -123,6 +126,23 @@ export class HostsEngine implements Engine {
   /** Lets go of the hosts but leaves them as they are, for the next process to adopt. */
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([...this.sandboxes.values()].map((sandbox) => sandbox[Symbol.asyncDispose]()))
+    for (const stage of this.stages.values()) await rm((await stage).folder, { recursive: true, force: true })
+  }
+
+  /** All sandboxes of a size share one: each mounts over it in a mount namespace of its own. With files of its own it has its own. */
+  private async stageFor(spec: SandboxSpec, hosts: readonly HostPlan[], uid: number | null, plugins: string | null): Promise<Stage> {
+    const make = async (homeFiles: string | null): Promise<Stage> => {
+      const folder = await mkdtemp(join(tmpdir(), 'hosts-'))
+      await chmod(folder, 0o755)
+      await furnish(folder, hosts, { node: nodeOf(folder, uid), plugins, homeFiles })
+      const remove = homeFiles === null ? async () => undefined : () => rm(folder, { recursive: true, force: true })
+      return { folder, [Symbol.asyncDispose]: remove }
+    }
+    if (spec.homeFiles) return make(spec.homeFiles)
+    const stage = this.stages.get(hosts.length) ?? make(null)
+    this.stages.set(hosts.length, stage)
+    stage.catch(() => this.stages.delete(hosts.length))
+    return stage
   }
 
   private found(): Promise<Requirements> {

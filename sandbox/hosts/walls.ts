@@ -101,6 +101,7 @@ const hostScript = `
 set -e
 root=$1/root/$2
 exec 7< "$1/$2.network"
+# itself, so that it can be pivoted into: what the underlay mounted is locked where it is
 mount --rbind "$root" "$root"
 mount -a -T "$1/$2.fstab"
 hostname "$2"
