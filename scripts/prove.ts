@@ -126,15 +126,14 @@ async function proveAll(
 interface Proof {
   name: string
   lab: Lab
-  script: string | null
-  expects: 'nothing passes' | 'everything passes' | 'something fails'
+  script: string
+  expects: 'everything passes' | 'something fails'
 }
 
 function proofsOf(lab: Lab): Proof[] {
   const { slug } = lab.definition
   return [
-    { name: `${slug}: no points at the start`, lab, script: null, expects: 'nothing passes' },
-    { name: `${slug}: solution.sh passes every task`, lab, script: lab.solution, expects: 'everything passes' },
+    { name: `${slug}: no points at the start, solution.sh passes every task`, lab, script: lab.solution, expects: 'everything passes' },
     ...lab.wrong.map(
       (name): Proof => ({
         name: `${slug}: wrong/${name} is rejected`,
@@ -185,12 +184,14 @@ async function prove(
     await using _ending = observer
     // a learner reads first: what the lab starts with has settled by then
     await pass(sandbox, settles.start)
-    let said = ''
-    if (script) {
-      const result = await runScript(sandbox, await readFile(script, 'utf8'), { timeout: scriptTimeout })
-      said = `${result.stdout}${result.stderr}`
-      if (result.exitCode !== 0) return `the script ended with ${result.exitCode}:\n${said}`
+    if (expects === 'everything passes') {
+      const { verdict: before } = await observer.conclude()
+      if (before.points > 0 || before.tasks.some((task) => task.state === 'pass'))
+        return `gives points without any work\n${tabulate(before)}`
     }
+    const { exitCode, stdout, stderr } = await runScript(sandbox, await readFile(script, 'utf8'), { timeout: scriptTimeout })
+    const said = `${stdout}${stderr}`
+    if (exitCode !== 0) return `the script ended with ${exitCode}:\n${said}`
     let { verdict } = await observer.conclude()
     if (expects === 'everything passes')
       for (let waited = 0; verdict.points < verdict.maxPoints && waited < settles.patience; waited += settles.step) {
@@ -201,7 +202,7 @@ async function prove(
       await pass(sandbox, settles.wrong)
       verdict = (await observer.conclude()).verdict
     }
-    if (verbose) console.log(`${definition.slug} ${script ?? 'start'}\n${indent(said)}\n${indent(tabulate(verdict))}`)
+    if (verbose) console.log(`${definition.slug} ${script}\n${indent(said)}\n${indent(tabulate(verdict))}`)
     if (faults.length > 0) return `a check failed by itself:\n${[...new Set(faults)].join('\n')}`
     return problemOf(expects, verdict, said)
   } finally {
@@ -211,8 +212,6 @@ async function prove(
 
 function problemOf(expects: Proof['expects'], verdict: Verdict, said: string): string | null {
   const passing = verdict.tasks.filter((task) => task.state === 'pass')
-  if (expects === 'nothing passes')
-    return passing.length === 0 && verdict.points === 0 ? null : `gives points without any work\n${tabulate(verdict)}`
   if (expects === 'everything passes')
     return passing.length === verdict.tasks.length ? null : `not everything passes:\n${tabulate(verdict)}\n${said}`
   return passing.length < verdict.tasks.length ? null : `it is taken for right:\n${tabulate(verdict)}\n${said}`
