@@ -21,7 +21,7 @@ export const lab = defineLab({
     },
     deployments: { kind: 'objects', selector: { group: 'apps', version: 'v1', resource: 'deployments', namespace } },
     pods: { kind: 'objects', selector: { group: '', version: 'v1', resource: 'pods', namespace, labelSelector: 'app=web' } },
-    files: { kind: 'command', node: 'worker', argv: ['ls', '/etc/cni/net.d'], after: ['pods', 'report'] },
+    files: { kind: 'command', node: 'worker', argv: ['ls', '/etc/cni/net.d'], after: ['pods', 'report'], repeat: true },
   },
   tasks: [
     {

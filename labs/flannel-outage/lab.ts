@@ -29,7 +29,7 @@ export const lab = defineLab({
       selector: { group: '', version: 'v1', resource: 'pods', namespace: 'kube-flannel', labelSelector: 'app=flannel' },
     },
     pods: { kind: 'objects', selector: { group: '', version: 'v1', resource: 'pods', namespace: 'default', labelSelector: 'app=web' } },
-    files: { kind: 'command', node: 'worker2', argv: ['ls', '/etc/cni/net.d'], after: ['flannel', 'nodes'] },
+    files: { kind: 'command', node: 'worker2', argv: ['ls', '/etc/cni/net.d'], after: ['flannel', 'nodes'], repeat: true },
   },
   tasks: [
     {

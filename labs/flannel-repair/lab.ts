@@ -28,6 +28,7 @@ export const lab = defineLab({
       pod: { namespace, name: 'shop' },
       argv: ['sh', '-c', ask],
       after: ['pods', 'worker', 'worker2'],
+      repeat: true,
     },
   },
   tasks: [
