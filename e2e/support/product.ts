@@ -27,11 +27,17 @@ export async function newDataDir(): Promise<string> {
   return mkdtemp(path.join(tmpdir(), 'labernetes-e2e-'))
 }
 
-/** Starts the built product on a data folder. Rejects with what it printed when it does not come up. */
-export async function startProduct(dataDir: string, port = 0): Promise<Product> {
+/** Starts the built product on a data folder, with these settings. Rejects with what it printed when it does not come up. */
+export async function startProduct(dataDir: string, port = 0, settings: Readonly<Record<string, string>> = {}): Promise<Product> {
   const child = spawn(path.join(root, 'node_modules/.bin/node'), ['server/main.ts'], {
     cwd: root,
-    env: { PATH: process.env['PATH'], HOME: process.env['HOME'], DATA_DIR: dataDir, PORT: String(port) } as unknown as NodeJS.ProcessEnv,
+    env: {
+      ...settings,
+      PATH: process.env['PATH'],
+      HOME: process.env['HOME'],
+      DATA_DIR: dataDir,
+      PORT: String(port),
+    } as unknown as NodeJS.ProcessEnv,
     // Through the channel the server notices when the tests are gone, however they went.
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   })

@@ -1,0 +1,103 @@
+import { execFile } from 'node:child_process'
+import { readFile } from 'node:fs/promises'
+import path from 'node:path'
+import { promisify } from 'node:util'
+import { newDataDir, removeDataDir, startProduct } from './support/product.ts'
+import { TerminalPane } from './support/terminal.ts'
+import { expect, test, Visitors } from './support/test.ts'
+import { words } from './support/words.ts'
+
+const say = words.en
+const run = promisify(execFile)
+
+/** What the product is told of this machine's Docker: the same as this process was. */
+const ofKind = Object.fromEntries(
+  Object.entries(process.env).filter(([name]) => name === 'DOCKER_HOST' || name === 'DOCKER_CONTEXT' || name.startsWith('KIND_')),
+) as Record<string, string>
+
+test('a lab on a real kind cluster: chosen, watched starting, reloaded, survived a kill, handed in, gone', async ({ browser }) => {
+  test.setTimeout(600_000)
+  const dataDir = await newDataDir()
+  const first = await startProduct(dataDir, 0, ofKind)
+  const health = (await (await fetch(`${first.url}/api/health`)).json()) as {
+    engines: Record<string, { capabilities: Record<string, unknown> }>
+  }
+  const missing = health.engines['kind']?.capabilities['terminal']
+  if (missing !== true) {
+    await first[Symbol.asyncDispose]()
+    await removeDataDir(dataDir)
+  }
+  test.skip(missing !== true, `kind: ${missing ?? 'not among the engines'}`)
+  const owner = (await readFile(path.join(dataDir, 'kind', 'owner'), 'utf8')).trim()
+  const left = async () =>
+    (await run('docker', ['ps', '--all', '--quiet', '--filter', `label=labernetes.owner=${owner}`], { env: { ...process.env, ...ofKind } }))
+      .stdout
+  const visitors = new Visitors(browser, first.url)
+  const learner = await visitors.visit()
+  const { page } = learner
+  const terminal = new TerminalPane(page)
+  const task = (id: string) => page.locator(`#task-${id}`)
+
+  await test.step('the learner asks for kind and sees it being made', async () => {
+    await page.goto('/en/labs/team-readers')
+    await page.getByRole('radio', { name: say.lab['engine-kind'] }).check()
+    await page.getByRole('button', { name: say.lab.start }).click()
+    await expect(page.locator('.lease-wait .label')).toContainText(`${say.lease['on-kind']} · `, { timeout: 60_000 })
+    await expect(page.locator('.lease-wait .label')).toContainText(say.lease['step-control plane'], { timeout: 120_000 })
+    await expect(page.locator('.lease-line')).toContainText(say.lease['on-kind'], { timeout: 300_000 })
+    await terminal.ready()
+    expect((await terminal.run('kubectl get nodes', 30_000)).output).toContain('labernetes-control-plane')
+    expect((await terminal.run('id -un; cat /sys/class/net/eth0/operstate')).output).toContain('learner\nup')
+  })
+
+  const ticks = async () => {
+    const text = (await terminal.rows.allTextContents()).join('\n')
+    return [...text.matchAll(/tick-(\d+)/g)].map((match) => Number(match[1]))
+  }
+  const inStep = (numbers: number[]) => numbers.every((number, index) => index === 0 || number === numbers[index - 1]! + 1)
+
+  await test.step('a reload finds the screen and the program that runs', async () => {
+    await terminal.type(String.raw`clear; printf '\e[32mgreen\e[0m\n'; n=0; while sleep 0.5; do n=$((n + 1)); echo "tick-$n"; done`)
+    await terminal.shows('tick-3')
+    await page.reload()
+    await terminal.shows('green')
+    await expect.poll(async () => (await ticks()).at(-1) ?? 0).toBeGreaterThan(5)
+    expect(inStep(await ticks())).toBe(true)
+  })
+
+  visitors.forgiving = true
+  await first.kill()
+  await expect(page.getByText(say.terminal.lost)).toBeVisible()
+  await using second = await startProduct(dataDir, Number(new URL(first.url).port), ofKind)
+
+  await test.step('so does a server that was killed: the program never stopped, and nothing that it wrote is missing', async () => {
+    const before = (await ticks()).at(-1)!
+    await expect.poll(async () => (await ticks()).at(-1) ?? 0, { timeout: 90_000 }).toBeGreaterThan(before + 5)
+    expect(inStep(await ticks())).toBe(true)
+    expect(await terminal.rows.allTextContents()).not.toContain('Labernetes was restarted')
+    visitors.forgiving = false
+    await terminal.focus()
+    await page.keyboard.press('Control+C')
+    expect((await terminal.run('echo "n is still $n"')).output).toMatch(/n is still \d+/)
+  })
+
+  await test.step('the lab is done and handed in', async () => {
+    await terminal.run('clear; kubectl create clusterrole pod-reader --verb=get,list,watch --resource=pods', 30_000)
+    const add = `[{"op":"add","path":"/rules/-","value":{"apiGroups":[""],"resources":["pods/log"],"verbs":["get"]}}]`
+    await terminal.run(`kubectl patch clusterrole pod-reader --type=json -p '${add}'`, 30_000)
+    for (const team of ['red', 'blue'])
+      await terminal.run(`kubectl create rolebinding pod-readers -n ${team} --clusterrole=pod-reader --group=team-${team}`, 30_000)
+    for (const id of ['t1', 't2', 't3']) await expect(task(id)).toHaveAttribute('data-state', 'pass', { timeout: 30_000 })
+    await page.getByRole('button', { name: say.lab.handIn, exact: true }).click()
+    await page.getByRole('alertdialog').getByRole('button', { name: say.lab.handIn, exact: true }).click()
+    await expect(page.locator('.report-grade strong')).toHaveText('10', { timeout: 60_000 })
+    await expect(page.locator('main')).toContainText(/kind \d/)
+  })
+
+  await test.step('and nothing of it is left in Docker', async () => {
+    await expect.poll(left, { timeout: 60_000 }).toBe('')
+  })
+  await visitors.leave(true)
+  await second[Symbol.asyncDispose]()
+  await removeDataDir(dataDir)
+})
