@@ -1,6 +1,5 @@
-import { readFile } from 'node:fs/promises'
 import { loadavg } from 'node:os'
-import { join } from 'node:path'
+import { memoryCgroup, memoryUsed } from './cgroup.ts'
 import type { Docker } from './docker.ts'
 import { examineMachine, inGibibytes, type Machine } from './machine.ts'
 
@@ -76,20 +75,11 @@ function whyNotOnMachine({ memory, diskFreeBytes }: Machine, bytes: number, limi
  */
 export async function memoryOf(docker: Docker, containers: readonly string[]): Promise<number | null> {
   const running = (await docker.inspect('container', containers)).filter(({ State }) => State.Pid > 0)
-  const bytes = await Promise.all(running.map(({ Id, State }) => memoryOfProcess(Id, State.Pid)))
+  const bytes = await Promise.all(
+    running.map(async ({ Id, State }) => {
+      const cgroup = await memoryCgroup(Id, State.Pid)
+      return cgroup && memoryUsed(cgroup)
+    }),
+  )
   return bytes.reduce<number | null>((sum, one) => (sum === null || one === null ? null : sum + one), 0)
-}
-
-async function memoryOfProcess(container: string, pid: number): Promise<number | null> {
-  const text = await readFile(`/proc/${pid}/cgroup`, 'utf8').catch(() => '')
-  // a node's first process may be in a cgroup below its container's, whose name has the container's id in it
-  const path = new RegExp(`^(\\d+):(memory)?:(/.*?${container}[^/\\n]*)`, 'm').exec(text)
-  if (!path) return null
-  const [, , controller, below] = path
-  const folder = controller ? `/sys/fs/cgroup/memory${below}` : `/sys/fs/cgroup${below}`
-  const [usage, stat] = await Promise.all(
-    [controller ? 'memory.usage_in_bytes' : 'memory.current', 'memory.stat'].map((file) => readFile(join(folder, file), 'utf8')),
-  ).catch(() => [])
-  const cache = (controller ? /^total_inactive_file (\d+)$/m : /^inactive_file (\d+)$/m).exec(stat ?? '')
-  return usage ? Number(usage) - Number(cache?.[1] ?? 0) : null
 }

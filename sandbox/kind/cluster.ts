@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { WatchedObject } from '../engine.ts'
 import { listObjects, sentence } from '../manifests.ts'
 import { KubeApi } from './api.ts'
+import { memoryCgroup, reclaimMemory } from './cgroup.ts'
 import type { Container, Docker } from './docker.ts'
 import { type Identity, issueClient, type KeyPair, kubeconfigOf } from './pki.ts'
 import type { ClusterRecord } from './records.ts'
@@ -83,9 +84,22 @@ export class KindCluster implements Disposable {
     await this.untilReady(timeout, signal)
   }
 
-  /** Freezes nodes and toolbox where they are. */
+  /** Freezes nodes and toolbox where they are, and lets the kernel have what memory it can take of them. */
   async freeze(): Promise<void> {
-    await freezeOrThaw(this.docker, await everyContainer(this.docker, this.record), 'pause')
+    const containers = await everyContainer(this.docker, this.record)
+    await freezeOrThaw(this.docker, containers, 'pause')
+    for (const { Id, State } of containers) {
+      const cgroup = await memoryCgroup(Id, State.Pid)
+      if (cgroup) await reclaimMemory(cgroup)
+    }
+  }
+
+  /** Ends the nodes' processes, which gives all their memory back; start() brings them up from their disks. */
+  async stop(): Promise<void> {
+    const nodes = await this.docker.inspect('container', this.containers)
+    await freezeOrThaw(this.docker, nodes, 'unpause')
+    const running = nodes.filter(({ State }) => State.Status === 'running' || State.Status === 'paused').map(({ Id }) => Id)
+    if (running.length > 0) await this.docker.call(['kill', ...running])
   }
 
   [Symbol.dispose](): void {

@@ -217,16 +217,21 @@ export class KindEngine implements Engine {
     return shapeOf(spec, this.options.nodeImages, this.options.images ?? [])
   }
 
-  /** With room made by giving back what waits for others. */
+  /** With room made by giving back what waits for others, and then by ending the nodes of who is away. */
   private async makeInBudget(docker: Docker, order: Omit<Order<never>, 'beside'>): Promise<WarmCluster> {
     const { shape } = order
     const cost = this.budget.costOf(shapeKey(shape), shape.nodes)
     for (;;) {
       const reason = await this.budget.whyNoRoom(docker, cost)
       if (!reason) break
-      if (!(await this.pool.giveBack())) throw new Error(reason)
+      if (!(await this.pool.giveBack()) && !(await this.stopOnePaused())) throw new Error(reason)
     }
     return this.makeWithToolbox(docker, order)
+  }
+
+  private async stopOnePaused(): Promise<boolean> {
+    for (const sandbox of this.sandboxes.values()) if (await sandbox.giveMemoryBack()) return true
+    return false
   }
 
   private async makeWithToolbox(docker: Docker, order: Omit<Order<never>, 'beside'>): Promise<WarmCluster> {
@@ -278,6 +283,7 @@ export class KindEngine implements Engine {
     const cluster = await KindCluster.restart(docker, record, this.options.timeout ?? 300_000)
     try {
       record.paused = false
+      delete record.stopped
       await this.records.put(record)
       const toolbox = await this.findToolbox(docker, cluster)
       return new KindSandbox({ id, cluster, toolbox, records: this.records, remove: () => this.destroy(id) })

@@ -19,6 +19,8 @@ export interface ClusterRecord {
   /** The cluster's certificate authority; null until there is one. */
   authority: KeyPair | null
   paused: boolean
+  /** Its nodes were ended while it was paused. */
+  stopped?: boolean
   createdAt: number
 }
 

@@ -105,9 +105,22 @@ export class KindSandbox implements Sandbox {
     await this.parts.cluster.freeze()
   }
 
+  /**
+   * While it is paused: ends its nodes' processes, for the memory they hold. Containers of Pods start anew at resume, which
+   * takes ten seconds and more instead of one.
+   */
+  async giveMemoryBack(): Promise<boolean> {
+    if (!this.record.paused || this.record.stopped) return false
+    this.record.stopped = true
+    await this.parts.records.put(this.record)
+    await this.parts.cluster.stop()
+    return true
+  }
+
   async resume(): Promise<void> {
     await this.parts.cluster.start(resumeTimeout)
     this.record.paused = false
+    delete this.record.stopped
     await this.parts.records.put(this.record)
   }
 
