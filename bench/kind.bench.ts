@@ -10,7 +10,7 @@ import { kindToolboxes } from '../sandbox/kind/toolbox/toolbox.ts'
 import { type Benchmark, percentile, type Row, sample, Unavailable } from './harness.ts'
 
 const cache = join(import.meta.dirname, '..', '.cache')
-const rounds = 3
+const rounds = 2
 const mebibyte = 2 ** 20
 
 export const benchmark: Benchmark = {
