@@ -7,6 +7,7 @@ import { EmbeddedEngine } from '../sandbox/embedded/engine/engine.ts'
 import type { Engine } from '../sandbox/engine.ts'
 import { HostsEngine } from '../sandbox/hosts/engine.ts'
 import { defaultBudget, KindEngine, type KindOptions } from '../sandbox/kind/engine.ts'
+import { labappImages } from '../sandbox/kind/images.ts'
 import { kindToolboxes } from '../sandbox/kind/toolbox/toolbox.ts'
 import { type Lab, loadLabs } from '../sandbox/supervisor/labs.ts'
 import { Supervisor } from '../sandbox/supervisor/supervisor.ts'
@@ -69,7 +70,7 @@ export function openKind(config: Config, onFault: (fault: string) => void): Prom
     dir: join(config.dataDir, 'kind'),
     cache: join(root, '.cache'),
     nodeImages: new Map(config.KIND_NODE_IMAGES.map((pair) => pair.split(/=(.*)/s, 2) as [string, string])),
-    images: config.KIND_IMAGES,
+    images: [...labappImages, ...config.KIND_IMAGES],
     subnets: config.KIND_SUBNETS,
     flannel: {
       ...(config.KIND_FLANNEL_IMAGE ? { image: config.KIND_FLANNEL_IMAGE } : {}),

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { join } from 'node:path'
 import { type Docker, DockerError } from './docker.ts'
 
 const pullTimeout = 600_000
@@ -18,14 +19,36 @@ export async function loadImages(docker: Docker, nodes: readonly string[], image
   }
 }
 
-/** Pulls an image that is not here. Rejects with what to do where there is no registry. */
+/** The labs' training server, on every node from the start as on the embedded engine. */
+export const labappImages: readonly string[] = ['labapp:v1', 'labapp:v2']
+/** What image/base.sh of the toolbox imports where there is no registry; it has all that labapp wants. */
+const importedBase = 'labernetes/toolbox-base:bookworm'
+
+/** Pulls an image that is not here, or builds it if it is one of ours. Rejects with what to do where there is no registry. */
 export async function ensureImage(docker: Docker, image: string, signal?: AbortSignal): Promise<void> {
   if (await docker.hasImage(image)) return
+  if (labappImages.includes(image)) return buildLabapp(docker, image, signal)
   try {
     await docker.call(['pull', '--quiet', image], { timeout: pullTimeout, ...(signal ? { signal } : {}) })
   } catch (error) {
     if (!(error instanceof DockerError)) throw error
     throw new Error(`The image ${image} is not here and could not be pulled. Load it with docker load. (${error.message})`, {
+      cause: error,
+    })
+  }
+}
+
+async function buildLabapp(docker: Docker, image: string, signal?: AbortSignal): Promise<void> {
+  const base = (await docker.hasImage(importedBase)) ? ['--build-arg', `BASE=${importedBase}`] : []
+  const version = ['--build-arg', `VERSION=${image.split(':')[1]}`]
+  try {
+    await docker.call(['build', '--quiet', '--tag', image, ...base, ...version, join(import.meta.dirname, 'labapp')], {
+      timeout: pullTimeout,
+      ...(signal ? { signal } : {}),
+    })
+  } catch (error) {
+    if (!(error instanceof DockerError)) throw error
+    throw new Error(`The image ${image} cannot be built (${error.message}). sandbox/kind/toolbox/image/base.sh makes a base for it.`, {
       cause: error,
     })
   }

@@ -55,7 +55,7 @@ describe.skipIf(missing)(`kind${missing ? ` (${missing})` : ''}`, { timeout: 400
       onFault: (fault) => faults.push(fault),
       ...more,
     })
-  const oneWaits = { toolboxes: kindToolboxes({ egress: 'none', image: {} }), pool: [{ nodes: 1, size: 1 }] }
+  const oneWaits = { images: ['labapp:v1'], toolboxes: kindToolboxes({ egress: 'none', image: {} }), pool: [{ nodes: 1, size: 1 }] }
   /** Everything on this Docker that belongs to an installation. */
   const leftOf = async (folder: string) => {
     const owner = await readFile(join(folder, 'owner'), 'utf8')
@@ -220,12 +220,12 @@ describe.skipIf(missing)(`kind${missing ? ` (${missing})` : ''}`, { timeout: 400
       const web = `apiVersion: v1
 kind: Pod
 metadata: { name: web, labels: { app: web } }
-spec: { containers: [{ name: web, image: 'nginx:1.27' }], terminationGracePeriodSeconds: 0 }
+spec: { containers: [{ name: web, image: 'labapp:v1' }], terminationGracePeriodSeconds: 0 }
 ---
 apiVersion: v1
 kind: Service
 metadata: { name: web }
-spec: { selector: { app: web }, ports: [{ port: 80 }] }
+spec: { selector: { app: web }, ports: [{ port: 80, targetPort: 8080 }] }
 ---
 apiVersion: v1
 kind: Pod
@@ -238,8 +238,8 @@ spec: { containers: [{ name: main, image: 'busybox:1.36', command: [sleep, '3600
           timeout: 120_000,
           interval: 1_000,
         })
-        .toContain('nginx')
-      expect((await second.exec(['kubectl', 'logs', 'web', '--tail=1'])).stdout).toContain('GET / HTTP')
+        .toBe('labapp v1 on web\n')
+      expect((await second.exec(['kubectl', 'logs', 'web', '--tail=1'])).stdout).toContain('"GET / HTTP/1.1" 200')
     })
 
     test('stands still while it is paused and goes on after', async () => {
