@@ -24,6 +24,13 @@ spec:
       labels: {app: web}
     spec:
       terminationGracePeriodSeconds: 1
+      # the control plane takes no Pods, so it must not count when they are spread
+      affinity:
+        nodeAffinity:
+          requiredDuringSchedulingIgnoredDuringExecution:
+            nodeSelectorTerms:
+              - matchExpressions:
+                  - {key: node-role.kubernetes.io/control-plane, operator: DoesNotExist}
       topologySpreadConstraints:
         - maxSkew: 1
           topologyKey: kubernetes.io/hostname
