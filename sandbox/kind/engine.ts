@@ -9,6 +9,7 @@ import type { Docker, ObjectKind } from './docker.ts'
 import { findKind } from './kind.ts'
 import { examineMachine, type Machine } from './machine.ts'
 import { ClusterMaker, type Order } from './maker.ts'
+import { equipNodes } from './node-tools.ts'
 import { type PoolTarget, type WarmCluster, WarmPool } from './pool.ts'
 import { type ClusterRecord, Records } from './records.ts'
 import { administrator, KindSandbox } from './sandbox.ts'
@@ -239,6 +240,13 @@ export class KindEngine implements Engine {
       ...order,
       beside: (record) => this.openToolbox(docker, record, order.signal),
     })
+    try {
+      await this.equip(docker, cluster, order.signal)
+    } catch (error) {
+      cluster[Symbol.dispose]()
+      await this.maker.remove(docker, cluster.record.name)
+      throw error
+    }
     return { cluster, toolbox: beside }
   }
 
@@ -260,6 +268,12 @@ export class KindEngine implements Engine {
     const { toolboxes } = this.options
     if (!toolboxes || 'missing' in (await toolboxes.image(docker, signal))) return null
     return toolboxes.start({ ...this.toolboxOptions(docker, record), kubeconfig: '' }, signal)
+  }
+
+  /** Where node shells are offered, nodes have what one needs in them. */
+  private async equip(docker: Docker, cluster: KindCluster, signal?: AbortSignal): Promise<void> {
+    const image = await this.options.toolboxes?.image(docker, signal)
+    if (image && 'image' in image) await equipNodes(docker, image.image, cluster.containers, signal)
   }
 
   private async findToolbox(docker: Docker, cluster: KindCluster): Promise<ClusterToolbox | null> {
