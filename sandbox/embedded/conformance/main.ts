@@ -1,11 +1,11 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, open, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { delimiter, join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
-import { parseArgs } from 'node:util'
+import { parseArgs, promisify } from 'node:util'
 import { prepareTools } from '../../terminal/tools.ts'
 import { conformancePage } from './document.ts'
 import { countBySig, type Result, readResults } from './report.ts'
@@ -39,9 +39,9 @@ async function main(): Promise<void> {
     return
   }
   const suite = process.env['CONFORMANCE_DIR'] ?? resolve(root, '../shared/conformance')
-  if (!existsSync(join(suite, 'run'))) {
+  if (!existsSync(join(suite, 'build'))) {
     console.error(
-      `The conformance suite is not at ${suite}. Set CONFORMANCE_DIR to the folder whose program "run" takes KUBECONFIG FOCUS PROCS and leaves ginkgo's JSON reports in $REPORT.`,
+      `The conformance suite is not at ${suite}. Set CONFORMANCE_DIR to the folder whose program "build" compiles it and prints where ginkgo and e2e.test are.`,
     )
     process.exitCode = 2
     return
@@ -51,21 +51,13 @@ async function main(): Promise<void> {
   const tools = await prepareTools(join(root, '.cache'), '1.34')
   await using cluster = values.kubeconfig ? undefined : await startCluster(folder, values.nodes)
   const kubeconfig = values.kubeconfig ? resolve(values.kubeconfig) : (cluster as RunningCluster).kubeconfig
-  await runSuite(join(suite, 'run'), [kubeconfig, conformanceOnly(values.focus), values.procs], {
-    ...process.env,
-    PATH: `${join(tools.folder, 'bin')}${delimiter}${process.env['PATH'] ?? ''}`,
-    REPORT: folder,
-  })
+  const env = { ...process.env, PATH: `${join(tools.folder, 'bin')}${delimiter}${process.env['PATH'] ?? ''}` }
+  await runSuite(await built(join(suite, 'build')), { kubeconfig, folder, focus: values.focus, procs: values.procs, env })
   const results = await readResults(folder)
   print(results, folder)
   if (!values.write) return
   const page = join(root, 'docs', 'conformance.md')
   await writeFile(page, conformancePage(results, existsSync(page) ? await readFile(page, 'utf8') : undefined))
-}
-
-/** The tests that the certification asks for, of those that fit. */
-function conformanceOnly(focus: string): string {
-  return focus ? `(?:${focus}).*\\[Conformance\\]|\\[Conformance\\].*(?:${focus})` : '\\[Conformance\\]'
 }
 
 interface RunningCluster extends AsyncDisposable {
@@ -100,10 +92,41 @@ async function ready(child: ChildProcess, folder: string): Promise<void> {
   throw new Error(`the cluster has not started: see ${join(folder, 'cluster.log')}`)
 }
 
-async function runSuite(program: string, args: string[], env: NodeJS.ProcessEnv): Promise<void> {
-  const child = spawn(program, args, { env, stdio: ['ignore', 'ignore', 'inherit'] })
-  // Its code tells of failures, which the reports tell better.
-  await once(child, 'close')
+/** The folder with the compiled suite and its runner. */
+async function built(program: string): Promise<string> {
+  const { stdout } = await promisify(execFile)(program, { maxBuffer: 2 ** 24 })
+  return stdout.trim().split('\n').at(-1) ?? ''
+}
+
+interface SuiteRun {
+  kubeconfig: string
+  folder: string
+  focus: string
+  procs: string
+  env: NodeJS.ProcessEnv
+}
+
+/** First the tests that may run side by side, then those that must not, each with a report of its own. */
+async function runSuite(bin: string, { kubeconfig, folder, focus, procs, env }: SuiteRun): Promise<void> {
+  const common = ['--no-color', '--silence-skips', '--keep-going', `--output-dir=${folder}`, `--timeout=${env['TIMEOUT'] ?? '2h'}`]
+  const suite = [
+    '--provider=skeleton',
+    `--kubeconfig=${kubeconfig}`,
+    '--allowed-not-ready-nodes=-1',
+    '--disable-log-dump',
+    '--node-schedulable-timeout=30s',
+  ]
+  for (const [name, labels, more] of [
+    ['parallel', 'Conformance && !(Serial || Disruptive)', [`--procs=${procs}`]],
+    ['serial', 'Conformance && (Serial || Disruptive)', []],
+  ] as const) {
+    const chosen = [`--label-filter=${labels}`, ...(focus ? [`--focus=${focus}`] : []), `--json-report=report-${name}.json`]
+    await using log = await open(join(folder, `${name}.log`), 'w')
+    const args = [...common, ...more, ...chosen, join(bin, 'e2e.test'), '--', ...suite]
+    const child = spawn(join(bin, 'ginkgo'), args, { env, stdio: ['ignore', log.fd, log.fd] })
+    // Its code tells of failures, which the reports tell better.
+    await once(child, 'close')
+  }
 }
 
 function print(results: readonly Result[], folder: string): void {
