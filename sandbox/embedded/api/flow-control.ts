@@ -67,7 +67,7 @@ function ruleMatches(
       has(verbs, verb) &&
       has(apiGroups, resource.group) &&
       has(resources, name) &&
-      (resource.namespace ? has(namespaces, resource.namespace) : clusterScope === true),
+      (resource.namespace ? has(namespaces ?? [], resource.namespace) : clusterScope === true),
   )
 }
 

@@ -46,10 +46,10 @@ describe('checking before anything runs', () => {
     ['nope.x', "compilation failed: ERROR: <input>:1:1: undeclared reference to 'nope' (in container '')\n | nope.x\n | ^"],
     [
       "1 + 'a' == 2",
-      "compilation failed: ERROR: <input>:1:1: found no matching overload for '_+_' applied to '(int, string)'\n | 1 + 'a' == 2\n | ^",
+      "compilation failed: ERROR: <input>:1:3: found no matching overload for '_+_' applied to '(int, string)'\n | 1 + 'a' == 2\n | ..^",
     ],
     ['object.x >', 'compilation failed: ERROR: <input>:1:11: Syntax error: Unexpected token: EOF\n | object.x >\n | ..........^'],
-    ["'text'", 'must evaluate to bool'],
+    ["'text'", 'must evaluate to bool but got string'],
     ["object.metadata.name != 'x'", undefined],
   ])('%s', (text, expected) => {
     expect(problemOf(text, { object: 'dyn' }, ['bool'])).toBe(expected)

@@ -23,7 +23,7 @@ export function problemIn(environment: Environment, text: string, returns?: read
   const { valid, type = 'dyn', error } = checked(environment, text)
   if (!valid) return `compilation failed: ${located(text, error)}`
   if (!returns || type === 'dyn' || returns.includes(type)) return undefined
-  return returns.length === 1 ? `must evaluate to ${returns[0]}` : `must evaluate to one of [${returns.join(' ')}]`
+  return `must evaluate to ${returns.length === 1 ? returns[0] : `one of [${returns.join(' ')}]`} but got ${type}`
 }
 
 interface Fault {
@@ -31,6 +31,7 @@ interface Fault {
   summary?: string
   message: string
   range?: { start: number; end: number }
+  node?: { args?: unknown }
 }
 
 function checked(environment: Environment, text: string): { valid: boolean; type?: string; error?: Fault } {
@@ -44,12 +45,20 @@ function checked(environment: Environment, text: string): { valid: boolean; type
 
 /** As cel-go shows a fault: where, what, and the line with a mark under the place. */
 function located(text: string, fault: Fault | undefined): string {
-  const start = Math.min(fault?.range?.start ?? 0, text.length)
+  const start = Math.min(placeOf(text, fault), text.length)
   const before = text.slice(0, start)
   const line = before.split('\n').length
   const column = start - (before.lastIndexOf('\n') + 1)
   const shown = text.split('\n')[line - 1] ?? ''
   return `ERROR: <input>:${line}:${column + 1}: ${wording(fault)}\n | ${shown}\n | ${'.'.repeat(column)}^`
+}
+
+/** Of an operator that does not fit its operands it is the operator that is pointed at. */
+function placeOf(text: string, fault: Fault | undefined): number {
+  const start = fault?.range?.start ?? 0
+  const [left, right] = (Array.isArray(fault?.node?.args) ? fault.node.args : []) as { start?: number; end?: number }[]
+  if (fault?.code !== 'no_such_overload' || left?.end === undefined || right?.start === undefined) return start
+  return left.end + Math.max(0, text.slice(left.end, right.start).search(/[^\s)]/))
 }
 
 function wording(fault: Fault | undefined): string {

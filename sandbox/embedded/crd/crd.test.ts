@@ -209,7 +209,7 @@ describe('custom resources', () => {
 describe('definitions', () => {
   it('are refused for what their schema lacks', () => {
     const bad = definition({ type: 'object', properties: { spec: { properties: { a: { type: 'array' } } } } })
-    const field = 'spec.versions[0].schema.openAPIV3Schema.properties[spec]'
+    const field = 'spec.validation.openAPIV3Schema.properties[spec]'
     expect(lines(validateVersions(bad))).toEqual([
       `${field}.type: Required value: must not be empty for specified object fields`,
       `${field}.properties[a].items: Required value: must be specified`,

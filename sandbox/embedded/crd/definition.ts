@@ -1,117 +1,186 @@
+import { isDeepStrictEqual } from 'node:util'
 import { problemIn } from '../cel/check.ts'
 import { environmentOf } from '../cel/schema-types.ts'
-import { duplicate, type FieldError, forbidden, invalid, notSupported, Path, required } from '../registry/field.ts'
-import { isDns1123Label } from '../registry/names.ts'
-import type { CustomResourceDefinition, CustomResourceDefinitionVersion, JSONSchemaProps } from '../schema/types/apiextensions.v1.ts'
+import { duplicate, type FieldError, forbidden, invalid, notSupported, type Path, required, specPath } from '../registry/field.ts'
+import { isDns1035Label } from '../registry/names.ts'
+import { serviceErrors, urlErrors } from '../registry/rules/webhook-client.ts'
+import type { CustomResourceDefinition, CustomResourceDefinitionVersion } from '../schema/types/apiextensions.v1.ts'
+import { structureErrors } from './structure.ts'
 
-/** What is wrong with the versions of a definition: names, structural schemas, columns and scale paths. */
+/**
+ * What is wrong with the versions of a definition: names, structural schemas, rules, columns, selectable fields and scale
+ * paths. What all versions have alike is told of once, at the place that it had in the first version of this API.
+ */
 export function validateVersions({ spec }: CustomResourceDefinition): FieldError[] {
-  const path = new Path('spec.versions')
-  const seen = new Set<string>()
+  const versions = spec.versions ?? []
+  const path = specPath.child('versions')
   const errors: FieldError[] = []
-  for (const [index, version] of (spec.versions ?? []).entries()) {
-    errors.push(...validateVersion(version, path.index(index)))
-    if (seen.has(version.name)) errors.push(invalid(path, version.name, 'must contain unique version names'))
-    seen.add(version.name)
+  if (new Set(versions.map(({ name }) => name)).size < versions.length)
+    errors.push(invalid(path, shown(versions), 'must contain unique version names'))
+  for (const [index, version] of versions.entries()) {
+    const at = path.index(index)
+    errors.push(...isDns1035Label(version.name ?? '').map((text) => invalid(at.child('name'), version.name, text)))
+    if (index === 0)
+      errors.push(...isDns1035Label(version.name ?? '').map((text) => invalid(specPath.child('version'), version.name, text)))
+    if (!version.schema?.openAPIV3Schema) errors.push(required(at.child('schema', 'openAPIV3Schema')))
+    if (version.deprecationWarning !== undefined && !version.deprecated) {
+      errors.push(invalid(at.child('deprecationWarning'), version.deprecationWarning, 'can only be set for deprecated versions'))
+    }
+    const uniform = (field: keyof CustomResourceDefinitionVersion) =>
+      versions.every((other) => isDeepStrictEqual(other[field], version[field]))
+    const place = (field: keyof CustomResourceDefinitionVersion, hoisted = String(field)): Path | undefined =>
+      uniform(field) ? (index === 0 ? specPath.child(hoisted) : undefined) : at.child(field)
+    const schema = place('schema', 'validation')
+    if (schema) errors.push(...schemaErrors(version, schema.child('openAPIV3Schema')))
+    const subresources = place('subresources')
+    if (subresources) errors.push(...scaleErrors(version, subresources.child('scale')))
+    const columns = place('additionalPrinterColumns')
+    if (columns) errors.push(...columnErrors(version, columns))
+    const selectable = place('selectableFields')
+    if (selectable) errors.push(...selectableErrors(version, selectable))
   }
   return errors
 }
 
-function validateVersion(version: CustomResourceDefinitionVersion, path: Path): FieldError[] {
-  const errors = isDns1123Label(version.name ?? '').map((text) => invalid(path.child('name'), version.name, text))
-  const schema = version.schema?.openAPIV3Schema
-  const at = path.child('schema', 'openAPIV3Schema')
-  if (!schema) return errors
-  if (schema.type !== 'object') {
-    const text = schema.type ? 'must be object at the root' : undefined
-    errors.push(text ? invalid(at.child('type'), schema.type, text) : required(at.child('type'), 'must not be empty at the root'))
-  }
-  errors.push(...validateStructure(schema, at, true))
-  const scale = version.subresources?.scale
-  const scalePath = path.child('subresources', 'scale')
-  if (scale && !scale.specReplicasPath?.startsWith('.spec.')) {
-    errors.push(invalid(scalePath.child('specReplicasPath'), scale.specReplicasPath, 'should be a json path under .spec'))
-  }
-  if (scale && !scale.statusReplicasPath?.startsWith('.status.')) {
-    errors.push(invalid(scalePath.child('statusReplicasPath'), scale.statusReplicasPath, 'should be a json path under .status'))
-  }
-  for (const [index, column] of (version.additionalPrinterColumns ?? []).entries()) {
-    const columnPath = path.child('additionalPrinterColumns').index(index)
-    if (!column.name) errors.push(required(columnPath.child('name')))
-    if (!columnTypes.includes(column.type)) {
-      errors.push(
-        column.type
-          ? invalid(columnPath.child('type'), column.type, `must be one of ${columnTypes.join(',')}`)
-          : required(columnPath.child('type'), `must be one of ${columnTypes.join(',')}`),
+/** Versions as Go's JSON shows the server's own type of them. */
+export function shown(versions: readonly CustomResourceDefinitionVersion[]): unknown {
+  const alike = (field: keyof CustomResourceDefinitionVersion) =>
+    versions.every((one) => isDeepStrictEqual(one[field], versions[0]?.[field]))
+  const kept = (version: CustomResourceDefinitionVersion, field: keyof CustomResourceDefinitionVersion) =>
+    alike(field) ? null : (version[field] ?? null)
+  return versions.map((version) => ({
+    Name: version.name,
+    Served: version.served,
+    Storage: version.storage,
+    Deprecated: version.deprecated ?? false,
+    DeprecationWarning: version.deprecationWarning ?? null,
+    Schema: kept(version, 'schema'),
+    Subresources: kept(version, 'subresources'),
+    AdditionalPrinterColumns: kept(version, 'additionalPrinterColumns'),
+    SelectableFields: kept(version, 'selectableFields'),
+  }))
+}
+
+function schemaErrors({ schema }: CustomResourceDefinitionVersion, path: Path): FieldError[] {
+  const root = schema?.openAPIV3Schema
+  if (!root) return []
+  const errors = structureErrors(root, path)
+  // Rules are compiled only against a schema that is sound.
+  return errors.length > 0 ? errors : compileErrors(root, path, true)
+}
+
+type Schema = NonNullable<NonNullable<CustomResourceDefinitionVersion['schema']>['openAPIV3Schema']>
+
+function compileErrors(schema: Schema, path: Path, atRoot = false): FieldError[] {
+  const errors: FieldError[] = []
+  for (const [index, { rule, messageExpression, optionalOldSelf = false }] of (schema['x-kubernetes-validations'] ?? []).entries()) {
+    const at = path.child('x-kubernetes-validations').index(index)
+    const environment = environmentOf(schema, { atRoot, optionalOldSelf })
+    const problem = problemIn(environment, rule, ['bool'])?.replace(/^must evaluate to bool.*/, 'cel expression must evaluate to a bool')
+    if (problem) errors.push(invalid(at.child('rule'), rule, problem))
+    const inMessage =
+      messageExpression &&
+      problemIn(environment, messageExpression, ['string'])?.replace(
+        /^must evaluate to string.*/,
+        'messageExpression must evaluate to a string',
       )
-    }
-    if (!column.jsonPath) errors.push(required(columnPath.child('jsonPath'), `JSONPath is required`))
+    if (inMessage) errors.push(invalid(at.child('messageExpression'), messageExpression, inMessage))
   }
+  for (const [name, property] of Object.entries(schema.properties ?? {}))
+    errors.push(...compileErrors(property, path.child('properties').key(name)))
+  if (typeof schema.additionalProperties === 'object')
+    errors.push(...compileErrors(schema.additionalProperties, path.child('additionalProperties')))
+  if (schema.items && !Array.isArray(schema.items)) errors.push(...compileErrors(schema.items, path.child('items')))
   return errors
+}
+
+function scaleErrors({ subresources }: CustomResourceDefinitionVersion, path: Path): FieldError[] {
+  const scale = subresources?.scale
+  if (!scale) return []
+  const check = (name: 'specReplicasPath' | 'statusReplicasPath' | 'labelSelectorPath', roots: readonly string[], isOptional = false) => {
+    const value = scale[name]
+    const at = path.child(name)
+    if (!value) return isOptional ? [] : [required(at)]
+    if (!/^(?:\.[^.[\]]+)+$/.test(value)) return [invalid(at, value, 'must be a simple json path starting with .')]
+    if (roots.some((root) => value.startsWith(root))) return []
+    return [invalid(at, value, `should be a json path under ${roots.map((root) => root.slice(0, -1)).join(' or ')}`)]
+  }
+  return [
+    ...check('specReplicasPath', ['.spec.']),
+    ...check('statusReplicasPath', ['.status.']),
+    ...check('labelSelectorPath', ['.spec.', '.status.'], true),
+  ]
 }
 
 const columnTypes = ['boolean', 'date', 'integer', 'number', 'string']
-const types = ['array', 'boolean', 'integer', 'number', 'object', 'string']
+const columnFormats = ['byte', 'date', 'date-time', 'double', 'float', 'int32', 'int64', 'password']
 
-/** The rules of structural schemas (KEP 1693) that people run into. */
-function validateStructure(schema: JSONSchemaProps, path: Path, isRoot = false): FieldError[] {
-  const errors: FieldError[] = []
-  const free = schema['x-kubernetes-int-or-string'] || schema['x-kubernetes-preserve-unknown-fields']
-  if (!isRoot && !schema.type && !free) errors.push(required(path.child('type'), 'must not be empty for specified object fields'))
-  if (schema.type && !types.includes(schema.type)) errors.push(notSupported(path.child('type'), schema.type, types))
-  if (schema.$ref) errors.push(forbidden(path.child('$ref'), '$ref is not supported'))
-  if (schema.uniqueItems)
-    errors.push(forbidden(path.child('uniqueItems'), 'uniqueItems cannot be set to true since the runtime complexity becomes quadratic'))
-  if (schema.additionalProperties === false) errors.push(forbidden(path.child('additionalProperties'), 'must not be false'))
-  if (schema.properties && schema.additionalProperties) {
-    errors.push(forbidden(path.child('additionalProperties'), 'additionalProperties and properties are mutual exclusive'))
-  }
-  if (schema.type === 'array' && !schema.items) errors.push(required(path.child('items'), 'must be specified'))
-  if (Array.isArray(schema.items)) errors.push(forbidden(path.child('items'), 'items must be a schema object and not an array'))
-  if (schema.pattern !== undefined && !isExpression(schema.pattern)) {
-    errors.push(invalid(path.child('pattern'), schema.pattern, `must be a valid regular expression, but isn't`))
-  }
-  for (const [index, value] of (schema.required ?? []).entries()) {
-    if (schema.required?.indexOf(value) !== index) errors.push(duplicate(path.child('required').index(index), value))
-  }
-  errors.push(...ruleErrors(schema, path.child('x-kubernetes-validations'), isRoot))
-  for (const [name, property] of Object.entries(schema.properties ?? {}))
-    errors.push(...validateStructure(property, path.child('properties').key(name)))
-  if (typeof schema.additionalProperties === 'object')
-    errors.push(...validateStructure(schema.additionalProperties, path.child('additionalProperties')))
-  if (schema.items && !Array.isArray(schema.items)) errors.push(...validateStructure(schema.items, path.child('items')))
-  return errors
-}
-
-function isExpression(pattern: string): boolean {
-  try {
-    new RegExp(pattern.replace(/^\(\?[ims]+\)/, ''))
-    return true
-  } catch (error) {
-    if (error instanceof SyntaxError) return false
-    throw error
-  }
-}
-
-/** What is wrong with the rules of one place, whose fields they may name. */
-function ruleErrors(schema: JSONSchemaProps, path: Path, atRoot: boolean): FieldError[] {
-  const errors: FieldError[] = []
-  for (const [index, { rule, message, messageExpression, optionalOldSelf = false }] of (
-    schema['x-kubernetes-validations'] ?? []
-  ).entries()) {
+function columnErrors({ additionalPrinterColumns = [] }: CustomResourceDefinitionVersion, path: Path): FieldError[] {
+  return additionalPrinterColumns.flatMap(({ name, type, format, jsonPath }, index) => {
     const at = path.index(index)
-    if (!rule?.trim()) {
-      errors.push(required(at.child('rule'), 'rule is not specified'))
-      continue
-    }
-    if (rule.includes('\n') && !message)
-      errors.push(required(at.child('message'), 'message must be specified if rule contains line breaks'))
-    if (message?.includes('\n')) errors.push(invalid(at.child('message'), message, 'message must not contain line breaks'))
-    const environment = environmentOf(schema, { atRoot, optionalOldSelf })
-    const problem = problemIn(environment, rule, ['bool'])
-    if (problem) errors.push(invalid(at.child('rule'), rule, problem))
-    const inMessage = messageExpression && problemIn(environment, messageExpression, ['string'])
-    if (inMessage) errors.push(invalid(at.child('messageExpression'), messageExpression, inMessage))
+    const types = `must be one of ${columnTypes.join(',')}`
+    return [
+      ...(name ? [] : [required(at.child('name'))]),
+      ...(!type ? [required(at.child('type'), types)] : columnTypes.includes(type) ? [] : [invalid(at.child('type'), type, types)]),
+      ...(format && !columnFormats.includes(format)
+        ? [invalid(at.child('format'), format, `must be one of ${columnFormats.join(',')}`)]
+        : []),
+      ...(jsonPath ? [] : [required(at.child('JSONPath'))]),
+    ]
+  })
+}
+
+function selectableErrors({ selectableFields = [], schema }: CustomResourceDefinitionVersion, path: Path): FieldError[] {
+  const seen = new Set<string>()
+  return selectableFields.flatMap(({ jsonPath }, index) => {
+    const at = path.index(index).child('jsonPath')
+    if (!jsonPath) return [required(at)]
+    if (seen.has(jsonPath)) return [duplicate(at, jsonPath)]
+    seen.add(jsonPath)
+    if (!/^(?:\.[A-Za-z_][\w-]*)+$/.test(jsonPath))
+      return [invalid(at, jsonPath, 'is an invalid path: must be a simple json path starting with .')]
+    if (jsonPath.startsWith('.metadata.')) return [invalid(at, jsonPath, 'must not point to fields in metadata')]
+    const field = jsonPath
+      .slice(1)
+      .split('.')
+      .reduce<Schema | undefined>((part, name) => part?.properties?.[name], schema?.openAPIV3Schema)
+    if (!field) return [invalid(at, jsonPath, 'is an invalid path: does not refer to a valid field')]
+    if (['string', 'boolean', 'integer'].includes(field.type ?? '')) return []
+    const why = 'must point to a field of type string, boolean or integer. Enum string fields and strings with formats are allowed.'
+    return [invalid(at, jsonPath, why)]
+  })
+}
+
+/** Of the conversion: what the strategy needs and what it has no use for. */
+export function conversionErrors({ spec: { conversion } }: CustomResourceDefinition): FieldError[] {
+  const path = specPath.child('conversion')
+  const { strategy, webhook } = conversion ?? { strategy: 'None' }
+  const reviews = path.child('conversionReviewVersions')
+  const client = path.child('webhookClientConfig')
+  if (!strategy) return [required(path.child('strategy'))]
+  if (strategy !== 'Webhook') {
+    const unknown = strategy === 'None' ? [] : [notSupported(path.child('strategy'), strategy, ['None', 'Webhook'])]
+    return [
+      ...unknown,
+      ...(webhook?.clientConfig ? [forbidden(client, 'should not be set when strategy is not set to Webhook')] : []),
+      ...(webhook?.conversionReviewVersions?.length ? [forbidden(reviews, 'should not be set when strategy is not set to Webhook')] : []),
+    ]
   }
-  return errors
+  const { service, url } = webhook?.clientConfig ?? {}
+  const errors: FieldError[] = []
+  if (!webhook?.clientConfig) errors.push(required(client, 'required when strategy is set to Webhook'))
+  else if ((service === undefined) === (url === undefined)) errors.push(required(client, 'exactly one of url or service is required'))
+  else errors.push(...(service ? serviceErrors(service, client.child('service')) : urlErrors(url as string, client.child('url'))))
+  return [...errors, ...reviewVersionErrors(webhook?.conversionReviewVersions ?? [], reviews)]
+}
+
+function reviewVersionErrors(versions: readonly string[], path: Path): FieldError[] {
+  if (versions.length === 0) return [required(path)]
+  const errors = versions.flatMap((version, index) =>
+    versions.indexOf(version) < index
+      ? [invalid(path.index(index), version, 'duplicate version')]
+      : isDns1035Label(version).map((text) => invalid(path.index(index), version, text)),
+  )
+  if (versions.some((version) => version === 'v1' || version === 'v1beta1')) return errors
+  return [...errors, invalid(path, versions, 'must include at least one of v1, v1beta1')]
 }

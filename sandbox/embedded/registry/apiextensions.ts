@@ -1,4 +1,4 @@
-import { validateVersions } from '../crd/definition.ts'
+import { conversionErrors, validateVersions } from '../crd/definition.ts'
 import type { CustomResourceDefinition } from '../schema/types/apiextensions.v1.ts'
 import { define } from './define.ts'
 import type { ResourceInfo } from './resource-info.ts'
@@ -18,6 +18,10 @@ export const apiextensions: readonly ResourceInfo[] = [
     tracksGeneration: true,
     allowUnconditionalUpdate: false,
     ...customResourceDefinitionRules,
-    validate: (definition) => [...(customResourceDefinitionRules.validate?.(definition) ?? []), ...validateVersions(definition)],
+    validate: (definition) => [
+      ...(customResourceDefinitionRules.validate?.(definition) ?? []),
+      ...validateVersions(definition),
+      ...conversionErrors(definition),
+    ],
   }),
 ]

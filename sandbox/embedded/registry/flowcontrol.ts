@@ -1,6 +1,7 @@
 import type { FlowSchema, PriorityLevelConfiguration } from '../schema/types/flowcontrol.v1.ts'
 import { define } from './define.ts'
 import type { ResourceInfo } from './resource-info.ts'
+import { flowSchemaRules, priorityLevelRules } from './rules/flowcontrol.ts'
 
 const group = 'flowcontrol.apiserver.k8s.io'
 const version = 'v1'
@@ -12,6 +13,7 @@ export const flowcontrol: readonly ResourceInfo[] = [
     namespaced: false,
     status: true,
     tracksGeneration: true,
+    ...flowSchemaRules,
   }),
   define<PriorityLevelConfiguration>(group, version, {
     kind: 'PriorityLevelConfiguration',
@@ -19,5 +21,6 @@ export const flowcontrol: readonly ResourceInfo[] = [
     namespaced: false,
     status: true,
     tracksGeneration: true,
+    ...priorityLevelRules,
   }),
 ]

@@ -6,13 +6,16 @@ import { wireTypeOf } from '../schema/wire.ts'
 import { type FieldError, findKind } from './index.ts'
 
 interface Recorded {
-  request: KubeObject & { spec?: unknown }
+  request: KubeObject & { spec?: unknown; webhooks?: unknown }
   causes: FieldError[]
 }
 
-const recorded = JSON.parse(readFileSync(new URL('./fixtures/refused.json', import.meta.url), 'utf8')) as Recorded[]
+const recorded = ['refused', 'refused-extensions'].flatMap(
+  (name) => JSON.parse(readFileSync(new URL(`./fixtures/${name}.json`, import.meta.url), 'utf8')) as Recorded[],
+)
 const context = { now: '2026-01-01T00:00:00Z', allocator: { clusterIP: () => '10.96.0.77', nodePort: () => 30077 } }
-const title = ({ request }: Recorded) => `${request.kind} ${JSON.stringify(request.spec ?? request.metadata).slice(0, 100)}`
+const title = ({ request }: Recorded) =>
+  `${request.kind} ${JSON.stringify(request.spec ?? request.webhooks ?? request.metadata).slice(0, 400)}`
 
 test.each(recorded.map((pair) => [title(pair), pair] as const))(
   'refuses %s in the words of a real API server',

@@ -18,7 +18,8 @@ import type {
 import type { Definition } from '../define.ts'
 import { duplicate, type FieldError, forbidden, invalid, notSupported, Path, required, specPath, tooMany } from '../field.ts'
 import { validateLabelSelector } from '../metadata.ts'
-import { isDns1035Label, isDns1123Subdomain, isPortNumber, isQualifiedName } from '../names.ts'
+import { isDns1035Label, isDns1123Subdomain, isQualifiedName } from '../names.ts'
+import { serviceErrors, urlErrors } from './webhook-client.ts'
 
 /** pkg/apis/admissionregistration: defaults and validation of webhooks and policies, and of the expressions in them. */
 export const validatingWebhookRules: Partial<Definition<ValidatingWebhookConfiguration>> = {
@@ -102,10 +103,9 @@ function oneWebhook(webhook: Webhook, path: Path): FieldError[] {
   const { name, rules = [], failurePolicy, matchPolicy, sideEffects, timeoutSeconds, clientConfig, matchConditions = [] } = webhook
   const { reinvocationPolicy } = webhook as MutatingWebhook
   const effects = ['None', 'NoneOnDryRun']
-  const sideEffectErrors =
-    sideEffects === undefined
-      ? [required(path.child('sideEffects'), `must specify one of ${effects.join(', ')}`)]
-      : oneOf(sideEffects, effects, path.child('sideEffects'))
+  const sideEffectErrors = !sideEffects
+    ? [required(path.child('sideEffects'), `must specify one of ${effects.join(', ')}`)]
+    : oneOf(sideEffects, effects, path.child('sideEffects'))
   const { url, service } = clientConfig ?? {}
   const config = path.child('clientConfig')
   return [
@@ -146,39 +146,6 @@ function versionErrors(versions: readonly string[], path: Path): FieldError[] {
   )
   if (versions.some((version) => accepted.includes(version))) return errors
   return [...errors, invalid(path, versions, `must include at least one of ${accepted.join(', ')}`)]
-}
-
-function serviceErrors({ name, namespace, path: at, port }: { name: string; namespace: string; path?: string; port?: number }, path: Path) {
-  const errors: FieldError[] = []
-  if (!name) errors.push(required(path.child('name')))
-  if (!namespace) errors.push(required(path.child('namespace')))
-  const problems = port === undefined ? [] : isPortNumber(port)
-  if (problems.length > 0) errors.push(invalid(path.child('port'), port, `port is not valid: ${problems.join(', ')}`))
-  if (at === undefined || at === '' || at === '/') return errors
-  const where = path.child('path')
-  if (at === '//') return [...errors, invalid(where, at, 'segment[0] may not be empty')]
-  if (!at.startsWith('/')) errors.push(invalid(where, at, "must start with a '/'"))
-  for (const [index, step] of at.slice(1).replace(/\/$/, '').split('/').entries()) {
-    if (step === '') errors.push(invalid(where, at, `segment[${index}] may not be empty`))
-    else for (const problem of isDns1123Subdomain(step)) errors.push(invalid(where, at, `segment[${index}]: ${problem}`))
-  }
-  return errors
-}
-
-const urlForm = '; desired format: https://host[/path]'
-
-function urlErrors(text: string, path: Path): FieldError[] {
-  if (!URL.canParse(text))
-    return [required(path, `url must be a valid URL: parse ${JSON.stringify(text)}: invalid URI for request${urlForm}`)]
-  const url = new URL(text)
-  const errors: FieldError[] = []
-  const scheme = url.protocol.slice(0, -1)
-  if (scheme !== 'https') errors.push(invalid(path, scheme, `'https' is the only allowed URL scheme${urlForm}`))
-  if (!url.host) errors.push(invalid(path, url.host, `host must be specified${urlForm}`))
-  if (url.username) errors.push(invalid(path, url.username, 'user information is not permitted in the URL'))
-  if (url.hash) errors.push(invalid(path, url.hash.slice(1), 'fragments are not permitted in the URL'))
-  if (url.search) errors.push(invalid(path, url.search.slice(1), 'query parameters are not permitted in the URL'))
-  return errors
 }
 
 function oneOf(value: string | undefined, allowed: readonly string[], path: Path): FieldError[] {
@@ -290,7 +257,7 @@ function validationErrors(one: Validation, variables: Variables, forMessages: Va
   else if (messageExpression) errors.push(...expressionErrors(messageExpression, forMessages, ['string'], at, ''))
   if (message && !message.trim()) errors.push(invalid(path.child('message'), message, 'must be non-empty if specified'))
   else if (/[\n\r]/.test(message?.trim() ?? '')) errors.push(invalid(path.child('message'), message, 'must not contain line breaks'))
-  return [...errors, ...oneOf(reason, ['Forbidden', 'Invalid', 'RequestEntityTooLarge', 'Unauthorized'], path.child('reason'))]
+  return [...errors, ...oneOf(reason, ['Forbidden', 'Invalid', 'RequestEntityTooLarge'], path.child('reason'))]
 }
 
 const mostAnnotations = 20
@@ -308,7 +275,9 @@ function annotationErrors(policy: string, annotations: readonly AuditAnnotation[
     if (text.length > longestAnnotation)
       errors.push(required(at.child('valueExpression'), `must not exceed ${longestAnnotation} bytes in length`))
     else
-      errors.push(...expressionErrors(text, variables, ['string', 'null'], at.child('valueExpression'), 'valueExpression is not specified'))
+      errors.push(
+        ...expressionErrors(text, variables, ['string', 'null_type'], at.child('valueExpression'), 'valueExpression is not specified'),
+      )
     if (annotations.findIndex((one) => one.key === key) < index) errors.push(duplicate(at.child('key'), key))
   }
   return errors

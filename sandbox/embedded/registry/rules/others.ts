@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
+import { shown } from '../../crd/definition.ts'
 import { copyOf } from '../../machinery/copy.ts'
 import type { CustomResourceDefinition } from '../../schema/types/apiextensions.v1.ts'
 import type { APIService } from '../../schema/types/apiregistration.v1.ts'
@@ -10,7 +11,7 @@ import type { CSIDriver, StorageClass } from '../../schema/types/storage.v1.ts'
 import type { Definition } from '../define.ts'
 import { type FieldError, forbidden, invalid, metadataPath, Path, required, specPath } from '../field.ts'
 import { validateEnum, validateImmutable, validateLabelSelector } from '../metadata.ts'
-import { pathSegment } from '../names.ts'
+import { isDns1035Label, isDns1123Subdomain, isPortNumber, pathSegment } from '../names.ts'
 import { goShape } from '../pod-diff.ts'
 import { validateAmount } from './workloads.ts'
 
@@ -142,6 +143,36 @@ export const apiServiceRules: Partial<Definition<APIService>> = {
   default({ spec }) {
     if (spec?.service) spec.service.port ??= 443
   },
+  validate({ metadata, spec }) {
+    const { group = '', version = '', groupPriorityMinimum, versionPriority, service, insecureSkipTLSVerify, caBundle } = spec ?? {}
+    const at = (name: string) => specPath.child(name)
+    const errors: FieldError[] = []
+    const expected = `${version}.${group}`
+    if (metadata.name !== expected) {
+      const why = `must be \`spec.version+"."+spec.group\`: ${JSON.stringify(expected)}`
+      errors.push(invalid(metadataPath.child('name'), metadata.name, why))
+    }
+    if (group) errors.push(...isDns1123Subdomain(group).map((text) => invalid(at('group'), group, text)))
+    errors.push(...isDns1035Label(version).map((text) => invalid(at('version'), version, text)))
+    const between = (value: number | undefined, most: number, path: Path) =>
+      value === undefined || value <= 0 || value > most ? [invalid(path, value ?? 0, `must be positive and less than ${most}`)] : []
+    errors.push(
+      ...between(groupPriorityMinimum, 20_000, at('groupPriorityMinimum')),
+      ...between(versionPriority, 1000, at('versionPriority')),
+    )
+    if (!service) {
+      if (caBundle) errors.push(invalid(at('caBundle'), `${caBundle.length} bytes`, 'local APIServices may not have a caBundle'))
+      if (insecureSkipTLSVerify)
+        errors.push(invalid(at('insecureSkipTLSVerify'), true, 'local APIServices may not have insecureSkipTLSVerify'))
+      return errors
+    }
+    if (!service.namespace) errors.push(required(at('service').child('namespace')))
+    if (!service.name) errors.push(required(at('service').child('name')))
+    const problems = isPortNumber(service.port ?? 443)
+    if (problems.length > 0) errors.push(invalid(at('service').child('port'), service.port, `port is not valid: ${problems.join(', ')}`))
+    if (insecureSkipTLSVerify && caBundle) errors.push(invalid(at('insecureSkipTLSVerify'), true, 'may not be true if caBundle is present'))
+    return errors
+  },
 }
 
 /** k8s.io/apiextensions-apiserver: defaults and the rules of names and versions. */
@@ -156,26 +187,46 @@ export const customResourceDefinitionRules: Partial<Definition<CustomResourceDef
     const stored = definition.spec.versions?.find(({ storage }) => storage)?.name
     definition.status = { conditions: [], acceptedNames: { plural: '', kind: '' }, storedVersions: stored ? [stored] : [] }
   },
-  validate({ spec, metadata }) {
+  validate({ spec, metadata, status }) {
     const errors: FieldError[] = []
-    const { plural, kind } = spec.names ?? {}
+    const { plural, singular, kind, listKind, shortNames = [], categories = [] } = spec.names ?? {}
     if (metadata.name !== `${plural}.${spec.group}`) {
       errors.push(invalid(metadataPath.child('name'), metadata.name, 'must be spec.names.plural+"."+spec.group'))
     }
     if (!spec.group) errors.push(required(specPath.child('group')))
     else if (!spec.group.includes('.'))
       errors.push(invalid(specPath.child('group'), spec.group, 'should be a domain with at least one dot'))
-    if (!plural) errors.push(required(specPath.child('names', 'plural')))
-    if (!kind) errors.push(required(specPath.child('names', 'kind')))
+    else errors.push(...isDns1123Subdomain(spec.group).map((text) => invalid(specPath.child('group'), spec.group, text)))
+    const names = specPath.child('names')
+    const label = (value: string, path: Path) => isDns1035Label(value).map((text) => invalid(path, value, text))
+    const mixed = (value: string, path: Path) =>
+      isDns1035Label(value.toLowerCase()).map((text) => invalid(path, value, `may have mixed case, but should otherwise match: ${text}`))
+    errors.push(...(plural ? label(plural, names.child('plural')) : [required(names.child('plural'))]))
+    if (singular) errors.push(...label(singular, names.child('singular')))
+    errors.push(...(kind ? mixed(kind, names.child('kind')) : [required(names.child('kind'))]))
+    if (listKind) errors.push(...mixed(listKind, names.child('listKind')))
+    for (const [index, name] of shortNames.entries()) errors.push(...label(name, names.child('shortNames').index(index)))
+    if (kind && kind === listKind) errors.push(invalid(names.child('listKind'), listKind, 'kind and listKind may not be the same'))
+    for (const [index, name] of categories.entries()) errors.push(...label(name, names.child('categories').index(index)))
     if (!spec.scope) errors.push(required(specPath.child('scope')))
     else errors.push(...validateEnum(spec.scope, ['Cluster', 'Namespaced'], specPath.child('scope')))
-    const versions = spec.versions ?? []
-    if (versions.filter(({ storage }) => storage).length !== 1) {
-      errors.push(invalid(specPath.child('versions'), versions, 'must have exactly one version marked as storage version'))
+    if (spec.preserveUnknownFields) {
+      const why = 'cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead'
+      errors.push(invalid(specPath.child('preserveUnknownFields'), true, why))
     }
-    for (const [index, { schema }] of versions.entries()) {
-      if (schema?.openAPIV3Schema) continue
-      errors.push(required(specPath.child('versions').index(index).child('schema', 'openAPIV3Schema')))
+    const versions = spec.versions ?? []
+    const storing = versions.filter(({ storage }) => storage)
+    if (storing.length !== 1) {
+      errors.push(invalid(specPath.child('versions'), shown(versions), 'must have exactly one version marked as storage version'))
+    }
+    const stored = status?.storedVersions ?? []
+    const storedPath = new Path('status.storedVersions')
+    const last = storing.at(-1)?.name
+    if (stored.length === 0) errors.push(invalid(storedPath, null, 'must have at least one stored version'))
+    else if (last && !stored.includes(last)) errors.push(invalid(storedPath, stored, `must have the storage version ${last}`))
+    for (const [index, name] of stored.entries()) {
+      if (!versions.some((version) => version.name === name))
+        errors.push(invalid(storedPath.index(index), name, 'must appear in spec.versions'))
     }
     return errors
   },
