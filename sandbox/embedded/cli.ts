@@ -4,11 +4,13 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { Cluster } from './cluster.ts'
 
-const usage = 'usage: npm run cluster -- --kubeconfig FILE [--nodes N | --restore SNAPSHOT] [--port P] [--dir D] [--etcd FOLDER]'
+const usage =
+  'usage: npm run cluster -- --kubeconfig FILE [--nodes N [--cni none] | --restore SNAPSHOT] [--port P] [--dir D] [--etcd FOLDER]'
 
 /**
  * One bare cluster on this machine's loopback, until it is interrupted. --etcd serves its store as etcd too and leaves
- * etcdctl's credentials (ca.crt, client.crt, client.key) in a folder; --restore begins with what a snapshot of an etcd holds.
+ * etcdctl's credentials (ca.crt, client.crt, client.key) in a folder; --restore begins with what a snapshot of an etcd holds; with --cni none
+ * the nodes wait until somebody installs a network plugin (kubectl apply -f kube-flannel.yml).
  */
 async function main(): Promise<void> {
   const { values } = parseArgs({
@@ -19,11 +21,20 @@ async function main(): Promise<void> {
       dir: { type: 'string' },
       restore: { type: 'string' },
       etcd: { type: 'string' },
+      cni: { type: 'string', default: 'kindnet' },
     },
   })
   const nodes = Number(values.nodes)
   const port = Number(values.port)
-  if (!values.kubeconfig || (values.dir && values.restore) || !Number.isInteger(nodes) || nodes < 1 || !Number.isInteger(port)) {
+  const { cni } = values
+  if (
+    (cni !== 'kindnet' && cni !== 'none') ||
+    !values.kubeconfig ||
+    (values.dir && values.restore) ||
+    !Number.isInteger(nodes) ||
+    nodes < 1 ||
+    !Number.isInteger(port)
+  ) {
     console.error(usage)
     process.exitCode = 2
     return
@@ -31,7 +42,7 @@ async function main(): Promise<void> {
   const report = (where: string, error: unknown) => console.error(`${where}:`, error)
   const cluster = values.restore
     ? await Cluster.fromEtcd(await readFile(values.restore), { report })
-    : await Cluster.open({ nodes, report, ...(values.dir ? { dir: values.dir } : {}) })
+    : await Cluster.open({ nodes, cni, report, ...(values.dir ? { dir: values.dir } : {}) })
   const end = async () => {
     await cluster[Symbol.asyncDispose]()
     process.exit(0)

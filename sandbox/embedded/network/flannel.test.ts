@@ -182,6 +182,35 @@ describe('with flannel', () => {
     expect(messages[0]?.message).toContain(`plugin type="flannel" failed (add): ${reason}`)
   })
 
+  test('flannel changes from tunnels to routes when its ConfigMap says so and its pods start again', async () => {
+    const fork = await cluster.fork()
+    onTestFinished(() => fork[Symbol.asyncDispose]())
+    const config = JSON.stringify({ Network: '10.244.0.0/16', Backend: { Type: 'host-gw' } })
+    const path = '/api/v1/namespaces/kube-flannel'
+    await fork.request({ method: 'PATCH', path: `${path}/configmaps/kube-flannel-cfg`, body: { data: { 'net-conf.json': config } } })
+    await fork.advance(1000)
+    expect(await on('ip route get 10.244.2.9', fork)).toContain('via 10.244.2.0 dev flannel.1')
+    await fork.request({ method: 'DELETE', path: `${path}/pods` })
+    await fork.advance(90_000)
+    expect(await on('ip route get 10.244.2.9', fork)).toContain('via 172.18.0.4 dev eth0')
+    expect(await on('grep MTU /run/flannel/subnet.env', fork)).toBe('FLANNEL_MTU=1500\n')
+    expect(await reaches(fork)).toBe(true)
+  })
+
+  test('flanneld does not start for a network that the nodes are not in', async () => {
+    const fork = await cluster.fork()
+    onTestFinished(() => fork[Symbol.asyncDispose]())
+    const config = JSON.stringify({ Network: '10.245.0.0/16', Backend: { Type: 'vxlan' } })
+    const path = '/api/v1/namespaces/kube-flannel'
+    await fork.request({ method: 'PATCH', path: `${path}/configmaps/kube-flannel-cfg`, body: { data: { 'net-conf.json': config } } })
+    await fork.request({ method: 'DELETE', path: `${path}/pods` })
+    await fork.advance(90_000)
+    const { items } = (await fork.request({ method: 'GET', path: `${path}/pods` })).body as { items: Pod[] }
+    expect(items.map(({ status }) => status?.containerStatuses?.[0]?.lastState?.terminated?.exitCode)).toEqual([1, 1, 1])
+    // What the kernel has been told it still does.
+    expect(await reaches(fork)).toBe(true)
+  })
+
   test('a node without its network configuration is not ready any more', async () => {
     const fork = await cluster.fork()
     onTestFinished(() => fork[Symbol.asyncDispose]())
