@@ -264,6 +264,25 @@ describe('traffic policies', () => {
     expect(text((await network.node('n1').http('127.0.0.1', 30080, get())).body)).toBe('GET / from 10.244.0.1')
   })
 
+  test('kube-proxy tells its health, and to load balancers where a Service with external Local has endpoints', async () => {
+    const { network, put } = setting({ externalTrafficPolicy: 'Local', healthCheckNodePort: 31000 })
+    const [near, far] = [network.node('n1'), network.node('n2')]
+    await expect(near.http('127.0.0.1', 10256, get('/healthz'))).rejects.toMatchObject({ code: 'ECONNREFUSED' })
+    for (const nodeName of ['n1', 'n2']) {
+      const metadata = { name: `kube-proxy-${nodeName}`, namespace: 'kube-system', labels: { 'k8s-app': 'kube-proxy' } }
+      put({ apiVersion: 'v1', kind: 'Pod', metadata, spec: { nodeName, containers: [] }, status: { phase: 'Running' } } as KubeObject)
+    }
+    expect((await far.http('172.18.0.2', 10256, get('/healthz'))).status).toBe(200)
+    expect(text((await near.http('127.0.0.1', 10249, get('/proxyMode'))).body)).toBe('iptables')
+    await expect(far.http('172.18.0.2', 10249, get('/proxyMode'))).rejects.toMatchObject({ code: 'ECONNREFUSED' })
+    const health = async (ip: string) => {
+      const { status, body } = await near.http(ip, 31000, get())
+      return [status, (JSON.parse(text(body)) as { localEndpoints: number }).localEndpoints]
+    }
+    expect(await health('172.18.0.2')).toEqual([200, 1])
+    expect(await health('172.18.0.3')).toEqual([503, 0])
+  })
+
   test('internal Local drops what comes from a node without endpoints', async () => {
     const { network, pod, clock } = setting({ internalTrafficPolicy: 'Local' })
     expect((await pod('c', '10.244.0.4').http('10.96.1.1', 80, get())).status).toBe(200)

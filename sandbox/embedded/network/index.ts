@@ -9,6 +9,7 @@ import { type Arrival, Forwarding } from './forwarding.ts'
 import { type Bound, type Host, Hosts, internalIP, nodeCIDR, serviceCIDR, socketKey } from './hosts.ts'
 import { HttpBridge } from './http-bridge.ts'
 import { startKindnet } from './kindnet.ts'
+import { kubeProxyListener } from './kube-proxy.ts'
 import { Namespace, type Surroundings } from './namespace.ts'
 import { type Listener, type Network, NetworkError, type NodeNetwork, type PodIdentity, type PodNetwork, type Protocol } from './network.ts'
 import { createServiceProxy, slicesOf } from './service-proxy.ts'
@@ -112,9 +113,11 @@ class ClusterNetwork implements Network, Surroundings, Disposable {
   listening({ target, to }: Arrival, protocol: Protocol): Bound | undefined {
     const bound = target.listeners.get(socketKey(protocol, to.port))
     if (bound && (bound.host !== '127.0.0.1' || to.ip.startsWith('127.'))) return bound
+    if (target.pod || protocol !== 'TCP') return undefined
     const { apiServer } = this.options
-    if (!apiServer || target.pod || protocol !== 'TCP' || to.port !== apiServerPort) return undefined
-    return { host: '', port: to.port, protocol, listener: apiServer }
+    const listener =
+      apiServer && to.port === apiServerPort ? apiServer : kubeProxyListener(this.ctx, target.node, to.port, to.ip.startsWith('127.'))
+    return listener && { host: '', port: to.port, protocol, listener }
   }
 
   ask(source: Host, nameserver: string, name: string, type: RecordType): DnsReply | undefined {
