@@ -10,7 +10,7 @@ export const lab = defineLab({
   slug: 'cni-broken',
   minutes: 25,
   needs: ['api', 'pods', 'exec', 'node-shell', 'cni', 'terminal'],
-  engines: ['kind'],
+  engines: ['kind', 'embedded'],
   nodes: 3,
   shape: { cni: 'flannel' },
   collect: {

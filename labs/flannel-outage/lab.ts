@@ -8,7 +8,7 @@ export const lab = defineLab({
   slug: 'flannel-outage',
   minutes: 25,
   needs: ['api', 'pods', 'exec', 'node-shell', 'cni', 'terminal'],
-  engines: ['kind'],
+  engines: ['kind', 'embedded'],
   nodes: 3,
   shape: { cni: 'flannel' },
   collect: {

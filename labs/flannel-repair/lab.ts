@@ -11,7 +11,7 @@ export const lab = defineLab({
   slug: 'flannel-repair',
   minutes: 30,
   needs: ['api', 'pods', 'exec', 'node-shell', 'cni', 'terminal'],
-  engines: ['kind'],
+  engines: ['kind', 'embedded'],
   nodes: 3,
   shape: { cni: 'flannel' },
   collect: {

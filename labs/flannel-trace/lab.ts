@@ -9,7 +9,7 @@ export const lab = defineLab({
   slug: 'flannel-trace',
   minutes: 20,
   needs: ['api', 'pods', 'exec', 'node-shell', 'cni', 'terminal'],
-  engines: ['kind'],
+  engines: ['kind', 'embedded'],
   nodes: 3,
   shape: { cni: 'flannel' },
   collect: {
