@@ -16,7 +16,7 @@ const ofKind = Object.fromEntries(
 ) as Record<string, string>
 
 test('a lab on a real kind cluster: chosen, watched starting, reloaded, survived a kill, handed in, gone', async ({ browser }) => {
-  test.setTimeout(600_000)
+  test.setTimeout(900_000)
   const dataDir = await newDataDir()
   const first = await startProduct(dataDir, 0, ofKind)
   const health = (await (await fetch(`${first.url}/api/health`)).json()) as {

@@ -6,7 +6,7 @@ import path from 'node:path'
 
 const root = path.resolve(import.meta.dirname, '../..')
 /** ms */
-const startsWithin = 60_000
+const startsWithin = 150_000
 const stopsWithin = 20_000
 
 /** A running Labernetes, started as `npm start` does. Disposing ends it; its data folder stays. */

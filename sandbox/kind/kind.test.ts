@@ -2,7 +2,8 @@ import { spawn } from 'node:child_process'
 import { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { type AddressInfo, createServer } from 'node:net'
+import { networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -56,6 +57,7 @@ describe.skipIf(missing)(`kind${missing ? ` (${missing})` : ''}`, { timeout: 400
       ...more,
     })
   const oneWaits = { images: ['labapp:v1'], toolboxes: kindToolboxes({ egress: 'none', image: {} }), pool: [{ nodes: 1, size: 1 }] }
+  const reopen = () => open(dir, oneWaits)
   /** Everything on this Docker that belongs to an installation. */
   const leftOf = async (folder: string) => {
     const owner = await readFile(join(folder, 'owner'), 'utf8')
@@ -273,12 +275,74 @@ spec: { containers: [{ name: main, image: 'busybox:1.36', command: [sleep, '3600
       expect(stdout).toContain(nodes[0]?.ip)
     })
 
-    test('cannot be reached from a neighbour', async () => {
-      const [node] = (second as KindSandbox).record.nodes
-      const knock = ['curl', '--silent', '--insecure', '--max-time', '3', `https://${node?.ip}:6443/version`]
-      expect((await second.exec(knock)).exitCode).toBe(0)
-      expect((await first.exec(knock)).exitCode).not.toBe(0)
-      expect((await first.exec(knock, { node: 'control-plane' })).exitCode).not.toBe(0)
+    test('reaches neither a neighbour nor this machine nor what is beyond, from shell, node and Pod', async () => {
+      const { record } = second as KindSandbox
+      const [node] = record.nodes
+      const [mine] = (first as KindSandbox).record.nodes
+      const [toolbox] = await docker.inspect('container', [`${record.name}-toolbox`])
+      const beside = Object.values(toolbox?.NetworkSettings.Networks ?? {})[0]
+      const published = await docker.publishedPort(node?.container ?? '', 6443)
+      await using server = await listenEverywhere()
+      const own = (await docker.inspect('container', [mine?.container ?? '']))[0]
+      const gateways = [beside?.Gateway, Object.values(own?.NetworkSettings.Networks ?? {})[0]?.Gateway]
+      const here = Object.values(networkInterfaces()).flatMap((all) => (all ?? []).filter((one) => one.family === 'IPv4' && !one.internal))
+      const addresses = [...new Set([...gateways, ...here.map(({ address }) => address)])]
+      const targets = [
+        ...[`${node?.ip}:6443`, `${node?.ip}:10250`, `${beside?.IPAddress}:22`, '169.254.169.254:80', '1.1.1.1:443'],
+        ...addresses.flatMap((address) => [`${address}:${server.port}`, `${address}:${published}`, `${address}:22`]),
+      ]
+      // bash opens the connection itself: what stands behind it need not speak anything
+      const knock = (list: readonly string[]) => [
+        'bash',
+        '-c',
+        list.map((target) => `timeout 2 bash -c '</dev/tcp/${target.replace(':', '/')}' 2>/dev/null && echo ${target}`).join('\n'),
+      ]
+      expect((await second.exec(knock([`${node?.ip}:6443`, `${node?.ip}:10250`]))).stdout).toBe(`${node?.ip}:6443\n${node?.ip}:10250\n`)
+      expect((await first.exec(knock([`${mine?.ip}:6443`]))).stdout).toBe(`${mine?.ip}:6443\n`)
+      expect((await first.exec(knock(targets), { timeout: 120_000 })).stdout).toBe('')
+      expect((await first.exec(knock(targets), { node: 'control-plane', timeout: 120_000 })).stdout).toBe('')
+      await first.apply(`apiVersion: v1
+kind: Pod
+metadata: { name: knocker }
+spec: { hostNetwork: false, terminationGracePeriodSeconds: 0, containers: [{ name: main, image: 'busybox:1.36', command: [sleep, '3600'] }] }
+`)
+      const inPod = targets.map((target) => `nc -z -w 2 ${target.replace(':', ' ')} && echo ${target}`)
+      const asked = async (lines: readonly string[]) =>
+        (await first.execInPod('default', 'knocker', ['sh', '-c', [...lines, 'true'].join('\n')], { timeout: 120_000 })).stdout
+      await expect.poll(() => asked([`nc -z -w 2 ${mine?.ip} 6443 && echo open`]).catch(() => ''), { timeout: 60_000 }).toBe('open\n')
+      expect(await asked(inPod)).toBe('')
+      expect(server.visits).toBe(0)
+      // nor does Docker's own socket lie in reach of the shell
+      expect((await first.exec(['ls', '/var/run/docker.sock', '/run/docker.sock'])).exitCode).not.toBe(0)
+    })
+
+    test('has shells, also on its node, that go on while the platform is away', async () => {
+      const open = (sandbox: Sandbox, seq: number, node?: string) =>
+        sandbox.openTerminal({ cols: 80, rows: 24, held: { id: node ?? 'shell', seq }, ...(node ? { node } : {}) })
+      const seen = { shell: '', node: '' }
+      const shell = await open(first, 0)
+      const onNode = await open(first, 0, 'control-plane')
+      shell.onData((bytes) => (seen.shell += Buffer.from(bytes).toString('latin1')))
+      onNode.onData((bytes) => (seen.node += Buffer.from(bytes).toString('latin1')))
+      const loop = (word: string) => `for i in $(seq 40); do echo "${word}-$i."; sleep 0.2; done\r`
+      shell.write(loop('shell'))
+      onNode.write(`crictl ps --name etcd -q | wc -l; ${loop('node')}`)
+      await expect.poll(() => seen.shell.includes('shell-3.') && seen.node.includes('node-3.'), { timeout: 20_000 }).toBe(true)
+      await engine[Symbol.asyncDispose]()
+      engine = await reopen()
+      const adopted = await engine.adopt(['first', 'second'])
+      first = adopted.find(({ id }) => id === 'first') as Sandbox
+      second = adopted.find(({ id }) => id === 'second') as Sandbox
+      const again = await open(first, seen.shell.length)
+      const nodeAgain = await open(first, seen.node.length, 'control-plane')
+      expect([again.continuesAt, nodeAgain.continuesAt]).toEqual([seen.shell.length, seen.node.length])
+      again.onData((bytes) => (seen.shell += Buffer.from(bytes).toString('latin1')))
+      nodeAgain.onData((bytes) => (seen.node += Buffer.from(bytes).toString('latin1')))
+      await expect.poll(() => seen.shell.includes('shell-40.') && seen.node.includes('node-40.'), { timeout: 30_000 }).toBe(true)
+      for (const [word, text] of Object.entries(seen)) {
+        const numbers = [...text.matchAll(new RegExp(`^${word}-(\\d+)\\.`, 'gm'))].map((match) => Number(match[1]))
+        expect(numbers).toEqual(Array.from({ length: 40 }, (_, index) => index + 1))
+      }
     })
   })
 
@@ -326,3 +390,15 @@ spec: { containers: [{ name: main, image: 'busybox:1.36', command: [sleep, '3600
 
   test('nothing went wrong in the background', () => expect(faults).toEqual([]))
 })
+
+/** A server on every address of this machine, as the platform might be. */
+async function listenEverywhere(): Promise<AsyncDisposable & { port: number; visits: number }> {
+  const found = { port: 0, visits: 0, [Symbol.asyncDispose]: async () => void server.close() }
+  const server = createServer((socket) => {
+    found.visits++
+    socket.destroy()
+  })
+  await new Promise<void>((resolve) => server.listen(0, '::', resolve))
+  found.port = (server.address() as AddressInfo).port
+  return found
+}
