@@ -19,15 +19,20 @@ test('a lab on a real kind cluster: chosen, watched starting, reloaded, survived
   test.setTimeout(900_000)
   const dataDir = await newDataDir()
   const first = await startProduct(dataDir, 0, ofKind)
-  const health = (await (await fetch(`${first.url}/api/health`)).json()) as {
-    engines: Record<string, { capabilities: Record<string, unknown> }>
+  const capability = async () => {
+    const { engines } = (await (await fetch(`${first.url}/api/health`)).json()) as {
+      engines: Record<string, { capabilities: Record<string, unknown> }>
+    }
+    return engines['kind']?.capabilities['terminal'] ?? 'it is not among the engines'
   }
-  const missing = health.engines['kind']?.capabilities['terminal']
+  // the toolbox image is built at the first start
+  await expect.poll(async () => String(await capability()), { timeout: 300_000, intervals: [2_000] }).not.toMatch(/is being built/)
+  const missing = await capability()
   if (missing !== true) {
     await first[Symbol.asyncDispose]()
     await removeDataDir(dataDir)
   }
-  test.skip(missing !== true, `kind: ${missing ?? 'not among the engines'}`)
+  test.skip(missing !== true, `kind: ${missing}`)
   const owner = (await readFile(path.join(dataDir, 'kind', 'owner'), 'utf8')).trim()
   const left = async () =>
     (await run('docker', ['ps', '--all', '--quiet', '--filter', `label=labernetes.owner=${owner}`], { env: { ...process.env, ...ofKind } }))
