@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { KubeObject } from '../machinery/object.ts'
+import { findKind } from '../registry/index.ts'
 import type { CustomResourceDefinition, JSONSchemaProps } from '../schema/types/apiextensions.v1.ts'
 import { validateVersions } from './definition.ts'
 import { jsonPath } from './jsonpath.ts'
@@ -214,6 +215,25 @@ describe('definitions', () => {
       `${field}.type: Required value: must not be empty for specified object fields`,
       `${field}.properties[a].items: Required value: must be specified`,
     ])
+  })
+})
+
+describe('a definition whose storage version changes', () => {
+  it('remembers that objects may be stored in both', () => {
+    const crd = findKind('apiextensions.k8s.io', 'v1', 'CustomResourceDefinition')
+    const old = definition({ type: 'object' })
+    crd?.strategy.prepareForCreate(old, {} as never)
+    old.metadata = { ...old.metadata, uid: 'x', resourceVersion: '1' }
+    const next = structuredClone(old)
+    const [first] = next.spec.versions
+    if (!first) throw new Error('no version')
+    next.spec.versions = [
+      { ...first, storage: false },
+      { ...first, name: 'v2', storage: true },
+    ]
+    crd?.strategy.prepareForUpdate(next, old, {} as never)
+    expect(next.status?.storedVersions).toEqual(['v1', 'v2'])
+    expect(crd?.strategy.validateUpdate(next, old)).toEqual([])
   })
 })
 

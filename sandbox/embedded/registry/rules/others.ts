@@ -187,6 +187,13 @@ export const customResourceDefinitionRules: Partial<Definition<CustomResourceDef
     const stored = definition.spec.versions?.find(({ storage }) => storage)?.name
     definition.status = { conditions: [], acceptedNames: { plural: '', kind: '' }, storedVersions: stored ? [stored] : [] }
   },
+  prepareForUpdate(definition) {
+    // From now on objects are stored in another version too.
+    const stored = definition.spec.versions?.find(({ storage }) => storage)?.name
+    const known = definition.status?.storedVersions ?? []
+    if (stored && definition.status && !known.includes(stored))
+      definition.status = { ...definition.status, storedVersions: [...known, stored] }
+  },
   validate({ spec, metadata, status }) {
     const errors: FieldError[] = []
     const { plural, singular, kind, listKind, shortNames = [], categories = [] } = spec.names ?? {}
