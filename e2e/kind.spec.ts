@@ -34,9 +34,10 @@ test('a lab on a real kind cluster: chosen, watched starting, reloaded, survived
   }
   test.skip(missing !== true, `kind: ${missing}`)
   const owner = (await readFile(path.join(dataDir, 'kind', 'owner'), 'utf8')).trim()
-  const left = async () =>
-    (await run('docker', ['ps', '--all', '--quiet', '--filter', `label=labernetes.owner=${owner}`], { env: { ...process.env, ...ofKind } }))
-      .stdout
+  await using cleanup = new AsyncDisposableStack()
+  cleanup.defer(() => removeDataDir(dataDir))
+  cleanup.defer(() => removeAll(owner))
+  cleanup.defer(() => first.kill())
   const visitors = new Visitors(browser, first.url)
   const learner = await visitors.visit()
   const { page } = learner
@@ -100,9 +101,27 @@ test('a lab on a real kind cluster: chosen, watched starting, reloaded, survived
   })
 
   await test.step('and nothing of it is left in Docker', async () => {
-    await expect.poll(left, { timeout: 60_000 }).toBe('')
+    await expect.poll(() => containersOf(owner), { timeout: 60_000 }).toEqual([])
   })
   await visitors.leave(true)
   await second[Symbol.asyncDispose]()
-  await removeDataDir(dataDir)
 })
+
+async function docker(...argv: string[]): Promise<string[]> {
+  const { stdout } = await run('docker', argv)
+  return stdout.split('\n').filter(Boolean)
+}
+
+function containersOf(owner: string): Promise<string[]> {
+  return docker('ps', '--all', '--quiet', '--filter', `label=labernetes.owner=${owner}`)
+}
+
+/** What a test that failed in the middle leaves in Docker. */
+async function removeAll(owner: string): Promise<void> {
+  const containers = await containersOf(owner)
+  if (containers.length > 0) await docker('rm', '--force', '--volumes', ...containers)
+  for (const kind of ['network', 'volume', 'image']) {
+    const names = await docker(kind, 'ls', '--quiet', '--filter', `label=labernetes.owner=${owner}`)
+    if (names.length > 0) await docker(kind, 'rm', ...names)
+  }
+}
