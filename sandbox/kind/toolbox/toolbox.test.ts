@@ -44,6 +44,11 @@ describe.skipIf(missing)(`a toolbox${missing ? ` (${missing})` : ''}`, { timeout
     const tools = ['kubectl', 'helm', 'etcdctl', 'ip', 'openssl', 'curl', 'jq', 'vi', 'nano', 'dig']
     expect((await run(`type -P ${tools.join(' ')} | wc -l`)).stdout.trim()).toBe(`${tools.length}`)
     expect((await run('bash -ic "complete -p kubectl helm k" 2>&1')).stdout).toContain('__start_kubectl')
+    const terminal = await toolboxes[0].openTerminal({ cols: 80, rows: 24 })
+    const seen = reading(terminal)
+    terminal.write('type -P kubectl helm\r')
+    await seen.until('\r\n/opt/labernetes/bin/kubectl\r\n/opt/labernetes/bin/helm\r\n')
+    await terminal[Symbol.asyncDispose]()
     const status = (
       await run('id -u; grep -E "^(CapBnd|NoNewPrivs|Seccomp):" /proc/self/status; find / -xdev -perm /6000 -type f 2>/dev/null')
     ).stdout
