@@ -145,10 +145,21 @@ async function startNodes(docker: Docker, record: ClusterRecord): Promise<void> 
   if (stopped.length > 0) await docker.call(['start', ...stopped], { timeout: 120_000 })
 }
 
+const freezeTries = 6
+
 async function freezeOrThaw(docker: Docker, containers: readonly Container[], verb: 'pause' | 'unpause'): Promise<void> {
   const from = verb === 'pause' ? 'running' : 'paused'
-  const ids = containers.filter(({ State }) => State.Status === from).map(({ Id }) => Id)
-  if (ids.length > 0) await docker.call([verb, ...ids])
+  for (const { Id, State } of containers)
+    for (let tries = 1; State.Status === from; tries++) {
+      try {
+        await docker.call([verb, Id])
+        break
+      } catch (error) {
+        // on cgroup v1 a container whose processes fork all the time slips through the freezer's fingers (runc gives up)
+        if (tries === freezeTries || !/unable to freeze/.test((error as Error).message)) throw error
+        await sleep(500)
+      }
+    }
 }
 
 /** The authority that kubeadm made in the control plane. */

@@ -261,7 +261,9 @@ spec: { containers: [{ name: main, image: 'busybox:1.36', command: [sleep, '3600
       expect((await first.exec(['kubectl', 'get', 'cm', 'before', '-n', 'lab', '-o', 'name'])).stdout).toBe('configmap/before\n')
     })
 
-    test('comes back healthy for another process, also when Docker had stopped it', async () => {
+    test('comes back healthy for another process, also when it was stopped or paused for its memory', async () => {
+      await second.pause()
+      expect(await (second as KindSandbox).giveMemoryBack()).toBe(true)
       await engine[Symbol.asyncDispose]()
       const nodes = (first as KindSandbox).record.nodes
       await docker.call(['kill', ...nodes.map(({ container }) => container)])
