@@ -47,7 +47,7 @@ describe.skipIf(missing)(`a toolbox${missing ? ` (${missing})` : ''}`, { timeout
     const terminal = await toolboxes[0].openTerminal({ cols: 80, rows: 24 })
     const seen = reading(terminal)
     terminal.write('type -P kubectl helm\r')
-    await seen.until('\r\n/opt/labernetes/bin/kubectl\r\n/opt/labernetes/bin/helm\r\n')
+    await seen.until('/opt/labernetes/bin/kubectl\r\n/opt/labernetes/bin/helm\r\n')
     await terminal[Symbol.asyncDispose]()
     const status = (
       await run('id -u; grep -E "^(CapBnd|NoNewPrivs|Seccomp):" /proc/self/status; find / -xdev -perm /6000 -type f 2>/dev/null')
