@@ -78,13 +78,14 @@ describe.skipIf(!etcdctl)('real etcdctl (skipped where it is not installed)', ()
   const environment = { ...process.env, ETCDCTL_API: '3' }
 
   async function ctl(...args: string[]): Promise<string> {
+    // etcdctl 3.6 writes to stderr what it thinks of the environment that 3.4 needs
     const { stdout, stderr } = await promisify(execFile)(etcdctl as string, [...flags, ...args], { env: environment, timeout: 30_000 })
-    return `${stdout}${stderr}`
+    return args[0] === 'endpoint' ? `${stdout}${stderr}` : stdout
   }
 
   test('finds the member and its health', async () => {
     expect(await ctl('member', 'list')).toContain('started, labernetes-control-plane, https://172.18.0.2:2380, https://172.18.0.2:2379')
-    expect(await ctl('endpoint', 'status')).toMatch(/, 3\.6\.5, [\d.]+ [kM]B, true/)
+    expect(await ctl('endpoint', 'status')).toMatch(/, 3\.6\.5, (3\.6\.0, )?[\d.]+ [kM]B, .*true/)
     expect(await ctl('endpoint', 'health')).toContain('is healthy: successfully committed proposal')
     await expect(
       promisify(execFile)(etcdctl as string, [...flags.slice(0, 4), 'get', '/'], { env: environment, timeout: 30_000 }),
@@ -170,7 +171,7 @@ describe.skipIf(!etcdctl)('real etcdctl (skipped where it is not installed)', ()
       env: environment,
     }).catch((error) => {
       // etcdctl 3.6 has given this to etcdutl
-      if (!String(error).includes('unknown command')) throw error
+      if (!/unknown (command|flag)/.test(String(error))) throw error
     })
     await cluster.request({ method: 'DELETE', path: '/api/v1/namespaces/default/configmaps/kept' })
     for (const source of [file, join(folder, 'data/member/snap/db')]) {
