@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Capabilities, Engine, Progress, Sandbox, SandboxSpec } from '../engine.ts'
 import { Budget, type BudgetLimits } from './budget.ts'
 import { clusterLabel, KindCluster } from './cluster.ts'
@@ -48,6 +49,9 @@ export const defaultBudget: BudgetLimits = { memory: 0.75, load: 1.5, disk: 5 * 
 const answersKeptMs = 10_000
 /** How long capabilities() waits for a toolbox image that is being built. */
 const patienceMs = 5_000
+/** ms between looks for what a killed process left in the making, and how often. */
+const sweepPause = 500
+const sweepAttempts = 20
 const ownerLabel = 'labernetes.owner'
 
 /** Real Kubernetes clusters, made by the kind CLI in Docker or copied from such ones. */
@@ -195,8 +199,17 @@ export class KindEngine implements Engine {
   /** Removes every object of this installation that belongs to no cluster or template of this process. */
   async sweep(docker: Docker): Promise<void> {
     await this.records.keepOnly(this.held)
-    for (const kind of ['container', 'network', 'image', 'volume'] as const)
-      for (const name of await this.strays(docker, kind)) await docker.remove(kind, [name]).catch(whenInUse)
+    for (let attempt = 1; ; attempt++) {
+      try {
+        for (const kind of ['container', 'network', 'image', 'volume'] as const)
+          for (const name of await this.strays(docker, kind)) await docker.remove(kind, [name]).catch(whenInUse)
+        return
+      } catch (error) {
+        // Docker may still be making a container that a killed process had asked for
+        if (!/active endpoints/.test((error as Error).message) || attempt === sweepAttempts) throw error
+        await sleep(sweepPause)
+      }
+    }
   }
 
   /** Resolves when nothing is being made ahead: for tests and figures. */
