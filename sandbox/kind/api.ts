@@ -22,12 +22,15 @@ const execOutputLimit = 4 * 1024 * 1024
 /** A client of one real API server, over the connection that the engine keeps to it. */
 export class KubeApi implements Disposable {
   private readonly agent: Agent
+  /** A watch keeps its connection for minutes: among the others it would leave requests none. */
+  private readonly watchAgent: Agent
   private readonly ended = new AbortController()
   private access: Access
 
   constructor(access: Access) {
     this.access = access
     this.agent = new Agent({ keepAlive: true, maxSockets: 16 })
+    this.watchAgent = new Agent()
   }
 
   /** After a restart the server may be at another port. */
@@ -127,6 +130,7 @@ export class KubeApi implements Disposable {
   [Symbol.dispose](): void {
     this.ended.abort()
     this.agent.destroy()
+    this.watchAgent.destroy()
   }
 
   /** Tells what is new, changed and gone since `known`; resolves with the list's revision, null where the kind is not served. */
@@ -199,7 +203,7 @@ export class KubeApi implements Disposable {
       timeoutSeconds: String(watchSeconds),
     })}`
     const both = AbortSignal.any([signal, AbortSignal.timeout((watchSeconds + 30) * 1000)])
-    const message = await this.send({ method: 'GET', path, headers: { accept: 'application/json' } }, null, both)
+    const message = await this.send({ method: 'GET', path, headers: { accept: 'application/json' }, agent: this.watchAgent }, null, both)
     if (message.statusCode !== 200) throw new Error(`the watch was answered with ${message.statusCode}`)
     let rest = ''
     message.setEncoding('utf8')
@@ -212,7 +216,7 @@ export class KubeApi implements Disposable {
 
   private send(options: RequestOptions, body: string | null, signal: AbortSignal): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
-      const call = request({ ...this.access, ...options, agent: this.agent, signal: AbortSignal.any([signal, this.ended.signal]) }, resolve)
+      const call = request({ ...this.access, agent: this.agent, ...options, signal: AbortSignal.any([signal, this.ended.signal]) }, resolve)
       call.on('error', reject)
       call.end(body ?? undefined)
     })

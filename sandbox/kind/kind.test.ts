@@ -244,6 +244,14 @@ spec: { containers: [{ name: main, image: 'busybox:1.36', command: [sleep, '3600
       expect((await second.exec(['kubectl', 'logs', 'web', '--tail=1'])).stdout).toContain('"GET / HTTP/1.1" 200')
     })
 
+    test('answers while more is watched than it has connections for requests', async () => {
+      const stop = new AbortController()
+      const maps = { group: '', version: 'v1', resource: 'configmaps', namespace: 'kube-system' }
+      for (let watch = 0; watch < 20; watch++) await first.watch(maps, () => undefined, stop.signal)
+      expect((await first.api({ method: 'GET', path: '/version' })).status).toBe(200)
+      stop.abort()
+    })
+
     test('stands still while it is paused and goes on after', async () => {
       const seen: string[] = []
       const stop = new AbortController()
