@@ -138,10 +138,11 @@ describe.skipIf(!etcdctl)('real etcdctl (skipped where it is not installed)', ()
       )
     const both = arrived(2)
     // the watch has no sign of being open: write until it shows something
-    const write = setInterval(
-      () => void cluster.request({ method: 'POST', path: '/api/v1/namespaces/default/configmaps', body: map('watched') }),
-      300,
-    )
+    const path = '/api/v1/namespaces/default/configmaps'
+    await cluster.request({ method: 'POST', path, body: map('watched') })
+    let turn = 0
+    const again = () => cluster.request({ method: 'PATCH', path: `${path}/watched`, body: { data: { turn: String(++turn) } } })
+    const write = setInterval(() => void again(), 300)
     await once(lines, 'line')
     clearInterval(write)
     await ctl('del', '/registry/configmaps/default/watched')
