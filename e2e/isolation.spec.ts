@@ -55,6 +55,7 @@ const attacks: Record<string, Attack> = {
   'POST /api/attempts/[id]/skip-ahead': { body: { seconds: 60 }, refused: refusedToOthers },
   'POST /api/attempts/[id]/hints': { body: { task: 't1' }, refused: refusedToOthers },
   'POST /api/attempts/[id]/hand-in': { refused: refusedToOthers },
+  'POST /api/attempts/[id]/trials': { refused: refusedToOthers },
   'POST /api/attempts/[id]/terminals': { body: { node: null }, refused: refusedToOthers },
   'DELETE /api/attempts/[id]/terminals/[terminal]': { refused: refusedToOthers },
   'POST /api/attempts/[id]/terminals/[terminal]/ticket': { refused: refusedToOthers },
