@@ -69,7 +69,8 @@ export default async function AdminPage({ params }: { params: Promise<{ locale: 
       </section>
       <section className="report-section" aria-labelledby="machine">
         <h2 id="machine">{t('machine')}</h2>
-        <div className="table-scroll">
+        {/* biome-ignore lint/a11y/noNoninteractiveTabindex: nothing in it takes the keyboard, and it scrolls on a narrow screen */}
+        <div className="table-scroll" tabIndex={0}>
           <table className="table">
             <tbody>
               {machine.map(({ name, value, problem }) => (
