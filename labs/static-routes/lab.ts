@@ -18,7 +18,7 @@ export const lab = defineLab({
   slug: 'static-routes',
   minutes: 25,
   needs: ['node-shell', 'network', 'terminal'],
-  engines: ['hosts', 'kind'],
+  engines: ['hosts'],
   nodes: 3,
   collect: {
     worker: { kind: 'network', node: 'worker' },
