@@ -48,9 +48,11 @@ test('the table shows values, ratios and whether a goal is met', () => {
   const lines = table([
     { ...row, goal: 5 },
     { ...row, goal: 3 },
+    { ...row, goal: 19465.099725749995 },
   ]).split('\n')
   expect(lines[1]).toMatch(/^echo\s+4\.00 ms\s+pty\s+2\.00 ms\s+2\.00 x\s+met: < 5 ms\s+9$/)
   expect(lines[2]).toContain('MISSED: < 3 ms')
+  expect(lines[3]).toContain('met: < 19465 ms')
   expect([round(0), round(0.01234), round(12.345), round(12345)]).toEqual(['0', '0.012', '12.3', '12345'])
 })
 

@@ -90,7 +90,7 @@ export function table(rows: readonly Row[]): string {
       baseline.what,
       `${round(baseline.value)} ${unit}`,
       times === null ? '-' : `${round(times)} x`,
-      goal === undefined ? '' : `${value <= goal ? 'met' : 'MISSED'}: < ${goal} ${unit}`,
+      goal === undefined ? '' : `${value <= goal ? 'met' : 'MISSED'}: < ${plain(goal)} ${unit}`,
       String(n),
     ]
   })
@@ -110,4 +110,9 @@ export function round(value: number): string {
   if (value === 0) return '0'
   const digits = Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value))))
   return value.toFixed(Math.min(digits, 3))
+}
+
+/** A goal as somebody would write it: whole numbers as they are, others rounded. */
+function plain(goal: number): string {
+  return Number.isInteger(goal) ? String(goal) : round(goal)
 }
