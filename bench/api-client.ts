@@ -2,11 +2,6 @@ import type { IncomingMessage } from 'node:http'
 import { Agent, request } from 'node:https'
 import { parse } from 'yaml'
 
-interface Answer {
-  status: number
-  body: unknown
-}
-
 /** A plain HTTPS client of a Kubernetes API server, on connections that it keeps. */
 export class HttpApi implements Disposable {
   private readonly agent: Agent
@@ -37,24 +32,23 @@ export class HttpApi implements Disposable {
     return new HttpApi(agent, new URL(cluster['server'] ?? ''), socket)
   }
 
-  /** Rejects for an answer that is an error. */
-  async ask(method: string, path: string, body?: unknown): Promise<unknown> {
-    const answer = await this.send(method, path, body)
-    if (answer.status >= 400) throw new Error(`${method} ${path}: ${answer.status} ${JSON.stringify(answer.body)}`)
-    return answer.body
+  /** The answer's text, unread: what a client makes of it is not the server's time. Rejects for an answer that is an error. */
+  async ask(method: string, path: string, body?: unknown, accept = 'application/json'): Promise<string> {
+    const response = await this.open(method, path, accept, body)
+    const chunks: Buffer[] = []
+    for await (const chunk of response) chunks.push(chunk as Buffer)
+    const text = Buffer.concat(chunks).toString('latin1')
+    if ((response.statusCode ?? 0) >= 400) throw new Error(`${method} ${path}: ${response.statusCode} ${text}`)
+    return text
   }
 
-  /** Tells each event of a watch; resolves once it is open. */
-  async watch(path: string, onEvent: (event: unknown) => void): Promise<Disposable> {
-    const response = await this.open('GET', path)
-    let rest = ''
-    response.setEncoding('utf8')
+  /** Tells what a watch brings, piece by piece; resolves once it is open. */
+  async watch(path: string, onText: (text: string) => void): Promise<Disposable> {
+    const response = await this.open('GET', path, 'application/json')
+    if (response.statusCode !== 200) throw new Error(`watch ${path}: ${response.statusCode}`)
+    response.setEncoding('latin1')
     response.on('error', () => undefined) // it is cut off when it is disposed
-    response.on('data', (chunk: string) => {
-      const lines = (rest + chunk).split('\n')
-      rest = lines.pop() ?? ''
-      for (const line of lines) onEvent(JSON.parse(line))
-    })
+    response.on('data', onText)
     return { [Symbol.dispose]: () => void response.destroy() }
   }
 
@@ -62,14 +56,7 @@ export class HttpApi implements Disposable {
     this.agent.destroy()
   }
 
-  private async send(method: string, path: string, body?: unknown): Promise<Answer> {
-    const response = await this.open(method, path, body)
-    const chunks: Buffer[] = []
-    for await (const chunk of response) chunks.push(chunk as Buffer)
-    return { status: response.statusCode ?? 0, body: JSON.parse(Buffer.concat(chunks).toString('utf8')) }
-  }
-
-  private open(method: string, path: string, body?: unknown): Promise<IncomingMessage> {
+  private open(method: string, path: string, accept: string, body?: unknown): Promise<IncomingMessage> {
     const data = body === undefined ? undefined : JSON.stringify(body)
     const patch = path.includes('fieldManager=') ? 'application/apply-patch+yaml' : 'application/strategic-merge-patch+json'
     const type = method === 'PATCH' ? patch : 'application/json'
@@ -81,7 +68,7 @@ export class HttpApi implements Disposable {
           path,
           host: this.server.hostname,
           port: this.server.port,
-          headers: { accept: 'application/json', ...(data ? { 'content-type': type, 'content-length': Buffer.byteLength(data) } : {}) },
+          headers: { accept, ...(data ? { 'content-type': type, 'content-length': Buffer.byteLength(data) } : {}) },
           ...(this.socket ? { socketPath: this.socket } : {}),
         },
         resolve,

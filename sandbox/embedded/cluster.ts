@@ -357,9 +357,11 @@ export class Cluster implements AsyncDisposable {
     while (!both.aborted) {
       const { outcome } = await this.api.handle({ method: 'GET', url, headers: {}, user: administrator, signal: both })
       if (outcome.type !== 'watch') throw new Error(`a watch was answered with ${outcome.type}`)
-      for await (const { type, object } of outcome.events) {
-        if (type === 'BOOKMARK' || type === 'ERROR') continue
-        onEvent({ type, object: object as WatchEvent['object'], time: this.clock.now() })
+      for await (const batch of outcome.events) {
+        for (const { type, object } of batch) {
+          if (type === 'BOOKMARK' || type === 'ERROR') continue
+          onEvent({ type, object: object as WatchEvent['object'], time: this.clock.now() })
+        }
       }
     }
   }

@@ -36,7 +36,8 @@ export interface ResourceCall extends ApiCall {
 export type Outcome =
   | { type: 'object'; status: number; object: KubeObject | Status; info?: ResourceInfo }
   | { type: 'list'; listing: Listing }
-  | { type: 'watch'; info: ResourceInfo; events: AsyncIterable<WatchEvent> }
+  /** Its events by batches. */
+  | { type: 'watch'; info: ResourceInfo; events: AsyncIterable<readonly WatchEvent[]> }
   | { type: 'document'; status?: number; document: unknown; contentType?: string; headers?: Record<string, string> }
   | { type: 'text'; status: number; text: string; headers?: Record<string, string> }
   /** Bytes as somebody else answered. */

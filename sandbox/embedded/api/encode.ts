@@ -1,5 +1,6 @@
 import { gzipSync } from 'node:zlib'
 import { stringify } from 'yaml'
+import { jsonLine, jsonOf } from '../machinery/encoded.ts'
 import { ApiError } from '../machinery/errors.ts'
 import type { KubeObject } from '../machinery/object.ts'
 import { encodeProtobuf, encodeWatchFrame, protobufContentType } from '../protobuf/index.ts'
@@ -72,6 +73,7 @@ export function encode(outcome: Outcome, accepted: Accepted, context: EncodeCont
     case 'object':
       return whole(outcome.status, objectForm(outcome.object, outcome.info, accepted, context), accepted)
     case 'list':
+      if (isPlain(accepted)) return { status: 200, headers: { 'content-type': json }, body: listLine(outcome.listing) }
       return whole(200, listForm(outcome.listing, accepted, context), accepted)
     case 'watch':
       return {
@@ -183,17 +185,18 @@ function whole(status: number, form: Form, accepted: Accepted): Encoded {
 function text(form: unknown, { mediaType, pretty }: Accepted): Uint8Array {
   if (form instanceof Uint8Array) return form
   if (mediaType === yaml) return Buffer.from(stringify(form))
+  if (!pretty && typeof form === 'object' && form !== null) return jsonLine(form)
   return Buffer.from(pretty ? JSON.stringify(form, null, 2) : `${JSON.stringify(form)}\n`)
 }
 
 async function* watchFrames(
   info: ResourceInfo,
-  events: AsyncIterable<WatchEvent>,
+  batches: AsyncIterable<readonly WatchEvent[]>,
   accepted: Accepted,
   context: EncodeContext,
 ): AsyncGenerator<Uint8Array> {
   let columnsSent = false
-  for await (const { type, object } of events) {
+  const frame = ({ type, object }: WatchEvent): Uint8Array => {
     let form = object as Form
     if (type !== 'ERROR') {
       form = objectForm(form, info, accepted, context)
@@ -201,8 +204,66 @@ async function* watchFrames(
       if (accepted.as === 'Table' && columnsSent) form = { ...form, columnDefinitions: null } as Form
       columnsSent = true
     }
-    if (accepted.mediaType === protobufContentType) yield encodeWatchFrame(type, form)
-    else yield Buffer.from(`${JSON.stringify({ type, object: form })}\n`)
+    return accepted.mediaType === protobufContentType ? encodeWatchFrame(type, form) : jsonFrame(type, form)
+  }
+  for await (const batch of batches) {
+    for (let start = 0; start < batch.length; start += framesAtOnce) {
+      const frames = batch.slice(start, start + framesAtOnce).map(frame)
+      yield frames.length === 1 ? (frames[0] as Uint8Array) : Buffer.concat(frames)
+    }
+  }
+}
+
+/** So many are written together: more would keep a slow reader's memory, fewer cost a system call each. */
+const framesAtOnce = 64
+
+let latest: { type: string; object: object; frame: Uint8Array } | undefined
+
+/** Watchers are told one after the other: most want what the one before has had. */
+function jsonFrame(type: string, object: object): Uint8Array {
+  if (latest?.type === type && latest.object === object) return latest.frame
+  const line = jsonLine(object)
+  const frame = Buffer.concat([Buffer.from(`{"type":"${type}","object":`), line.subarray(0, -1), endOfFrame])
+  if (Object.isFrozen(object)) latest = { type, object, frame }
+  return frame
+}
+
+const endOfFrame = Buffer.from('}\n')
+
+/** An answer of whole objects in JSON without spaces, as nearly all are. */
+function isPlain({ mediaType, as, pretty }: Accepted): boolean {
+  return mediaType === json && as === 'object' && !pretty
+}
+
+/** What `listForm` gives, put together from its items' bytes. */
+function listLine({ info, items, metadata }: Listing): Buffer {
+  const head = JSON.stringify({ kind: info.listKind, apiVersion: apiVersionOf(info), metadata })
+  const parts: Uint8Array[] = [Buffer.from(`${head.slice(0, -1)},"items":[`)]
+  const bare = info.decode ? undefined : bareItem(info)
+  for (const [index, item] of items.entries()) {
+    if (index > 0) parts.push(comma)
+    parts.push(bare ? bare(item) : jsonOf(item))
+  }
+  parts.push(endOfList)
+  return Buffer.concat(parts)
+}
+
+const comma = Buffer.from(',')
+const endOfList = Buffer.from(']}\n')
+
+/** The bytes of an item that does not repeat its type. */
+function bareItem(info: ResourceInfo): (item: KubeObject) => Uint8Array {
+  const type = Buffer.from(JSON.stringify({ apiVersion: apiVersionOf(info), kind: info.kind }).replace(/}$/, ','))
+  const brace = '{'.charCodeAt(0)
+  return (item) => {
+    const line = jsonOf(item)
+    if (line.length <= type.length || type.compare(line, 0, type.length) !== 0) {
+      const { apiVersion: _, kind: __, ...rest } = item
+      return Buffer.from(JSON.stringify(rest))
+    }
+    const bytes = Buffer.from(line.subarray(type.length - 1))
+    bytes[0] = brace
+    return bytes
   }
 }
 

@@ -1,3 +1,4 @@
+import type { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer, type Server } from 'node:https'
@@ -43,6 +44,8 @@ export interface ServingParts {
 export type ListenAddress = { path: string } | { host: string; port: number }
 
 const bodyLimit = 3 * 2 ** 20
+/** Why what was done for a request is given up. One for all: most requests are over by then, and an error takes its time to make. */
+const connectionClosed = new Error('the connection was closed')
 
 /** The API over TLS at one address, until it is disposed. */
 export class HttpServer implements AsyncDisposable {
@@ -127,7 +130,7 @@ async function serve(parts: ServingParts, request: IncomingMessage, response: Se
   response.setHeader('cache-control', 'no-cache, private')
   let seen: ReturnType<typeof audited> | undefined
   const ended = new AbortController()
-  response.on('close', () => ended.abort())
+  response.on('close', () => ended.abort(connectionClosed))
   // People read what these fetch.
   const pretty = /^(curl|Wget|Mozilla\/5\.0)/.test(headers['user-agent'] ?? '')
   let accepted: Accepted = { mediaType: 'application/json', as: 'object', version: 'v1', pretty }
@@ -154,7 +157,7 @@ async function serve(parts: ServingParts, request: IncomingMessage, response: Se
     }
     await send(response, encoded, method === 'HEAD')
   } catch (error) {
-    if (ended.signal.aborted) return
+    if (ended.signal.aborted || error === connectionClosed) return
     seen?.failed(error)
     await sendError(parts, request, response, error, accepted)
   }
@@ -230,9 +233,22 @@ async function send(response: ServerResponse, { status, headers, body }: Encoded
   response.flushHeaders()
   for await (const chunk of body) {
     if (response.destroyed) return
-    if (!response.write(chunk)) await Promise.race([once(response, 'drain'), once(response, 'close')])
+    if (!response.write(chunk)) await drained(response)
   }
   response.end()
+}
+
+/** Resolves when more may be written, or nobody reads any more. */
+function drained(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      response.off('drain', done)
+      response.off('close', done)
+      resolve()
+    }
+    response.on('drain', done)
+    response.on('close', done)
+  })
 }
 
 async function upgrade(parts: ServingParts, request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
@@ -242,7 +258,7 @@ async function upgrade(parts: ServingParts, request: IncomingMessage, socket: Du
     const user = parts.authenticator.authenticate(credentials(request), url)
     seen.by(user)
     const ended = new AbortController()
-    socket.on('close', () => ended.abort())
+    socket.on('close', () => ended.abort(connectionClosed))
     const { annotations } = seen
     const call: ApiCall = { method: request.method ?? 'GET', url, headers: singleHeaders(request), user, signal: ended.signal, annotations }
     await parts.upgrade(call, request, socket, head)
@@ -262,23 +278,50 @@ function refuseUpgrade(socket: Duplex, error: unknown): void {
 }
 
 function credentials(request: IncomingMessage) {
-  // A connection from inside the cluster has no certificate.
-  const certificate = 'getPeerX509Certificate' in request.socket ? (request.socket as TLSSocket).getPeerX509Certificate() : undefined
-  return { certificate, rawHeaders: request.rawHeaders }
+  return { certificate: certificateOf(request.socket), rawHeaders: request.rawHeaders }
 }
 
-function singleHeaders(request: IncomingMessage): Record<string, string | undefined> {
-  return Object.fromEntries(Object.entries(request.headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(',') : value]))
-}
+const certificates = new WeakMap<Socket, X509Certificate | null>()
 
-async function readBody(request: IncomingMessage): Promise<Buffer> {
-  if (request.method === 'GET' || request.method === 'HEAD') return Buffer.alloc(0)
-  const chunks: Buffer[] = []
-  let size = 0
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.length
-    if (size > bodyLimit) throw ApiError.entityTooLarge(`limit is ${bodyLimit}`)
-    chunks.push(chunk)
+/** What a connection has shown at TLS; one from inside the cluster shows nothing. */
+function certificateOf(socket: Socket): X509Certificate | undefined {
+  let certificate = certificates.get(socket)
+  if (certificate === undefined) {
+    certificate = ('getPeerX509Certificate' in socket ? (socket as TLSSocket).getPeerX509Certificate() : undefined) ?? null
+    certificates.set(socket, certificate)
   }
-  return Buffer.concat(chunks)
+  return certificate ?? undefined
 }
+
+function singleHeaders({ headers }: IncomingMessage): Record<string, string | undefined> {
+  const single: Record<string, string | undefined> = {}
+  for (const name in headers) {
+    const value = headers[name]
+    single[name] = Array.isArray(value) ? value.join(',') : value
+  }
+  return single
+}
+
+/** Rejects with ApiError for a body that is too large, and with the connection's end. */
+function readBody(request: IncomingMessage): Promise<Buffer> {
+  if (request.method === 'GET' || request.method === 'HEAD') return Promise.resolve(nothing)
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = []
+    let size = 0
+    request.on('data', (chunk: Buffer) => {
+      size += chunk.length
+      if (size <= bodyLimit) {
+        chunks.push(chunk)
+        return
+      }
+      request.pause()
+      request.removeAllListeners('data')
+      reject(ApiError.entityTooLarge(`limit is ${bodyLimit}`))
+    })
+    request.on('end', () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)))
+    request.on('error', reject)
+    request.on('close', () => reject(connectionClosed))
+  })
+}
+
+const nothing = Buffer.alloc(0)

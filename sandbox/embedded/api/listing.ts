@@ -36,9 +36,9 @@ export async function listObjects(
   const at = token ? (token.rv > 0 ? token.rv : store.revision) : revisionOf(store, options)
   const stored = read()
   await prepareServed(info, stored)
-  const all = stored.map((object) => served(info, object))
-  const after = token ? all.filter((object) => key(object) >= token.start) : all
-  const matching = selection.empty ? after : after.filter((object) => selection.matches(object))
+  const after = token ? stored.slice(firstFrom(token.start)) : stored
+  const all = info.conversion ? after.map((object) => served(info, object)) : after
+  const matching = selection.empty ? all : all.filter((object) => selection.matches(object))
   const items = options.limit > 0 ? matching.slice(0, options.limit) : matching
   const last = items.at(-1)
   const metadata: ListMeta = { resourceVersion: String(at) }
@@ -50,6 +50,18 @@ export async function listObjects(
 
   function key(object: KubeObject): string {
     return keyOf(info, object.metadata.namespace ?? '', object.metadata.name ?? '')
+  }
+
+  /** What is stored lies in the order of its keys. */
+  function firstFrom(start: string): number {
+    let low = 0
+    let high = stored.length
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (key(stored[middle] as KubeObject) < start) low = middle + 1
+      else high = middle
+    }
+    return low
   }
 
   function read(): KubeObject[] {

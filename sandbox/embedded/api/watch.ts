@@ -37,9 +37,9 @@ const initialEventsEnd = 'k8s.io/initial-events-end'
  * matters to the selection, bookmarks in between. Ends at its timeout or with the signal. A change is given out only
  * once it is safe on the disk.
  */
-export async function* watchObjects(request: WatchRequest): AsyncGenerator<WatchEvent> {
+export async function* watchObjects(request: WatchRequest): AsyncGenerator<readonly WatchEvent[]> {
   const { store, clock, info, namespace, options, selection, signal } = request
-  const queue = new EventQueue(signal)
+  using queue = new EventQueue(signal)
   const table = tableOf(info)
   const start = Number(options.resourceVersion || 0)
   const initial = options.sendInitialEvents ?? start === 0
@@ -68,7 +68,7 @@ export async function* watchObjects(request: WatchRequest): AsyncGenerator<Watch
       replay = store.changesSince(table, start)
     } catch (error) {
       if (!(error instanceof ApiError)) throw error
-      yield { type: 'ERROR', object: error.body }
+      yield [{ type: 'ERROR', object: error.body }]
       return
     }
     sent = start
@@ -80,10 +80,17 @@ export async function* watchObjects(request: WatchRequest): AsyncGenerator<Watch
   using _timeout = clock.setTimeout(() => queue.end(), timeout)
   using bookmarks = options.allowWatchBookmarks ? new Bookmarks(clock, () => queue.push(bookmark(info, store.revision))) : undefined
   bookmarks?.start()
-  for await (const next of queue) {
+  for (let batch = await queue.next(); batch; batch = await queue.next()) {
     await store.durable()
-    const event = 'revision' in next ? await converted(next, info, selection) : next
-    if (event) yield event
+    if (signal.aborted) return
+    if (!info.conversion?.webhook) {
+      yield batch as WatchEvent[]
+      continue
+    }
+    for (const next of batch) {
+      const event = 'revision' in next ? await converted(next, info, selection) : next
+      if (event) yield [event]
+    }
   }
 }
 
@@ -145,14 +152,17 @@ function bookmark(info: ResourceInfo, revision: number, endsInitial = false): Wa
 }
 
 /** Events from synchronous writers to one asynchronous reader. */
-class EventQueue implements AsyncIterable<WatchEvent | StoredChange> {
+class EventQueue implements Disposable {
   private events: (WatchEvent | StoredChange)[] = []
   private wake: (() => void) | undefined
   private ended = false
   private readonly signal: AbortSignal
+  private readonly abort = () => this.end()
 
   constructor(signal: AbortSignal) {
     this.signal = signal
+    if (signal.aborted) this.ended = true
+    else signal.addEventListener('abort', this.abort, { once: true })
   }
 
   push(event: WatchEvent | StoredChange): void {
@@ -167,28 +177,22 @@ class EventQueue implements AsyncIterable<WatchEvent | StoredChange> {
     this.wake?.()
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<WatchEvent | StoredChange> {
-    const abort = () => this.end()
-    if (this.signal.aborted) return
-    this.signal.addEventListener('abort', abort, { once: true })
-    try {
-      for (;;) {
-        const batch = this.events
-        this.events = []
-        for (const event of batch) {
-          if (this.signal.aborted) return
-          yield event
-        }
-        if (this.events.length > 0) continue
-        if (this.ended) return
-        await new Promise<void>((resolve) => {
-          this.wake = resolve
-        })
-        this.wake = undefined
-      }
-    } finally {
-      this.ended = true
-      this.signal.removeEventListener('abort', abort)
+  /** What has come since the last time, once there is something; undefined after the end. */
+  async next(): Promise<(WatchEvent | StoredChange)[] | undefined> {
+    while (this.events.length === 0 && !this.ended) {
+      await new Promise<void>((resolve) => {
+        this.wake = resolve
+      })
+      this.wake = undefined
     }
+    if (this.events.length === 0 || this.signal.aborted) return undefined
+    const batch = this.events
+    this.events = []
+    return batch
+  }
+
+  [Symbol.dispose](): void {
+    this.ended = true
+    this.signal.removeEventListener('abort', this.abort)
   }
 }

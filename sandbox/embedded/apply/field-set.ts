@@ -38,10 +38,11 @@ export function fromFieldsV1(fields: Record<string, unknown> | undefined): Field
 }
 
 export function toFieldsV1(set: FieldSet): Record<string, unknown> {
-  const entries: [string, unknown][] = [...set.children]
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([element, child]) => [element, toFieldsV1(child)])
-  return Object.fromEntries(set.member && set.children.size > 0 ? [['.', {}], ...entries] : entries)
+  const fields: Record<string, unknown> = {}
+  if (set.member && set.children.size > 0) fields['.'] = {}
+  // an element begins with its kind (f:, k:), so that none is called __proto__
+  for (const element of [...set.children.keys()].sort()) fields[element] = toFieldsV1(set.children.get(element) as FieldSet)
+  return fields
 }
 
 export function isEmpty(set: FieldSet | undefined): boolean {
@@ -103,9 +104,13 @@ export function pathText(path: FieldPath): string {
 
 function combine(a: FieldSet, b: FieldSet, keep: (inA: boolean, inB: boolean) => boolean): FieldSet {
   const result: FieldSet = { member: keep(a.member, b.member), children: new Map() }
-  for (const element of new Set([...a.children.keys(), ...b.children.keys()])) {
-    const child = combine(a.children.get(element) ?? emptySet(), b.children.get(element) ?? emptySet(), keep)
+  const put = (element: string, inA: FieldSet, inB: FieldSet) => {
+    const child = combine(inA, inB, keep)
     if (!isEmpty(child)) result.children.set(element, child)
   }
+  for (const [element, child] of a.children) put(element, child, b.children.get(element) ?? nothing)
+  for (const [element, child] of b.children) if (!a.children.has(element)) put(element, nothing, child)
   return result
 }
+
+const nothing: FieldSet = Object.freeze(emptySet())

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
+import { freezeSharing } from '../machinery/freeze.ts'
 import type { KubeObject } from '../machinery/object.ts'
 import { sortedJson } from '../machinery/sorted-json.ts'
 import { decodeObject } from '../schema/decode.ts'
@@ -196,8 +197,17 @@ function onlyOwn(applied: KubeObject, subresource: string | undefined, hasStatus
 function emptyObject({ apiVersion, kind }: KubeObject): KubeObject {
   const type = wireTypeOf(apiVersion, kind)
   if (!type) return { apiVersion, kind } as KubeObject
-  return decodeObject({ apiVersion, kind }, type).object as unknown as KubeObject
+  const key = `${apiVersion} ${kind}`
+  let object = emptyObjects.get(key)
+  if (!object) {
+    object = freezeSharing(decodeObject({ apiVersion, kind }, type).object as unknown as KubeObject)
+    emptyObjects.set(key, object)
+  }
+  return object
 }
+
+/** By their apiVersion and kind. */
+const emptyObjects = new Map<string, KubeObject>()
 
 function withoutManagedFields(object: KubeObject): KubeObject {
   if (!object.metadata || !('managedFields' in object.metadata)) return object

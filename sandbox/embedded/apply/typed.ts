@@ -1,5 +1,5 @@
-import { isDeepStrictEqual } from 'node:util'
 import { copyOf } from '../machinery/copy.ts'
+import { deepEqual } from '../machinery/freeze.ts'
 import { type Schema, schemaOfField, schemaOfItems } from '../schema/index.ts'
 import { emptySet, type FieldPath, type FieldSet, insert, isEmpty } from './field-set.ts'
 
@@ -89,12 +89,13 @@ function collect(value: unknown, schema: Schema | undefined, path: FieldPath, se
 }
 
 function walk(before: unknown, after: unknown, schema: Schema | undefined, path: FieldPath, result: Comparison): void {
-  if (before === undefined && after === undefined) return
+  // what an update leaves as it is, is often the very same
+  if (before === after) return
   const kind = kindOf(schema, after ?? before)
   if (kind === 'leaf') {
     if (before === undefined) insert(result.added, path)
     else if (after === undefined) insert(result.removed, path)
-    else if (!isDeepStrictEqual(before, after)) insert(result.modified, path)
+    else if (!deepEqual(before, after)) insert(result.modified, path)
     return
   }
   if (kind === 'map') {

@@ -14,6 +14,13 @@ export interface Credentials {
   rawHeaders: readonly string[]
 }
 
+interface ShownCertificate {
+  /** ms since the epoch */
+  from: number
+  to: number
+  fingerprint: string
+}
+
 /** Finds out who asks: by client certificate, by ServiceAccount token, or nobody in particular (system:anonymous). */
 export class Authenticator {
   private readonly identity: ClusterIdentity
@@ -21,6 +28,8 @@ export class Authenticator {
   private readonly authorizer: Authorizer
   private readonly clock: Clock
   private readonly known = new Map<string, UserInfo | undefined>()
+  /** Reading a certificate's parts takes longer than most requests; a connection shows the same one again and again. */
+  private readonly shown = new WeakMap<X509Certificate, ShownCertificate>()
 
   constructor(identity: ClusterIdentity, tokens: ServiceAccountTokens, authorizer: Authorizer, clock: Clock) {
     this.identity = identity
@@ -55,9 +64,15 @@ export class Authenticator {
   }
 
   private certificateUser(certificate: X509Certificate): UserInfo | undefined {
+    let shown = this.shown.get(certificate)
+    if (!shown) {
+      const { validFrom, validTo, fingerprint256 } = certificate
+      shown = { from: Date.parse(validFrom), to: Date.parse(validTo), fingerprint: fingerprint256 }
+      this.shown.set(certificate, shown)
+    }
     const now = this.clock.now()
-    if (now < Date.parse(certificate.validFrom) || now > Date.parse(certificate.validTo)) return undefined
-    const fingerprint = certificate.fingerprint256
+    const { from, to, fingerprint } = shown
+    if (now < from || now > to) return undefined
     if (!this.known.has(fingerprint)) {
       if (this.known.size >= 256) this.known.clear()
       this.known.set(fingerprint, this.verifiedUser(certificate))
@@ -125,14 +140,23 @@ const authentication = 'authentication.k8s.io'
 const extraPrefix = 'impersonate-extra-'
 
 function header(rawHeaders: readonly string[], name: string): string[] {
-  return rawHeaders.filter((_, index) => index % 2 === 1 && rawHeaders[index - 1]?.toLowerCase() === name)
+  const values: string[] = []
+  for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
+    const given = rawHeaders[index] as string
+    if (given.length === name.length && given.toLowerCase() === name) values.push(rawHeaders[index + 1] as string)
+  }
+  return values
 }
 
 function extraHeaders(rawHeaders: readonly string[]): [key: string, value: string][] {
-  return rawHeaders.flatMap((value, index): [string, string][] => {
-    const name = index % 2 === 1 ? (rawHeaders[index - 1] as string).toLowerCase() : ''
-    return name.startsWith(extraPrefix) ? [[unescapeKey(name.slice(extraPrefix.length)), value]] : []
-  })
+  const extra: [key: string, value: string][] = []
+  for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
+    const given = rawHeaders[index] as string
+    if (given.length <= extraPrefix.length) continue
+    const name = given.toLowerCase()
+    if (name.startsWith(extraPrefix)) extra.push([unescapeKey(name.slice(extraPrefix.length)), rawHeaders[index + 1] as string])
+  }
+  return extra
 }
 
 /** A key that is not well escaped counts as it stands. */

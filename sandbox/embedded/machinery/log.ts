@@ -1,3 +1,4 @@
+import { constants } from 'node:fs'
 import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
@@ -9,11 +10,14 @@ export interface LogEntry {
   time: number
   revision: number
   value?: unknown
+  /** The value as JSON, where somebody has it already. */
+  json?: Uint8Array
 }
 
 interface Waiter {
   /** How many entries must be on the disk. */
   at: number
+  promise: Promise<void>
   resolve: () => void
   reject: (error: unknown) => void
 }
@@ -23,6 +27,9 @@ const compactionSize = 8 * 2 ** 20
 /** Bytes of changes before the current snapshot that stay for those who read the history. */
 const historySize = 64 * 2 ** 20
 const headerSize = 8
+/** Where the system has it, a write returns when it is on the disk: half the ways of a write and a sync (open(2), O_DSYNC). */
+const writesThrough = constants.O_DSYNC !== undefined
+const appending = writesThrough ? constants.O_APPEND | constants.O_CREAT | constants.O_WRONLY | constants.O_DSYNC : 'a'
 
 /**
  * The append-only log of a cluster: numbered generations, each a snapshot of everything (none for the first) and the
@@ -72,7 +79,7 @@ export class Log implements AsyncDisposable {
         break
       }
     }
-    const file = await open(changesFile(directory, generation), 'a', 0o600)
+    const file = await open(changesFile(directory, generation), appending, 0o600)
     await syncDirectory(directory)
     return new Log(directory, generation, file, size)
   }
@@ -87,7 +94,11 @@ export class Log implements AsyncDisposable {
   durable(): Promise<void> {
     if (this.failure) return Promise.reject(this.failure)
     if (this.synced === this.appended) return Promise.resolve()
-    return new Promise((resolve, reject) => this.waiting.push({ at: this.appended, resolve, reject }))
+    const last = this.waiting.at(-1)
+    if (last?.at === this.appended) return last.promise
+    const waiter = { at: this.appended, ...Promise.withResolvers<void>() }
+    this.waiting.push(waiter)
+    return waiter.promise
   }
 
   /** Whether the changes have outgrown their worth. */
@@ -130,7 +141,7 @@ export class Log implements AsyncDisposable {
         if (this.rotation) this.rotation.after -= batch.length
         const bytes = Buffer.concat(batch)
         await writeAll(this.file, bytes)
-        await this.file.datasync()
+        if (!writesThrough) await this.file.datasync()
         this.size += bytes.length
         this.synced += batch.length
         while (this.waiting[0] && this.waiting[0].at <= this.synced) this.waiting.shift()?.resolve()
@@ -144,7 +155,7 @@ export class Log implements AsyncDisposable {
   }
 
   private async rotate(generation: number): Promise<void> {
-    const next = await open(changesFile(this.directory, generation), 'a', 0o600)
+    const next = await open(changesFile(this.directory, generation), appending, 0o600)
     await syncDirectory(this.directory)
     await this.file.close()
     this.file = next
@@ -216,13 +227,19 @@ async function readEntries(path: string): Promise<LogEntry[]> {
   return decode(await readFile(path)).entries
 }
 
-function frame(entry: LogEntry): Uint8Array {
-  const { revision, time, key, value } = entry
-  const payload = Buffer.from(JSON.stringify(value === undefined ? [revision, time, key] : [revision, time, key, value]))
-  const header = Buffer.alloc(headerSize)
-  header.writeUInt32LE(payload.length, 0)
-  header.writeUInt32LE(crc32(payload), 4)
-  return Buffer.concat([header, payload])
+function frame({ revision, time, key, value, json }: LogEntry): Uint8Array {
+  const head = `[${JSON.stringify(revision)},${JSON.stringify(time)},${JSON.stringify(key)}`
+  const start = value === undefined ? `${head}]` : `${head},`
+  const text = json ?? Buffer.from(value === undefined ? '' : JSON.stringify(value))
+  const startLength = Buffer.byteLength(start)
+  const length = startLength + text.length + (value === undefined ? 0 : 1)
+  const bytes = Buffer.allocUnsafe(headerSize + length)
+  bytes.write(start, headerSize)
+  bytes.set(text, headerSize + startLength)
+  if (value !== undefined) bytes.write(']', headerSize + length - 1)
+  bytes.writeUInt32LE(length, 0)
+  bytes.writeUInt32LE(crc32(bytes.subarray(headerSize)), 4)
+  return bytes
 }
 
 function decode(bytes: Buffer): { entries: LogEntry[]; end: number } {

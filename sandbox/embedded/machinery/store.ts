@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts'
 import type { Change, Records } from './context.ts'
+import { forgetJson, jsonOf } from './encoded.ts'
 import { ApiError } from './errors.ts'
 import { freezeSharing } from './freeze.ts'
 import { Log, type LogEntry } from './log.ts'
@@ -230,8 +231,12 @@ export class Store implements AsyncDisposable {
 
   private committed(change: StoredChange): void {
     this.remember(change)
-    const { table, key, revision, time, type, object } = change
-    this.append({ key: objectKey(table, key), revision, time, ...(type === 'DELETED' ? {} : { value: object }) })
+    const { table, key, revision, time, type, object, previous } = change
+    if (previous) forgetJson(previous)
+    if (this.log) {
+      const stored = type === 'DELETED' ? {} : { value: object, json: jsonOf(object) }
+      this.append({ key: objectKey(table, key), revision, time, ...stored })
+    }
     this.undelivered.push(change)
     if (!this.delivering) this.deliver()
   }
