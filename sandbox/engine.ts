@@ -16,6 +16,8 @@ export interface ClusterShape {
   kubernetesVersion?: string
   /** The Pod network; kindnet unless given. With 'none' nodes stay NotReady until somebody installs one. */
   cni?: 'kindnet' | 'flannel' | 'none'
+  /** What a plain kind cluster has not: 'gateway' is a class for Ingresses and one for Gateways, on the embedded engine. */
+  addons?: readonly 'gateway'[]
   featureGates?: Readonly<Record<string, boolean>>
   /** Images that every node has from the start; no registry is asked. */
   images?: readonly string[]

@@ -5,12 +5,13 @@ import { parseArgs } from 'node:util'
 import { Cluster } from './cluster.ts'
 
 const usage =
-  'usage: npm run cluster -- --kubeconfig FILE [--nodes N [--cni none] | --restore SNAPSHOT] [--port P] [--dir D] [--etcd FOLDER]'
+  'usage: npm run cluster -- --kubeconfig FILE [--nodes N [--cni none] [--addons gateway] | --restore SNAPSHOT] [--port P] [--dir D] [--etcd FOLDER]'
 
 /**
  * One bare cluster on this machine's loopback, until it is interrupted. --etcd serves its store as etcd too and leaves
  * etcdctl's credentials (ca.crt, client.crt, client.key) in a folder; --restore begins with what a snapshot of an etcd holds; with --cni none
- * the nodes wait until somebody installs a network plugin (kubectl apply -f kube-flannel.yml).
+ * the nodes wait until somebody installs a network plugin (kubectl apply -f kube-flannel.yml); with --addons gateway there are
+ * classes for Ingresses and Gateways.
  */
 async function main(): Promise<void> {
   const { values } = parseArgs({
@@ -22,13 +23,15 @@ async function main(): Promise<void> {
       restore: { type: 'string' },
       etcd: { type: 'string' },
       cni: { type: 'string', default: 'kindnet' },
+      addons: { type: 'string' },
     },
   })
   const nodes = Number(values.nodes)
   const port = Number(values.port)
-  const { cni } = values
+  const { cni, addons } = values
   if (
     (cni !== 'kindnet' && cni !== 'none') ||
+    (addons !== undefined && addons !== 'gateway') ||
     !values.kubeconfig ||
     (values.dir && values.restore) ||
     !Number.isInteger(nodes) ||
@@ -42,7 +45,7 @@ async function main(): Promise<void> {
   const report = (where: string, error: unknown) => console.error(`${where}:`, error)
   const cluster = values.restore
     ? await Cluster.fromEtcd(await readFile(values.restore), { report })
-    : await Cluster.open({ nodes, cni, report, ...(values.dir ? { dir: values.dir } : {}) })
+    : await Cluster.open({ nodes, cni, report, ...(addons ? { addons: [addons] } : {}), ...(values.dir ? { dir: values.dir } : {}) })
   const end = async () => {
     await cluster[Symbol.asyncDispose]()
     process.exit(0)

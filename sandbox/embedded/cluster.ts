@@ -36,6 +36,9 @@ import { startControllers } from './controllers/index.ts'
 import { startCustomResources } from './crd/establish.ts'
 import { customResources } from './crd/resource.ts'
 import { plainTable } from './etcd/keys.ts'
+import { installGateway } from './gateway/install.ts'
+import { gatewayAccount } from './gateway/manifest.ts'
+import { createGatewaySeat } from './gateway/seat.ts'
 import { filesOfNode, restoredNetwork, startKubelets } from './kubelet/index.ts'
 import { createCache } from './machinery/cache.ts'
 import { administrator, createClient } from './machinery/client.ts'
@@ -65,6 +68,8 @@ export interface ClusterOptions {
   seed?: number
   /** The network plugin that is there from the start. With 'none' nodes stay NotReady until somebody installs one (flannel). */
   cni?: 'kindnet' | 'none'
+  /** What a new cluster has beside what kind installs: a class for Ingresses and one for Gateways (docs/embedded-gateway.md). */
+  addons?: readonly 'gateway'[]
   /** What the nodes' names begin with. */
   name?: string
   /** How much it may hold, where that is not the usual (api/limits.ts). */
@@ -129,7 +134,7 @@ export class Cluster implements AsyncDisposable {
     const ahead = store.records.get<number>(clockRecord)
     if (ahead && options.clock?.start === undefined) await clock.advance(ahead)
     const cluster = new Cluster(store, clock, new Random(settings.seed + store.revision), settings, report)
-    await cluster.start()
+    await cluster.start(options.addons)
     return cluster
   }
 
@@ -454,21 +459,24 @@ export class Cluster implements AsyncDisposable {
     await this.store[Symbol.asyncDispose]()
   }
 
-  private async start(): Promise<void> {
+  private async start(addons: ClusterOptions['addons'] = []): Promise<void> {
     const kindnet = this.settings.cni !== 'none'
-    if (this.store.count('namespaces') === 0) {
+    const isNew = this.store.count('namespaces') === 0
+    if (isNew) {
       const now = new Date(this.clock.now()).toISOString()
       const facts = { controlPlane: this.controlPlane, ca: this.identity.caCertificate, now, kindnet }
       await bootstrap(this.clientOf('kube-apiserver'), facts)
     }
     this.parts.use(startCustomResources(this.context, this.resources, conversionConnector(this.connect)))
+    if (isNew && addons.includes('gateway')) await installGateway(this.clientOf('kubectl'))
     const controllers = { ...this.context, client: this.clientOf('kube-controller-manager') }
     const nodes = { ...this.context, client: this.clientOf('kubelet') }
     this.parts.use(startRegistration(this.context, this.resources))
     this.parts.use(startAvailability(this.context, this.aggregator, answersItself))
     const inside = this.parts.use(inClusterServer(this.serving()))
     const apiServer = { accept: (connection: Connection) => inside.accept(duplexOf(connection)) }
-    const network = this.parts.use(createNetwork(nodes, { apiServer, kindnet }))
+    const gateway = createGatewaySeat({ ...this.context, client: this.clientOf('gateway-controller').as(gatewayAccount) })
+    const network = this.parts.use(createNetwork(nodes, { apiServer, kindnet, gateway }))
     this.network = network
     const runtime = this.parts.use(createRuntime(nodes, { network: restoredNetwork(nodes, network) }))
     this.runtime = runtime

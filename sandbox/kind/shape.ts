@@ -36,6 +36,7 @@ export function shapeOf(
 ): Shape {
   const asked: ClusterShape = spec.shape ?? {}
   if (spec.nodes < 1 || spec.nodes > mostNodes) throw new Error(`A kind cluster has 1 to ${mostNodes} nodes, not ${spec.nodes}`)
+  if (asked.addons?.length) throw new Error(`A kind cluster has no ${asked.addons.join(', ')} of its own; the embedded engine has`)
   return {
     nodeImage: nodeImageFor(asked.kubernetesVersion, images),
     nodes: spec.nodes,

@@ -19,6 +19,8 @@ describe("Kubernetes' libraries", () => {
     "cidr('10.0.0.0/8').containsIP('10.1.2.3') && cidr('10.1.2.3/8').masked() == cidr('10.0.0.0/8') && cidr('fd00::/8').containsCIDR('fd01::/16')",
     "format.dns1123Label().validate('A').hasValue() && !format.named('qualifiedName').value().validate('a/b').hasValue()",
     "semver('1.2.3-rc.1').isLessThan(semver('1.2.3')) && semver('v1.2', true).minor() == 2 && !isSemver('v1')",
+    "'ABC'.matches('^(?i)[a-c]+$') && !'ABD'.matches(r'''^(?i)[a-c]+$''') && 'abc'.matches('^[a-c]+$')",
+    "has({'a': [{'b': 1}]}.a[0].b) && !has({'a': [{'b': 1}]}.a[0].c) && [{'a': [{'b': 1}]}].exists(x, has(x.a[0].b))",
     "optional.of(1).orValue(2) == 1 && {'a': 1}.?b.orValue(3) == 3",
   ])('hold: %s', (text) => {
     expect(compile(text)({})).toBe(true)

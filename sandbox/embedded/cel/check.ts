@@ -1,5 +1,6 @@
 import type { Environment, TypeCheckResult } from '@marcbachmann/cel-js'
 import { newEnvironment } from './index.ts'
+import { withStandIns } from './library/stand-ins.ts'
 
 /** What an expression may name, with its CEL type. */
 export type Variables = Readonly<Record<string, string>>
@@ -36,7 +37,7 @@ interface Fault {
 
 function checked(environment: Environment, text: string): { valid: boolean; type?: string; error?: Fault } {
   try {
-    const result: TypeCheckResult = environment.check(text)
+    const result: TypeCheckResult = environment.check(withStandIns(text))
     return { valid: result.valid, ...(result.type ? { type: result.type } : {}), ...(result.error ? { error: result.error as Fault } : {}) }
   } catch (error) {
     return { valid: false, error: error as Fault }

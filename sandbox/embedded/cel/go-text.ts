@@ -18,5 +18,7 @@ export function goRegExp(pattern: string, flags = ''): RegExp {
     .replaceAll('\\A', '^')
     .replaceAll('\\z', '$')
     .replaceAll('(?P<', '(?<')
+    // Flags behind something hold to the end.
+    .replace(/^([^()|]+)\(\?([ims]+)\)(.*)$/s, '$1(?$2:$3)')
   return new RegExp(source, `u${flags}${(inline?.[1] ?? '').replace('U', '')}`)
 }

@@ -3,6 +3,7 @@ import { Environment } from '@marcbachmann/cel-js'
 import { registerAddresses } from './library/addresses.ts'
 import { registerAuthorizer } from './library/authorizer.ts'
 import { registerCollections } from './library/collections.ts'
+import { registerStandIns, withStandIns } from './library/stand-ins.ts'
 import { registerText } from './library/text.ts'
 import { registerValues } from './library/values.ts'
 
@@ -19,7 +20,7 @@ const mostCompiled = 2000
 export function compile(text: string): Expression {
   const known = compiled.get(text)
   if (known) return known
-  const parsed = dynamic.parse(text)
+  const parsed = dynamic.parse(withStandIns(text))
   const plain: Expression = (variables) => parsed(variables as Record<string, unknown>)
   const expression = mayRunLong(text) ? bounded(plain) : plain
   if (compiled.size >= mostCompiled) compiled.clear()
@@ -33,7 +34,8 @@ export function newEnvironment(options: { unlistedVariablesAreDyn?: boolean } = 
 }
 
 const base = new Environment({ homogeneousAggregateLiterals: false, enableOptionalTypes: true })
-for (const register of [registerText, registerCollections, registerValues, registerAddresses, registerAuthorizer]) register(base)
+for (const register of [registerText, registerCollections, registerValues, registerAddresses, registerAuthorizer, registerStandIns])
+  register(base)
 const dynamic = newEnvironment({ unlistedVariablesAreDyn: true })
 
 /** Loops in loops and patterns that somebody brings: all else is over in no time. */

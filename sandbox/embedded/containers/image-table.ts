@@ -386,6 +386,16 @@ export const definitions: ImageDefinition[] = [
   },
 ]
 
+/** The built-in gateway (gateway/manifest.ts). */
+definitions.push({
+  repositories: ['ghcr.io/labernetes/gateway'],
+  tags: /^(?:latest|v1)$/,
+  sizeBytes: 18_400_000,
+  preloaded: true,
+  root: { base: 'scratch', programs: { '/gateway': 'gateway' } },
+  config: () => ({ entrypoint: ['/gateway'] }),
+})
+
 /** The machine under the kubelet: what kind's nodes have, and the tools by which one looks at a network. */
 definitions.push(
   {

@@ -261,6 +261,7 @@ class EmbeddedSandbox implements Sandbox {
       seed: spec.seed ?? seedOf(spec.id),
       rate: spec.clockRate ?? 1,
       ...(spec.shape?.cni && spec.shape.cni !== 'kindnet' ? { cni: 'none' as const } : {}),
+      ...(spec.shape?.addons ? { addons: spec.shape.addons } : {}),
       ...(snapshot ? { snapshot } : {}),
     })
   }

@@ -36,6 +36,7 @@ export interface OpenOptions {
   rate: number
   /** Without kindnet the nodes wait for a network plugin. */
   cni?: 'kindnet' | 'none'
+  addons?: readonly 'gateway'[]
   snapshot?: Snapshot
 }
 

@@ -19,11 +19,20 @@ interface Running {
 }
 
 const methods: ClusterProcess = {
-  async open(id, { dir, name, socket, nodes, seed, rate, cni, snapshot }) {
+  async open(id, { dir, name, socket, nodes, seed, rate, cni, addons, snapshot }) {
     const report = (where: string, error: unknown) => tell({ cluster: id, fault: `${where}: ${sentenceOf(error)}` })
     const cluster = snapshot
       ? await Cluster.fromSnapshot(snapshot, report)
-      : await Cluster.open({ name, nodes, seed, clock: { rate }, report, ...(dir && { dir }), ...(cni && { cni }) })
+      : await Cluster.open({
+          name,
+          nodes,
+          seed,
+          clock: { rate },
+          report,
+          ...(dir && { dir }),
+          ...(cni && { cni }),
+          ...(addons && { addons }),
+        })
     try {
       if (socket) await cluster.listen({ path: socket })
     } catch (error) {

@@ -1,8 +1,8 @@
 import { createServer, request as httpRequest, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
-import { createSecureContext, TLSSocket } from 'node:tls'
-import { type Connection, type HttpRequest, type HttpResponse, type Listener, NetworkError } from './network.ts'
+import { createSecureContext, TLSSocket, type TLSSocketOptions } from 'node:tls'
+import { type Connection, type HttpRequest, type HttpResponse, type Listener, NetworkError, type ServerTls } from './network.ts'
 
 type HttpListener = Extract<Listener, { http: unknown }>
 type Handler = HttpListener['http']
@@ -38,8 +38,7 @@ export class HttpBridge implements Disposable {
         this.take(duplex, connection, async () => tls.plain)
         return
       }
-      const { certificate, key } = tls
-      const socket = new TLSSocket(duplex, { isServer: true, secureContext: createSecureContext({ cert: certificate, key }) })
+      const socket = new TLSSocket(duplex, { isServer: true, ...certificates(tls) })
       // A client that does not trust the certificate says so and goes.
       socket.on('error', () => connection[Symbol.dispose]())
       this.take(socket, connection, handler)
@@ -73,6 +72,20 @@ export class HttpBridge implements Disposable {
       // The program died or gave up while it answered: its peer sees the connection go, as on a real network.
       served.connection[Symbol.dispose]()
     }
+  }
+}
+
+/** The pair of the name that a client asks for; the usual one for who asks for none. */
+function certificates(tls: ServerTls): TLSSocketOptions {
+  const contextOf = (pair: { certificate: string; key: string }) => createSecureContext({ cert: pair.certificate, key: pair.key })
+  if ('certificate' in tls) return { secureContext: contextOf(tls) }
+  const usual = tls.select(undefined)
+  return {
+    ...(usual && { secureContext: contextOf(usual) }),
+    SNICallback(serverName, done) {
+      const pair = tls.select(serverName)
+      done(null, pair && contextOf(pair))
+    },
   }
 }
 

@@ -1,3 +1,4 @@
+import type { GatewaySeat } from '../gateway/seat.ts'
 import type { ClusterContext } from '../machinery/context.ts'
 import { resources } from '../machinery/object.ts'
 import type { Service } from '../schema/types/core.v1.ts'
@@ -24,6 +25,8 @@ export interface NetworkOptions {
   apiServer?: Listener
   /** Whether kindnet is the cluster's network plugin; it is unless told otherwise. */
   kindnet?: boolean
+  /** For the programs of the built-in gateway. */
+  gateway?: GatewaySeat
 }
 
 export const apiServerPort = 6443
@@ -37,6 +40,7 @@ class ClusterNetwork implements Network, Surroundings, Disposable {
   readonly ctx: ClusterContext
   readonly bridge = new HttpBridge()
   readonly forwarding: Forwarding
+  readonly gateway?: GatewaySeat
   private readonly options: NetworkOptions
   private readonly hosts: Hosts
   private readonly stacks: Stacks
@@ -47,6 +51,7 @@ class ClusterNetwork implements Network, Surroundings, Disposable {
   constructor(ctx: ClusterContext, options: NetworkOptions) {
     this.ctx = ctx
     this.options = options
+    if (options.gateway) this.gateway = options.gateway
     this.hosts = new Hosts(ctx)
     this.stacks = this.parts.use(new Stacks(ctx))
     this.forwarding = new Forwarding(ctx, this.hosts, createServiceProxy(ctx), new Fabric(this.stacks))

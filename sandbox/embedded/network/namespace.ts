@@ -1,3 +1,4 @@
+import type { GatewaySeat } from '../gateway/seat.ts'
 import type { ClusterContext } from '../machinery/context.ts'
 import { parseIPv4 } from './addresses.ts'
 import { connectionPair } from './connection.ts'
@@ -29,6 +30,7 @@ export interface Surroundings {
   readonly ctx: ClusterContext
   readonly bridge: HttpBridge
   readonly forwarding: Forwarding
+  readonly gateway?: GatewaySeat
   /** What answers at the end of a flow; undefined where nothing listens. */
   listening(arrival: Arrival, protocol: Protocol): Bound | undefined
   ask(source: Host, nameserver: string, name: string, type: RecordType): DnsReply | undefined
@@ -61,6 +63,10 @@ export class Namespace implements PodNetwork, ConnectionOwner {
     if (node) this.node = node
     this.hosts = hosts ?? (() => [])
     this.onDispose = onDispose
+  }
+
+  get gateway(): GatewaySeat | undefined {
+    return this.network.gateway
   }
 
   get ended(): AbortSignal {

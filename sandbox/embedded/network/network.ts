@@ -1,3 +1,4 @@
+import type { GatewaySeat } from '../gateway/seat.ts'
 import type { FlannelConfig, FlannelLease } from './flannel.ts'
 import type { ServiceRules } from './service-rules.ts'
 import type { Stack } from './stack.ts'
@@ -52,6 +53,8 @@ export interface PodNetwork extends Disposable {
   readonly ip: string
   /** Where this is the namespace of a node (host network). */
   readonly node?: NodeNetwork
+  /** For the programs of the built-in gateway. */
+  readonly gateway?: GatewaySeat
   readonly dns: DnsConfig
   /** host '0.0.0.0', '::' or '' is every address, '127.0.0.1' the loopback only. Throws NetworkError EADDRINUSE. */
   listen(port: number, listener: Listener, host?: string, protocol?: Protocol): Disposable
@@ -81,12 +84,11 @@ export type Listener =
   | { http: (request: HttpRequest, peer: { ip: string; port: number }) => Promise<HttpResponse>; tls?: ServerTls }
   | { accept: (connection: Connection) => void }
 
-/** What an HTTPS server needs: PEM, and its answer to who speaks plain HTTP. */
-export interface ServerTls {
-  certificate: string
-  key: string
-  plain: HttpResponse
-}
+/** What an HTTPS server needs: PEM, one pair or one for each server name that is asked for, and its answer to who speaks plain HTTP. */
+export type ServerTls = { plain: HttpResponse } & (
+  | { certificate: string; key: string }
+  | { select(serverName: string | undefined): { certificate: string; key: string } | undefined }
+)
 
 export interface HttpRequest {
   method: string

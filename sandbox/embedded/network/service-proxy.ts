@@ -94,13 +94,18 @@ export function createServiceProxy(ctx: ClusterContext): ServiceProxy {
   }
 }
 
+/** The endpoints that a Service's port means now: the ready ones, or those that still serve where there is none. */
+export function serviceTargets(ctx: Pick<ClusterContext, 'cache'>, service: Service, servicePort: ServicePort): Address[] {
+  return usableOf(endpointsOf(ctx, service, servicePort))
+}
+
 interface Target {
   ip: string
   port: number
   endpoint: Endpoint
 }
 
-function endpointsOf(ctx: ClusterContext, service: Service, servicePort: ServicePort): Target[] {
+function endpointsOf(ctx: Pick<ClusterContext, 'cache'>, service: Service, servicePort: ServicePort): Target[] {
   const targets: Target[] = []
   for (const slice of slicesOf(ctx, service)) {
     for (const port of slice.ports ?? []) {
@@ -140,7 +145,7 @@ function hinted(targets: Target[], node: string, zone: string | undefined): Targ
 }
 
 /** A Service's IPv4 EndpointSlices. */
-export function slicesOf(ctx: ClusterContext, service: Service): EndpointSlice[] {
+export function slicesOf(ctx: Pick<ClusterContext, 'cache'>, service: Service): EndpointSlice[] {
   return ctx.cache
     .list<EndpointSlice>(resources.endpointSlices, service.metadata.namespace)
     .filter((slice) => slice.addressType === 'IPv4' && slice.metadata.labels?.['kubernetes.io/service-name'] === service.metadata.name)

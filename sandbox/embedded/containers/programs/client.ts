@@ -40,18 +40,21 @@ export function request(
     timeoutMs: number
     /** For the connection alone. */
     connectMs?: number
+    /** Where to connect, instead of the target's own host and port. */
+    at?: { host: string; port: number }
     tls: Omit<TlsClientOptions, 'host'>
   },
 ): Promise<HttpResponse> {
   const { network, clock } = process.machine
+  const { host, port } = options.at ?? target
   const message = { method: options.method, path: target.path, headers: options.headers, body: options.body }
   if (target.scheme === 'https') {
     return process.within(options.timeoutMs, async (signal) => {
-      const connection = await network.connect(target.host, target.port, signal, 'TCP', options.connectMs)
+      const connection = await network.connect(host, port, signal, 'TCP', options.connectMs)
       return await httpsRequest(clock, connection, message, { ...options.tls, host: target.host }, signal)
     })
   }
-  return process.within(options.timeoutMs, (signal) => network.http(target.host, target.port, message, signal, options.connectMs))
+  return process.within(options.timeoutMs, (signal) => network.http(host, port, message, signal, options.connectMs))
 }
 
 export function isTimeout(error: unknown): boolean {

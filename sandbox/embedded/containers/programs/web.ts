@@ -186,6 +186,7 @@ async function curl(process: Process): Promise<number> {
     'retry-all-errors': 'R',
     'cacert=': 'C',
     'resolve=': '@',
+    'connect-to=': '%',
     'max-redirs=': '!',
     get: 'G',
     http1: '1',
@@ -300,9 +301,10 @@ async function transfer(process: Process, url: string, options: ReturnType<typeo
       key: await pem(process, options, 'K'),
     }
     try {
-      ip = await lookUp(process, target.host)
-      if (flags.has('v')) await process.complain(`*   Trying ${ip}:${target.port}...\n`)
-      response = await request(process, target, { method, headers, body, timeoutMs, connectMs, tls })
+      const at = connectionOf(target, options)
+      ip = await lookUp(process, at.host)
+      if (flags.has('v')) await process.complain(`*   Trying ${ip}:${at.port}...\n`)
+      response = await request(process, target, { method, headers, body, timeoutMs, connectMs, tls, at: { host: ip, port: at.port } })
     } catch (error) {
       throw curlFault(process, target, error, started)
     }
@@ -350,6 +352,19 @@ async function transfer(process: Process, url: string, options: ReturnType<typeo
     if (!flags.has('s')) await process.complain(progress(content.length))
   }
   await writeOut(process, last(options, 'w'), response, target, ip, started, redirects)
+}
+
+/** Where --connect-to and --resolve send a request instead; the first that fits counts, an empty part fits all. */
+function connectionOf({ host, port }: Target, options: ReturnType<typeof parseOptions>): { host: string; port: number } {
+  for (const entry of options.values.get('%') ?? []) {
+    const [name, number, toHost, toPort] = entry.split(':')
+    if ((!name || name === host) && (!number || Number(number) === port)) return { host: toHost || host, port: Number(toPort || port) }
+  }
+  for (const entry of options.values.get('@') ?? []) {
+    const [name, number, address] = entry.replace(/^\+/, '').split(':')
+    if ((name === '*' || name === host) && Number(number) === port && address) return { host: address.split(',')[0] as string, port }
+  }
+  return { host, port }
 }
 
 /** The file that an option names; curl looks at it before it connects. */
@@ -418,6 +433,7 @@ async function writeOut(
     remote_ip: ip,
     remote_port: String(target.port),
     num_redirects: String(redirects),
+    redirect_url: redirectOf(target, response) ?? '',
     content_type: header(response.headers, 'content-type') ?? '',
     http_version: '1.1',
     method: 'GET',
