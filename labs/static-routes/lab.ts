@@ -18,8 +18,10 @@ export const lab = defineLab({
   slug: 'static-routes',
   minutes: 25,
   needs: ['node-shell', 'network', 'terminal'],
-  engines: ['hosts'],
+  engines: ['hosts', 'kind'],
   nodes: 3,
+  // a Pod network would translate the addresses of what it does not know
+  shape: { cni: 'none' },
   collect: {
     worker: { kind: 'network', node: 'worker' },
     worker2: { kind: 'network', node: 'worker2' },

@@ -11,6 +11,8 @@ const docker = await Docker.find()
 const found = docker ? await KindToolbox.image(docker) : { missing: 'There is neither docker nor podman.' }
 const missing = 'missing' in found ? found.missing : ''
 const labels = { 'labernetes.test': `toolbox-${process.pid}` }
+/** Longer than any machine's uplink takes. */
+const mtu = 60_000
 const limits = { memory: 256 * 2 ** 20, cpus: 1, pids: 128 }
 
 describe.skipIf(missing)(`a toolbox${missing ? ` (${missing})` : ''}`, { timeout: 60_000 }, () => {
@@ -19,8 +21,10 @@ describe.skipIf(missing)(`a toolbox${missing ? ` (${missing})` : ''}`, { timeout
   let toolboxes: [KindToolbox, KindToolbox]
 
   beforeAll(async () => {
-    for (const [index, id] of ids.entries())
-      await docker?.call(['network', 'create', '-o', `com.docker.network.bridge.name=${bridgePrefix}-${process.pid % 1000}${index}`, id])
+    for (const [index, id] of ids.entries()) {
+      const name = `com.docker.network.bridge.name=${bridgePrefix}-${process.pid % 1000}${index}`
+      await docker?.call(['network', 'create', '-o', name, '-o', `com.docker.network.driver.mtu=${mtu}`, id])
+    }
     toolboxes = (await Promise.all(
       places.map((place) => KindToolbox.start({ ...place, kubeconfig: 'kind: Config\n' })),
     )) as typeof toolboxes
@@ -169,6 +173,14 @@ describe.skipIf(missing)(`a toolbox${missing ? ` (${missing})` : ''}`, { timeout
       for neighbour in $(ip -6 neigh show dev eth0 | cut -d' ' -f1) fe80::1; do nc -6 -z -w 2 "$neighbour%eth0" ${port} && echo "open $neighbour"; done; true`
     expect(await docker!.call([...flags, asRoot])).toBe('')
     expect(server.visits).toBe(0)
+  })
+
+  test('how long a packet may be on the way out of this machine is not told to those who cannot go there', async () => {
+    const flags = ['--rm', '--privileged', '--user=0:0', `--network=${ids[0]}`, '--entrypoint=bash']
+    const script = `for size in ${mtu - 28} 56; do ping -n -c 2 -W 1 -M do -s $size 10.88.2.2; done; ip route get 10.88.2.2`
+    const said = await docker!.call(['run', ...flags, (found as { image: string }).image, '-c', script])
+    expect(said).toContain('Packet filtered')
+    expect(said).not.toMatch(/Frag needed|mtu \d/)
   })
 
   test('a shell on a node is root there, outlives the platform and ends with its node', async () => {
