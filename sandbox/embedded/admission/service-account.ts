@@ -59,7 +59,7 @@ function mountToken(pod: Pod, random: () => number): void {
   const existing = spec.volumes?.find((volume) => volume.name.startsWith(volumePrefix))
   const letters = Array.from({ length: 5 }, () => nameAlphabet[Math.floor(random() * nameAlphabet.length)])
   const name = existing?.name ?? `${volumePrefix}${letters.join('')}`
-  const bare = [...(spec.initContainers ?? []), ...spec.containers].filter(
+  const bare = [...(spec.initContainers ?? []), ...(spec.containers ?? [])].filter(
     (container) => !container.volumeMounts?.some((mount) => mount.mountPath === mountPath),
   )
   for (const container of bare) mount(container, name)

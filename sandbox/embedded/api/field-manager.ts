@@ -13,11 +13,23 @@ export interface Writer {
   time: string
 }
 
-/** Sets the managedFields of `object`, which `live` is about to become (undefined: is created). */
+/**
+ * Sets the managedFields of `object`, which `live` is about to become (undefined: is created). An object that does not fit its
+ * schema (two items with one key) has none: only an apply fails for that.
+ */
 export function trackFields(info: ResourceInfo, live: KubeObject | undefined, object: KubeObject, by: Writer): void {
-  const managedFields = trackManagedFields({ ...common(info, by), before: live, after: object, apiVersion: apiVersionOf(info) })
+  const managedFields = tracked(info, live, object, by)
   if (managedFields?.length) object.metadata.managedFields = managedFields
   else delete object.metadata.managedFields
+}
+
+function tracked(info: ResourceInfo, live: KubeObject | undefined, object: KubeObject, by: Writer) {
+  try {
+    return trackManagedFields({ ...common(info, by), before: live, after: object, apiVersion: apiVersionOf(info) })
+  } catch (error) {
+    if (error instanceof TypedError) return undefined
+    throw error
+  }
 }
 
 /** What `live` becomes when a manager applies a configuration, with only the fields that it has. Throws ApiError. */

@@ -17,23 +17,23 @@ export async function perform(server: Server, namespace: string, kind: Kind, ope
   }
   switch (operation.do) {
     case 'create':
-      return plain(await server.send('POST', `${collection}?fieldManager=ann`, whole(operation.body)))
+      return unaccounted(await server.send('POST', `${collection}?fieldManager=ann`, whole(operation.body)))
     case 'update': {
       const { body } = await server.send('GET', object)
       const current = (body as { metadata?: { resourceVersion?: string } }).metadata?.resourceVersion
       const resourceVersion = operation.stale ? '1' : current
-      return plain(
+      return unaccounted(
         await server.send('PUT', `${object}?fieldManager=bob`, whole(operation.body, resourceVersion ? { resourceVersion } : {})),
       )
     }
     case 'patch':
-      return plain(await server.send('PATCH', `${object}?fieldManager=carl`, operation.body, contentTypes[operation.type]))
+      return unaccounted(await server.send('PATCH', `${object}?fieldManager=carl`, operation.body, contentTypes[operation.type]))
     case 'apply': {
       const query = `fieldManager=${operation.manager}${operation.force ? '&force=true' : ''}`
-      return plain(await server.send('PATCH', `${object}?${query}`, whole(operation.body), 'application/apply-patch+yaml'))
+      return unaccounted(await server.send('PATCH', `${object}?${query}`, whole(operation.body), 'application/apply-patch+yaml'))
     }
     case 'delete':
-      return plain(await server.send('DELETE', object, { apiVersion: 'v1', kind: 'DeleteOptions', ...operation.body }))
+      return unaccounted(await server.send('DELETE', object, { apiVersion: 'v1', kind: 'DeleteOptions', ...operation.body }))
   }
 }
 
@@ -46,7 +46,8 @@ export async function clear(server: Server, namespace: string, kind: Kind): Prom
   }
 }
 
-function plain({ status, body }: Answer): Answer {
+/** An answer without what may differ between two servers that behave alike. */
+export function unaccounted({ status, body }: Answer): Answer {
   const scrubbed = scrub(body) as Fields
   return { status, body: status < 400 ? scrubbed : withoutOrder(scrubbed) }
 }
@@ -81,6 +82,8 @@ function scrub(value: unknown, key = ''): unknown {
       )
       .replace(/(the ResourceVersion in record )\(\d+\)/g, '$1(<x>)')
       .replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/g, '<time>')
+      .replace(/[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}/g, '<uid>')
+      .replace(/\bkube-api-access-[a-z0-9]{5}\b/g, 'kube-api-access-<x>')
   }
   if (Array.isArray(value)) return value.map((item) => scrub(item))
   if (value === null || typeof value !== 'object') return value

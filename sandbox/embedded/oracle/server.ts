@@ -35,13 +35,14 @@ export class Server implements Disposable {
     this.url = new URL(cluster['server'] ?? '')
   }
 
-  send(method: string, path: string, body?: unknown, contentType = 'application/json'): Promise<Answer> {
+  send(method: string, path: string, body?: unknown, contentType = 'application/json', more: Record<string, string> = {}): Promise<Answer> {
     const data = body === undefined ? undefined : typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body)
     return new Promise((done, reject) => {
       const headers = {
         accept: 'application/json',
         'user-agent': 'compare',
         ...(data === undefined ? {} : { 'content-type': contentType, 'content-length': Buffer.byteLength(data) }),
+        ...more,
       }
       const sent = request({ agent: this.agent, host: this.url.hostname, port: this.url.port, method, path, headers }, (response) => {
         const chunks: Buffer[] = []

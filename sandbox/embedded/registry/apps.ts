@@ -1,13 +1,13 @@
 import type { ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet } from '../schema/types/apps.v1.ts'
 import { define, scale } from './define.ts'
 import type { ResourceInfo } from './resource-info.ts'
-import { daemonSetRules, deploymentRules, replicaSetRules, statefulSetRules } from './rules/workloads.ts'
+import { controllerRevisionRules, daemonSetRules, deploymentRules, replicaSetRules, statefulSetRules } from './rules/workloads.ts'
 
 const group = 'apps'
 const version = 'v1'
 
 export const apps: readonly ResourceInfo[] = [
-  define<ControllerRevision>(group, version, { kind: 'ControllerRevision', resource: 'controllerrevisions' }),
+  define<ControllerRevision>(group, version, { kind: 'ControllerRevision', resource: 'controllerrevisions', ...controllerRevisionRules }),
   define<DaemonSet>(group, version, {
     kind: 'DaemonSet',
     resource: 'daemonsets',

@@ -1,9 +1,20 @@
 import { compareQuantities, parseQuantity } from '../schema/quantity.ts'
-import type { Container, ContainerPort, EnvVar, Lifecycle, Probe, ResourceRequirements, VolumeMount } from '../schema/types/core.v1.ts'
+import type {
+  Container,
+  ContainerPort,
+  ContainerResizePolicy,
+  EnvVar,
+  Lifecycle,
+  Probe,
+  ResourceClaim,
+  ResourceRequirements,
+  Volume,
+  VolumeDevice,
+  VolumeMount,
+} from '../schema/types/core.v1.ts'
 import { duplicate, type FieldError, forbidden, invalid, notFound, notSupported, type Path, required } from './field.ts'
 import { validateEnum, validateNonnegative } from './metadata.ts'
 import {
-  between,
   isConfigMapKey,
   isDns1123Label,
   isDns1123Subdomain,
@@ -14,19 +25,31 @@ import {
   isQualifiedName,
 } from './names.ts'
 import { goShape } from './pod-diff.ts'
+import { validateAppArmor, validateId, validateSeccomp } from './pod-security.ts'
+import { descending } from './volume-sources.ts'
+import { validateResourceField } from './volume-validation.ts'
 
 type Handler = NonNullable<Lifecycle['preStop']> & Pick<Probe, 'grpc'>
 
+/** What of the whole pod decides on its containers. */
+export interface PodFacts {
+  restartPolicy: string
+  /** The names of its resource claims. */
+  claims: readonly string[]
+  terminationGracePeriodSeconds: number | undefined
+  hostUsers: boolean
+}
+
 /** Regular containers: at least one, each name once. Source: pkg/apis/core/validation. */
-export function validateContainers(containers: Container[], volumes: ReadonlySet<string>, path: Path): FieldError[] {
+export function validateContainers(containers: Container[], volumes: ReadonlyMap<string, Volume>, path: Path, pod: PodFacts): FieldError[] {
   if (containers.length === 0) return [required(path)]
   const names = new Set<string>()
   const errors = containers.flatMap((container, index) => {
     const at = path.index(index)
-    const found = validateContainer(container, volumes, at)
+    const found = validateContainer(container, volumes, at, pod)
     if (names.has(container.name)) found.push(duplicate(at.child('name'), container.name))
     names.add(container.name)
-    found.push(...validateHooksAndProbes(container, at))
+    found.push(...validateHooksAndProbes(container, at, pod))
     if (container.restartPolicy !== undefined) {
       found.push(forbidden(at.child('restartPolicy'), 'may not be set for non-init containers'))
     }
@@ -38,19 +61,20 @@ export function validateContainers(containers: Container[], volumes: ReadonlySet
 export function validateInitContainers(
   containers: Container[],
   regular: Container[],
-  volumes: ReadonlySet<string>,
+  volumes: ReadonlyMap<string, Volume>,
   path: Path,
+  pod: PodFacts,
 ): FieldError[] {
   const names = new Set(regular.map(({ name }) => name))
   return containers.flatMap((container, index) => {
     const at = path.index(index)
-    const errors = validateContainer(container, volumes, at)
+    const errors = validateContainer(container, volumes, at, pod)
     const sidecar = container.restartPolicy === 'Always'
-    if (!sidecar) errors.push(...validateEnum(container.restartPolicy, ['Always', 'Never', 'OnFailure'], at.child('restartPolicy')))
+    if (!sidecar) errors.push(...validateEnum(container.restartPolicy, ['Always'], at.child('restartPolicy')))
     if (names.has(container.name)) errors.push(duplicate(at.child('name'), container.name))
     else if (container.name) names.add(container.name)
     errors.push(...hostPortConflicts([container], path))
-    if (sidecar) return [...errors, ...validateHooksAndProbes(container, at)]
+    if (sidecar) return [...errors, ...validateHooksAndProbes(container, at, pod)]
     for (const field of ['lifecycle', 'livenessProbe', 'readinessProbe', 'startupProbe'] as const) {
       if (container[field]) errors.push(forbidden(at.child(field), 'may not be set for init containers without restartPolicy=Always'))
     }
@@ -59,7 +83,7 @@ export function validateInitContainers(
 }
 
 /** The rules that all containers share. */
-export function validateContainer(container: Container, volumes: ReadonlySet<string>, path: Path): FieldError[] {
+export function validateContainer(container: Container, volumes: ReadonlyMap<string, Volume>, path: Path, pod: PodFacts): FieldError[] {
   const errors: FieldError[] = []
   if (!container.name) errors.push(required(path.child('name')))
   else errors.push(...isDns1123Label(container.name).map((text) => invalid(path.child('name'), container.name, text)))
@@ -70,40 +94,127 @@ export function validateContainer(container: Container, volumes: ReadonlySet<str
     ...validatePorts(container.ports ?? [], path.child('ports')),
     ...validateEnv(container.env ?? [], path.child('env')),
     ...validateEnvFrom(container, path.child('envFrom')),
-    ...validateVolumeMounts(container.volumeMounts ?? [], volumes, path.child('volumeMounts')),
+    ...validateVolumeMounts(container, volumes, path.child('volumeMounts')),
+    ...validateVolumeDevices(container, volumes, path.child('volumeDevices')),
     ...validateEnum(container.imagePullPolicy, ['Always', 'IfNotPresent', 'Never'], path.child('imagePullPolicy')),
-    ...validateResources(container.resources ?? {}, path.child('resources')),
-    ...validateSecurityContext(container, path.child('securityContext')),
+    ...validateResources(container.resources ?? {}, path.child('resources'), pod.claims),
+    ...validateResizePolicy(container.resizePolicy ?? [], path.child('resizePolicy'), pod.restartPolicy),
+    ...validateSecurityContext(container, path.child('securityContext'), pod),
   ]
 }
 
-/** Requests may not be more than limits, and nothing may be negative. */
-export function validateResources(resources: ResourceRequirements, path: Path): FieldError[] {
-  const errors: FieldError[] = []
-  for (const kind of ['limits', 'requests'] as const) {
-    for (const [name, quantity] of Object.entries(resources[kind] ?? {})) {
-      const at = path.child(kind).key(name)
-      errors.push(...validateResourceName(name, at))
-      if (parseQuantity(quantity).nano < 0n) errors.push(invalid(at, quantity, 'must be greater than or equal to 0'))
-      const limit = resources.limits?.[name]
-      if (kind === 'limits') continue
-      if (limit !== undefined && compareQuantities(quantity, limit) > 0) {
-        errors.push(invalid(path.child('requests'), quantity, `must be less than or equal to ${name} limit of ${limit}`))
-      }
+/**
+ * Requests may not be more than limits, and nothing may be negative. `whose` decides which resources there are to ask for.
+ * Source: validateResourceRequirements.
+ */
+export function validateResources(
+  { limits = {}, requests = {}, claims = [] }: ResourceRequirements,
+  path: Path,
+  podClaims: readonly string[] = [],
+  whose: 'container' | 'pod' = 'container',
+): FieldError[] {
+  const amount = (name: string, quantity: string | number, at: Path) => [
+    ...(whose === 'pod' ? validatePodResourceName(name, at) : validateResourceName(name, at)),
+    ...(compareQuantities(quantity, 0) < 0 ? [invalid(at, quantity, 'must be greater than or equal to 0')] : []),
+    ...(isWhole(name) && parseQuantity(quantity).nano % 1_000_000_000n !== 0n ? [invalid(at, quantity, 'must be an integer')] : []),
+  ]
+  const errors = Object.entries(limits).flatMap(([name, quantity]) => amount(name, quantity, path.child('limits').key(name)))
+  for (const [name, quantity] of Object.entries(requests)) {
+    errors.push(...amount(name, quantity, path.child('requests').key(name)))
+    const limit = limits[name]
+    const shared = isNative(name) && !name.startsWith('hugepages-')
+    if (limit === undefined) {
+      if (!shared) errors.push(required(path.child('limits'), 'Limit must be set for non overcommitable resources'))
+    } else if (!shared && compareQuantities(quantity, limit) !== 0) {
+      errors.push(invalid(path.child('requests'), quantity, `must be equal to ${name} limit of ${limit}`))
+    } else if (compareQuantities(quantity, limit) > 0) {
+      errors.push(invalid(path.child('requests'), quantity, `must be less than or equal to ${name} limit of ${limit}`))
     }
   }
-  return errors
+  const names = [...Object.keys(limits), ...Object.keys(requests)]
+  if (names.some((name) => name.startsWith('hugepages-')) && !names.some((name) => name === 'cpu' || name === 'memory')) {
+    errors.push(forbidden(path, 'HugePages require cpu or memory'))
+  }
+  return [...errors, ...validateClaims(claims, path.child('claims'), podClaims)]
 }
 
-function validateResourceName(name: string, path: Path): FieldError[] {
+function validateClaims(claims: readonly ResourceClaim[], path: Path, podClaims: readonly string[]): FieldError[] {
+  const seen = new Set<string>()
+  return claims.flatMap(({ name, request }, index) => {
+    const at = path.index(index)
+    if (!name) return [required(at), ...lost(name, at, podClaims)]
+    const key = request ? `${name}/${request}` : name
+    const errors: FieldError[] = []
+    if (request) errors.push(...isDns1123Label(request).map((text) => invalid(at.child('request'), request, text)))
+    if (seen.has(name) || seen.has(key)) errors.push(duplicate(at, seen.has(name) ? name : key))
+    else if (!request) errors.push(...[...seen].filter((other) => other.startsWith(`${name}/`)).map(() => duplicate(at, name)))
+    seen.add(key)
+    return [...errors, ...lost(name, at, podClaims)]
+  })
+}
+
+function lost(name: string, path: Path, podClaims: readonly string[]): FieldError[] {
+  if (!name || podClaims.includes(name)) return []
+  const which = podClaims.length > 0 ? `: ${[...podClaims].sort().join(', ')}` : ' which is empty'
+  const error = notFound(path, name)
+  return [{ ...error, message: `${error.message}: must be one of the names in pod.spec.resourceClaims${which}` }]
+}
+
+/** What the API knows by itself, counted in whole numbers where there are no parts of one. */
+const wholeResources = [
+  'configmaps',
+  'limits.ephemeral-storage',
+  'persistentvolumeclaims',
+  'pods',
+  'replicationcontrollers',
+  'requests.ephemeral-storage',
+  'resourcequotas',
+  'secrets',
+  'services',
+  'services.loadbalancers',
+  'services.nodeports',
+]
+
+function isNative(name: string): boolean {
+  return !name.includes('/') || name.includes('kubernetes.io/')
+}
+
+function isWhole(name: string): boolean {
+  return wholeResources.includes(name) || isExtended(name)
+}
+
+function isExtended(name: string): boolean {
+  return !isNative(name) && !name.startsWith('requests.') && isQualifiedName(`requests.${name}`).length === 0
+}
+
+const standardResources = [
+  ...['cpu', 'memory', 'ephemeral-storage', 'requests.cpu', 'requests.memory', 'requests.ephemeral-storage', 'limits.cpu'],
+  ...['limits.memory', 'limits.ephemeral-storage', 'pods', 'resourcequotas', 'services', 'replicationcontrollers', 'secrets'],
+  ...['persistentvolumeclaims', 'configmaps', 'services.nodeports', 'services.loadbalancers', 'storage', 'requests.storage'],
+]
+
+/** A name of any resource: of the API's own, or with a domain. */
+export function validateAnyResourceName(name: string, path: Path): FieldError[] {
   const errors = isQualifiedName(name).map((text) => invalid(path, name, text))
-  if (errors.length > 0 || name.includes('/')) return errors
-  const standard = ['cpu', 'memory', 'ephemeral-storage'].includes(name) || name.startsWith('hugepages-')
-  if (standard) return []
-  return [
-    invalid(path, name, 'must be a standard resource type or fully qualified'),
-    invalid(path, name, 'must be a standard resource for containers'),
-  ]
+  if (errors.length > 0 || name.includes('/') || standardResources.includes(name) || /^(requests\.)?hugepages-/.test(name)) return errors
+  return [invalid(path, name, 'must be a standard resource type or fully qualified')]
+}
+
+/** A name of what containers can ask for. */
+export function validateResourceName(name: string, path: Path): FieldError[] {
+  const errors = validateAnyResourceName(name, path)
+  if (!name.includes('/')) {
+    const standard = ['cpu', 'memory', 'ephemeral-storage'].includes(name) || name.startsWith('hugepages-')
+    return standard ? errors : [...errors, invalid(path, name, 'must be a standard resource for containers')]
+  }
+  if (isNative(name) || isExtended(name)) return errors
+  return [...errors, invalid(path, name, "doesn't follow extended resource name standard")]
+}
+
+function validatePodResourceName(name: string, path: Path): FieldError[] {
+  const errors = validateAnyResourceName(name, path)
+  if (errors.length > 0 || name === 'cpu' || name === 'memory' || name.startsWith('hugepages-')) return errors
+  return [notSupported(path, name, ['cpu', 'hugepages-', 'memory'])]
 }
 
 function validatePorts(ports: ContainerPort[], path: Path): FieldError[] {
@@ -170,27 +281,13 @@ const podFields = [
   'status.phase',
   'status.nominatedNodeName',
 ]
-const envResources = [
-  'limits.cpu',
-  'limits.ephemeral-storage',
-  'limits.memory',
-  'requests.cpu',
-  'requests.ephemeral-storage',
-  'requests.memory',
-]
 
 function validateValueFrom({ value, valueFrom }: EnvVar, path: Path): FieldError[] {
   if (!valueFrom) return []
   const errors: FieldError[] = []
   const { fieldRef, resourceFieldRef, configMapKeyRef, secretKeyRef, fileKeyRef } = valueFrom
   if (fieldRef) errors.push(...validateFieldPath(fieldRef.fieldPath, envFields, path.child('fieldRef')))
-  if (resourceFieldRef) {
-    const at = path.child('resourceFieldRef', 'resource')
-    if (!resourceFieldRef.resource) errors.push(required(at))
-    else if (!envResources.includes(resourceFieldRef.resource) && !/^(limits|requests)\.hugepages-/.test(resourceFieldRef.resource)) {
-      errors.push(notSupported(at, resourceFieldRef.resource, envResources))
-    }
-  }
+  if (resourceFieldRef) errors.push(...validateResourceField(resourceFieldRef, path.child('resourceFieldRef'), false))
   for (const [name, reference] of Object.entries({ configMapKeyRef, secretKeyRef })) {
     if (!reference) continue
     errors.push(...validateSubdomain(reference.name ?? '', path.child(name, 'name')))
@@ -230,9 +327,10 @@ function validateEnvFrom(container: Container, path: Path): FieldError[] {
   })
 }
 
-function validateVolumeMounts(mounts: VolumeMount[], volumes: ReadonlySet<string>, path: Path): FieldError[] {
+function validateVolumeMounts(container: Container, volumes: ReadonlyMap<string, Volume>, path: Path): FieldError[] {
   const paths = new Set<string>()
-  return mounts.flatMap((mount, index) => {
+  const devices = container.volumeDevices ?? []
+  return (container.volumeMounts ?? []).flatMap((mount, index) => {
     const at = path.index(index)
     const errors: FieldError[] = []
     if (!mount.name) errors.push(required(at.child('name')))
@@ -240,36 +338,98 @@ function validateVolumeMounts(mounts: VolumeMount[], volumes: ReadonlySet<string
     if (!mount.mountPath) errors.push(required(at.child('mountPath')))
     if (paths.has(mount.mountPath)) errors.push(invalid(at.child('mountPath'), mount.mountPath, 'must be unique'))
     paths.add(mount.mountPath)
-    for (const field of ['subPath', 'subPathExpr'] as const) if (mount[field]) errors.push(...descending(mount[field], path.child(field)))
-    if (mount.subPath && mount.subPathExpr) {
-      errors.push(invalid(at.child('subPathExpr'), mount.subPathExpr, 'subPathExpr and subPath are mutually exclusive'))
+    if (devices.some(({ name }) => name === mount.name)) {
+      errors.push(invalid(at.child('name'), mount.name, 'must not already exist in volumeDevices'))
+    }
+    if (devices.some(({ devicePath }) => devicePath === mount.mountPath)) {
+      errors.push(invalid(at.child('mountPath'), mount.mountPath, 'must not already exist as a path in volumeDevices'))
+    }
+    if (mount.subPath) errors.push(...descending(mount.subPath, path.child('subPath')))
+    if (mount.subPathExpr) {
+      const why = 'subPathExpr and subPath are mutually exclusive'
+      if (mount.subPath) errors.push(invalid(at.child('subPathExpr'), mount.subPathExpr, why))
+      errors.push(...descending(mount.subPathExpr, path.child('subPathExpr')))
+    }
+    return [...errors, ...validatePropagation(mount, container, path), ...validateRecursion(mount, path.child('recursiveReadOnly'))]
+  })
+}
+
+function validatePropagation({ mountPropagation }: VolumeMount, { securityContext }: Container, path: Path): FieldError[] {
+  const at = path.child('mountPropagation')
+  const errors = validateEnum(mountPropagation, ['Bidirectional', 'HostToContainer', 'None'], at)
+  if (mountPropagation !== 'Bidirectional' || securityContext?.privileged) return errors
+  return [...errors, forbidden(at, 'Bidirectional mount propagation is available only to privileged containers')]
+}
+
+function validateRecursion({ recursiveReadOnly, readOnly, mountPropagation }: VolumeMount, path: Path): FieldError[] {
+  if (recursiveReadOnly !== 'Enabled' && recursiveReadOnly !== 'IfPossible') {
+    return validateEnum(recursiveReadOnly, ['Disabled', 'Enabled', 'IfPossible'], path)
+  }
+  const spread = mountPropagation !== undefined && mountPropagation !== 'None'
+  return [
+    ...(readOnly ? [] : [forbidden(path, 'may only be specified when readOnly is true')]),
+    ...(spread ? [forbidden(path, 'may only be specified when mountPropagation is None or not specified')] : []),
+  ]
+}
+
+function validateVolumeDevices(container: Container, volumes: ReadonlyMap<string, Volume>, path: Path): FieldError[] {
+  const names = new Set<string>()
+  const paths = new Set<string>()
+  const mounts = container.volumeMounts ?? []
+  return (container.volumeDevices ?? []).flatMap(({ name, devicePath }: VolumeDevice, index) => {
+    const errors: FieldError[] = []
+    const nameAt = path.index(index).child('name')
+    const pathAt = path.index(index).child('devicePath')
+    const volume = volumes.get(name)
+    if (!name) errors.push(required(nameAt))
+    if (names.has(name)) errors.push(invalid(nameAt, name, 'must be unique'))
+    if (!volume) errors.push(notFound(nameAt, name))
+    else if (!volume.persistentVolumeClaim && !volume.ephemeral) {
+      errors.push(invalid(nameAt, name, 'can only use volume source type of PersistentVolumeClaim or Ephemeral for block mode'))
+    }
+    if (!devicePath) errors.push(required(pathAt))
+    if (paths.has(devicePath)) errors.push(invalid(pathAt, devicePath, 'must be unique'))
+    if (devicePath?.split('/').includes('..')) errors.push(invalid(pathAt, devicePath, "can not contain backsteps ('..')"))
+    else paths.add(devicePath)
+    if (mounts.some((mount) => mount.name === name)) errors.push(invalid(nameAt, name, 'must not already exist in volumeMounts'))
+    if (mounts.some(({ mountPath }) => mountPath === devicePath)) {
+      errors.push(invalid(pathAt, devicePath, 'must not already exist as a path in volumeMounts'))
+    }
+    if (name) names.add(name)
+    return errors
+  })
+}
+
+function validateResizePolicy(policies: readonly ContainerResizePolicy[], path: Path, restartPolicy: string): FieldError[] {
+  const seen = new Set<string>()
+  return policies.flatMap(({ resourceName, restartPolicy: policy }, index) => {
+    const errors: FieldError[] = seen.has(resourceName) ? [duplicate(path.index(index), resourceName)] : []
+    seen.add(resourceName)
+    errors.push(...(resourceName ? validateEnum(resourceName, ['cpu', 'memory'], path) : [required(path)]))
+    errors.push(...(policy ? validateEnum(policy, ['NotRequired', 'RestartContainer'], path) : [required(path)]))
+    if (restartPolicy === 'Never' && policy !== 'NotRequired') {
+      errors.push(invalid(path, policy, "must be 'NotRequired' when `restartPolicy` is 'Never'"))
     }
     return errors
   })
 }
 
-/** A path inside a volume: relative, and never upwards. */
-export function descending(value: string, path: Path): FieldError[] {
-  const errors = value.startsWith('/') ? [invalid(path, value, 'must be a relative path')] : []
-  return value.split('/').includes('..') ? [...errors, invalid(path, value, "must not contain '..'")] : errors
-}
-
-function validateHooksAndProbes(container: Container, path: Path): FieldError[] {
+function validateHooksAndProbes(container: Container, path: Path, pod: PodFacts): FieldError[] {
   const errors: FieldError[] = []
   for (const name of ['postStart', 'preStop'] as const) {
     const handler = container.lifecycle?.[name]
-    if (handler) errors.push(...validateHandler(handler, path.child('lifecycle', name)))
+    if (handler) errors.push(...validateHandler(handler, path.child('lifecycle', name), pod))
   }
   for (const name of ['livenessProbe', 'readinessProbe', 'startupProbe'] as const) {
     const probe = container[name]
-    if (probe) errors.push(...validateProbe(probe, name, path.child(name)))
+    if (probe) errors.push(...validateProbe(probe, name, path.child(name), pod))
   }
   return errors
 }
 
-function validateProbe(probe: Probe, name: 'livenessProbe' | 'readinessProbe' | 'startupProbe', path: Path): FieldError[] {
+function validateProbe(probe: Probe, name: 'livenessProbe' | 'readinessProbe' | 'startupProbe', path: Path, pod: PodFacts): FieldError[] {
   const numbers = ['initialDelaySeconds', 'timeoutSeconds', 'periodSeconds', 'successThreshold', 'failureThreshold'] as const
-  const errors = [...validateHandler(probe, path), ...numbers.flatMap((field) => validateNonnegative(probe[field], path.child(field)))]
+  const errors = [...validateHandler(probe, path, pod), ...numbers.flatMap((field) => validateNonnegative(probe[field], path.child(field)))]
   const grace = probe.terminationGracePeriodSeconds
   if (grace !== undefined && grace <= 0) errors.push(invalid(path.child('terminationGracePeriodSeconds'), grace, 'must be greater than 0'))
   if (name === 'readinessProbe') {
@@ -280,7 +440,7 @@ function validateProbe(probe: Probe, name: 'livenessProbe' | 'readinessProbe' | 
   return errors
 }
 
-function validateHandler(handler: Handler, path: Path): FieldError[] {
+function validateHandler(handler: Handler, path: Path, pod: PodFacts): FieldError[] {
   const kinds = (['exec', 'httpGet', 'tcpSocket', 'grpc', 'sleep'] as const).filter((kind) => handler[kind])
   if (kinds.length === 0) return [required(path, 'must specify a handler type')]
   const errors: FieldError[] = []
@@ -290,9 +450,16 @@ function validateHandler(handler: Handler, path: Path): FieldError[] {
     else if (kind === 'exec' && !handler.exec?.command?.length) errors.push(required(at.child('command')))
     else if (kind === 'httpGet') errors.push(...validateHttpGet(handler, at))
     else if (kind === 'tcpSocket') errors.push(...validatePort(handler.tcpSocket?.port, at.child('port')))
+    else if (kind === 'sleep') errors.push(...validateSleep(handler, at, pod))
     else if (kind === 'grpc') errors.push(...validatePort(handler.grpc?.port, at.child('port')))
   }
   return errors
+}
+
+function validateSleep({ sleep }: Handler, path: Path, { terminationGracePeriodSeconds: grace }: PodFacts): FieldError[] {
+  const seconds = sleep?.seconds ?? 0
+  if (grace === undefined || (seconds >= 0 && seconds <= grace)) return []
+  return [invalid(path, seconds, `must be non-negative and less than terminationGracePeriodSeconds (${grace})`)]
 }
 
 function validateHttpGet({ httpGet }: Handler, path: Path): FieldError[] {
@@ -313,13 +480,18 @@ export function validatePort(port: string | number | undefined, path: Path): Fie
   return messages.map((text) => invalid(path, port ?? 0, text))
 }
 
-function validateSecurityContext({ securityContext }: Container, path: Path): FieldError[] {
+function validateSecurityContext({ securityContext }: Container, path: Path, { hostUsers }: PodFacts): FieldError[] {
   if (!securityContext) return []
-  const errors: FieldError[] = []
-  for (const field of ['runAsUser', 'runAsGroup'] as const) {
-    const id = securityContext[field]
-    if (id !== undefined && (id < 0 || id > 2147483647)) errors.push(invalid(path.child(field), id, between(0, 2147483647)))
+  const { procMount } = securityContext
+  const errors = [
+    ...validateId(securityContext.runAsUser, path.child('runAsUser')),
+    ...validateId(securityContext.runAsGroup, path.child('runAsGroup')),
+    ...validateEnum(procMount, ['Default', 'Unmasked'], path.child('procMount')),
+  ]
+  if (hostUsers && procMount === 'Unmasked') {
+    errors.push(invalid(path.child('procMount'), procMount, '`hostUsers` must be false to use `Unmasked`'))
   }
+  errors.push(...validateSeccomp(securityContext.seccompProfile, path.child('seccompProfile')))
   if (securityContext.allowPrivilegeEscalation === false) {
     if (securityContext.privileged)
       errors.push(
@@ -339,7 +511,7 @@ function validateSecurityContext({ securityContext }: Container, path: Path): Fi
       )
     }
   }
-  return errors
+  return [...errors, ...validateAppArmor(securityContext.appArmorProfile, path.child('appArmorProfile'))]
 }
 
 export function validateSubdomain(name: string, path: Path): FieldError[] {

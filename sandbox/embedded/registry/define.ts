@@ -1,11 +1,13 @@
 import { copyOf } from '../machinery/copy.ts'
 import type { KubeObject } from '../machinery/object.ts'
 import { decodeObject } from '../schema/decode.ts'
+import type { PodSpec } from '../schema/types/core.v1.ts'
 import { jsonFieldsOf, wireTypeOf } from '../schema/wire.ts'
 import type { FieldError } from './field.ts'
 import { validateFinalizerNames, validateObjectMeta, validateObjectMetaUpdate } from './metadata.ts'
 import type { NameRule } from './names.ts'
 import { dnsSubdomain } from './names.ts'
+import { dropDisabledPodFields } from './pod-disabled.ts'
 import type { CreateContext, ResourceInfo, Strategy, SubresourceInfo, Verb } from './resource-info.ts'
 
 export const allVerbs: readonly Verb[] = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch']
@@ -30,11 +32,15 @@ export interface Definition<T extends KubeObject> {
   /** The status that a client creates an object with is kept (Nodes). */
   keepsStatusOnCreate?: boolean
   default?(object: T): void
+  /** Where it holds a pod's spec: what belongs to features that are switched off is taken out of that. */
+  podSpec?(object: T): PodSpec | undefined
   prepareForCreate?(object: T, context: CreateContext): void
   prepareForUpdate?(object: T, old: T, context: CreateContext): void
   prepareForStatusUpdate?(object: T, old: T): void
   /** What is wrong with the object apart from its metadata; runs on create and on update. */
   validate?(object: T): FieldError[]
+  /** What is wrong with a new object besides. */
+  validateCreate?(object: T): FieldError[]
   /** What is wrong with the change; runs after `validate`. */
   validateChange?(object: T, old: T): FieldError[]
   validateStatus?(object: T, old: T): FieldError[]
@@ -84,10 +90,12 @@ function strategyOf<T extends KubeObject>(definition: Definition<T>, namespaced:
     default: definition.default ?? (() => {}),
     prepareForCreate(object: T, context: CreateContext) {
       if (definition.status && !definition.keepsStatusOnCreate) clearStatus(object)
+      dropDisabledPodFields(definition.podSpec?.(object))
       definition.prepareForCreate?.(object, context)
     },
     prepareForUpdate(object: T, old: T, context: CreateContext) {
       if (definition.status) copyStatus(object, old)
+      dropDisabledPodFields(definition.podSpec?.(object))
       definition.prepareForUpdate?.(object, old, context)
     },
     prepareForStatusUpdate:
@@ -99,6 +107,7 @@ function strategyOf<T extends KubeObject>(definition: Definition<T>, namespaced:
       ...validateObjectMeta(object.metadata, namespaced, rule),
       ...validateFinalizerNames(object.metadata),
       ...validate(object),
+      ...(definition.validateCreate?.(object) ?? []),
     ],
     validateUpdate: (object: T, old: T) => [
       ...validateObjectMetaUpdate(object.metadata, old.metadata),

@@ -57,6 +57,11 @@ export function invalid(path: Path, value: unknown, detail: string): FieldError 
   return error('FieldValueInvalid', path, `Invalid value: ${show(value)}`, detail)
 }
 
+/** The same without the value, where it would say nothing. */
+export function invalidUnshown(path: Path, detail: string): FieldError {
+  return { reason: 'FieldValueInvalid', field: path.toString(), message: `Invalid value: ${detail}` }
+}
+
 export function forbidden(path: Path, detail: string): FieldError {
   return error('FieldValueForbidden', path, 'Forbidden', detail)
 }

@@ -1,3 +1,4 @@
+import { compareQuantities, formatQuantity, parseQuantity } from '../schema/quantity.ts'
 import type {
   Container,
   EphemeralContainer,
@@ -43,6 +44,44 @@ export function defaultPod(pod: Pod): void {
     const { limits } = (container.resources ??= {})
     if (limits) container.resources.requests = { ...limits, ...container.resources.requests }
   }
+  defaultPodResources(spec)
+}
+
+/** What a pod asks for as a whole, where it says no more than its limits. */
+function defaultPodResources(spec: PodSpec): void {
+  const { resources } = spec
+  if (!resources?.limits || Object.keys(resources.limits).length === 0) return
+  const shared = Object.entries(requestsOfContainers(spec)).filter(([name]) => name === 'cpu' || name === 'memory')
+  const own = Object.entries(resources.limits).filter(([name]) => name === 'cpu' || name === 'memory' || name.startsWith('hugepages-'))
+  const requests = { ...Object.fromEntries(own), ...Object.fromEntries(shared), ...resources.requests }
+  if (Object.keys(requests).length > 0) resources.requests = requests
+}
+
+/** The most that a pod's containers ask for at once: init containers come before the others, but for those that stay. */
+export function requestsOfContainers(spec: PodSpec): Record<string, string | number> {
+  const stay: Record<string, string | number> = {}
+  const first: Record<string, string | number> = {}
+  for (const { restartPolicy, resources } of spec.initContainers ?? []) {
+    const requests = resources?.requests ?? {}
+    if (restartPolicy === 'Always') add(stay, requests)
+    const now = { ...stay }
+    if (restartPolicy !== 'Always') add(now, requests)
+    for (const [name, amount] of Object.entries(now)) {
+      if (compareQuantities(amount, first[name] ?? '0') > 0) first[name] = amount
+    }
+  }
+  const total = { ...stay }
+  for (const { resources } of spec.containers ?? []) add(total, resources?.requests ?? {})
+  for (const [name, amount] of Object.entries(first)) if (compareQuantities(amount, total[name] ?? '0') > 0) total[name] = amount
+  return total
+}
+
+function add(total: Record<string, string | number>, more: Record<string, string | number>): void {
+  for (const [name, amount] of Object.entries(more)) {
+    const before = parseQuantity(total[name] ?? '0')
+    const { nano, format } = parseQuantity(amount)
+    total[name] = formatQuantity({ nano: before.nano + nano, format: total[name] === undefined ? format : before.format })
+  }
 }
 
 export function defaultPersistentVolumeClaimSpec(spec: PersistentVolumeClaimSpec): void {
@@ -66,8 +105,12 @@ function defaultContainer(container: Container | EphemeralContainer): void {
   for (const { valueFrom } of container.env ?? []) if (valueFrom?.fieldRef) valueFrom.fieldRef.apiVersion ??= 'v1'
 }
 
+const reference =
+  /^(?:(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9]|\[[a-fA-F0-9:]+\])(?:\.(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9]))*(?::[0-9]+)?\/)?[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*(?::\w[\w.-]{0,127})?(?:@[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?$/
+
 /** Whether an image is named by the tag `latest`, said or meant. */
 function floats(image: string): boolean {
+  if (!reference.test(image)) return false
   const [name = '', digest] = image.split('@')
   const tag = /:([^/:]+)$/.exec(name)?.[1]
   return tag === undefined ? digest === undefined : tag === 'latest'

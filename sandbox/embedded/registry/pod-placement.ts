@@ -1,7 +1,15 @@
-import type { Affinity, NodeSelectorTerm, PodAffinityTerm, PodSpec, Toleration, TopologySpreadConstraint } from '../schema/types/core.v1.ts'
+import type {
+  Affinity,
+  NodeSelectorRequirement,
+  NodeSelectorTerm,
+  PodAffinityTerm,
+  PodSpec,
+  Toleration,
+  TopologySpreadConstraint,
+} from '../schema/types/core.v1.ts'
 import { duplicate, type FieldError, forbidden, invalid, type Path, required } from './field.ts'
 import { validateEnum, validateLabelSelector } from './metadata.ts'
-import { isDns1123Label, isLabelValue, isQualifiedName } from './names.ts'
+import { dnsSubdomain, isDns1123Label, isLabelValue, isQualifiedName } from './names.ts'
 
 /** What a Pod says about the nodes it may run on. Source: pkg/apis/core/validation. */
 export function validateAffinity(affinity: Affinity | undefined, path: Path): FieldError[] {
@@ -101,8 +109,9 @@ function inRange(weight: number, path: Path): FieldError[] {
 }
 
 /** What is only preferred may name values that no label can have. */
-function nodeTerm({ matchExpressions = [] }: NodeSelectorTerm, path: Path, strict: boolean): FieldError[] {
-  return matchExpressions.flatMap(({ key, operator, values = [] }, index) => {
+export function nodeTerm({ matchExpressions = [], matchFields = [] }: NodeSelectorTerm, path: Path, strict: boolean): FieldError[] {
+  const fields = matchFields.flatMap((requirement, index) => nodeField(requirement, path.child('matchFields').index(index)))
+  const labels = matchExpressions.flatMap(({ key, operator, values = [] }, index) => {
     const at = path.child('matchExpressions').index(index)
     const errors: FieldError[] = []
     if (operator === 'In' || operator === 'NotIn') {
@@ -119,6 +128,18 @@ function nodeTerm({ matchExpressions = [] }: NodeSelectorTerm, path: Path, stric
     const wrong = values.flatMap((value, place) => isLabelValue(value).map((text) => invalid(at.child('values').index(place), value, text)))
     return [...errors, ...wrong]
   })
+  return [...labels, ...fields]
+}
+
+function nodeField({ key, operator, values = [] }: NodeSelectorRequirement, path: Path): FieldError[] {
+  const errors: FieldError[] = []
+  if (operator === 'In' || operator === 'NotIn') {
+    const message = "must be only one value when `operator` is 'In' or 'NotIn' for node field selector"
+    if (values.length !== 1) errors.push(required(path.child('values'), message))
+  } else errors.push(invalid(path.child('operator'), operator ?? '', 'not a valid selector operator'))
+  if (key !== 'metadata.name') return [...errors, invalid(path.child('key'), key ?? '', 'not a valid field selector key')]
+  const wrong = values.flatMap((value, index) => dnsSubdomain(value).map((text) => invalid(path.child('values').index(index), value, text)))
+  return [...errors, ...wrong]
 }
 
 function podTerm(term: PodAffinityTerm, path: Path): FieldError[] {

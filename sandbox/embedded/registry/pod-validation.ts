@@ -1,18 +1,47 @@
 import { isIP } from 'node:net'
 import { isDeepStrictEqual } from 'node:util'
 import { copyOf } from '../machinery/copy.ts'
-import type { Container, Pod, PodSpec, PodTemplateSpec, Sysctl, Volume } from '../schema/types/core.v1.ts'
-import { descending, validateContainer, validateContainers, validateInitContainers, validateSubdomain } from './container-validation.ts'
+import { compareQuantities } from '../schema/quantity.ts'
+import type { Container, Pod, PodResourceClaim, PodSpec, PodTemplateSpec } from '../schema/types/core.v1.ts'
+import {
+  type PodFacts,
+  validateContainer,
+  validateContainers,
+  validateInitContainers,
+  validateResources,
+  validateSubdomain,
+} from './container-validation.ts'
 import { duplicate, type FieldError, forbidden, invalid, type Path, required, specPath } from './field.ts'
 import { validateAnnotations, validateEnum, validateLabels } from './metadata.ts'
 import { between, isDns1123Label } from './names.ts'
-import { podSpecDiff } from './pod-diff.ts'
+import { requestsOfContainers } from './pod-defaults.ts'
+import { goShape, podSpecDiff } from './pod-diff.ts'
 import { qualified, validateAffinity, validateSchedulingGates, validateSpread, validateTolerations } from './pod-placement.ts'
+import { validateOs, validatePodSecurityContext } from './pod-security.ts'
+import { validateVolumes } from './volume-validation.ts'
 
 const maxInt32 = 2147483647
 
+/** What is wrong with a pod, new or changed. */
 export function validatePod(pod: Pod): FieldError[] {
-  return validatePodSpec(pod.spec ?? { containers: [] }, specPath)
+  const { spec = { containers: [] } } = pod
+  const images = (['containers', 'initContainers'] as const).flatMap((field) =>
+    (spec[field] ?? []).flatMap(({ image = '' }, index) =>
+      image.trim() === image
+        ? []
+        : [invalid(specPath.child(field).index(index).child('image'), image, 'must not have leading or trailing whitespace')],
+    ),
+  )
+  return [...validatePodSpec(spec, specPath, pod.metadata.name), ...images]
+}
+
+/** What is wrong with a pod only while it is made. */
+export function validatePodCreate({ spec }: Pod): FieldError[] {
+  const gated = spec?.nodeName && spec.schedulingGates?.length
+  return [
+    ...(spec?.ephemeralContainers?.length ? [forbidden(specPath.child('ephemeralContainers'), 'cannot be set on create')] : []),
+    ...(gated ? [forbidden(specPath.child('nodeName'), 'cannot be set until all schedulingGates have been cleared')] : []),
+  ]
 }
 
 export function validatePodTemplate(template: PodTemplateSpec, path: Path): FieldError[] {
@@ -28,20 +57,28 @@ export function validatePodTemplate(template: PodTemplateSpec, path: Path): Fiel
   return errors
 }
 
-/** Source: ValidatePodSpec in pkg/apis/core/validation, in its order. */
-export function validatePodSpec(spec: PodSpec, path: Path): FieldError[] {
-  const volumes = validateVolumes(spec.volumes ?? [], path.child('volumes'))
+/** Source: ValidatePodSpec in pkg/apis/core/validation, in its order. `pod` is the pod's name, '' in a template. */
+export function validatePodSpec(spec: PodSpec, path: Path, pod = ''): FieldError[] {
+  const { volumes, errors } = validateVolumes(spec.volumes ?? [], path.child('volumes'), pod)
   const containers = spec.containers ?? []
+  const facts: PodFacts = {
+    restartPolicy: spec.restartPolicy ?? '',
+    claims: (spec.resourceClaims ?? []).map(({ name }) => name).filter(Boolean),
+    terminationGracePeriodSeconds: spec.terminationGracePeriodSeconds,
+    hostUsers: spec.hostUsers !== false,
+  }
   return [
-    ...volumes.errors,
-    ...validateContainers(containers, volumes.names, path.child('containers')),
-    ...validateInitContainers(spec.initContainers ?? [], containers, volumes.names, path.child('initContainers')),
+    ...errors,
+    ...validateResourceClaims(spec.resourceClaims ?? [], path.child('resourceClaims')),
+    ...validateContainers(containers, volumes, path.child('containers'), facts),
+    ...validateInitContainers(spec.initContainers ?? [], containers, volumes, path.child('initContainers'), facts),
     ...(spec.ephemeralContainers ?? []).flatMap((container, index) =>
-      validateContainer(container as Container, volumes.names, path.child('ephemeralContainers').index(index)),
+      validateContainer(container as Container, volumes, path.child('ephemeralContainers').index(index), facts),
     ),
+    ...validatePodResources(spec, path.child('resources')),
     ...validateHostNetwork(spec, path),
-    ...validateEnum(spec.restartPolicy, ['Always', 'OnFailure', 'Never'], path.child('restartPolicy')),
-    ...validateEnum(spec.dnsPolicy, ['ClusterFirstWithHostNet', 'ClusterFirst', 'Default', 'None'], path.child('dnsPolicy')),
+    ...oneOf(spec.restartPolicy, ['Always', 'OnFailure', 'Never'], path.child('restartPolicy')),
+    ...oneOf(spec.dnsPolicy, ['ClusterFirstWithHostNet', 'ClusterFirst', 'Default', 'None'], path.child('dnsPolicy')),
     ...validateLabels(spec.nodeSelector, path.child('nodeSelector')),
     ...validatePodSecurityContext(spec, path.child('securityContext')),
     ...validateAffinity(spec.affinity, path.child('affinity')),
@@ -63,27 +100,12 @@ export function validatePodSpec(spec: PodSpec, path: Path): FieldError[] {
     ...(['priorityClassName', 'runtimeClassName'] as const).flatMap((field) =>
       spec[field] ? validateSubdomain(spec[field], path.child(field)) : [],
     ),
-    ...validateEnum(spec.preemptionPolicy, ['Never', 'PreemptLowerPriority'], path.child('preemptionPolicy')),
+    ...(spec.preemptionPolicy === undefined
+      ? []
+      : oneOf(spec.preemptionPolicy, ['PreemptLowerPriority', 'Never'], path.child('preemptionPolicy'))),
+    ...(spec.overhead ? validateResources({ limits: spec.overhead }, path.child('overhead')) : []),
+    ...validateOs(spec, path),
   ]
-}
-
-const sysctlName = /^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$/
-
-function validateSysctls(sysctls: Sysctl[], path: Path): FieldError[] {
-  return sysctls.flatMap(({ name }, index) => {
-    const at = path.index(index).child('name')
-    if (!name) return [required(at)]
-    if (name.length > 253 || !sysctlName.test(name)) {
-      return [
-        invalid(
-          at,
-          name,
-          `must have at most 253 characters and match regex ${sysctlName.source.replaceAll('[./]', '[\\./]').replace(/^\^\(/, '^(')}`,
-        ),
-      ]
-    }
-    return sysctls.findIndex((other) => other.name === name) < index ? [duplicate(at, name)] : []
-  })
 }
 
 /** What a running pod may change: images, a shorter deadline, more tolerations, fewer gates. */
@@ -153,61 +175,56 @@ function changes(before: PodSpec, after: PodSpec): string {
   return `pod updates may not change fields other than ${allowed.join(',')}\n${podSpecDiff(before, after)}`
 }
 
-function validateVolumes(volumes: Volume[], path: Path): { names: Set<string>; errors: FieldError[] } {
+function validateResourceClaims(claims: PodResourceClaim[], path: Path): FieldError[] {
   const names = new Set<string>()
-  const errors: FieldError[] = []
-  for (const [index, volume] of volumes.entries()) {
+  return claims.flatMap((claim, index) => {
     const at = path.index(index)
-    const found = validateVolumeSource(volume, at)
-    if (!volume.name) found.push(required(at.child('name')))
-    else found.push(...isDns1123Label(volume.name).map((text) => invalid(at.child('name'), volume.name, text)))
-    if (names.has(volume.name)) found.push(duplicate(at.child('name'), volume.name))
-    if (found.length === 0) names.add(volume.name)
-    errors.push(...found)
-  }
-  return { names, errors }
+    const errors: FieldError[] = []
+    if (!claim.name) errors.push(required(at.child('name')))
+    else if (names.has(claim.name)) errors.push(duplicate(at.child('name'), claim.name))
+    else errors.push(...isDns1123Label(claim.name).map((text) => invalid(at.child('name'), claim.name, text)))
+    names.add(claim.name)
+    const { resourceClaimName: claimName, resourceClaimTemplateName: templateName } = claim
+    const shown = goShape(claim, 'core.v1.PodResourceClaim')
+    if (claimName !== undefined && templateName !== undefined) {
+      errors.push(invalid(at, shown, 'at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified'))
+    }
+    if (claimName === undefined && templateName === undefined) {
+      errors.push(invalid(at, shown, 'must specify one of: `resourceClaimName`, `resourceClaimTemplateName`'))
+    }
+    if (claimName !== undefined) errors.push(...validateSubdomain(claimName, at.child('resourceClaimName')))
+    if (templateName !== undefined) errors.push(...validateSubdomain(templateName, at.child('resourceClaimTemplateName')))
+    return errors
+  })
 }
 
-function validateVolumeSource(volume: Volume, path: Path): FieldError[] {
-  const { name: _, ...sources } = volume
-  // An emptyDir beside another source is the one that counts as first.
-  const kinds = Object.keys(sources).sort((a, b) => Number(b === 'emptyDir') - Number(a === 'emptyDir'))
-  if (kinds.length === 0) return [required(path, 'must specify a volume type')]
-  const errors = kinds.slice(1).map((kind) => forbidden(path.child(kind), 'may not specify more than 1 volume type'))
-  const { secret, configMap, persistentVolumeClaim, hostPath, nfs } = volume
-  if (secret && !secret.secretName) errors.push(required(path.child('secret', 'secretName')))
-  if (configMap && !configMap.name) errors.push(required(path.child('configMap', 'name')))
-  for (const [kind, source] of Object.entries({ secret, configMap })) {
-    if (!source) continue
-    errors.push(...validateMode(source.defaultMode, path.child(kind, 'defaultMode')))
-    for (const [index, item] of (source.items ?? []).entries()) {
-      const at = path.child(kind, 'items').index(index)
-      if (!item.key) errors.push(required(at.child('key')))
-      if (!item.path) errors.push(required(at.child('path')))
-      else errors.push(...descending(item.path, at.child('path')))
-      errors.push(...validateMode(item.mode, at.child('mode')))
+/** Resources of the pod as a whole: its containers must fit into them. */
+function validatePodResources(spec: PodSpec, path: Path): FieldError[] {
+  const { resources } = spec
+  if (!resources) return []
+  if (spec.os?.name === 'windows') return [forbidden(path, 'may not be set for a windows pod')]
+  const errors = resources.claims?.length ? [forbidden(path.child('claims'), 'claims may not be set for Resources at pod-level')] : []
+  errors.push(...validateResources(resources, path, [], 'pod'))
+  for (const [name, total] of Object.entries(requestsOfContainers(spec))) {
+    const request = resources.requests?.[name]
+    if (request === undefined || compareQuantities(total, request) <= 0) continue
+    const why = `must be greater than or equal to aggregate container requests of ${total}`
+    errors.push(invalid(path.child('requests').key(name), request, why))
+  }
+  for (const [index, container] of (spec.containers ?? []).entries()) {
+    for (const [name, limit] of Object.entries(container.resources?.limits ?? {})) {
+      const bound = resources.limits?.[name]
+      if (bound === undefined || compareQuantities(limit, bound) <= 0) continue
+      const at = path.child('containers').index(index).key(name).child('limits')
+      errors.push(invalid(at, limit, `must be less than or equal to pod limits of ${bound}`))
     }
-  }
-  if (persistentVolumeClaim && !persistentVolumeClaim.claimName) errors.push(required(path.child('persistentVolumeClaim', 'claimName')))
-  if (hostPath) {
-    const at = path.child('hostPath')
-    if (!hostPath.path) errors.push(required(at.child('path')))
-    else if (hostPath.path.split('/').includes('..')) errors.push(invalid(at.child('path'), hostPath.path, "must not contain '..'"))
-    const types = ['', 'BlockDevice', 'CharDevice', 'Directory', 'DirectoryOrCreate', 'File', 'FileOrCreate', 'Socket']
-    errors.push(...validateEnum(hostPath.type, types, at.child('type')))
-  }
-  if (nfs) {
-    if (!nfs.server) errors.push(required(path.child('nfs', 'server')))
-    if (!nfs.path) errors.push(required(path.child('nfs', 'path')))
-    else if (!nfs.path.startsWith('/')) errors.push(invalid(path.child('nfs', 'path'), nfs.path, 'must be an absolute path'))
   }
   return errors
 }
 
-function validateMode(mode: number | undefined, path: Path): FieldError[] {
-  return mode !== undefined && (mode < 0 || mode > 0o777)
-    ? [invalid(path, mode, 'must be a number between 0 and 0777 (octal), both inclusive')]
-    : []
+/** Of a field that is never left out: said, and known. */
+function oneOf(value: string | undefined, supported: readonly string[], path: Path): FieldError[] {
+  return value ? validateEnum(value, supported, path) : [required(path)]
 }
 
 function validateHostNetwork(spec: PodSpec, path: Path): FieldError[] {
@@ -219,25 +236,6 @@ function validateHostNetwork(spec: PodSpec, path: Path): FieldError[] {
       return [invalid(at, port.hostPort, 'must match `containerPort` when `hostNetwork` is true')]
     }),
   )
-}
-
-function validatePodSecurityContext({ securityContext }: PodSpec, path: Path): FieldError[] {
-  if (!securityContext) return []
-  const { fsGroup, runAsUser, runAsGroup, supplementalGroups = [], seccompProfile } = securityContext
-  const errors: FieldError[] = []
-  for (const [field, id] of Object.entries({ fsGroup, runAsUser, runAsGroup })) {
-    if (id !== undefined && (id < 0 || id > maxInt32)) errors.push(invalid(path.child(field), id, between(0, maxInt32)))
-  }
-  for (const [index, id] of supplementalGroups.entries()) {
-    if (id < 0 || id > maxInt32) errors.push(invalid(path.child('supplementalGroups').index(index), id, between(0, maxInt32)))
-  }
-  errors.push(...validateSysctls(securityContext.sysctls ?? [], path.child('sysctls')))
-  errors.push(...validateEnum(securityContext.fsGroupChangePolicy, ['Always', 'OnRootMismatch'], path.child('fsGroupChangePolicy')))
-  errors.push(...validateEnum(seccompProfile?.type, ['Localhost', 'RuntimeDefault', 'Unconfined'], path.child('seccompProfile', 'type')))
-  if (seccompProfile?.type === 'Localhost' && !seccompProfile.localhostProfile) {
-    errors.push(required(path.child('seccompProfile', 'localhostProfile'), 'must be set when seccomp type is Localhost'))
-  }
-  return errors
 }
 
 function validateDnsConfig({ dnsPolicy, dnsConfig }: PodSpec, path: Path): FieldError[] {

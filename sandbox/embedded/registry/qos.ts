@@ -3,7 +3,7 @@ import type { PodSpec } from '../schema/types/core.v1.ts'
 
 /** A pod's quality of service by its CPU and memory (pkg/apis/core/v1/helper/qos). */
 export function qosClass(spec: PodSpec): 'Guaranteed' | 'Burstable' | 'BestEffort' {
-  const containers = [...(spec.containers ?? []), ...(spec.initContainers ?? [])]
+  const containers = spec.resources ? [{ resources: spec.resources }] : [...(spec.containers ?? []), ...(spec.initContainers ?? [])]
   const names = ['cpu', 'memory'] as const
   const set = (value: string | number | undefined) => value !== undefined && compareQuantities(value, 0) !== 0
   const any = containers.some(({ resources }) => names.some((name) => set(resources?.requests?.[name]) || set(resources?.limits?.[name])))

@@ -1,10 +1,12 @@
 import type { CronJob, Job, JobSpec } from '../../schema/types/batch.v1.ts'
 import type { Definition } from '../define.ts'
-import { type FieldError, invalid, type Path, required, specPath } from '../field.ts'
-import { validateEnum, validateImmutable, validateNonnegative } from '../metadata.ts'
-import { dnsSubdomain } from '../names.ts'
+import { type FieldError, invalid, metadataPath, notSupported, type Path, required, specPath, tooLong } from '../field.ts'
+import { selectorMatches, validateEnum, validateImmutable, validateLabelSelector, validateNonnegative } from '../metadata.ts'
+import { dnsSubdomain, isDns1123Label, isDns1123Subdomain } from '../names.ts'
 import { defaultPodTemplate } from '../pod-defaults.ts'
+import { goShape } from '../pod-diff.ts'
 import { validatePodTemplate } from '../pod-validation.ts'
+import { validatePodFailurePolicy, validateSuccessPolicy } from './job-policies.ts'
 
 /** pkg/apis/batch/v1/defaults.go, pkg/registry/batch/job/strategy.go. */
 export const jobRules: Partial<Definition<Job>> = {
@@ -12,7 +14,8 @@ export const jobRules: Partial<Definition<Job>> = {
     if (!job.spec) return
     defaultJobSpec(job.spec)
     const labels = job.spec.template.metadata?.labels
-    if (labels && !job.metadata.labels) job.metadata.labels = { ...labels }
+    // the same map in both places, as on the real server: what the template is given later the job has too
+    if (labels && !job.metadata.labels) job.metadata.labels = labels
   },
   prepareForCreate(job) {
     const { spec, metadata } = job
@@ -21,14 +24,41 @@ export const jobRules: Partial<Definition<Job>> = {
     const labels = ((spec.template.metadata ??= {}).labels ??= {})
     Object.assign(labels, {
       'batch.kubernetes.io/controller-uid': uid,
-      'batch.kubernetes.io/job-name': metadata.name,
+      'batch.kubernetes.io/job-name': metadata.name ?? '',
       'controller-uid': uid,
-      'job-name': metadata.name,
+      'job-name': metadata.name ?? '',
     })
     const selector = (spec.selector ??= {})
     selector.matchLabels = { ...selector.matchLabels, 'batch.kubernetes.io/controller-uid': uid }
   },
-  validate: ({ spec }) => (spec ? validateJobSpec(spec, specPath) : [required(specPath)]),
+  podSpec: ({ spec }) => spec?.template?.spec,
+  validate({ spec, metadata }) {
+    if (!spec) return [required(specPath)]
+    const errors = validateJobSpec(spec, specPath)
+    const { selector, template, completions = 0 } = spec
+    const at = specPath.child('selector')
+    const labels = template?.metadata?.labels
+    const wrong = validateLabelSelector(selector, at)
+    errors.push(...(selector ? wrong : [required(at)]))
+    if (wrong.length === 0 && !selectorMatches(selector, labels)) {
+      const place = specPath.child('template', 'metadata', 'labels')
+      errors.push(invalid(place, labels ?? null, '`selector` does not match template `labels`'))
+    }
+    const host = `${metadata.name ?? ''}-${completions - 1}`
+    if (spec.completionMode === 'Indexed' && completions > 0 && isDns1123Label(host).length > 0) {
+      errors.push(invalid(metadataPath.child('name'), metadata.name ?? '', `will not able to create pod with invalid DNS label: ${host}`))
+    }
+    return errors
+  },
+  validateCreate({ spec, metadata }) {
+    if (!spec?.selector || spec.manualSelector) return []
+    const { uid = '', name = '' } = metadata
+    const own = { 'controller-uid': uid, 'job-name': name }
+    const expected = { ...own, 'batch.kubernetes.io/controller-uid': uid, 'batch.kubernetes.io/job-name': name }
+    const readable = validateLabelSelector(spec.selector, specPath).length === 0
+    if (!readable || selectorMatches(spec.selector, expected)) return []
+    return [invalid(specPath.child('selector'), spec.selector, '`selector` not auto-generated')]
+  },
   validateChange({ spec }, old) {
     const before = old.spec
     const suspended = before?.suspend === true && !old.status?.startTime
@@ -55,13 +85,15 @@ export const cronJobRules: Partial<Definition<CronJob>> = {
     const job = spec.jobTemplate?.spec
     if (job) defaultPodTemplate(job.template)
   },
+  podSpec: ({ spec }) => spec?.jobTemplate?.spec?.template?.spec,
   validate({ spec }) {
     if (!spec) return [required(specPath)]
     const schedule = specPath.child('schedule')
     const errors = spec.schedule
       ? scheduleProblems(spec.schedule).map((text) => invalid(schedule, spec.schedule, text))
       : [required(schedule)]
-    if (spec.timeZone !== undefined && !isTimeZone(spec.timeZone)) {
+    if (spec.timeZone === '') errors.push(invalid(specPath.child('timeZone'), '', 'timeZone must be nil or non-empty string'))
+    else if (spec.timeZone !== undefined && !isTimeZone(spec.timeZone)) {
       errors.push(invalid(specPath.child('timeZone'), spec.timeZone, `unknown time zone ${spec.timeZone}`))
     }
     return [
@@ -70,7 +102,7 @@ export const cronJobRules: Partial<Definition<CronJob>> = {
       ...validateEnum(spec.concurrencyPolicy, ['Allow', 'Forbid', 'Replace'], specPath.child('concurrencyPolicy')),
       ...validateNonnegative(spec.successfulJobsHistoryLimit, specPath.child('successfulJobsHistoryLimit')),
       ...validateNonnegative(spec.failedJobsHistoryLimit, specPath.child('failedJobsHistoryLimit')),
-      ...validateJobSpec(spec.jobTemplate?.spec ?? { template: { metadata: {} } }, specPath.child('jobTemplate', 'spec')),
+      ...validateJobTemplate(spec.jobTemplate?.spec, specPath.child('jobTemplate', 'spec')),
     ]
   },
 }
@@ -86,18 +118,82 @@ function defaultJobSpec(spec: JobSpec): void {
   defaultPodTemplate(spec.template)
 }
 
+/** The job of a CronJob: its selector is not its own to choose. */
+function validateJobTemplate(spec: JobSpec = { template: { metadata: {} } }, path: Path): FieldError[] {
+  const errors = validateJobSpec(spec, path)
+  if (spec.manualSelector) errors.push(notSupported(path.child('manualSelector'), true, ['nil', 'false']))
+  return spec.selector ? [...errors, invalid(path.child('selector'), spec.selector, '`selector` will be auto-generated')] : errors
+}
+
+/** Source: validateJobSpec in pkg/apis/batch/validation. */
 function validateJobSpec(spec: JobSpec, path: Path): FieldError[] {
+  const { completionMode, completions, parallelism = 0, maxFailedIndexes, backoffLimitPerIndex, managedBy } = spec
+  const at = (name: string) => path.child(name)
   const numbers = ['parallelism', 'completions', 'activeDeadlineSeconds', 'backoffLimit', 'ttlSecondsAfterFinished'] as const
-  const errors = numbers.flatMap((field) => validateNonnegative(spec[field], path.child(field)))
-  if (spec.completionMode === 'Indexed' && spec.completions === undefined) {
-    errors.push(required(path.child('completions'), 'when completion mode is Indexed'))
+  const errors = [...numbers, 'backoffLimitPerIndex' as const, 'maxFailedIndexes' as const].flatMap((field) =>
+    validateNonnegative(spec[field], at(field)),
+  )
+  if (maxFailedIndexes !== undefined && backoffLimitPerIndex === undefined) {
+    errors.push(required(at('backoffLimitPerIndex'), 'when maxFailedIndexes is specified'))
   }
-  errors.push(...validatePodTemplate(spec.template, path.child('template')))
-  const policy = spec.template?.spec?.restartPolicy
-  if (policy !== 'OnFailure' && policy !== 'Never') {
-    errors.push(required(path.child('template', 'spec', 'restartPolicy'), 'valid values: "OnFailure", "Never"'))
+  if (managedBy !== undefined) {
+    errors.push(...isDomainPrefixedPath(managedBy, at('managedBy')))
+    if (managedBy.length > 63) errors.push(tooLong(at('managedBy'), 63))
+  }
+  errors.push(...validateEnum(completionMode, ['NonIndexed', 'Indexed'], at('completionMode')))
+  if (completionMode === 'Indexed') {
+    const most = 'must be less than or equal to'
+    if (completions === undefined) errors.push(required(at('completions'), 'when completion mode is Indexed'))
+    if (parallelism > 100_000) {
+      errors.push(invalid(at('parallelism'), parallelism, `${most} 100000 when completion mode is Indexed`))
+    }
+    if (maxFailedIndexes !== undefined && completions !== undefined && maxFailedIndexes > completions) {
+      errors.push(invalid(at('maxFailedIndexes'), maxFailedIndexes, `${most} completions`))
+    }
+    if (maxFailedIndexes !== undefined && maxFailedIndexes > 100_000) {
+      errors.push(invalid(at('maxFailedIndexes'), maxFailedIndexes, `${most} 100000`))
+    }
+    if (completions !== undefined && completions > 100_000 && backoffLimitPerIndex !== undefined) {
+      const why = `${most} 10000 when completions are above 100000 and used with backoff limit per index`
+      if (maxFailedIndexes === undefined) {
+        errors.push(required(at('maxFailedIndexes'), 'must be specified when completions is above 100000'))
+      }
+      if (parallelism > 10_000) errors.push(invalid(at('parallelism'), parallelism, why))
+      if (maxFailedIndexes !== undefined && maxFailedIndexes > 10_000) errors.push(invalid(at('maxFailedIndexes'), maxFailedIndexes, why))
+    }
+  }
+  if (completionMode === undefined || completionMode === 'NonIndexed') {
+    for (const field of ['backoffLimitPerIndex', 'maxFailedIndexes'] as const) {
+      if (spec[field] !== undefined) errors.push(invalid(at(field), spec[field], 'requires indexed completion mode'))
+    }
+  }
+  if (spec.podFailurePolicy) errors.push(...validatePodFailurePolicy(spec, at('podFailurePolicy')))
+  if (spec.successPolicy && completionMode === 'Indexed') errors.push(...validateSuccessPolicy(spec, at('successPolicy')))
+  else if (spec.successPolicy) {
+    errors.push(invalid(at('successPolicy'), goShape(spec.successPolicy, 'batch.v1.SuccessPolicy'), 'requires indexed completion mode'))
+  }
+  const replacements = spec.podFailurePolicy ? ['Failed'] : ['Failed', 'TerminatingOrFailed']
+  errors.push(...validateEnum(spec.podReplacementPolicy, replacements, at('podReplacementPolicy')))
+  errors.push(...validatePodTemplate(spec.template ?? { metadata: {} }, at('template')))
+  const policy = spec.template?.spec?.restartPolicy ?? ''
+  const place = path.child('template', 'spec', 'restartPolicy')
+  if (policy === '' || policy === 'Always') errors.push(required(place, 'valid values: "OnFailure", "Never"'))
+  else if (policy !== 'OnFailure' && policy !== 'Never') errors.push(notSupported(place, policy, ['OnFailure', 'Never']))
+  else if (spec.podFailurePolicy && policy !== 'Never') {
+    errors.push(invalid(place, policy, 'only "Never" is supported when podFailurePolicy is specified'))
   }
   return errors
+}
+
+/** A domain, a slash and a path. */
+function isDomainPrefixedPath(value: string, path: Path): FieldError[] {
+  if (!value) return [required(path)]
+  const slash = value.indexOf('/')
+  if (slash <= 0 || slash === value.length - 1) return [invalid(path, value, 'must be a domain-prefixed path (such as "acme.io/foo")')]
+  const domain = value.slice(0, slash)
+  const rest = value.slice(slash + 1)
+  const errors = isDns1123Subdomain(domain).map((text) => invalid(path, domain, text))
+  return /^[A-Za-z0-9/\-._~%!$&'()*+,;=:]+$/.test(rest) ? errors : [...errors, invalid(path, rest, 'Invalid path')]
 }
 
 const ranges: [string, number, number][] = [

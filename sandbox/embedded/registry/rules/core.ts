@@ -13,13 +13,16 @@ import type {
   ResourceQuota,
   Secret,
 } from '../../schema/types/core.v1.ts'
+import { validateAccessModes, validateClaimSpec } from '../claim-validation.ts'
 import type { Definition } from '../define.ts'
 import { type FieldError, forbidden, invalid, metadataPath, notSupported, Path, required, specPath, tooLong } from '../field.ts'
 import { validateEnum, validateImmutable } from '../metadata.ts'
-import { dnsLabel, isConfigMapKey } from '../names.ts'
+import { dnsLabel, isConfigMapKey, isDns1123Subdomain } from '../names.ts'
 import { defaultPersistentVolumeClaimSpec, defaultPodTemplate } from '../pod-defaults.ts'
 import { specDiff } from '../pod-diff.ts'
+import { nodeTerm } from '../pod-placement.ts'
 import { validatePodTemplate } from '../pod-validation.ts'
+import { validatePersistentVolumeSource } from '../volume-sources.ts'
 
 const megabyte = 1024 * 1024
 const lockedData = 'field is immutable when `immutable` is set'
@@ -133,20 +136,11 @@ export const persistentVolumeClaimRules: Partial<Definition<PersistentVolumeClai
   },
   prepareForCreate(claim) {
     claim.status = { phase: 'Pending' }
+    if (claim.spec) alignSources(claim.spec)
   },
   validate({ spec }) {
     if (!spec) return [required(specPath)]
-    const errors: FieldError[] = []
-    const modes = ['ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOnce', 'ReadWriteOncePod']
-    if (!spec.accessModes?.length) errors.push(required(specPath.child('accessModes'), 'at least 1 access mode is required'))
-    for (const mode of spec.accessModes ?? []) errors.push(...validateEnum(mode, modes, specPath.child('accessModes')))
-    const storage = spec.resources?.requests?.['storage']
-    const at = specPath.child('resources').key('storage')
-    if (storage === undefined) errors.push(required(at))
-    else if (compareQuantities(storage, 0) <= 0) {
-      errors.push(invalid(at, storage, 'must be greater than zero'))
-    }
-    return [...errors, ...validateEnum(spec.volumeMode, ['Block', 'Filesystem'], specPath.child('volumeMode'))]
+    return validateClaimSpec(spec, specPath)
   },
   validateChange({ spec }, old) {
     const bound = old.status?.phase === 'Bound'
@@ -177,18 +171,19 @@ export const persistentVolumeClaimRules: Partial<Definition<PersistentVolumeClai
   },
 }
 
-/** The fields of a volume's spec that are not its source. */
-const persistentVolumeSettings = [
-  'accessModes',
-  'capacity',
-  'claimRef',
-  'mountOptions',
-  'nodeAffinity',
-  'persistentVolumeReclaimPolicy',
-  'storageClassName',
-  'volumeAttributesClassName',
-  'volumeMode',
-]
+/** Where a claim's data comes from is said in two fields, of which the older knows fewer places: each follows the other. */
+function alignSources(spec: NonNullable<PersistentVolumeClaim['spec']>): void {
+  const { dataSource, dataSourceRef } = spec
+  const known = ({ apiGroup = '', kind }: { apiGroup?: string; kind: string }) =>
+    (apiGroup === '' && kind === 'PersistentVolumeClaim') || (apiGroup === 'snapshot.storage.k8s.io' && kind === 'VolumeSnapshot')
+  // what the older field does not know it forgets
+  if (dataSource && !dataSourceRef && !known(dataSource)) delete spec.dataSource
+  else if (dataSource && !dataSourceRef) spec.dataSourceRef = { ...dataSource }
+  else if (dataSourceRef && !dataSource && known(dataSourceRef) && !dataSourceRef.namespace) {
+    const { namespace: _, ...source } = dataSourceRef
+    spec.dataSource = source
+  }
+}
 
 export const persistentVolumeRules: Partial<Definition<PersistentVolume>> = {
   default(volume) {
@@ -203,24 +198,50 @@ export const persistentVolumeRules: Partial<Definition<PersistentVolume>> = {
   prepareForCreate(volume, { now }) {
     volume.status = { phase: 'Pending', lastPhaseTransitionTime: now }
   },
-  validate({ spec }) {
+  validate({ spec, metadata }) {
     if (!spec) return [required(specPath)]
-    const errors: FieldError[] = []
-    if (!spec.accessModes?.length) errors.push(required(specPath.child('accessModes')))
-    if (!spec.capacity) errors.push(required(specPath.child('capacity')))
-    if (!spec.capacity?.['storage'] || Object.keys(spec.capacity).length > 1) {
-      errors.push(notSupported(specPath.child('capacity'), spec.capacity ?? null, ['storage']))
-    }
-    if (!Object.keys(spec).some((key) => !persistentVolumeSettings.includes(key)))
-      errors.push(required(specPath, 'must specify a volume type'))
-    return [
-      ...errors,
-      ...validateEnum(spec.persistentVolumeReclaimPolicy, ['Delete', 'Recycle', 'Retain'], specPath.child('persistentVolumeReclaimPolicy')),
+    const { capacity = {}, volumeAttributesClassName: attributes } = spec
+    const at = (name: string) => specPath.child(name)
+    const errors = [
+      ...(spec.accessModes?.length ? [] : [required(at('accessModes'))]),
+      ...validateAccessModes(spec.accessModes, at('accessModes')),
+      ...(Object.keys(capacity).length > 0 ? [] : [required(at('capacity'))]),
     ]
+    if (capacity['storage'] === undefined || Object.keys(capacity).length > 1) {
+      errors.push(notSupported(at('capacity'), spec.capacity ?? null, ['storage']))
+    }
+    for (const [name, quantity] of Object.entries(capacity)) {
+      const place = at('capacity').key(name)
+      if (compareQuantities(quantity, 0) < 0) errors.push(invalid(place, quantity, 'must be a valid resource quantity'))
+      if (compareQuantities(quantity, 0) <= 0) errors.push(invalid(place, quantity, 'must be greater than zero'))
+    }
+    errors.push(...validateEnum(spec.persistentVolumeReclaimPolicy, ['Delete', 'Recycle', 'Retain'], at('persistentVolumeReclaimPolicy')))
+    errors.push(...validateVolumeNodes(spec.nodeAffinity, at('nodeAffinity')))
+    errors.push(...validatePersistentVolumeSource(spec, specPath, metadata.name ?? ''))
+    if (spec.hostPath?.path === '/' && spec.persistentVolumeReclaimPolicy === 'Recycle') {
+      errors.push(forbidden(at('persistentVolumeReclaimPolicy'), "may not be 'recycle' for a hostPath mount of '/'"))
+    }
+    const className = (value: string, path: Path) => isDns1123Subdomain(value).map((text) => invalid(path, value, text))
+    if (spec.storageClassName) errors.push(...className(spec.storageClassName, at('storageClassName')))
+    errors.push(...validateEnum(spec.volumeMode, ['Block', 'Filesystem'], at('volumeMode')))
+    if (attributes === undefined) return errors
+    const place = at('volumeAttributesClassName')
+    errors.push(...(attributes ? className(attributes, place) : [required(place, 'an empty string is disallowed')]))
+    return spec.csi ? errors : [...errors, required(at('csi'), 'has to be specified when using volumeAttributesClassName')]
   },
 }
 
+function validateVolumeNodes(affinity: NonNullable<PersistentVolume['spec']>['nodeAffinity'], path: Path): FieldError[] {
+  if (!affinity) return []
+  const { required: needed } = affinity
+  if (!needed) return [required(path.child('required'), 'must specify required node constraints')]
+  const terms = path.child('required', 'nodeSelectorTerms')
+  const none = needed.nodeSelectorTerms?.length ? [] : [required(terms, 'must have at least one node selector term')]
+  return [...none, ...(needed.nodeSelectorTerms ?? []).flatMap((term, index) => nodeTerm(term, terms.index(index), true))]
+}
+
 export const podTemplateRules: Partial<Definition<PodTemplate>> = {
+  podSpec: ({ template }) => template?.spec,
   default: ({ template }) => template && defaultPodTemplate(template),
   validate: ({ template }) => (template ? validatePodTemplate(template, new Path('template')) : []),
 }

@@ -2,20 +2,22 @@ import { copyOf } from '../../machinery/copy.ts'
 import type { Pod } from '../../schema/types/core.v1.ts'
 import type { Definition } from '../define.ts'
 import { defaultPod } from '../pod-defaults.ts'
-import { validatePod, validatePodUpdate } from '../pod-validation.ts'
+import { validatePod, validatePodCreate, validatePodUpdate } from '../pod-validation.ts'
 import { podWarnings } from '../pod-warnings.ts'
 import { qosClass } from '../qos.ts'
 
 /** pkg/registry/core/pod/strategy.go. */
 export const podRules: Partial<Definition<Pod>> = {
   default: defaultPod,
-  prepareForCreate(pod) {
+  prepareForCreate(pod, { now }) {
     pod.status = { phase: 'Pending', qosClass: qosClass(pod.spec!) }
     if (pod.spec?.schedulingGates?.length) {
       pod.status.conditions = [
         {
           type: 'PodScheduled',
           status: 'False',
+          lastProbeTime: null,
+          lastTransitionTime: now,
           reason: 'SchedulingGated',
           message: 'Scheduling is blocked due to non-empty scheduling gates',
         },
@@ -33,7 +35,9 @@ export const podRules: Partial<Definition<Pod>> = {
     for (const key of ['labels', 'annotations', 'ownerReferences'] as const) if (pod.metadata[key] === undefined) delete pod.metadata[key]
     if (pod.status) pod.status.qosClass ??= old.status?.qosClass
   },
+  podSpec: ({ spec }) => spec,
   validate: validatePod,
+  validateCreate: validatePodCreate,
   validateUpdate: validatePodUpdate,
   warnings: (pod) => podWarnings(pod.spec, ''),
   fieldSelectors: {

@@ -1,17 +1,20 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { DaemonSet, Deployment, ReplicaSet, StatefulSet } from '../../schema/types/apps.v1.ts'
-import type { PodTemplateSpec, ReplicationController } from '../../schema/types/core.v1.ts'
+import type { ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet, StatefulSetSpec } from '../../schema/types/apps.v1.ts'
+import type { PersistentVolumeClaim, PodTemplateSpec, ReplicationController } from '../../schema/types/core.v1.ts'
 import type { LabelSelector } from '../../schema/types/meta.v1.ts'
+import { validateClaimSpec } from '../claim-validation.ts'
 import type { Definition } from '../define.ts'
-import { type FieldError, forbidden, invalid, notSupported, type Path, required, specPath } from '../field.ts'
-import { selectorMatches, validateImmutable, validateLabelSelector, validateNonnegative } from '../metadata.ts'
-import { dnsLabel, isPercent } from '../names.ts'
+import { type FieldError, forbidden, invalid, notSupported, Path, required, specPath } from '../field.ts'
+import { selectorMatches, validateEnum, validateImmutable, validateLabelSelector, validateNonnegative } from '../metadata.ts'
+import { dnsLabel, isDns1123Label, isPercent } from '../names.ts'
 import { defaultPersistentVolumeClaimSpec, defaultPodTemplate } from '../pod-defaults.ts'
+import { goShape } from '../pod-diff.ts'
 import { validatePodTemplate } from '../pod-validation.ts'
 import { podWarnings } from '../pod-warnings.ts'
 
 /** pkg/apis/apps/v1/defaults.go, pkg/apis/apps/validation. */
 export const deploymentRules: Partial<Definition<Deployment>> = {
+  podSpec: ({ spec }) => spec?.template?.spec,
   default({ spec }) {
     if (!spec) return
     spec.replicas ??= 1
@@ -38,7 +41,7 @@ export const deploymentRules: Partial<Definition<Deployment>> = {
       ...validateNonnegative(spec.revisionHistoryLimit, specPath.child('revisionHistoryLimit')),
       ...(type === 'Recreate' || type === 'RollingUpdate'
         ? []
-        : [notSupported(strategy, { Type: type, RollingUpdate: rollingUpdate ?? null }, ['Recreate', 'RollingUpdate'])]),
+        : [notSupported(strategy, goShape(spec.strategy ?? {}, 'apps.v1.DeploymentStrategy'), ['Recreate', 'RollingUpdate'])]),
     ]
     if (type === 'Recreate' && rollingUpdate) {
       errors.push(forbidden(strategy.child('rollingUpdate'), "may not be specified when strategy `type` is 'Recreate'"))
@@ -58,6 +61,7 @@ export const deploymentRules: Partial<Definition<Deployment>> = {
 }
 
 export const replicaSetRules: Partial<Definition<ReplicaSet>> = {
+  podSpec: ({ spec }) => spec?.template?.spec,
   default({ spec }) {
     if (!spec) return
     spec.replicas ??= 1
@@ -66,16 +70,25 @@ export const replicaSetRules: Partial<Definition<ReplicaSet>> = {
   validate: ({ spec }) => [
     ...validateNonnegative(spec?.replicas, specPath.child('replicas')),
     ...validateNonnegative(spec?.minReadySeconds, specPath.child('minReadySeconds')),
-    ...validateSelected(spec?.selector, spec?.template, 'ReplicaSet'),
+    // its words are the Deployment's
+    ...validateSelected(spec?.selector, spec?.template, 'deployment'),
     ...validateTemplate(spec?.template, 'ReplicaSet'),
   ],
   validateChange: ({ spec }, old) => validateImmutable(spec?.selector, old.spec?.selector, specPath.child('selector')),
   fieldSelectors: { 'status.replicas': ({ status }) => String(status?.replicas ?? 0) },
 }
 
+export const controllerRevisionRules: Partial<Definition<ControllerRevision>> = {
+  validate: ({ data, revision }) => [
+    ...(data === undefined || data === null ? [required(new Path('data'), 'data is mandatory')] : []),
+    ...validateNonnegative(revision, new Path('revision')),
+  ],
+}
+
 const templateGeneration = 'deprecated.daemonset.template.generation'
 
 export const daemonSetRules: Partial<Definition<DaemonSet>> = {
+  podSpec: ({ spec }) => spec?.template?.spec,
   default({ spec, metadata }) {
     metadata.annotations = { [templateGeneration]: '0', ...metadata.annotations }
     if (!spec) return
@@ -101,15 +114,16 @@ export const daemonSetRules: Partial<Definition<DaemonSet>> = {
     if (!spec) return [required(specPath)]
     const strategy = specPath.child('updateStrategy')
     return [
-      ...validateSelected(spec.selector, spec.template, 'daemonset'),
+      ...validateSelected(spec.selector, spec.template, 'daemonset', null),
       ...validateTemplate(spec.template, 'DaemonSet'),
       ...validateNonnegative(spec.minReadySeconds, specPath.child('minReadySeconds')),
       ...(spec.updateStrategy?.type === 'RollingUpdate' || spec.updateStrategy?.type === 'OnDelete'
         ? []
-        : [notSupported(strategy, { Type: spec.updateStrategy?.type, RollingUpdate: null }, ['RollingUpdate', 'OnDelete'])]),
+        : [notSupported(strategy, goShape(spec.updateStrategy ?? {}, 'apps.v1.DaemonSetUpdateStrategy'), ['RollingUpdate', 'OnDelete'])]),
       ...(spec.updateStrategy?.type === 'RollingUpdate'
-        ? validateRolling(spec.updateStrategy.rollingUpdate ?? {}, strategy.child('rollingUpdate'))
+        ? validateDaemonRolling(spec.updateStrategy.rollingUpdate ?? {}, strategy.child('rollingUpdate'))
         : []),
+      ...validateNonnegative(spec.revisionHistoryLimit, specPath.child('revisionHistoryLimit')),
     ]
   },
   validateChange: ({ spec }, old) => validateImmutable(spec?.selector, old.spec?.selector, specPath.child('selector')),
@@ -126,6 +140,7 @@ const statefulSetMutable = [
 ]
 
 export const statefulSetRules: Partial<Definition<StatefulSet>> = {
+  podSpec: ({ spec }) => spec?.template?.spec,
   name: dnsLabel,
   default({ spec }) {
     if (!spec) return
@@ -152,15 +167,30 @@ export const statefulSetRules: Partial<Definition<StatefulSet>> = {
   },
   validate({ spec }) {
     if (!spec) return [required(specPath)]
-    const policy = spec.podManagementPolicy
+    const {
+      podManagementPolicy: policy,
+      persistentVolumeClaimRetentionPolicy: retention,
+      serviceName,
+      volumeClaimTemplates: claims = [],
+    } = spec
+    const at = (name: string) => specPath.child(name)
+    const when = (['whenDeleted', 'whenScaled'] as const).flatMap((field) =>
+      validateEnum(retention?.[field] ?? '', ['Retain', 'Delete'], at('persistentVolumeClaimRetentionPolicy').child(field)),
+    )
+    const known = policy === 'OrderedReady' || policy === 'Parallel'
     return [
-      ...(policy === 'OrderedReady' || policy === 'Parallel'
-        ? []
-        : [invalid(specPath.child('podManagementPolicy'), policy, "must be 'OrderedReady' or 'Parallel'")]),
-      ...validateUpdateStrategy(spec.updateStrategy?.type, specPath.child('updateStrategy')),
-      ...validateNonnegative(spec.replicas, specPath.child('replicas')),
-      ...validateSelected(spec.selector, spec.template, 'statefulset'),
-      ...validateTemplate(spec.template, 'StatefulSet'),
+      ...(policy ? [] : [required(at('podManagementPolicy'))]),
+      ...(!policy || known ? [] : [invalid(at('podManagementPolicy'), policy, "must be 'OrderedReady' or 'Parallel'")]),
+      ...validateStatefulStrategy(spec.updateStrategy ?? {}, at('updateStrategy')),
+      ...(retention ? when : []),
+      ...claims.flatMap((claim, index) => validateClaimSpec(claim.spec ?? {}, at('volumeClaimTemplates').index(index).child('spec'))),
+      ...validateNonnegative(spec.replicas, at('replicas')),
+      ...validateNonnegative(spec.minReadySeconds, at('minReadySeconds')),
+      ...validateNonnegative(spec.ordinals?.start, at('ordinals').child('start')),
+      ...(serviceName ? isDns1123Label(serviceName).map((text) => invalid(at('serviceName'), serviceName, text)) : []),
+      ...validateSelected(spec.selector, spec.template, 'statefulset', ''),
+      ...(selectorReads(spec.selector) ? validateStatefulTemplate(spec.template, claims) : []),
+      ...validateLasting(spec.template, 'StatefulSet'),
     ]
   },
   validateChange({ spec }, old) {
@@ -177,6 +207,7 @@ export const statefulSetRules: Partial<Definition<StatefulSet>> = {
 }
 
 export const replicationControllerRules: Partial<Definition<ReplicationController>> = {
+  podSpec: ({ spec }) => spec?.template?.spec,
   default(controller) {
     const { spec, metadata } = controller
     if (!spec) return
@@ -190,40 +221,116 @@ export const replicationControllerRules: Partial<Definition<ReplicationControlle
   },
   validate({ spec }) {
     const errors = validateNonnegative(spec?.replicas, specPath.child('replicas'))
-    if (!Object.keys(spec?.selector ?? {}).length) errors.push(required(specPath.child('selector')))
+    errors.push(...validateNonnegative(spec?.minReadySeconds, specPath.child('minReadySeconds')))
+    const labels = spec?.template?.metadata?.labels
+    const wanted = Object.entries(spec?.selector ?? {})
+    if (wanted.length === 0) errors.push(required(specPath.child('selector')))
+    else if (spec?.template && wanted.some(([key, value]) => labels?.[key] !== value)) {
+      errors.push(invalid(specPath.child('template', 'metadata', 'labels'), labels ?? null, '`selector` does not match template `labels`'))
+    }
     return [...errors, ...validateTemplate(spec?.template, 'ReplicationController')]
   },
 }
 
-function validateUpdateStrategy(type: string | undefined, path: Path): FieldError[] {
+function validateStatefulStrategy(strategy: NonNullable<StatefulSetSpec['updateStrategy']>, path: Path): FieldError[] {
+  const { type, rollingUpdate } = strategy
+  const at = path.child('rollingUpdate')
   if (!type) return [required(path)]
-  return type === 'RollingUpdate' || type === 'OnDelete'
-    ? []
-    : [invalid(path, { Type: type, RollingUpdate: null }, "must be 'RollingUpdate' or 'OnDelete'")]
+  if (type === 'OnDelete') {
+    if (!rollingUpdate) return []
+    const shown = goShape(rollingUpdate, 'apps.v1.RollingUpdateStatefulSetStrategy')
+    return [invalid(at, shown, "only allowed for updateStrategy 'RollingUpdate'")]
+  }
+  if (type !== 'RollingUpdate') {
+    return [invalid(path, goShape(strategy, 'apps.v1.StatefulSetUpdateStrategy'), "must be 'RollingUpdate' or 'OnDelete'")]
+  }
+  return validateNonnegative(rollingUpdate?.partition, at.child('partition'))
 }
 
-/** A selector that is there, is not empty and selects the template. */
-function validateSelected(selector: LabelSelector | null | undefined, template: PodTemplateSpec | undefined, owner: string): FieldError[] {
+/** The claims are volumes of the pods; host and subdomain are the set's to give. */
+function validateStatefulTemplate(template: PodTemplateSpec | undefined, claims: readonly PersistentVolumeClaim[]): FieldError[] {
+  const names = claims.map(({ metadata }) => metadata?.name ?? '')
+  const { hostname: _, subdomain: __, ...spec } = template?.spec ?? { containers: [] }
+  const volumes = [
+    ...names.map((name) => ({ name, persistentVolumeClaim: { claimName: name } })),
+    ...(spec.volumes ?? []).filter(({ name }) => !names.includes(name)),
+  ]
+  return validatePodTemplate({ metadata: {}, ...template, spec: { ...spec, volumes } }, specPath.child('template'))
+}
+
+function validateDaemonRolling(update: { maxUnavailable?: string | number; maxSurge?: string | number }, path: Path): FieldError[] {
+  const { maxUnavailable = 0, maxSurge = 0 } = update
+  const errors = [
+    ...validateAmount(maxUnavailable, path.child('maxUnavailable')),
+    ...validateAmount(maxSurge, path.child('maxSurge')),
+    ...notMoreThanAll(maxUnavailable, path.child('maxUnavailable')),
+    ...notMoreThanAll(maxSurge, path.child('maxSurge')),
+  ]
+  const unavailable = amountOf(maxUnavailable) !== 0
+  const surge = amountOf(maxSurge) !== 0
+  if (unavailable && surge) errors.push(invalid(path.child('maxSurge'), maxSurge, 'may not be set when maxUnavailable is non-zero'))
+  if (!unavailable && !surge) errors.push(required(path.child('maxUnavailable'), 'cannot be 0 when maxSurge is 0'))
+  return errors
+}
+
+/** A number or a percentage; what is neither counts as the number that it begins with. */
+function amountOf(value: string | number): number {
+  if (typeof value === 'number') return value
+  return isPercent(value).length === 0 ? Number.parseInt(value, 10) : Number(/^[+-]?\d+$/.test(value) ? value : 0)
+}
+
+function notMoreThanAll(value: string | number, path: Path): FieldError[] {
+  if (typeof value === 'number' || isPercent(value).length > 0 || Number.parseInt(value, 10) <= 100) return []
+  return [invalid(path, value, 'must not be greater than 100%')]
+}
+
+function selectorReads(selector: LabelSelector | null | undefined): boolean {
+  return validateLabelSelector(selector ?? undefined, specPath).length === 0
+}
+
+/**
+ * A selector that is there, is not empty and selects the template. `unreadable` is what is said of one that says nothing
+ * sensible besides; null: nothing.
+ */
+function validateSelected(
+  selector: LabelSelector | null | undefined,
+  template: PodTemplateSpec | undefined,
+  owner: string,
+  unreadable: string | null = 'invalid label selector',
+): FieldError[] {
   const path = specPath.child('selector')
   const labels = template?.metadata?.labels
-  const errors = selector ? validateLabelSelector(selector, path) : [required(path)]
-  if (selector && !Object.keys(selector.matchLabels ?? {}).length && !selector.matchExpressions?.length) {
-    return [...errors, invalid(path, selector, `empty selector is invalid for ${owner}`)]
-  }
-  if (errors.length > 0 && selector) return [...errors, invalid(path, selector, 'invalid label selector')]
+  const daemons = owner === 'daemonset'
+  const wrong = validateLabelSelector(selector ?? undefined, path)
+  const errors = selector ? [...wrong] : daemons ? [] : [required(path)]
+  const empty = selector && !Object.keys(selector.matchLabels ?? {}).length && !selector.matchExpressions?.length
+  if (empty) return [...errors, invalid(path, selector, `empty selector is invalid for ${owner}`)]
+  if (wrong.length > 0)
+    return unreadable === null ? errors : [...errors, unreadable ? invalid(path, selector, unreadable) : bare(path, selector)]
   if (!selectorMatches(selector ?? undefined, labels)) {
     errors.push(invalid(specPath.child('template', 'metadata', 'labels'), labels ?? null, '`selector` does not match template `labels`'))
   }
   return errors
 }
 
+function bare(path: Path, value: unknown): FieldError {
+  const error = invalid(path, value, '')
+  return { ...error, message: error.message.replace(/: $/, '') }
+}
+
 function validateTemplate(template: PodTemplateSpec | undefined, owner: string): FieldError[] {
   const path = specPath.child('template')
   if (!template) return [required(path)]
-  const errors = validatePodTemplate(template, path)
-  const policy = template.spec?.restartPolicy
+  return [...validatePodTemplate(template, path), ...validateLasting(template, owner)]
+}
+
+/** Pods that are to run on: always started again, without an end. */
+function validateLasting(template: PodTemplateSpec | undefined, owner: string): FieldError[] {
+  const path = specPath.child('template')
+  const errors: FieldError[] = []
+  const policy = template?.spec?.restartPolicy
   if (policy !== undefined && policy !== 'Always') errors.push(notSupported(path.child('spec', 'restartPolicy'), policy, ['Always']))
-  if (template.spec?.activeDeadlineSeconds !== undefined) {
+  if (template?.spec?.activeDeadlineSeconds !== undefined) {
     errors.push(forbidden(path.child('spec', 'activeDeadlineSeconds'), `activeDeadlineSeconds in ${owner} is not Supported`))
   }
   return errors
