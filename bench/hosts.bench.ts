@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { Sandbox } from '../sandbox/engine.ts'
 import { HostsEngine } from '../sandbox/hosts/engine.ts'
+import { Shortage } from '../sandbox/text.ts'
 import { type Benchmark, percentileRows, sample } from './harness.ts'
 
 const execute = promisify(execFile)
@@ -17,7 +18,7 @@ export const benchmark: Benchmark = {
   async run({ say, folder, cleanup }) {
     const engine = cleanup.use(await HostsEngine.start({ dir: join(folder, 'hosts'), onFault: say }))
     const { hosts: possible } = await engine.capabilities()
-    if (possible !== true) throw new Error(possible)
+    if (possible !== true) throw new Shortage(possible)
     // taken between the others, so that both meet the same other work of the machine
     const bare = { what: `unshare true, ${hosts} times`, samples: [] as number[] }
     const entered = { what: 'bash -c true', samples: [] as number[] }

@@ -39,7 +39,7 @@ export type LeaseState = 'requested' | 'starting' | 'ready' | 'paused' | 'ended'
 export interface EngineChoice {
   engine: string
   /** The sentence that says why it cannot here; null when it can. */
-  missing: string | null
+  missing: Text | null
 }
 
 export interface LeaseView {

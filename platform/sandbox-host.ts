@@ -58,7 +58,7 @@ export interface HandIn {
 
 export interface SandboxHost {
   /** Engine's name -> capability -> true, or the sentence that says why it is missing. */
-  engines(): Promise<Record<string, { capabilities: Record<string, true | string> }>>
+  engines(): Promise<Record<string, { capabilities: Record<string, true | Text> }>>
 
   /** What a lab, or the cluster beside a lesson, could run on: first what is taken unless another is asked for. */
   engineChoices(what: Pick<SandboxOrder, 'lab' | 'lesson'>): Promise<EngineChoice[]>

@@ -120,7 +120,7 @@ export interface MachineFact {
   name: 'memory' | 'cpus' | 'disk' | 'cgroup' | 'inotify' | 'jail' | 'docker' | 'kind'
   /** Figures, versions and paths; '' where there is none. */
   value: string
-  problem: string | null
+  problem: Text | null
 }
 
 export interface Services {
@@ -132,7 +132,7 @@ export interface Services {
   health(): Promise<{
     status: 'ok' | 'starting' | 'stopping'
     version: string
-    engines: Record<string, { capabilities: Record<string, true | string> }>
+    engines: Record<string, { capabilities: Record<string, true | Text> }>
     sandboxes: number
   }>
   /** What of this machine clusters depend on, for the admin page. */

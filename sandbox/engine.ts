@@ -3,12 +3,14 @@
  * cluster (or hosts) with the place where their shell runs. Nothing here knows of people, labs or grades.
  */
 
+import type { Text } from './text.ts'
+
 export type EngineName = 'embedded' | 'kind' | 'hosts'
 
 export type Capability = 'api' | 'pods' | 'exec' | 'network' | 'node-shell' | 'etcd' | 'cni' | 'hosts' | 'multi-node' | 'fork' | 'terminal'
 
 /** For each capability `true`, or the sentence that says why it is missing ("Docker is not running"). */
-export type Capabilities = Record<Capability, true | string>
+export type Capabilities = Record<Capability, true | Text>
 
 /** What a cluster is made of, where its engine can choose. */
 export interface ClusterShape {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { Verdict } from '../sandbox/check/kit.ts'
 import { Observer } from '../sandbox/check/observer.ts'
 import { EmbeddedEngine } from '../sandbox/embedded/engine/engine.ts'
-import type { Capability, Engine, EngineName, Sandbox } from '../sandbox/engine.ts'
+import type { Capabilities, Capability, Engine, EngineName, Sandbox } from '../sandbox/engine.ts'
 import { HostsEngine } from '../sandbox/hosts/engine.ts'
 import { KindEngine } from '../sandbox/kind/engine.ts'
 import { type Lab, loadLabs, runStartScript } from '../sandbox/supervisor/labs.ts'
@@ -103,7 +103,7 @@ async function proveAll(
         ({ expects }) => expects !== 'something fails' || !rejected.has(definition.slug),
       )
       if (missing.length === 0) proofs.push(...proven)
-      else console.log(`skip ${definition.slug} on ${name}: ${missing.map((need) => capabilities[need]).join(' ')}`)
+      else console.log(`skip ${definition.slug} on ${name}: ${missing.map((need) => sentenceOf(capabilities[need])).join(' ')}`)
     }
     for (const { lab } of proofs) rejected.add(lab.definition.slug)
     await Promise.all(
@@ -121,6 +121,10 @@ async function proveAll(
     await (engine instanceof KindEngine ? engine.removeAll() : engine[Symbol.asyncDispose]())
     await rm(folder, { recursive: true, force: true })
   }
+}
+
+function sentenceOf(has: Capabilities[Capability]): string {
+  return has === true ? '' : has.en
 }
 
 interface Proof {

@@ -7,7 +7,7 @@ function doctor(environment: Record<string, string>): Promise<{ code: number; ou
     const child = execFile(
       process.execPath,
       [join(import.meta.dirname, 'doctor.ts')],
-      { env: { ...process.env, ...environment } },
+      { env: { ...process.env, LC_ALL: 'C', ...environment } },
       (_error, out, error) => resolve({ code: child.exitCode ?? -1, out, error }),
     )
   })
@@ -26,6 +26,14 @@ test('fails when an engine that is asked for cannot run, and says what to do', a
   expect(code).toBe(1)
   expect(out).toMatch(/^kind: cannot run here$/m)
   expect(out).toMatch(/Docker is not installed\. Install|daemon does not run at unix:\/\/\/nowhere\/docker\.sock\. Start it/)
+})
+
+test('speaks Chinese where the locale does', async () => {
+  const { code, out } = await doctor({ ENGINES: 'kind', DOCKER_HOST: 'unix:///nowhere/docker.sock', LC_ALL: '', LANG: 'zh_CN.UTF-8' })
+  expect(code).toBe(1)
+  expect(out).toContain('kind：无法在这里运行')
+  expect(out).toMatch(/Docker (已经安装，但|没有安装|没有应答)|没有安装 Docker/)
+  expect(out).not.toMatch(/cannot run|is not installed|does not run/)
 })
 
 test('says which setting cannot be', async () => {

@@ -4,8 +4,9 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { MachineFact } from '../platform/services.ts'
 import { findKind } from '../sandbox/kind/kind.ts'
-import { examineMachine, inGibibytes } from '../sandbox/kind/machine.ts'
+import { type Complaint, examineMachine, inGibibytes } from '../sandbox/kind/machine.ts'
 import { findJails } from '../sandbox/terminal/jail.ts'
+import { joined, textOf } from '../sandbox/text.ts'
 
 const cache = join(import.meta.dirname, '..', '.cache')
 
@@ -15,26 +16,27 @@ export async function machineFacts(): Promise<MachineFact[]> {
     examineMachine(),
     findKind(cache).then(
       (path) => ({ path, missing: null }),
-      (error: Error) => ({ path: '', missing: error.message }),
+      (error: Error) => ({ path: '', missing: textOf(error) }),
     ),
     statfs(import.meta.dirname),
   ])
   const { memory, docker, version, inotify, cgroup, rootless, diskFreeBytes } = machine
-  const sentences = [...machine.missing, ...machine.warnings]
-  const about = (pattern: RegExp) => sentences.filter((sentence) => pattern.test(sentence)).join(' ') || null
+  const about = (what: Complaint['about']) => {
+    const complaints = [...machine.missing, ...machine.warnings].filter((complaint) => complaint.about === what)
+    return complaints.length > 0 ? joined(complaints) : null
+  }
   const jails = findJails()
-  const ofDocker = sentences.filter((sentence) => !/fs\.inotify|of memory|of disk|^cgroup/.test(sentence)).join(' ')
   return [
-    { name: 'memory', value: `${inGibibytes(memory.availableBytes)} / ${inGibibytes(memory.totalBytes)}`, problem: about(/of memory/) },
+    { name: 'memory', value: `${inGibibytes(memory.availableBytes)} / ${inGibibytes(memory.totalBytes)}`, problem: about('memory') },
     { name: 'cpus', value: `${machine.cpus}`, problem: null },
-    { name: 'disk', value: inGibibytes(diskFreeBytes ?? disk.bavail * disk.bsize), problem: about(/of disk/) },
-    { name: 'cgroup', value: cgroup ? `v${cgroup}` : '', problem: about(/^cgroup/) },
-    { name: 'inotify', value: inotify ? `${inotify.watches} / ${inotify.instances}` : '', problem: about(/fs\.inotify/) },
+    { name: 'disk', value: inGibibytes(diskFreeBytes ?? disk.bavail * disk.bsize), problem: about('disk') },
+    { name: 'cgroup', value: cgroup ? `v${cgroup}` : '', problem: about('cgroup') },
+    { name: 'inotify', value: inotify ? `${inotify.watches} / ${inotify.instances}` : '', problem: about('inotify') },
     { name: 'jail', value: jails.kinds.join(', '), problem: jails.reason },
     {
       name: 'docker',
       value: docker ? [docker.flavour, version, rootless ? 'rootless' : '', docker.program].filter(Boolean).join(' ') : '',
-      problem: ofDocker || null,
+      problem: about('docker'),
     },
     { name: 'kind', value: await versionOf(kind.path), problem: kind.missing },
   ]

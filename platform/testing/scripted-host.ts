@@ -29,7 +29,7 @@ export class ScriptedHost implements SandboxHost {
     return [
       { engine: 'embedded', missing: null },
       { engine: 'kind', missing: null },
-      { engine: 'hosts', missing: 'This machine has no user namespaces.' },
+      { engine: 'hosts', missing: { en: 'This machine has no user namespaces.', zh: '这台机器没有用户命名空间。' } },
     ]
   }
 

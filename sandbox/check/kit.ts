@@ -7,13 +7,11 @@
  * what manifests cannot tell, start.sh: run once in the toolbox after both, before the lab counts as started.
  */
 import type { ApiRequest, ApiResponse, Capability, ClusterShape, EngineName, ExecResult, ObjectSelector, WatchedObject } from '../engine.ts'
+import type { Text } from '../text.ts'
 import type { NetworkState } from './network.ts'
 
-/** A sentence a person sees, in both languages. Plain text; `code` in backticks. */
-export interface Text {
-  en: string
-  zh: string
-}
+/** Plain text; `code` in backticks. */
+export type { Text } from '../text.ts'
 
 export interface LabDefinition {
   slug: string

@@ -35,8 +35,12 @@ afterAll(async () => {
 
 test('says in sentences what it has not', async () => {
   const capabilities = await engine.capabilities()
-  expect(capabilities.api).toBe('Hosts have no Kubernetes API: there is no Kubernetes on them.')
-  for (const answer of Object.values(capabilities)) expect(answer === true || /^[A-Z].+\.$/.test(answer)).toBe(true)
+  expect(capabilities.api).toEqual({
+    en: 'Hosts have no Kubernetes API: there is no Kubernetes on them.',
+    zh: '主机上没有 Kubernetes API：上面没有 Kubernetes。',
+  })
+  for (const answer of Object.values(capabilities))
+    expect(answer === true || (/^[A-Z].+\.$/.test(answer.en) && answer.zh.endsWith('。'))).toBe(true)
 })
 
 describe.runIf(possible)('hosts', () => {
@@ -303,7 +307,7 @@ describe.runIf(possible && process.getuid?.() === 0)('as an ordinary user', () =
   test('hosts work alike', () => {
     const own = mkdtempSync(join(tmpdir(), 'hosts-user-'))
     const modules = join(import.meta.dirname, '../../node_modules')
-    for (const name of ['hosts', 'terminal', 'check', 'engine.ts'])
+    for (const name of ['hosts', 'terminal', 'check', 'engine.ts', 'text.ts'])
       cpSync(join(import.meta.dirname, '..', name), join(own, name), { recursive: true })
     for (const name of ['node-pty', '@lydell'])
       cpSync(join(modules, name), join(own, 'node_modules', name), { recursive: true, dereference: true })

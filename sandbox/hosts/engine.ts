@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Capabilities, Engine, Progress, Sandbox, SandboxSpec } from '../engine.ts'
 import { claimUid, releaseUid } from '../terminal/holder.ts'
+import { Shortage, type Text } from '../text.ts'
 import { furnish, type HostPlan, planHosts } from './furniture.ts'
 import { findHolder, type Holder, type HolderRecord, startHolder } from './holder.ts'
 import { findRequirements, noPlugins, type Requirements } from './requirements.ts'
@@ -52,7 +53,10 @@ export class HostsEngine implements Engine {
 
   async capabilities(): Promise<Capabilities> {
     const { hosts, network, plugins } = await this.found()
-    const none = (what: string) => `Hosts have no ${what}: there is no Kubernetes on them.`
+    const none = (what: string, thing = what): Text => ({
+      en: `Hosts have no ${what}: there is no Kubernetes on them.`,
+      zh: `主机上没有 ${thing}：上面没有 Kubernetes。`,
+    })
     return {
       hosts: hosts ?? true,
       'node-shell': hosts ?? true,
@@ -62,15 +66,15 @@ export class HostsEngine implements Engine {
       network: network ?? true,
       cni: network ?? (plugins === null ? noPlugins : true),
       api: none('Kubernetes API'),
-      pods: none('Pods'),
+      pods: none('Pods', 'Pod'),
       etcd: none('etcd'),
-      fork: 'Hosts cannot be copied while they run.',
+      fork: { en: 'Hosts cannot be copied while they run.', zh: '主机在运行时不能复制。' },
     }
   }
 
   async create(spec: SandboxSpec, onProgress: (progress: Progress) => void, signal?: AbortSignal): Promise<Sandbox> {
     const { network, plugins } = await this.found()
-    if (network !== null) throw new Error(network)
+    if (network !== null) throw new Shortage(network)
     if (spec.manifests) throw new Error('Hosts have no Kubernetes API to apply manifests to.')
     const folder = this.folder(spec.id)
     const uid = process.getuid?.() === 0 ? claimUid() : null

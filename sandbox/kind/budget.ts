@@ -43,7 +43,7 @@ export class Budget {
   /** Why there is no room for a cluster of so many bytes; null when there is. */
   async whyNoRoom(docker: Docker, bytes: number): Promise<string | null> {
     const [machine, running] = await Promise.all([examineMachine(), docker.list('container', { [this.label]: '' })])
-    if (machine.missing[0]) return machine.missing[0]
+    if (machine.missing[0]) return machine.missing[0].en
     const allowed = machine.memory.totalBytes * this.limits.memory
     const used = (await memoryOf(docker, running)) ?? running.length * firstEstimate.control
     if (used + bytes > allowed)

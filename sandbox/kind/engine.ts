@@ -3,6 +3,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Capabilities, Engine, Progress, Sandbox, SandboxSpec } from '../engine.ts'
+import { Shortage, type Text, textOf } from '../text.ts'
 import { Budget, type BudgetLimits } from './budget.ts'
 import { clusterLabel, KindCluster } from './cluster.ts'
 import type { Step } from './create.ts'
@@ -322,7 +323,8 @@ export class KindEngine implements Engine {
 
   private async examine(): Promise<Capabilities> {
     const machine = await examineMachine()
-    const reason = machine.missing[0] ?? (await whyNoKind(this.options.cache))
+    const [wanting] = machine.missing
+    const reason = (wanting && { en: wanting.en, zh: wanting.zh }) ?? (await whyNoKind(this.options.cache))
     const has = reason ?? true
     const shell = reason ?? (await this.whyNoToolbox(machine)) ?? true
     return {
@@ -335,17 +337,20 @@ export class KindEngine implements Engine {
       cni: has,
       'node-shell': shell,
       terminal: shell,
-      fork: 'A real cluster cannot be copied while it runs; the embedded engine can.',
-      hosts: 'The hosts engine has Linux hosts.',
+      fork: {
+        en: 'A real cluster cannot be copied while it runs; the embedded engine can.',
+        zh: '真实的集群在运行时不能复制；内嵌引擎可以。',
+      },
+      hosts: { en: 'The hosts engine has Linux hosts.', zh: 'Linux 主机由 hosts 引擎提供。' },
     }
   }
 
-  private async whyNoToolbox({ docker }: Machine): Promise<string | null> {
+  private async whyNoToolbox({ docker }: Machine): Promise<Text | null> {
     const { toolboxes } = this.options
-    if (!docker || !toolboxes) return 'This server has no toolbox for kind clusters.'
-    const built = toolboxes.image(docker, this.ended.signal).catch((error: Error) => ({ missing: error.message }))
-    const later = new Promise<{ missing: string }>((resolve) => {
-      setTimeout(() => resolve({ missing: 'The toolbox image is being built; this takes a minute, once.' }), patienceMs).unref()
+    if (!docker || !toolboxes) return { en: 'This server has no toolbox for kind clusters.', zh: '这台服务器没有给 kind 集群用的工具箱。' }
+    const built = toolboxes.image(docker, this.ended.signal).catch((error: Error) => ({ missing: textOf(error) }))
+    const later = new Promise<{ missing: Text }>((resolve) => {
+      setTimeout(() => resolve({ missing: beingBuilt }), patienceMs).unref()
     })
     const image = await Promise.race([built, later])
     return 'missing' in image ? image.missing : null
@@ -353,9 +358,15 @@ export class KindEngine implements Engine {
 
   private async docker(): Promise<Docker> {
     const { docker, missing } = await examineMachine()
-    if (!docker || missing[0]) throw new Error(missing[0] ?? 'Docker is not installed')
+    if (missing[0]) throw new Shortage(missing[0])
+    if (!docker) throw new Error('Docker is not installed')
     return docker
   }
+}
+
+const beingBuilt: Text = {
+  en: 'The toolbox image is being built; this takes a minute, once.',
+  zh: '正在构建工具箱镜像；只需一次，大约一分钟。',
 }
 
 type Labels = Record<string, string> | null
@@ -375,11 +386,8 @@ const fractions: Record<Step, number> = {
   ready: 1,
 }
 
-async function whyNoKind(cache: string): Promise<string | null> {
-  return findKind(cache).then(
-    () => null,
-    (error: Error) => error.message,
-  )
+async function whyNoKind(cache: string): Promise<Text | null> {
+  return findKind(cache).then(() => null, textOf)
 }
 
 /** The installation's own id, made once for a data folder. */

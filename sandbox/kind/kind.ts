@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { chmod, mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
+import { Shortage } from '../text.ts'
 import { type Docker, findProgram, runProgram } from './docker.ts'
 import type { NodePlan, Shape } from './shape.ts'
 
@@ -13,7 +14,7 @@ export const kindReleases = 'https://github.com/kubernetes-sigs/kind/releases/do
 
 /**
  * The kind CLI: from PATH, or else the official release in `cache`, whose SHA-256 is compared with the published one.
- * Rejects with a sentence that says what to install.
+ * Rejects with a Shortage that says what to install.
  */
 export async function findKind(cache: string, releases = kindReleases): Promise<string> {
   const present = await findProgram('kind')
@@ -25,7 +26,10 @@ export async function findKind(cache: string, releases = kindReleases): Promise<
   const [bytes, published] = await Promise.all([get(url), get(`${url}.sha256sum`)])
   const digest = createHash('sha256').update(bytes).digest('hex')
   if (new TextDecoder().decode(published).trim().split(/\s/)[0] !== digest)
-    throw new Error(`kind ${kindVersion} was downloaded, but its checksum is not the published one. ${install}`)
+    throw new Shortage({
+      en: `kind ${kindVersion} was downloaded, but its checksum is not the published one. ${install.en}`,
+      zh: `已下载 kind ${kindVersion}，但校验和与公布的不符。${install.zh}`,
+    })
   await mkdir(cache, { recursive: true })
   const draft = `${file}.${process.pid}`
   await writeFile(draft, bytes)
@@ -34,14 +38,22 @@ export async function findKind(cache: string, releases = kindReleases): Promise<
   return file
 }
 
-const install = 'Put kind (0.30 or later, kind.sigs.k8s.io) into PATH and start again.'
+const install = {
+  en: 'Put kind (0.30 or later, kind.sigs.k8s.io) into PATH and start again.',
+  zh: '请把 kind（0.30 或更新版本，kind.sigs.k8s.io）放到 PATH 里，然后重新启动。',
+}
 
 async function get(url: string): Promise<Uint8Array> {
   const answer = await fetch(url, { signal: AbortSignal.timeout(300_000) }).catch((cause) => {
-    throw new Error(`kind is not installed and could not be downloaded. ${install}`, { cause })
+    throw noKind('', { cause })
   })
-  if (!answer.ok) throw new Error(`kind is not installed and could not be downloaded (${answer.status}). ${install}`)
+  if (!answer.ok) throw noKind(` (${answer.status})`)
   return new Uint8Array(await answer.arrayBuffer())
+}
+
+function noKind(status: string, options?: ErrorOptions): Shortage {
+  const en = `kind is not installed and could not be downloaded${status}. ${install.en}`
+  return new Shortage({ en, zh: `没有安装 kind，也下载不到${status}。${install.zh}` }, options)
 }
 
 export interface CreateOptions {

@@ -20,7 +20,9 @@ async function examineWith(script: string | null, host = ''): Promise<string[]> 
   if (script !== null) await writeFile(join(folder, 'docker'), `#!/bin/sh\n${script}\n`, { mode: 0o755 })
   vi.stubEnv('PATH', `${folder}:/nowhere`)
   vi.stubEnv('DOCKER_HOST', host)
-  return (await examineMachine()).missing
+  const { missing } = await examineMachine()
+  for (const { zh } of missing) expect(zh).toMatch(/[\u4e00-\u9fff]/)
+  return missing.map(({ en }) => en)
 }
 
 const info = (more: object) =>

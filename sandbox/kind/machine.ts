@@ -1,5 +1,6 @@
 import { readFile, statfs } from 'node:fs/promises'
 import { cpus, freemem, totalmem } from 'node:os'
+import type { Text } from '../text.ts'
 import { Docker, DockerError } from './docker.ts'
 
 /** What of the machine a kind cluster depends on, as it was measured. */
@@ -8,9 +9,9 @@ export interface Machine {
   /** The daemon's version, or null when none answers. */
   version: string | null
   /** Sentences, each with what to do about it. With one of these no cluster can be made. */
-  missing: string[]
+  missing: Complaint[]
   /** Sentences about what works badly or only for few clusters. */
-  warnings: string[]
+  warnings: Complaint[]
   memory: { totalBytes: number; availableBytes: number }
   cpus: number
   /** Free bytes where the daemon keeps its data; null when that is not on this machine. */
@@ -18,6 +19,10 @@ export interface Machine {
   cgroup: '1' | '2' | null
   rootless: boolean
   inotify: { watches: number; instances: number } | null
+}
+
+export interface Complaint extends Text {
+  about: 'docker' | 'memory' | 'disk' | 'inotify' | 'cgroup'
 }
 
 interface DockerInfo {
@@ -65,13 +70,17 @@ export async function examineMachine(signal?: AbortSignal): Promise<Machine> {
     inotify: await inotifyLimits(),
   }
   if (!docker) {
-    machine.missing.push('Docker is not installed. Install Docker Engine 20.10 or later, or podman 4 or later, and start again.')
+    machine.missing.push({
+      about: 'docker',
+      en: 'Docker is not installed. Install Docker Engine 20.10 or later and start again.',
+      zh: '没有安装 Docker。请安装 Docker Engine 20.10 或更新版本，然后重新启动。',
+    })
     return machine
   }
   try {
     await askDaemon(docker, machine, signal)
   } catch (error) {
-    machine.missing.push(whyNoDaemon(error))
+    machine.missing.push({ about: 'docker', ...whyNoDaemon(error) })
     return machine
   }
   judge(machine)
@@ -107,49 +116,88 @@ async function askDaemon(docker: Docker, machine: Machine, signal?: AbortSignal)
     machine.memory.availableBytes = Math.min(machine.memory.availableBytes, info.MemTotal)
   }
   if (info.NCPU) machine.cpus = info.NCPU
-  if (info.OSType && info.OSType !== 'linux') machine.missing.push(`Docker runs ${info.OSType} containers. Switch it to Linux containers.`)
+  if (info.OSType && info.OSType !== 'linux')
+    machine.missing.push({
+      about: 'docker',
+      en: `Docker runs ${info.OSType} containers. Switch it to Linux containers.`,
+      zh: `Docker 现在运行的是 ${info.OSType} 容器。请切换到 Linux 容器。`,
+    })
   if (machine.rootless && machine.cgroup === '1')
-    machine.missing.push('Rootless Docker needs cgroup v2 for kind. Boot with systemd.unified_cgroup_hierarchy=1, or use Docker as root.')
+    machine.missing.push({
+      about: 'docker',
+      en: 'Rootless Docker needs cgroup v2 for kind. Boot with systemd.unified_cgroup_hierarchy=1, or use Docker as root.',
+      zh: '无根（rootless）Docker 要运行 kind，需要 cgroup v2。请以 systemd.unified_cgroup_hierarchy=1 引导系统，或以 root 使用 Docker。',
+    })
   if (machine.rootless && (info.CgroupDriver === 'none' || !info.MemoryLimit || !info.PidsLimit))
-    machine.missing.push(
-      'Rootless Docker may not set limits. Give its systemd user service Delegate=yes (kind.sigs.k8s.io/docs/user/rootless), then log in again.',
-    )
+    machine.missing.push({
+      about: 'docker',
+      en: 'Rootless Docker may not set limits. Give its systemd user service Delegate=yes (kind.sigs.k8s.io/docs/user/rootless), then log in again.',
+      zh: '无根（rootless）Docker 不能设置资源限制。请给它的 systemd 用户服务加上 Delegate=yes（kind.sigs.k8s.io/docs/user/rootless），然后重新登录。',
+    })
 }
 
 function judge(machine: Machine): void {
   const { memory, diskFreeBytes, inotify, cgroup } = machine
   if (memory.availableBytes < leastMemory)
-    machine.missing.push(
-      `Only ${inGibibytes(memory.availableBytes)} of memory are free; a kind cluster needs ${inGibibytes(leastMemory)}. End other programs or other clusters.`,
-    )
+    machine.missing.push({
+      about: 'memory',
+      en: `Only ${inGibibytes(memory.availableBytes)} of memory are free; a kind cluster needs ${inGibibytes(leastMemory)}. End other programs or other clusters.`,
+      zh: `空闲内存只有 ${inGibibytes(memory.availableBytes)}，一个 kind 集群需要 ${inGibibytes(leastMemory)}。请结束其他程序或其他集群。`,
+    })
   if (diskFreeBytes !== null && diskFreeBytes < leastDisk)
-    machine.missing.push(
-      `Only ${inGibibytes(diskFreeBytes)} of disk are free where Docker keeps its data; kind needs ${inGibibytes(leastDisk)}. Try: docker system prune`,
-    )
+    machine.missing.push({
+      about: 'disk',
+      en: `Only ${inGibibytes(diskFreeBytes)} of disk are free where Docker keeps its data; kind needs ${inGibibytes(leastDisk)}. Try: docker system prune`,
+      zh: `Docker 存放数据的磁盘只剩 ${inGibibytes(diskFreeBytes)}，kind 需要 ${inGibibytes(leastDisk)}。可以试试：docker system prune`,
+    })
   if (inotify && inotify.instances < instancesPerNode)
-    machine.missing.push(
-      `fs.inotify.max_user_instances is ${inotify.instances}; a node takes ${instancesPerNode}. Run: sysctl fs.inotify.max_user_instances=${recommended.instances}`,
-    )
+    machine.missing.push({
+      about: 'inotify',
+      en: `fs.inotify.max_user_instances is ${inotify.instances}; a node takes ${instancesPerNode}. Run: sysctl fs.inotify.max_user_instances=${recommended.instances}`,
+      zh: `fs.inotify.max_user_instances 是 ${inotify.instances}，而一个节点要用 ${instancesPerNode} 个。请运行：sysctl fs.inotify.max_user_instances=${recommended.instances}`,
+    })
   else if (inotify && inotify.instances < recommended.instances)
-    machine.warnings.push(
-      `fs.inotify.max_user_instances is ${inotify.instances}, enough for ${Math.floor(inotify.instances / instancesPerNode)} nodes. Run: sysctl fs.inotify.max_user_instances=${recommended.instances}`,
-    )
+    machine.warnings.push({
+      about: 'inotify',
+      en: `fs.inotify.max_user_instances is ${inotify.instances}, enough for ${Math.floor(inotify.instances / instancesPerNode)} nodes. Run: sysctl fs.inotify.max_user_instances=${recommended.instances}`,
+      zh: `fs.inotify.max_user_instances 是 ${inotify.instances}，够 ${Math.floor(inotify.instances / instancesPerNode)} 个节点使用。请运行：sysctl fs.inotify.max_user_instances=${recommended.instances}`,
+    })
   if (inotify && inotify.watches < recommended.watches)
-    machine.warnings.push(
-      `fs.inotify.max_user_watches is ${inotify.watches}. For many clusters run: sysctl fs.inotify.max_user_watches=${recommended.watches}`,
-    )
-  if (cgroup === '1') machine.warnings.push('cgroup v1: Kubernetes up to 1.34 runs on it, later versions refuse. Boot with cgroup v2.')
+    machine.warnings.push({
+      about: 'inotify',
+      en: `fs.inotify.max_user_watches is ${inotify.watches}. For many clusters run: sysctl fs.inotify.max_user_watches=${recommended.watches}`,
+      zh: `fs.inotify.max_user_watches 是 ${inotify.watches}。要同时运行很多集群，请运行：sysctl fs.inotify.max_user_watches=${recommended.watches}`,
+    })
+  if (cgroup === '1')
+    machine.warnings.push({
+      about: 'cgroup',
+      en: 'cgroup v1: Kubernetes up to 1.34 runs on it, later versions refuse. Boot with cgroup v2.',
+      zh: 'cgroup v1：Kubernetes 到 1.34 为止还能在上面运行，更新的版本会拒绝。请以 cgroup v2 引导系统。',
+    })
 }
 
 /** What an unreachable daemon's message means, and what to do. */
-function whyNoDaemon(error: unknown): string {
+function whyNoDaemon(error: unknown): Text {
   const text = error instanceof DockerError ? error.stderr : String(error)
   if (/permission denied/i.test(text))
-    return 'Docker refuses this user. Add the user to the group docker (sudo usermod -aG docker NAME), log in again and start again.'
-  if (/cannot connect|is the docker daemon running|no such file|connection refused/i.test(text))
-    return `Docker is installed, but its daemon does not run${process.env['DOCKER_HOST'] ? ` at ${process.env['DOCKER_HOST']}` : ''}. Start it: systemctl start docker`
-  if (error instanceof DockerError && error.exitCode === 124) return 'Docker does not answer. Restart its daemon: systemctl restart docker'
-  return `Docker cannot be used: ${(error as Error).message}`
+    return {
+      en: 'Docker refuses this user. Add the user to the group docker (sudo usermod -aG docker NAME), log in again and start again.',
+      zh: 'Docker 拒绝当前用户。请把用户加入 docker 组（sudo usermod -aG docker NAME），重新登录后再启动。',
+    }
+  if (/cannot connect|is the docker daemon running|no such file|connection refused/i.test(text)) {
+    const host = process.env['DOCKER_HOST']
+    return {
+      en: `Docker is installed, but its daemon does not run${host ? ` at ${host}` : ''}. Start it: systemctl start docker`,
+      zh: `Docker 已经安装，但${host ? ` ${host} 上的` : '它的'}守护进程没有运行。请启动它：systemctl start docker`,
+    }
+  }
+  if (error instanceof DockerError && error.exitCode === 124)
+    return {
+      en: 'Docker does not answer. Restart its daemon: systemctl restart docker',
+      zh: 'Docker 没有应答。请重启它的守护进程：systemctl restart docker',
+    }
+  const { message } = error as Error
+  return { en: `Docker cannot be used: ${message}`, zh: `无法使用 Docker：${message}` }
 }
 
 async function freeBytes(folder: string | undefined): Promise<number | null> {

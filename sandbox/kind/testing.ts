@@ -11,7 +11,7 @@ const official = 'kindest/node:v1.34.0'
 /** Finds Docker, kind and a node image that is here already: a test pulls nothing. */
 export async function findGround(cache: string): Promise<KindGround> {
   const { docker, missing } = await examineMachine()
-  if (!docker || missing[0]) return { missing: missing[0] ?? 'Docker is not installed' }
+  if (!docker || missing[0]) return { missing: missing[0]?.en ?? 'Docker is not installed' }
   const noKind = await findKind(cache).then(
     () => null,
     (error: Error) => error.message,

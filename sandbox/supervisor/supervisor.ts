@@ -5,6 +5,7 @@ import type { Text, Verdict } from '../check/kit.ts'
 import { Observer, withDigests } from '../check/observer.ts'
 import type { Capability, ClusterShape, Engine, EngineName, Sandbox, SandboxSpec } from '../engine.ts'
 import { TerminalSession } from '../terminal/session.ts'
+import { joined } from '../text.ts'
 import { ChangeLog, readChanges } from './change-log.ts'
 import { type ClusterView, clusterView, watchClusterView } from './cluster-view.ts'
 import { type Lab, runStartScript } from './labs.ts'
@@ -43,7 +44,7 @@ export interface Order {
 /** An engine that a lab or bench may run on, and the sentence that says why not here. */
 export interface EngineChoice {
   engine: string
-  missing: string | null
+  missing: Text | null
 }
 
 export interface Started {
@@ -119,7 +120,7 @@ export class Supervisor implements AsyncDisposable {
     this.options = options
   }
 
-  async engines(): Promise<Record<string, { capabilities: Record<string, true | string> }>> {
+  async engines(): Promise<Record<string, { capabilities: Record<string, true | Text> }>> {
     return Object.fromEntries(
       await Promise.all(this.options.engines.map(async (engine) => [engine.name, { capabilities: await engine.capabilities() }] as const)),
     )
@@ -311,8 +312,12 @@ export class Supervisor implements AsyncDisposable {
     const choices = await Promise.all(
       this.candidates(ground).map(async (engine) => {
         const capabilities = await engine.capabilities()
-        const missing = ground.needs.flatMap((need) => (capabilities[need] === true ? [] : [capabilities[need]]))
-        return { engine: engine.name, missing: missing.length > 0 ? [...new Set(missing)].join(' ') : null }
+        const missing = new Map<string, Text>()
+        for (const need of ground.needs) {
+          const has = capabilities[need]
+          if (has !== true) missing.set(has.en, has)
+        }
+        return { engine: engine.name, missing: missing.size > 0 ? joined([...missing.values()]) : null }
       }),
     )
     return [...choices.filter(({ missing }) => missing === null), ...choices.filter(({ missing }) => missing !== null)]
@@ -406,10 +411,12 @@ export class Supervisor implements AsyncDisposable {
     const chosen = choices.find(({ engine, missing }) => (asked === null ? missing === null : engine === asked))
     const engine = this.options.engines.find(({ name }) => name === chosen?.engine)
     if (engine && chosen?.missing === null) return engine
-    if (chosen) throw new Error(`It cannot run on ${chosen.engine} here. ${chosen.missing}`)
+    if (chosen) throw new Error(`It cannot run on ${chosen.engine} here. ${chosen.missing?.en}`)
     if (asked !== null) throw new Error(`It does not run on ${asked} here.`)
     if (choices.length === 0) throw new Error('This server has none of the engines that it is made for.')
-    throw new Error(`No engine of this server can run it. ${choices.map(({ engine: name, missing }) => `${name}: ${missing}`).join(' ')}`)
+    throw new Error(
+      `No engine of this server can run it. ${choices.map(({ engine: name, missing }) => `${name}: ${missing?.en}`).join(' ')}`,
+    )
   }
 
   /** Those that it is made for in its order of preference, or all, cheapest first. */

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { lstatSync, readlinkSync } from 'node:fs'
+import type { Text } from '../text.ts'
 
 /**
  * How a toolbox is walled off. All ways share the namespaces (user, pid, network, ipc, uts, mount) of one holder process a
@@ -16,15 +17,31 @@ export interface JailPaths {
 }
 
 /** The jails this machine can make, best first; or the sentence that says why there is none. Tries, does not guess. */
-export function findJails(): { kinds: JailKind[]; reason: string | null } {
+export function findJails(): { kinds: JailKind[]; reason: Text | null } {
   if (process.platform !== 'linux')
-    return { kinds: [], reason: `There are no Linux namespaces on ${process.platform}, so the shell runs as you.` }
+    return {
+      kinds: [],
+      reason: {
+        en: `There are no Linux namespaces on ${process.platform}, so the shell runs as you.`,
+        zh: `${process.platform} 上没有 Linux 命名空间，因此 shell 以你的身份运行。`,
+      },
+    }
   for (const tool of ['unshare', 'nsenter', 'setpriv', 'prlimit', 'bash'])
-    if (!succeeds(tool, ['--version'])) return { kinds: [], reason: `${tool} is not installed (packages util-linux and bash).` }
+    if (!succeeds(tool, ['--version']))
+      return {
+        kinds: [],
+        reason: {
+          en: `${tool} is not installed (packages util-linux and bash).`,
+          zh: `没有安装 ${tool}（软件包 util-linux 和 bash）。`,
+        },
+      }
   if (!succeeds('unshare', ['-U', '-r', '-m', '-n', '-p', '-i', '-u', '--fork', 'true']))
     return {
       kinds: [],
-      reason: 'This kernel does not let us make user namespaces (sysctl kernel.unprivileged_userns_clone or user.max_user_namespaces).',
+      reason: {
+        en: 'This kernel does not let us make user namespaces (sysctl kernel.unprivileged_userns_clone or user.max_user_namespaces).',
+        zh: '这个内核不允许创建用户命名空间（sysctl kernel.unprivileged_userns_clone 或 user.max_user_namespaces）。',
+      },
     }
   const bubblewrap =
     succeeds('bwrap', ['--version']) &&

@@ -20,6 +20,7 @@ import type {
 import { applyManifests } from '../../manifests.ts'
 import { findJails, type JailKind } from '../../terminal/jail.ts'
 import { openToolbox, type Toolbox } from '../../terminal/toolbox.ts'
+import { joined, type Text } from '../../text.ts'
 import { NodeTerminal } from './node-terminal.ts'
 import { ProcessPool } from './pool.ts'
 
@@ -37,6 +38,11 @@ export interface EmbeddedOptions {
   onFault: (fault: string) => void
 }
 
+const onLoopback: Text = {
+  en: 'Shells without a jail are offered on loopback only.',
+  zh: '没有隔离环境的 shell 只在本机回环地址上提供。',
+}
+
 /** The engine that needs nothing but this program: Kubernetes clusters in our own processes. */
 export class EmbeddedEngine implements Engine {
   readonly name = 'embedded'
@@ -45,7 +51,7 @@ export class EmbeddedEngine implements Engine {
   private readonly sockets: string
   private readonly sandboxes = new Map<string, EmbeddedSandbox>()
   private readonly jail: JailKind | 'none'
-  private readonly noJail: string | null
+  private readonly noJail: Text | null
   private creating = 0
   /** Those whose toolboxes wait for their turn, in order. */
   private readonly unprepared: EmbeddedSandbox[] = []
@@ -72,9 +78,7 @@ export class EmbeddedEngine implements Engine {
   }
 
   async capabilities(): Promise<Capabilities> {
-    const later = (what: string) => `The embedded engine has no ${what}; a kind cluster has.`
-    const terminal =
-      this.jail !== 'none' || this.options.allowNoJail ? true : `${this.noJail} Shells without a jail are offered on loopback only.`
+    const terminal = this.jail !== 'none' || this.options.allowNoJail ? true : joined([...(this.noJail ? [this.noJail] : []), onLoopback])
     return {
       api: true,
       pods: true,
@@ -84,15 +88,15 @@ export class EmbeddedEngine implements Engine {
       'multi-node': true,
       terminal,
       'node-shell': true,
-      etcd: later('etcd'),
+      etcd: { en: 'The embedded engine has no etcd; a kind cluster has.', zh: '内嵌引擎没有 etcd；kind 集群有。' },
       cni: true,
-      hosts: 'The hosts engine has Linux hosts.',
+      hosts: { en: 'The hosts engine has Linux hosts.', zh: 'Linux 主机由 hosts 引擎提供。' },
     }
   }
 
-  /** Why shells run without a jail, or null when they have one. */
+  /** Why shells run without a jail, for the log; null when they have one. */
   withoutJail(): string | null {
-    return this.jail === 'none' ? this.noJail : null
+    return this.jail === 'none' ? (this.noJail?.en ?? null) : null
   }
 
   async create(spec: SandboxSpec, onProgress: (progress: Progress) => void, signal?: AbortSignal): Promise<Sandbox> {

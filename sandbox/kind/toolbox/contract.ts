@@ -1,4 +1,5 @@
 import type { ExecOptions, ExecResult, TerminalOptions, TerminalProcess } from '../../engine.ts'
+import type { Text } from '../../text.ts'
 import type { Docker } from '../docker.ts'
 import type { ToolboxImageOptions } from './image.ts'
 import type { Egress } from './walls.ts'
@@ -59,5 +60,5 @@ export interface ClusterToolboxes {
   /** Finds one again after the platform was restarted; null when it is not there (any more). */
   adopt(options: Omit<KindToolboxOptions, 'kubeconfig' | 'homeFiles'>): Promise<ClusterToolbox | null>
   /** Builds or finds the toolbox image; a sentence that says what is missing when it cannot be had. Asked by capabilities(). */
-  image(docker: Docker, signal?: AbortSignal, options?: ToolboxImageOptions): Promise<{ image: string } | { missing: string }>
+  image(docker: Docker, signal?: AbortSignal, options?: ToolboxImageOptions): Promise<{ image: string } | { missing: Text }>
 }

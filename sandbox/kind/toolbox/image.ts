@@ -3,6 +3,7 @@ import { cp, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { prepareTools } from '../../terminal/tools.ts'
+import type { Text } from '../../text.ts'
 import { type Docker, DockerError } from '../docker.ts'
 
 export interface ToolboxImageOptions {
@@ -27,12 +28,17 @@ export async function toolboxImage(
   docker: Docker,
   options: ToolboxImageOptions = {},
   signal?: AbortSignal,
-): Promise<{ image: string } | { missing: string }> {
+): Promise<{ image: string } | { missing: Text }> {
   try {
     if (options.image)
       return (await docker.hasImage(options.image))
         ? { image: options.image }
-        : { missing: `There is no toolbox image ${options.image} in Docker.` }
+        : {
+            missing: {
+              en: `There is no toolbox image ${options.image} in Docker.`,
+              zh: `Docker 里没有工具箱镜像 ${options.image}。`,
+            },
+          }
     const base = options.base ?? ((await docker.hasImage(importedBase)) ? importedBase : null)
     const tools = await prepareTools(cache)
     const image = `${repository}:${await digestOf(tools.folder, base ? await identityOf(docker, base) : '')}`
@@ -40,11 +46,18 @@ export async function toolboxImage(
     return { image }
   } catch (error) {
     if (signal?.aborted) throw error
-    if (!(error instanceof DockerError)) return { missing: `The toolbox image cannot be built: ${(error as Error).message}` }
+    if (!(error instanceof DockerError)) return { missing: notBuilt((error as Error).message) }
     return {
-      missing: `The toolbox image cannot be built (${error.message}). Without an image registry, sandbox/kind/toolbox/image/base.sh makes its base.`,
+      missing: {
+        en: `The toolbox image cannot be built (${error.message}). Without an image registry, sandbox/kind/toolbox/image/base.sh makes its base.`,
+        zh: `无法构建工具箱镜像（${error.message}）。没有镜像仓库可用时，sandbox/kind/toolbox/image/base.sh 可以做出它的基础镜像。`,
+      },
     }
   }
+}
+
+function notBuilt(message: string): Text {
+  return { en: `The toolbox image cannot be built: ${message}`, zh: `无法构建工具箱镜像：${message}` }
 }
 
 async function build(docker: Docker, image: string, tools: string, base: string | null, signal?: AbortSignal): Promise<void> {

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { promisify } from 'node:util'
 import type { ExecOptions, ExecResult, TerminalOptions, TerminalProcess } from '../../engine.ts'
+import { Shortage, type Text } from '../../text.ts'
 import type { Container, Docker } from '../docker.ts'
 import type { ClusterToolbox, ClusterToolboxes, KindToolboxOptions } from './contract.ts'
 import { holderSocket, openHeldTerminal } from './held-terminal.ts'
@@ -35,14 +36,14 @@ export class KindToolbox implements ClusterToolbox {
     this.image = image
   }
 
-  static image(docker: Docker, signal?: AbortSignal, options: ToolboxImageOptions = {}): Promise<{ image: string } | { missing: string }> {
+  static image(docker: Docker, signal?: AbortSignal, options: ToolboxImageOptions = {}): Promise<{ image: string } | { missing: Text }> {
     return toolboxImage(docker, options, signal)
   }
 
   static async start({ kubeconfig, homeFiles, ...options }: KindToolboxOptions, signal?: AbortSignal): Promise<KindToolbox> {
     const { docker, id, network, labels, limits, egress = 'none' } = options
     const found = await toolboxImage(docker, options.image, signal)
-    if ('missing' in found) throw new Error(found.missing)
+    if ('missing' in found) throw new Shortage(found.missing)
     const toolbox = new KindToolbox(options, found.image)
     try {
       await raiseWalls(docker, found.image, egress)

@@ -1,5 +1,6 @@
 import type { Metadata } from 'next'
 import { getFormatter, getTranslations, setRequestLocale } from 'next-intl/server'
+import type { Text } from '../../../../platform/model.ts'
 import { services } from '../../../../platform/services.ts'
 import { localised } from '../../../i18n/routing.ts'
 import { requireRole } from '../../../session.ts'
@@ -22,6 +23,7 @@ export default async function AdminPage({ params }: { params: Promise<{ locale: 
     services().machine(),
   ])
   const roles = { learner: t('learner'), instructor: t('instructor'), admin: t('administrator') }
+  const spoken = (text: Text) => (locale === 'zh' ? text.zh : text.en)
   const facts = {
     memory: t('factMemory'),
     cpus: t('factCpus'),
@@ -78,7 +80,7 @@ export default async function AdminPage({ params }: { params: Promise<{ locale: 
                   <th scope="row">{facts[name]}</th>
                   <td>
                     <code>{value || '–'}</code>
-                    {problem ? <p className="label">{problem}</p> : null}
+                    {problem ? <p className="label">{spoken(problem)}</p> : null}
                   </td>
                 </tr>
               ))}
@@ -101,7 +103,7 @@ export default async function AdminPage({ params }: { params: Promise<{ locale: 
                       <path d="M3 8h10" stroke="currentColor" strokeWidth="2" />
                     )}
                   </svg>
-                  <code>{capability}</code> <span className="label">{has === true ? t('has') : has}</span>
+                  <code>{capability}</code> <span className="label">{has === true ? t('has') : spoken(has)}</span>
                 </li>
               ))}
             </ul>
