@@ -46,6 +46,7 @@ import type { ClusterContext } from './machinery/context.ts'
 import { ApiError } from './machinery/errors.ts'
 import { startEventExpiry } from './machinery/event-expiry.ts'
 import { createEventRecorder } from './machinery/events.ts'
+import { fairShare, type Share } from './machinery/fair-share.ts'
 import type { NodeApi } from './machinery/node-api.ts'
 import { type KubeObject, resources as kinds, type UserInfo } from './machinery/object.ts'
 import { Random } from './machinery/random.ts'
@@ -113,6 +114,7 @@ export class Cluster implements AsyncDisposable {
   private readonly audit: AuditLog
   private readonly flow: FlowControl
   private readonly limits: Limits
+  private readonly share: Share
   private readonly reportTo: (where: string, error: unknown) => void
   private runtime: LocalRuntime | undefined
   private readonly ended = new AbortController()
@@ -202,6 +204,7 @@ export class Cluster implements AsyncDisposable {
     this.identity = new ClusterIdentity(store.records, clock)
     this.audit = new AuditLog(store.records)
     this.limits = this.parts.use(new Limits(store, settings.limits))
+    this.share = this.parts.use(fairShare.join())
     this.flow = this.parts.use(new FlowControl(cache))
     const authorizer = this.parts.use(new Authorizer(cache))
     const tokens = new ServiceAccountTokens(this.identity, cache, clock)
@@ -465,7 +468,8 @@ export class Cluster implements AsyncDisposable {
     if (isNew) {
       const now = new Date(this.clock.now()).toISOString()
       const facts = { controlPlane: this.controlPlane, ca: this.identity.caCertificate, now, kindnet }
-      await bootstrap(this.clientOf('kube-apiserver'), facts)
+      const { store, clock } = this
+      await bootstrap({ client: this.clientOf('kube-apiserver'), store, clock, random: () => this.random.next() }, facts)
     }
     this.parts.use(startCustomResources(this.context, this.resources, conversionConnector(this.connect)))
     if (isNew && addons.includes('gateway')) await installGateway(this.clientOf('kubectl'))
@@ -503,6 +507,7 @@ export class Cluster implements AsyncDisposable {
       audit: this.audit,
       flow: this.flow,
       limits: this.limits,
+      share: this.share,
       upgrade: upgradeHandler({ api: this.api, generic: this.generic, nodes: () => this.nodeApi, report }),
       report,
       keys: () => this.identity.server(),

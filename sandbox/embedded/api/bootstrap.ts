@@ -1,6 +1,9 @@
 import { bootstrapPolicy } from '../auth/bootstrap-policy.ts'
+import type { Clock } from '../clock.ts'
 import type { Client } from '../machinery/context.ts'
+import { qualified } from '../machinery/errors.ts'
 import { type KubeObject, type Resource, resources } from '../machinery/object.ts'
+import type { Store } from '../machinery/store.ts'
 import { addressIn } from '../network/addresses.ts'
 import { apiServerPort, nodeCIDR, serviceCIDR } from '../network/index.ts'
 import { builtInResources } from '../registry/index.ts'
@@ -10,6 +13,7 @@ import type { ServiceCIDR } from '../schema/types/networking.v1.ts'
 import type { PriorityClass } from '../schema/types/scheduling.v1.ts'
 import type { StorageClass } from '../schema/types/storage.v1.ts'
 import { addons } from '../system/addons.ts'
+import { timestamp, uuid } from './object-meta.ts'
 import { apiVersionOf } from './resources.ts'
 
 const rbac: Record<string, Resource> = {
@@ -19,19 +23,51 @@ const rbac: Record<string, Resource> = {
   RoleBinding: resources.roleBindings,
 }
 
+export interface BootstrapParts {
+  client: Client
+  store: Store
+  clock: Clock
+  random: () => number
+}
+
 /** Makes what a new cluster has before anyone has asked for anything. Rejects with ApiError. */
-export async function bootstrap(client: Client, cluster: Parameters<typeof addons>[0]): Promise<void> {
+export async function bootstrap(parts: BootstrapParts, cluster: Parameters<typeof addons>[0]): Promise<void> {
+  const { client } = parts
   for (const name of ['default', 'kube-system', 'kube-public', 'kube-node-lease']) {
     await client.create<Namespace>(resources.namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } })
   }
-  for (const object of bootstrapPolicy()) await client.create(rbac[object.kind] as Resource, object as KubeObject)
-  for (const object of priorityClasses) await client.create(resources.priorityClasses, object)
-  await client.create(resources.storageClasses, standardStorageClass)
+  for (const object of bootstrapPolicy()) await createCommon(parts, rbac[object.kind] as Resource, object)
+  for (const object of priorityClasses) await createCommon(parts, resources.priorityClasses, object)
+  await createCommon(parts, resources.storageClasses, standardStorageClass)
   await client.create(resources.serviceCIDRs, serviceCIDRObject)
   await client.create(resources.services, kubernetesService)
   await client.create(resources.endpoints, kubernetesEndpoints)
   await client.create(resources.endpointSlices, kubernetesEndpointSlice)
   for (const object of addons(cluster)) await client.create(resourceOf(object), object, { namespace: object.metadata.namespace })
+}
+
+/** What every cluster has alike, as the first one of this process has stored it. */
+const common = new Map<string, KubeObject>()
+
+/**
+ * Makes an object that is the same in every cluster. The first cluster of a process goes the whole way of a request; the
+ * others share what came of it, frozen, and have an identity and times of their own.
+ */
+async function createCommon({ client, store, clock, random }: BootstrapParts, resource: Resource, object: KubeObject): Promise<void> {
+  const { namespace, name = '' } = object.metadata
+  const table = qualified(resource)
+  const key = namespace ? `${namespace}/${name}` : name
+  const made = common.get(`${table}/${key}`)
+  if (!made) {
+    common.set(`${table}/${key}`, await client.create(resource, object))
+    return
+  }
+  const now = timestamp(clock.now())
+  const managedFields = made.metadata.managedFields?.map((entry) => ({ ...entry, time: now }))
+  store.put(table, key, {
+    ...made,
+    metadata: { ...made.metadata, uid: uuid(random), creationTimestamp: now, ...(managedFields ? { managedFields } : {}) },
+  })
 }
 
 function resourceOf({ apiVersion, kind }: KubeObject): Resource {

@@ -1,4 +1,5 @@
-import { gzipSync } from 'node:zlib'
+import { promisify } from 'node:util'
+import { gzip } from 'node:zlib'
 import { stringify } from 'yaml'
 import { jsonLine, jsonOf } from '../machinery/encoded.ts'
 import { ApiError } from '../machinery/errors.ts'
@@ -35,6 +36,8 @@ const json = 'application/json'
 const yaml = 'application/yaml'
 const supported = [json, yaml, protobufContentType]
 const compressFrom = 128 * 1024
+/** Beside the thread that all clusters share. */
+const gzipped = promisify<Uint8Array, { level: number }, Buffer>(gzip)
 
 /** Chooses among what the Accept header names, in its order; JSON before protobuf where both would do. Throws ApiError 406. */
 export function negotiate(headers: Readonly<Record<string, string | undefined>>, query: URLSearchParams): Accepted {
@@ -114,14 +117,14 @@ export function plain(outcome: Outcome): unknown {
 }
 
 /** Compresses a large whole body for those who can read it. */
-export function compress(encoded: Encoded, acceptEncoding: string | undefined): Encoded {
+export async function compress(encoded: Encoded, acceptEncoding: string | undefined): Promise<Encoded> {
   const { body } = encoded
   if (encoded.verbatim || !(body instanceof Uint8Array) || body.length < compressFrom || !/\bgzip\b/.test(acceptEncoding ?? ''))
     return encoded
   return {
     ...encoded,
     headers: { ...encoded.headers, 'content-encoding': 'gzip', vary: 'Accept-Encoding' },
-    body: gzipSync(body, { level: 1 }),
+    body: await gzipped(body, { level: 1 }),
   }
 }
 
@@ -207,15 +210,22 @@ async function* watchFrames(
     return accepted.mediaType === protobufContentType ? encodeWatchFrame(type, form) : jsonFrame(type, form)
   }
   for await (const batch of batches) {
-    for (let start = 0; start < batch.length; start += framesAtOnce) {
-      const frames = batch.slice(start, start + framesAtOnce).map(frame)
-      yield frames.length === 1 ? (frames[0] as Uint8Array) : Buffer.concat(frames)
+    let frames: Uint8Array[] = []
+    let size = 0
+    for (const [index, event] of batch.entries()) {
+      const next = frame(event)
+      frames.push(next)
+      size += next.length
+      if (size < framesAtOnce && index < batch.length - 1) continue
+      yield frames.length === 1 ? next : Buffer.concat(frames)
+      frames = []
+      size = 0
     }
   }
 }
 
-/** So many are written together: more would keep a slow reader's memory, fewer cost a system call each. */
-const framesAtOnce = 64
+/** Bytes that are written together: fewer cost more system calls, more would be kept for a slow reader. */
+const framesAtOnce = 64 * 2 ** 10
 
 let latest: { type: string; object: object; frame: Uint8Array } | undefined
 

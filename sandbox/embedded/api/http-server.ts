@@ -8,13 +8,14 @@ import type { TLSSocket } from 'node:tls'
 import type { Authenticator } from '../auth/authenticate.ts'
 import type { KeyPair } from '../auth/certificates.ts'
 import { ApiError } from '../machinery/errors.ts'
+import type { Share } from '../machinery/fair-share.ts'
 import type { UserInfo } from '../machinery/object.ts'
 import type { ApiServer } from './api-server.ts'
 import type { AuditedRequest, AuditLog } from './audit.ts'
-import type { ApiCall } from './call.ts'
+import type { ApiCall, Outcome } from './call.ts'
 import { type Accepted, compress, type Encoded, encode, negotiate } from './encode.ts'
 import type { FlowControl } from './flow-control.ts'
-import type { Limits } from './limits.ts'
+import { type Limits, Overloaded } from './limits.ts'
 import { uuid } from './object-meta.ts'
 import { requestInfo } from './request-info.ts'
 
@@ -28,7 +29,9 @@ export interface ServingParts {
   durable(): Promise<void>
   /** Takes a connection that wants to speak another protocol (exec, attach, port-forward). */
   upgrade(call: ApiCall, request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void>
-  limits?: Pick<Limits, 'watch'>
+  limits?: Pick<Limits, 'watch' | 'assertTurn' | 'inTransit'>
+  /** The cluster's part of the thread; without one every request is served at once. */
+  share?: Pick<Share, 'run' | 'waiting'>
   /** Where requests are noted; nowhere without one. */
   audit?: Pick<AuditLog, 'note'>
   /** Whose headers every answer has. */
@@ -44,6 +47,12 @@ export interface ServingParts {
 export type ListenAddress = { path: string } | { host: string; port: number }
 
 const bodyLimit = 3 * 2 ** 20
+/** Answers from this size on count as long as they are unread: bytes. */
+const largeAnswer = 64 * 2 ** 10
+/** ms that a client has for reading a whole answer, as an API server gives for a request. */
+const longestAnswer = 60_000
+/** Of one address; each keeps some memory though it says nothing. */
+const connections = 2_000
 /** Why what was done for a request is given up. One for all: most requests are over by then, and an error takes its time to make. */
 const connectionClosed = new Error('the connection was closed')
 
@@ -111,6 +120,7 @@ function secureServer(parts: ServingParts): Server {
   })
   // Watches and logs last as long as they like.
   server.requestTimeout = 0
+  server.maxConnections = connections
   server.timeout = 0
   server.on('upgrade', (request, socket, head) => {
     socket.on('error', () => socket.destroy())
@@ -139,14 +149,23 @@ async function serve(parts: ServingParts, request: IncomingMessage, response: Se
     const user = parts.authenticator.authenticate(credentials(request), url)
     seen.by(user)
     for (const [name, value] of Object.entries(parts.flow?.headers(user, seen.request) ?? {})) response.setHeader(name, value)
-    const body = await readBody(request)
     const method = request.method ?? 'GET'
+    using _room = hasBody(request) ? parts.limits?.inTransit(announced(headers)) : undefined
+    const body = await readBody(request)
     const { annotations } = seen
     const call: ApiCall = { method, url, headers, user, signal: ended.signal, annotations, ...(body.length ? { body } : {}) }
-    const { outcome, warnings } = await api.handle(call)
-    using _place = outcome.type === 'watch' ? parts.limits?.watch() : undefined
-    if (outcome.type === 'object' || outcome.type === 'list' || outcome.type === 'watch') accepted = negotiate(headers, query)
-    const encoded = compress(encode(outcome, accepted, { query, now: parts.now() }), headers['accept-encoding'])
+    using place = new DisposableStack()
+    const answer = async () => {
+      // it has waited for its turn
+      if (ended.signal.aborted) throw connectionClosed
+      const { outcome, warnings } = await api.handle(call)
+      if (outcome.type === 'watch') place.use(parts.limits?.watch())
+      if (outcome.type === 'object' || outcome.type === 'list' || outcome.type === 'watch') accepted = negotiate(headers, query)
+      return { outcome, warnings, whole: encode(outcome, accepted, { query, now: parts.now() }) }
+    }
+    if (parts.share) parts.limits?.assertTurn(parts.share.waiting)
+    const { outcome, warnings, whole } = await (parts.share ? parts.share.run(answer) : answer())
+    const encoded = await compress(whole, headers['accept-encoding'])
     seen.answered(encoded.status, outcome.type === 'object' ? outcome.object : undefined)
     if (method !== 'GET') await parts.durable()
     if (warnings.length > 0) {
@@ -155,7 +174,7 @@ async function serve(parts: ServingParts, request: IncomingMessage, response: Se
         warnings.map((text) => `299 - ${JSON.stringify(text.replaceAll('\n', ' '))}`),
       )
     }
-    await send(response, encoded, method === 'HEAD')
+    await send(response, encoded, method === 'HEAD', parts.limits)
   } catch (error) {
     if (ended.signal.aborted || error === connectionClosed) return
     seen?.failed(error)
@@ -210,32 +229,60 @@ async function sendError(
   // What is left of the body stands in the way of another request.
   if (answer.code === 413) response.setHeader('connection', 'close')
   const form: Accepted = { ...accepted, mediaType: 'application/json', as: 'object' }
-  await send(
-    response,
-    encode({ type: 'object', status: answer.code, object: answer.body }, form, { query: new URLSearchParams(), now: 0 }),
-    false,
-  )
+  const outcome: Outcome =
+    error instanceof Overloaded
+      ? { type: 'text', status: answer.code, text: `${answer.message}\n` }
+      : { type: 'object', status: answer.code, object: answer.body }
+  await send(response, encode(outcome, form, { query: new URLSearchParams(), now: 0 }), false)
 }
 
-async function send(response: ServerResponse, { status, headers, body }: Encoded, headOnly: boolean): Promise<void> {
+async function send(
+  response: ServerResponse,
+  { status, headers, body }: Encoded,
+  headOnly: boolean,
+  limits?: ServingParts['limits'],
+): Promise<void> {
   response.statusCode = status
   // Clients keep the headers of a 304 in place of those of the answer they know: it must not say another type.
   if (status === 304) {
     response.end()
     return
   }
+  const large = body instanceof Uint8Array && body.length > largeAnswer && !headOnly
+  const room = large ? limits?.inTransit(body.length) : undefined
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
   if (body instanceof Uint8Array) {
     response.setHeader('content-length', body.length)
     response.end(headOnly ? undefined : body)
+    if (large) {
+      // real time: it is for the network, which the cluster's clock does not move
+      const impatient = setTimeout(() => response.destroy(), longestAnswer)
+      response.on('close', () => {
+        clearTimeout(impatient)
+        room?.[Symbol.dispose]()
+      })
+    }
     return
   }
   response.flushHeaders()
   for await (const chunk of body) {
     if (response.destroyed) return
-    if (!response.write(chunk)) await drained(response)
+    if (!response.write(chunk) && !(await readOn(response, chunk, limits))) return
   }
   response.end()
+}
+
+/** Waits until the client has read; false when it has gone, or must go since too much is unread already. */
+async function readOn(response: ServerResponse, chunk: Uint8Array, limits: ServingParts['limits']): Promise<boolean> {
+  try {
+    using _room = limits?.inTransit(chunk.length)
+    await drained(response)
+    return !response.destroyed
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error
+    response.destroy()
+    return false
+  }
 }
 
 /** Resolves when more may be written, or nobody reads any more. */
@@ -300,6 +347,15 @@ function singleHeaders({ headers }: IncomingMessage): Record<string, string | un
     single[name] = Array.isArray(value) ? value.join(',') : value
   }
   return single
+}
+
+function hasBody({ method, headers }: IncomingMessage): boolean {
+  return method !== 'GET' && method !== 'HEAD' && (headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined)
+}
+
+/** Bytes that a body may have by its headers. */
+function announced(headers: Readonly<Record<string, string | undefined>>): number {
+  return Math.min(Number(headers['content-length'] ?? bodyLimit) || 0, bodyLimit)
 }
 
 /** Rejects with ApiError for a body that is too large, and with the connection's end. */

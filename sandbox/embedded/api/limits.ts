@@ -1,5 +1,6 @@
 import { ApiError } from '../machinery/errors.ts'
 import type { KubeObject } from '../machinery/object.ts'
+import { sizeOf, sizeOfStored } from '../machinery/object-size.ts'
 import type { Store } from '../machinery/store.ts'
 import type { ResourceInfo } from '../registry/index.ts'
 
@@ -10,20 +11,24 @@ export interface ClusterLimits {
   bytes: number
   /** Open watches over HTTP. */
   watches: number
+  /** Requests that wait for their turn. As many as an API server has in flight by default. */
+  requests: number
+  /** Bytes of requests on their way in and of answers that nobody has read yet. */
+  transit: number
 }
 
 /** Far beyond what lessons need, far below what harms a neighbour. */
-export const defaultLimits: ClusterLimits = { objects: 20_000, bytes: 128 * 2 ** 20, watches: 1000 }
+export const defaultLimits: ClusterLimits = { objects: 20_000, bytes: 128 * 2 ** 20, watches: 1000, requests: 600, transit: 64 * 2 ** 20 }
 
 /** Counts what a cluster holds, and refuses what would be too much in the way that a quota refuses. */
 export class Limits implements Disposable {
   private readonly store: Store
   private readonly limits: ClusterLimits
   private readonly subscription: Disposable
-  private readonly sizes = new WeakMap<KubeObject, number>()
   private objects = 0
   private bytes = 0
   private watches = 0
+  private transit = 0
 
   constructor(store: Store, limits: Partial<ClusterLimits> = {}) {
     this.store = store
@@ -45,7 +50,7 @@ export class Limits implements Disposable {
         `the cluster is full: it holds ${this.objects} objects, and at most ${objects} are allowed; delete some first`,
       )
     }
-    const growth = sizeOf(object) - (previous ? this.sizeOf(previous) : 0)
+    const growth = sizeOf(object) - (previous ? sizeOfStored(previous) : 0)
     if (growth <= 0 || this.bytes + growth <= bytes) return
     const mebibytes = (count: number) => `${Math.round((count / 2 ** 20) * 10) / 10} MiB`
     const why = `the cluster is full: it holds ${mebibytes(this.bytes)}, and at most ${mebibytes(bytes)} are allowed; delete something first`
@@ -68,28 +73,42 @@ export class Limits implements Disposable {
     }
   }
 
+  /** Throws ApiError TooManyRequests, in the API server's own words, when so many wait that one more would wait too long. */
+  assertTurn(waiting: number): void {
+    if (waiting >= this.limits.requests) throw new Overloaded()
+  }
+
+  /** Takes room for bytes on their way until it is disposed. Throws ApiError TooManyRequests when there is none. */
+  inTransit(bytes: number): Disposable {
+    const { transit } = this.limits
+    if (this.transit > 0 && this.transit + bytes > transit) {
+      const held = Math.round(this.transit / 2 ** 20)
+      const why = `too much is on its way: ${held} MiB of requests and unread answers, and at most ${transit / 2 ** 20} MiB are allowed; read what was asked for, then try again`
+      throw ApiError.tooManyRequests(why, 1)
+    }
+    this.transit += bytes
+    let held = true
+    return {
+      [Symbol.dispose]: () => {
+        if (held) this.transit -= bytes
+        held = false
+      },
+    }
+  }
+
   [Symbol.dispose](): void {
     this.subscription[Symbol.dispose]()
   }
 
   private count(object: KubeObject, sign: 1 | -1): void {
     this.objects += sign
-    this.bytes += sign * this.sizeOf(object)
-  }
-
-  private sizeOf(object: KubeObject): number {
-    let size = this.sizes.get(object)
-    if (size === undefined) this.sizes.set(object, (size = sizeOf(object)))
-    return size
+    this.bytes += sign * sizeOfStored(object)
   }
 }
 
-/** About what a value takes in JSON. */
-function sizeOf(value: unknown): number {
-  if (typeof value === 'string') return value.length + 2
-  if (typeof value !== 'object' || value === null) return 5
-  let size = 2
-  if (Array.isArray(value)) for (const item of value) size += sizeOf(item) + 1
-  else for (const key in value) size += key.length + 4 + sizeOf((value as Record<string, unknown>)[key])
-  return size
+/** What API Priority and Fairness says to those whose queue is full (apiserver, priority-and-fairness.go). No Status: text alone. */
+export class Overloaded extends ApiError {
+  constructor() {
+    super(429, 'TooManyRequests', 'Too many requests, please try again later.', { retryAfterSeconds: 1 })
+  }
 }

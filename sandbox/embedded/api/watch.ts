@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts'
 import { ApiError } from '../machinery/errors.ts'
 import type { KubeObject } from '../machinery/object.ts'
+import { sizeOfStored } from '../machinery/object-size.ts'
 import type { Store, StoredChange } from '../machinery/store.ts'
 import type { ResourceInfo } from '../registry/index.ts'
 import { prepareServed, served } from './conversion.ts'
@@ -27,8 +28,9 @@ export interface WatchRequest {
 
 /** ms between bookmarks. */
 const bookmarkInterval = 60_000
-/** A watcher that is so far behind is ended; it comes back with its last resource version. */
+/** A watcher that is so far behind (events, or bytes of changes) is ended; it comes back with its last resource version. */
 const longestQueue = 20_000
+const largestQueue = 32 * 2 ** 20
 const shortestTimeout = 1_800_000
 const initialEventsEnd = 'k8s.io/initial-events-end'
 
@@ -47,9 +49,9 @@ export async function* watchObjects(request: WatchRequest): AsyncGenerator<reado
   const offer = (change: StoredChange) => {
     if (change.revision <= sent || !isIn(change.object, info, namespace)) return
     // A webhook that converts is asked when the change's turn comes.
-    if (info.conversion?.webhook) return queue.push(change)
+    if (info.conversion?.webhook) return queue.push(change, sizeOfStored(change.object))
     const event = eventOf(change, info, selection)
-    if (event) queue.push(event)
+    if (event) queue.push(event, sizeOfStored(change.object))
   }
   let replay: StoredChange[] = []
   if (initial) {
@@ -154,6 +156,7 @@ function bookmark(info: ResourceInfo, revision: number, endsInitial = false): Wa
 /** Events from synchronous writers to one asynchronous reader. */
 class EventQueue implements Disposable {
   private events: (WatchEvent | StoredChange)[] = []
+  private size = 0
   private wake: (() => void) | undefined
   private ended = false
   private readonly signal: AbortSignal
@@ -165,10 +168,12 @@ class EventQueue implements Disposable {
     else signal.addEventListener('abort', this.abort, { once: true })
   }
 
-  push(event: WatchEvent | StoredChange): void {
+  /** With the bytes that only the queue may be keeping. */
+  push(event: WatchEvent | StoredChange, size = 0): void {
     if (this.ended) return
     this.events.push(event)
-    if (this.events.length > longestQueue) this.end()
+    this.size += size
+    if (this.events.length > longestQueue || this.size > largestQueue) this.end()
     this.wake?.()
   }
 
@@ -188,6 +193,7 @@ class EventQueue implements Disposable {
     if (this.events.length === 0 || this.signal.aborted) return undefined
     const batch = this.events
     this.events = []
+    this.size = 0
     return batch
   }
 

@@ -22,7 +22,7 @@ interface Waiter {
   reject: (error: unknown) => void
 }
 
-/** Bytes of changes after which a compaction is worth its while. */
+/** Bytes of changes after which a compaction is worth its while; as many as the snapshot has, where that is larger. */
 const compactionSize = 8 * 2 ** 20
 /** Bytes of changes before the current snapshot that stay for those who read the history. */
 const historySize = 64 * 2 ** 20
@@ -41,6 +41,7 @@ export class Log implements AsyncDisposable {
   private generation: number
   private file: FileHandle
   private size: number
+  private snapshotSize = 0
   private pending: Uint8Array[] = []
   private appended = 0
   private synced = 0
@@ -103,7 +104,7 @@ export class Log implements AsyncDisposable {
 
   /** Whether the changes have outgrown their worth. */
   get large(): boolean {
-    return this.size > compactionSize && !this.compacting
+    return this.size > Math.max(compactionSize, this.snapshotSize) && !this.compacting
   }
 
   /**
@@ -172,10 +173,12 @@ export class Log implements AsyncDisposable {
     try {
       let chunk: Uint8Array[] = []
       let bytes = 0
+      let total = 0
       for (const entry of entries) {
         const next = frame(entry)
         chunk.push(next)
         bytes += next.length
+        total += next.length
         if (bytes < 2 ** 18) continue
         await writeAll(file, Buffer.concat(chunk))
         chunk = []
@@ -183,6 +186,7 @@ export class Log implements AsyncDisposable {
       }
       await writeAll(file, Buffer.concat(chunk))
       await file.sync()
+      this.snapshotSize = total
     } finally {
       await file.close()
     }

@@ -5,6 +5,7 @@ import { ApiError } from './errors.ts'
 import { freezeSharing } from './freeze.ts'
 import { Log, type LogEntry } from './log.ts'
 import type { KubeObject } from './object.ts'
+import { sizeOfStored } from './object-size.ts'
 import { Table } from './table.ts'
 
 /** A committed write. */
@@ -19,6 +20,8 @@ export interface StoredChange extends Change {
 /** Changes kept for watches and continue tokens; past these the answer is 410 Gone. */
 const windowSize = 4000
 const windowSlack = 1000
+/** Bytes that they may take as JSON: large objects in a loop are forgotten sooner. */
+const windowBytes = 32 * 2 ** 20
 /** ms */
 const compactionInterval = 300_000
 
@@ -34,6 +37,7 @@ export class Store implements AsyncDisposable {
   private tables = new Map<string, Table<KubeObject>>()
   private recordTable = new Table<string>()
   private window: StoredChange[] = []
+  private windowSize = 0
   private forgotten = 0
   private current = 0
   private log: Log | undefined
@@ -171,6 +175,7 @@ export class Store implements AsyncDisposable {
     copy.tables = new Map([...this.tables].map(([name, table]) => [name, table.fork()]))
     copy.recordTable = this.recordTable.fork()
     copy.window = this.window.slice()
+    copy.windowSize = this.windowSize
     copy.forgotten = this.forgotten
     copy.current = this.current
     return copy
@@ -263,8 +268,17 @@ export class Store implements AsyncDisposable {
 
   private remember(change: StoredChange): void {
     this.window.push(change)
-    if (this.window.length <= windowSize + windowSlack) return
-    const dropped = this.window.splice(0, this.window.length - windowSize)
+    this.windowSize += sizeOfStored(change.object)
+    let surplus = this.window.length > windowSize + windowSlack ? this.window.length - windowSize : 0
+    if (this.windowSize > windowBytes) {
+      let size = this.windowSize
+      for (surplus = 0; size > windowBytes / 2 && surplus < this.window.length - 1; surplus++) {
+        size -= sizeOfStored((this.window[surplus] as StoredChange).object)
+      }
+    }
+    if (surplus === 0) return
+    const dropped = this.window.splice(0, surplus)
+    for (const { object } of dropped) this.windowSize -= sizeOfStored(object)
     this.forgotten = (dropped.at(-1) as StoredChange).revision
   }
 
@@ -292,6 +306,7 @@ export class Store implements AsyncDisposable {
       this.current = revision
       this.forgotten = revision
       this.window = []
+      this.windowSize = 0
       return
     }
     if (key.startsWith(recordPrefix)) {
