@@ -41,7 +41,7 @@ export function createServiceProxy(ctx: ClusterContext): ServiceProxy {
   function pick(service: Service, servicePort: ServicePort, flow: Flow, local: boolean): Address | 'reject' | 'drop' {
     const all = endpointsOf(ctx, service, servicePort)
     if (usableOf(all).length === 0) return 'reject'
-    const near = local ? all.filter(({ endpoint }) => endpoint.nodeName === flow.node) : hinted(all, flow.node, zoneOf(flow.node))
+    const near = local ? all.filter(({ endpoint }) => endpoint.nodeName === flow.node) : hinted(all, flow.node, zoneOf(ctx, flow.node))
     const candidates = usableOf(near)
     if (candidates.length === 0) return 'drop'
     const among = (address: Address) => candidates.some(({ ip, port }) => ip === address.ip && port === address.port)
@@ -58,10 +58,6 @@ export function createServiceProxy(ctx: ClusterContext): ServiceProxy {
     const { ip, port } = candidates[Math.floor(ctx.random() * candidates.length)] as Target
     if (lasts !== undefined) affinity.set(key, { ip, port, used: now })
     return { ip, port }
-  }
-
-  function zoneOf(node: string): string | undefined {
-    return ctx.cache.get<Node>(resources.nodes, node)?.metadata.labels?.['topology.kubernetes.io/zone']
   }
 
   return {
@@ -94,9 +90,25 @@ export function createServiceProxy(ctx: ClusterContext): ServiceProxy {
   }
 }
 
+/** A port's endpoints as a node's kube-proxy sorts them: by policy Cluster and Local, and whether there is any at all. */
+export function endpointsFor(
+  ctx: Pick<ClusterContext, 'cache'>,
+  node: string,
+  service: Service,
+  servicePort: ServicePort,
+): { cluster: Address[]; local: Address[]; any: boolean } {
+  const all = endpointsOf(ctx, service, servicePort)
+  const local = usableOf(all.filter(({ endpoint }) => endpoint.nodeName === node))
+  return { cluster: usableOf(hinted(all, node, zoneOf(ctx, node))), local, any: usableOf(all).length > 0 }
+}
+
 /** The endpoints that a Service's port means now: the ready ones, or those that still serve where there is none. */
 export function serviceTargets(ctx: Pick<ClusterContext, 'cache'>, service: Service, servicePort: ServicePort): Address[] {
   return usableOf(endpointsOf(ctx, service, servicePort))
+}
+
+function zoneOf({ cache }: Pick<ClusterContext, 'cache'>, node: string): string | undefined {
+  return cache.get<Node>(resources.nodes, node)?.metadata.labels?.['topology.kubernetes.io/zone']
 }
 
 interface Target {
