@@ -313,6 +313,16 @@ describe('images', () => {
   test.each([
     ['nginx:nope', 'docker.io/library/nginx:nope: not found'],
     ['ghcr.io/acme/doesnotexist:1', 'ghcr.io/acme/doesnotexist:1: not found'],
+    [
+      'registry.invalid/app:1',
+      'failed to pull and unpack image "registry.invalid/app:1": failed to resolve reference "registry.invalid/app:1": failed to do request: Head "https://registry.invalid/v2/app/manifests/1": dial tcp: lookup registry.invalid on 172.18.0.1:53: no such host',
+    ],
+    [
+      '172.18.0.2:5999/app:1',
+      'failed to do request: Head "https://172.18.0.2:5999/v2/app/manifests/1": dial tcp 172.18.0.2:5999: connect: connection refused',
+    ],
+    ['registry.example.com/nginx:1.27', 'authorization failed: no basic auth credentials'],
+    ['acme-does-not-say', 'pull access denied, repository does not exist or may require authorization: server message: insufficient_scope'],
   ])('%s cannot be pulled', async (image, text) => {
     const world = new World()
     const pulled = expect(world.runtime.pull(image)).rejects.toMatchObject({

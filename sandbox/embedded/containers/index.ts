@@ -2,9 +2,10 @@ import type { Timer } from '../clock.ts'
 import type { ClusterContext } from '../machinery/context.ts'
 import type { PodNetwork } from '../network/network.ts'
 import { type ContainerRecord, LocalContainer } from './container.ts'
-import { resolveImage } from './images.ts'
+import { missing, resolveImage } from './images.ts'
 import { PidNamespaces } from './pid-namespaces.ts'
-import type { Container, ContainerRuntime, ContainerSpec, Image, LogLine, Volume, VolumeTraits } from './runtime.ts'
+import { privateRegistry } from './registry.ts'
+import type { Container, ContainerRuntime, ContainerSpec, Image, LogLine, Pulled, PullOptions, Volume, VolumeTraits } from './runtime.ts'
 import { ContainerError, ImageError } from './runtime.ts'
 import { type Change, changesOf, replay } from './vfs/diff.ts'
 import { TreeVolume } from './volume.ts'
@@ -40,7 +41,10 @@ class Runtime implements LocalRuntime {
   private readonly stored = new Map<TreeVolume, number>()
   private readonly dirty = new Set<LocalContainer>()
   private readonly logged = new Set<LocalContainer>()
-  private readonly pulled: Set<string>
+  /** Names of images by node. */
+  private readonly pulled = new Map<string, Set<string>>()
+  /** The end of the last pull that each node has begun. */
+  private readonly pulling = new Map<string, Promise<void>>()
   private readonly pids: PidNamespaces
   private timer: Timer | undefined
   private back: LocalContainer[] | undefined
@@ -51,26 +55,50 @@ class Runtime implements LocalRuntime {
     this.options = options
     this.pids = new PidNamespaces(ctx)
     this.prefix = `containers/${options.node ?? ''}/`
-    this.pulled = new Set(ctx.records.get<string[]>(`${this.prefix}images`) ?? [])
     ctx.signal.addEventListener('abort', () => this[Symbol.dispose](), { once: true })
   }
 
-  async pull(image: string, signal?: AbortSignal): Promise<Image> {
+  async pull(image: string, { node = '', credentials, signal }: PullOptions = {}): Promise<Pulled> {
     const resolved = resolveImage(image)
-    await this.ctx.clock.sleep(resolved.pullMs * (0.8 + 0.4 * this.ctx.random()), signal)
-    if (resolved.missing) throw new ImageError('ErrImagePull', resolved.missing)
-    this.pulled.add(resolved.image.name)
-    this.ctx.records.put(`${this.prefix}images`, [...this.pulled])
-    return resolved.image
+    const before = this.pulling.get(node)
+    const mine = Promise.withResolvers<void>()
+    this.pulling.set(node, mine.promise)
+    try {
+      await before
+      signal?.throwIfAborted()
+      const why = resolved.preloaded ? undefined : missing(image, credentials)
+      const ms = (why === undefined ? resolved.pullMs : refusalMs) * (0.8 + 0.4 * this.ctx.random())
+      await this.ctx.clock.sleep(ms, signal)
+      if (why !== undefined) throw new ImageError('ErrImagePull', why)
+      const pulled = this.pulledOn(node)
+      pulled.add(resolved.image.name)
+      this.ctx.records.put(this.imagesRecord(node), [...pulled])
+      return { image: resolved.image, ms }
+    } finally {
+      mine.resolve()
+      if (this.pulling.get(node) === mine.promise) this.pulling.delete(node)
+    }
   }
 
-  present(image: string): Image | undefined {
+  present(image: string, node = ''): Image | undefined {
     const resolved = resolveImage(image)
-    return !resolved.missing && (resolved.preloaded || this.pulled.has(resolved.image.name)) ? resolved.image : undefined
+    return resolved.preloaded || this.pulledOn(node).has(resolved.image.name) ? resolved.image : undefined
+  }
+
+  private pulledOn(node: string): Set<string> {
+    const known = this.pulled.get(node)
+    if (known) return known
+    const stored = new Set(this.ctx.records.get<string[]>(this.imagesRecord(node)) ?? [])
+    this.pulled.set(node, stored)
+    return stored
+  }
+
+  private imagesRecord(node: string): string {
+    return `${this.prefix}images${node && `/${node}`}`
   }
 
   async create(spec: ContainerSpec): Promise<Container> {
-    if (resolveImage(spec.image).missing)
+    if (!resolveImage(spec.image).preloaded && missing(spec.image, [privateRegistry]) !== undefined)
       throw new ContainerError('CreateContainerError', `failed to get image from containerd "${spec.image}": image not found`)
     const container = this.adopt(new LocalContainer(this.ctx, spec, this.pids.join(spec), () => this.changed(spec.id)))
     this.changed(spec.id)
@@ -199,5 +227,7 @@ interface VolumeRecord {
   changes: Change[]
 }
 
+/** Cluster ms until a registry has said no. */
+const refusalMs = 600
 /** Cluster ms between a change and its record. */
 const debounce = 1000

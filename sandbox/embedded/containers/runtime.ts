@@ -1,4 +1,7 @@
 import type { PodNetwork } from '../network/network.ts'
+import type { Credentials } from './registry.ts'
+
+export type { Credentials } from './registry.ts'
 
 /**
  * The container runtime of a node as the kubelet sees it (what CRI is to a real kubelet), and a running process as
@@ -6,9 +9,12 @@ import type { PodNetwork } from '../network/network.ts'
  * programs that run over it.
  */
 export interface ContainerRuntime {
-  /** Resolves with the image's identity after the time a pull takes. Rejects with ImageError. `present` tells without pulling. */
-  pull(image: string, signal?: AbortSignal): Promise<Image>
-  present(image: string): Image | undefined
+  /**
+   * Resolves with the image's identity after the time a pull takes; a node pulls one image after the other. Rejects with
+   * ImageError. `present` tells without pulling.
+   */
+  pull(image: string, options?: PullOptions): Promise<Pulled>
+  present(image: string, node?: string): Image | undefined
   /** Creates, does not start. Rejects with ContainerError (reason CreateContainerError, RunContainerError...). */
   create(spec: ContainerSpec): Promise<Container>
   /** A directory that outlives containers: emptyDir, a ConfigMap's files, a PVC. The traits count when it is new. */
@@ -16,6 +22,20 @@ export interface ContainerRuntime {
   removeVolume(key: string): void
   /** Containers that came back from the records after a restart or in a fork, running on as they were. */
   restored(): readonly Container[]
+}
+
+export interface PullOptions {
+  /** Where it is pulled to; nodes have their images each for themselves. */
+  node?: string
+  /** What the pod's pull secrets have for the image's registry. */
+  credentials?: readonly Credentials[]
+  signal?: AbortSignal
+}
+
+export interface Pulled {
+  image: Image
+  /** How long the pull itself took, without waiting for others: cluster ms. */
+  ms: number
 }
 
 export interface Image {

@@ -10,6 +10,7 @@ import { ensureImage, StartError } from './images.ts'
 import { stopContainer } from './killing.ts'
 import { type ContainerRun, latestRun, stateOf } from './pod-record.ts'
 import type { PodWorker, WorkerHost } from './pod-worker.ts'
+import { pullSecretsOf } from './pull-secrets.ts'
 import type { StartFailure } from './status.ts'
 import { terminationMessage } from './termination-message.ts'
 import type { PodVolumes } from './volumes.ts'
@@ -79,7 +80,14 @@ export class ContainerLives {
       event('Warning', 'Failed', `Error: ${message}`)
       return new StartError(reason, message)
     }
-    const pull = { ctx, runtime, container, backOff: this.pod.record.backOff, previous: this.pullErrors, event }
+    const { missing, credentials } = pullSecretsOf(ctx, this.pod.pod)
+    if (missing.length > 0) {
+      const message = `Unable to retrieve some image pull secrets (${missing.join(', ')}); attempting to pull the image may not succeed.`
+      this.pod.event('Warning', 'FailedToRetrieveImagePullSecret', message)
+    }
+    const { backOff } = this.pod.record
+    const node = this.host.node.name
+    const pull = { ctx, runtime, container, backOff, previous: this.pullErrors, node, credentials, event }
     const image = await ensureImage(pull, signal)
     signal.throwIfAborted()
     const { pod, network } = this.pod

@@ -1,4 +1,5 @@
-import { ContainerError, type ContainerRuntime, type Image, ImageError } from '../containers/runtime.ts'
+import { registryOf } from '../containers/images.ts'
+import { ContainerError, type ContainerRuntime, type Credentials, type Image, ImageError } from '../containers/runtime.ts'
 import type { ClusterContext } from '../machinery/context.ts'
 import type { Container } from '../schema/types/core.v1.ts'
 import { backOffLeftSinceUpdate, nextBackOff } from './back-off.ts'
@@ -21,6 +22,10 @@ export interface ImagePull {
   backOff: Record<string, BackOffEntry>
   /** What the last pull of an image failed with. */
   previous: Map<string, string>
+  /** The node that is to have it. */
+  node: string
+  /** What the pod's secrets have for a registry. */
+  credentials(host: string): Credentials[]
   event(type: 'Normal' | 'Warning', reason: string, message: string): void
 }
 
@@ -34,10 +39,21 @@ export async function ensureImage(pull: ImagePull, signal: AbortSignal): Promise
   }
 }
 
-async function pulled({ ctx, runtime, container, backOff, previous, event }: ImagePull, signal: AbortSignal): Promise<Image> {
+async function pulled(
+  { ctx, runtime, container, backOff, previous, node, credentials, event }: ImagePull,
+  signal: AbortSignal,
+): Promise<Image> {
   const image = container.image ?? ''
   const quoted = JSON.stringify(image)
-  const present = container.imagePullPolicy === 'Always' ? undefined : runtime.present(image)
+  let registry: string
+  try {
+    registry = registryOf(image)
+  } catch (error) {
+    if (!(error instanceof ImageError)) throw error
+    event('Warning', 'InspectFailed', error.message)
+    throw new StartError('InvalidImageName', error.message)
+  }
+  const present = container.imagePullPolicy === 'Always' ? undefined : runtime.present(image, node)
   if (present) {
     event('Normal', 'Pulled', `Container image ${quoted} already present on machine`)
     return present
@@ -57,22 +73,18 @@ async function pulled({ ctx, runtime, container, backOff, previous, event }: Ima
   event('Normal', 'Pulling', `Pulling image ${quoted}`)
   const started = ctx.clock.now()
   try {
-    const found = await runtime.pull(image, signal)
-    const took = goDuration(Math.floor(ctx.clock.now() - started))
+    const { image: found, ms } = await runtime.pull(image, { node, credentials: credentials(registry), signal })
+    const whole = goDuration(Math.floor(ctx.clock.now() - started))
+    const took = goDuration(Math.floor(Math.min(ms, ctx.clock.now() - started)))
     event(
       'Normal',
       'Pulled',
-      `Successfully pulled image ${quoted} in ${took} (${took} including waiting). Image size: ${found.sizeBytes} bytes.`,
+      `Successfully pulled image ${quoted} in ${took} (${whole} including waiting). Image size: ${found.sizeBytes} bytes.`,
     )
     previous.delete(image)
     return found
   } catch (error) {
     if (signal.aborted || !(error instanceof ImageError || error instanceof ContainerError)) throw error
-    if (error.reason === 'InvalidImageName') {
-      const message = `Failed to apply default image tag ${quoted}: ${error.message}`
-      event('Warning', 'InspectFailed', message)
-      throw new StartError('InvalidImageName', message)
-    }
     event('Warning', 'Failed', `Failed to pull image ${quoted}: ${error.message}`)
     const now = ctx.clock.now()
     nextBackOff(backOff, key, now, now)

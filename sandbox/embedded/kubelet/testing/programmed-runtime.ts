@@ -8,6 +8,8 @@ import {
   ImageError,
   type LogLine,
   type Process,
+  type Pulled,
+  type PullOptions,
   type Signal,
   type Volume,
   type VolumeTraits,
@@ -34,12 +36,12 @@ export class ProgrammedRuntime implements ContainerRuntime {
     this.clock = clock
   }
 
-  async pull(image: string, signal?: AbortSignal): Promise<Image> {
+  async pull(image: string, { signal }: PullOptions = {}): Promise<Pulled> {
     await this.clock.sleep(this.pullTime, signal)
     if (!this.programs.has(image))
       throw new ImageError('ErrImagePull', `failed to resolve reference "docker.io/library/${image}": not found`)
     this.pulled.add(image)
-    return imageOf(image)
+    return { image: imageOf(image), ms: this.pullTime }
   }
 
   present(image: string): Image | undefined {
