@@ -35,7 +35,7 @@ export async function machineFacts(): Promise<MachineFact[]> {
     { name: 'jail', value: jails.kinds.join(', '), problem: jails.reason },
     {
       name: 'docker',
-      value: docker ? [docker.flavour, version, rootless ? 'rootless' : '', docker.program].filter(Boolean).join(' ') : '',
+      value: docker ? [version, rootless ? 'rootless' : '', docker.program].filter(Boolean).join(' ') : '',
       problem: about('docker'),
     },
     { name: 'kind', value: await versionOf(kind.path), problem: kind.missing },

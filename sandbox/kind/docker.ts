@@ -75,26 +75,21 @@ export interface ContainerExec {
 const outputLimit = 4 * 1024 * 1024
 
 /**
- * The docker CLI (or podman's, which has the same words), typed as far as it is used here. It finds its daemon as on the
+ * The docker CLI, typed as far as it is used here. It finds its daemon as on the
  * command line: DOCKER_HOST, contexts, rootless sockets.
  */
 export class Docker {
   /** The program's path. */
   readonly program: string
-  readonly flavour: 'docker' | 'podman'
 
-  constructor(program: string, flavour: 'docker' | 'podman') {
+  constructor(program: string) {
     this.program = program
-    this.flavour = flavour
   }
 
-  /** docker in PATH, or else podman; null when there is neither. Whether a daemon answers is not asked. */
+  /** docker in PATH; null when there is none. Whether a daemon answers is not asked. */
   static async find(path = process.env['PATH'] ?? ''): Promise<Docker | null> {
-    for (const flavour of ['docker', 'podman'] as const) {
-      const program = await findProgram(flavour, path)
-      if (program) return new Docker(program, flavour)
-    }
-    return null
+    const program = await findProgram('docker', path)
+    return program ? new Docker(program) : null
   }
 
   /** Runs the CLI and resolves with its stdout. Rejects with DockerError, or with the signal's reason. */

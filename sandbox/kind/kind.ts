@@ -92,7 +92,7 @@ export async function createWithKind(options: CreateOptions): Promise<void> {
   const { folder, name, docker } = options
   const bin = join(folder, 'bin')
   await mkdir(bin, { recursive: true, mode: 0o700 })
-  await writeFile(join(bin, docker.flavour), shim, { mode: 0o755 })
+  await writeFile(join(bin, 'docker'), shim, { mode: 0o755 })
   await writeFile(join(folder, 'kind.yaml'), kindConfig(options))
   const lines: string[] = []
   const result = await runProgram('/bin/sh', ['-c', tied, 'kind', options.kind, ...createArguments(options)], {
@@ -101,8 +101,8 @@ export async function createWithKind(options: CreateOptions): Promise<void> {
     ...(options.signal ? { signal: options.signal } : {}),
     environment: {
       PATH: `${bin}:${process.env['PATH'] ?? ''}`,
-      KIND_EXPERIMENTAL_PROVIDER: docker.flavour,
-      [docker.flavour === 'podman' ? 'KIND_EXPERIMENTAL_PODMAN_NETWORK' : 'KIND_EXPERIMENTAL_DOCKER_NETWORK']: options.network,
+      KIND_EXPERIMENTAL_PROVIDER: 'docker',
+      KIND_EXPERIMENTAL_DOCKER_NETWORK: options.network,
       LABERNETES_DOCKER: docker.program,
       LABERNETES_CLUSTER: name,
       LABERNETES_FOLDER: folder,

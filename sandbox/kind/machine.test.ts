@@ -28,6 +28,13 @@ async function examineWith(script: string | null, host = ''): Promise<string[]> 
 const info = (more: object) =>
   `/bin/cat <<'JSON'\n${JSON.stringify({ ServerVersion: '28.0.0', CgroupVersion: '2', OSType: 'linux', ...more })}\nJSON`
 
+const onlyPodman = /podman here.*networks reach each other\. Install Docker Engine/
+
+test('says that podman alone is not enough', async () => {
+  await writeFile(join(folder, 'podman'), '#!/bin/sh\n', { mode: 0o755 })
+  expect((await examineWith(null))[0]).toMatch(onlyPodman)
+})
+
 test.each([
   ['nothing', null, /^Docker is not installed\. Install Docker Engine/],
   [
@@ -37,6 +44,11 @@ test.each([
   ],
   ['no permission', 'echo "permission denied while trying to connect to the Docker daemon socket" >&2; exit 1', /usermod -aG docker/],
   ['another fault', 'echo "Error: the moon is full" >&2; exit 1', /^Docker cannot be used: docker info: Error: the moon is full/],
+  [
+    'podman by the name of docker',
+    `/bin/cat <<'JSON'\n{"host":{"networkBackend":"netavark"},"version":{"Version":"4.3.1"}}\nJSON`,
+    onlyPodman,
+  ],
   ['no server', `/bin/cat <<'JSON'\n{"ServerErrors":["Cannot connect to the Docker daemon"]}\nJSON`, /daemon does not run/],
   ['Windows containers', info({ OSType: 'windows' }), /Switch it to Linux containers/],
   ['rootless on cgroup v1', info({ CgroupVersion: '1', SecurityOptions: ['name=rootless'] }), /Rootless Docker needs cgroup v2/],

@@ -1,7 +1,7 @@
 import { readFile, statfs } from 'node:fs/promises'
 import { cpus, freemem, totalmem } from 'node:os'
 import type { Text } from '../text.ts'
-import { Docker, DockerError } from './docker.ts'
+import { Docker, DockerError, findProgram } from './docker.ts'
 
 /** What of the machine a kind cluster depends on, as it was measured. */
 export interface Machine {
@@ -37,12 +37,8 @@ interface DockerInfo {
   OSType?: string
   SecurityOptions?: string[]
   ServerErrors?: string[]
-}
-
-interface PodmanInfo {
-  host?: { cgroupVersion?: string; security?: { rootless?: boolean }; memTotal?: number; cpus?: number }
-  store?: { graphRoot?: string }
-  version?: { Version?: string }
+  /** Told by a podman that goes by Docker's name, and by no Docker. */
+  host?: object
 }
 
 const gibibyte = 2 ** 30
@@ -51,6 +47,15 @@ const leastMemory = 1.5 * gibibyte
 const leastDisk = 5 * gibibyte
 /** What one node takes of fs.inotify.max_user_instances, counted on a running one. */
 const instancesPerNode = 27
+const noDocker: Text = {
+  en: 'Docker is not installed. Install Docker Engine 20.10 or later and start again.',
+  zh: '没有安装 Docker。请安装 Docker Engine 20.10 或更新版本，然后重新启动。',
+}
+/** Tried with podman 4.3 and netavark: docs/operating.md. */
+const onlyPodman: Text = {
+  en: 'There is podman here, and no Docker. Learners could not be kept apart on podman: its networks reach each other. Install Docker Engine 20.10 or later beside it and start again.',
+  zh: '这里只有 podman，没有 Docker。在 podman 上无法把学习者彼此隔开：它的各个网络之间是连通的。请另外安装 Docker Engine 20.10 或更新版本，然后重新启动。',
+}
 /** kind's known issues ask for these. */
 const recommended = { watches: 524_288, instances: 512 }
 
@@ -70,11 +75,7 @@ export async function examineMachine(signal?: AbortSignal): Promise<Machine> {
     inotify: await inotifyLimits(),
   }
   if (!docker) {
-    machine.missing.push({
-      about: 'docker',
-      en: 'Docker is not installed. Install Docker Engine 20.10 or later and start again.',
-      zh: '没有安装 Docker。请安装 Docker Engine 20.10 或更新版本，然后重新启动。',
-    })
+    machine.missing.push({ about: 'docker', ...((await findProgram('podman')) ? onlyPodman : noDocker) })
     return machine
   }
   try {
@@ -96,15 +97,11 @@ export async function availableMemory(): Promise<number> {
 
 async function askDaemon(docker: Docker, machine: Machine, signal?: AbortSignal): Promise<void> {
   const call = { timeout: 10_000, ...(signal ? { signal } : {}) }
-  if (docker.flavour === 'podman') {
-    const info = await docker.json<PodmanInfo>(['info', '--format', 'json'], call)
-    machine.version = info.version?.Version ?? 'unknown'
-    machine.cgroup = info.host?.cgroupVersion === 'v1' ? '1' : '2'
-    machine.rootless = info.host?.security?.rootless ?? false
-    machine.diskFreeBytes = await freeBytes(info.store?.graphRoot)
+  const info = await docker.json<DockerInfo>(['info', '--format', '{{json .}}'], call)
+  if (info.host) {
+    machine.missing.push({ about: 'docker', ...onlyPodman })
     return
   }
-  const info = await docker.json<DockerInfo>(['info', '--format', '{{json .}}'], call)
   if (!info.ServerVersion) throw new DockerError(['info'], 1, info.ServerErrors?.join('\n') ?? 'the daemon did not answer')
   machine.version = info.ServerVersion
   machine.cgroup = info.CgroupVersion === '2' ? '2' : '1'

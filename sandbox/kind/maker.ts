@@ -54,7 +54,7 @@ export class ClusterMaker {
     this.options.held.add(name)
     let beside: Promise<Beside> | undefined
     try {
-      const template = docker.flavour === 'docker' ? await this.templateFor(docker, order.shape) : null
+      const template = await this.templateFor(docker, order.shape)
       const cluster = await this.begin(docker, name, order, template, (record) => {
         beside = order.beside(record)
         beside.catch(() => undefined) // awaited below
@@ -95,7 +95,7 @@ export class ClusterMaker {
 
   /** Makes the template for a shape, unless there is one. Takes as long as a cluster by kind itself, and ten seconds. */
   async prepareTemplate(docker: Docker, shape: Shape, signal?: AbortSignal): Promise<void> {
-    if (this.options.templates === 0 || docker.flavour !== 'docker' || !mayBeMadeAhead(shape)) return
+    if (this.options.templates === 0 || !mayBeMadeAhead(shape)) return
     if (await this.templateFor(docker, shape)) return
     const { kept, held, records, newName, labelsOf } = this.options
     const key = shapeKey(shape)

@@ -8,7 +8,7 @@ import { KindToolbox } from './toolbox.ts'
 import { bridgePrefix } from './walls.ts'
 
 const docker = await Docker.find()
-const found = docker ? await KindToolbox.image(docker) : { missing: { en: 'There is neither docker nor podman.' } }
+const found = docker ? await KindToolbox.image(docker) : { missing: { en: 'There is no docker.' } }
 const missing = 'missing' in found ? found.missing.en : ''
 const labels = { 'labernetes.test': `toolbox-${process.pid}` }
 /** Longer than any machine's uplink takes. */
