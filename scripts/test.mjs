@@ -2,7 +2,7 @@
  * `npm test`: everything that can be checked, from the style of the code to a browser at work. Goes on after a failure, tells
  * all of them, and closes with the line "N passed, N failed".
  */
-import { execFileSync, spawn } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readdirSync } from 'node:fs'
 import { mkdir, readFile, rm } from 'node:fs/promises'
@@ -166,6 +166,7 @@ async function systemPackages() {
     ['containernetworking-plugins', existsSync('/usr/lib/cni/ptp')],
     ['postgresql', existsSync('/usr/lib/postgresql') && readdirSync('/usr/lib/postgresql').length > 0],
     ['etcd-client', onPath('etcdctl')],
+    ['python3-venv', hasVenv()],
     ['libnss3', hasLibrary('libnss3.so')],
     ['libnspr4', hasLibrary('libnspr4.so')],
     ['libexpat1', hasLibrary('libexpat.so.1')],
@@ -201,6 +202,11 @@ function onPath(name) {
 
 function hasLibrary(name) {
   return ['/sbin/ldconfig', '/usr/sbin/ldconfig'].some((program) => existsSync(program) && output(program, ['-p']).includes(name))
+}
+
+/** Whether Python can make environments of its own, with pip in them. */
+function hasVenv() {
+  return onPath('python3') && spawnSync('python3', ['-c', 'import venv, ensurepip'], { stdio: 'ignore' }).status === 0
 }
 
 function output(program, args) {

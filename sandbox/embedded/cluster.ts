@@ -32,6 +32,7 @@ import { ClusterClock, type ClusterClockOptions } from './clock.ts'
 import { createRuntime, type LocalRuntime } from './containers/index.ts'
 import { NodeMachine } from './containers/node-machine.ts'
 import type { Process } from './containers/runtime.ts'
+import { type StandIn, StandIns } from './containers/stand-in.ts'
 import { startControllers } from './controllers/index.ts'
 import { startCustomResources } from './crd/establish.ts'
 import { customResources } from './crd/resource.ts'
@@ -75,6 +76,8 @@ export interface ClusterOptions {
   name?: string
   /** How much it may hold, where that is not the usual (api/limits.ts). */
   limits?: Partial<ClusterLimits>
+  /** By image, who plays its containers' main processes, in this process or by others of this machine. They wait for `listen`. */
+  standIns?: Readonly<Record<string, StandIn>>
   /** Hears errors that have no caller. */
   report?(where: string, error: unknown): void
 }
@@ -102,6 +105,8 @@ export class Cluster implements AsyncDisposable {
   readonly clock: ClusterClock
   readonly name: string
   private readonly settings: Settings
+  private readonly standIns: Readonly<Record<string, StandIn>>
+  private readonly served = Promise.withResolvers<{ host: string; port: number }>()
   private readonly store: Store
   private readonly random: Random
   private readonly api: ApiServer
@@ -135,7 +140,7 @@ export class Cluster implements AsyncDisposable {
     if (!known) store.records.put(settingsRecord, settings)
     const ahead = store.records.get<number>(clockRecord)
     if (ahead && options.clock?.start === undefined) await clock.advance(ahead)
-    const cluster = new Cluster(store, clock, new Random(settings.seed + store.revision), settings, report)
+    const cluster = new Cluster(store, clock, new Random(settings.seed + store.revision), settings, report, options.standIns)
     await cluster.start(options.addons)
     return cluster
   }
@@ -192,8 +197,10 @@ export class Cluster implements AsyncDisposable {
     random: Random,
     settings: Settings,
     report: (where: string, error: unknown) => void,
+    standIns: Readonly<Record<string, StandIn>> = {},
   ) {
     this.store = store
+    this.standIns = standIns
     this.clock = clock
     this.random = random
     this.settings = settings
@@ -272,6 +279,7 @@ export class Cluster implements AsyncDisposable {
   async listen(address: ListenAddress): Promise<ListenAddress> {
     const server = await HttpServer.listen(this.serving(), address)
     this.servers.add(server)
+    if ('port' in server.address) this.served.resolve({ host: server.address.host, port: server.address.port })
     return server.address
   }
 
@@ -405,7 +413,7 @@ export class Cluster implements AsyncDisposable {
     this.checkpoint()
     const clock = new ClusterClock({ start: this.clock.now(), rate: 0 })
     const store = this.store.fork(clock, (error) => this.report('store of a fork', error))
-    const fork = new Cluster(store, clock, this.random.fork(), this.settings, this.reportTo)
+    const fork = new Cluster(store, clock, this.random.fork(), this.settings, this.reportTo, this.standIns)
     await fork.start()
     return fork
   }
@@ -482,7 +490,8 @@ export class Cluster implements AsyncDisposable {
     const gateway = createGatewaySeat({ ...this.context, client: this.clientOf('gateway-controller').as(gatewayAccount) })
     const network = this.parts.use(createNetwork(nodes, { apiServer, kindnet, gateway }))
     this.network = network
-    const runtime = this.parts.use(createRuntime(nodes, { network: restoredNetwork(nodes, network) }))
+    const standIns = this.parts.use(new StandIns(this.standIns, this.clock, () => this.served.promise))
+    const runtime = this.parts.use(createRuntime(nodes, { network: restoredNetwork(nodes, network), standIns }))
     this.runtime = runtime
     this.parts.use(startEventExpiry(this.store, this.clock))
     this.parts.use(startControllers(controllers, (namespace, pod) => this.nodes?.podUsage(namespace, pod)))

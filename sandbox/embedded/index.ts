@@ -1,7 +1,11 @@
 import type { ApiRequest, ApiResponse, ObjectSelector, Snapshot, WatchEvent } from '../engine.ts'
 import { Cluster } from './cluster.ts'
+import type { StandIn } from './containers/stand-in.ts'
 
 export type { ApiRequest, ApiResponse, ObjectSelector, Snapshot, WatchEvent, WatchedObject } from '../engine.ts'
+export type { Signal } from './containers/runtime.ts'
+export type { StandIn, StandInContainer } from './containers/stand-in.ts'
+export { standInProcess } from './containers/stand-in-process.ts'
 
 export interface CreateOptions {
   /** How many, the first being the control plane; 1 unless given. */
@@ -14,6 +18,11 @@ export interface CreateOptions {
   seed?: number
   /** Port on 127.0.0.1; a free one unless given. */
   port?: number
+  /**
+   * Who plays the containers of images that are not to be had here (an operator of one's own), by image, where * is anything:
+   * `{ 'example.com/operator:*': (container) => standInProcess(container, './operator') }`.
+   */
+  standIns?: Readonly<Record<string, StandIn>>
   /** Hears errors that have no caller. They are written to stderr unless given. */
   report?: (where: string, error: unknown) => void
 }
@@ -42,13 +51,14 @@ export interface EmbeddedCluster extends AsyncDisposable {
 
 /** A new cluster, or the one that lives in `dir`. Resolves once its nodes are registered. */
 export async function create(options: CreateOptions = {}): Promise<EmbeddedCluster> {
-  const { nodes = 1, dir, clockRate = 1, seed, port = 0, report = toStderr } = options
+  const { nodes = 1, dir, clockRate = 1, seed, port = 0, standIns, report = toStderr } = options
   const cluster = await Cluster.open({
     nodes,
     report,
     clock: { rate: clockRate },
     ...(dir === undefined ? {} : { dir }),
     ...(seed === undefined ? {} : { seed }),
+    ...(standIns && { standIns }),
   })
   return serve(cluster, port)
 }

@@ -1,11 +1,11 @@
 import type { ClusterContext } from '../machinery/context.ts'
-import { type ResolvedImage, resolveImage } from './images.ts'
+import type { ResolvedImage } from './images.ts'
 import { Cpu } from './kernel/cpu.ts'
 import { Machine } from './kernel/machine.ts'
 import { NullFile, type OpenFile, SinkFile } from './kernel/open-file.ts'
 import type { PidNamespace } from './kernel/pid-namespace.ts'
 import { Pipe } from './kernel/pipe.ts'
-import type { ExitStatus, Process as KernelProcess } from './kernel/process.ts'
+import type { ExitStatus, Process as KernelProcess, Program } from './kernel/process.ts'
 import { type SignalName, signalByName } from './kernel/signals.ts'
 import { Terminal } from './kernel/terminal.ts'
 import { Log } from './log.ts'
@@ -33,6 +33,15 @@ export interface ContainerRecord {
   layer: Change[]
 }
 
+export interface LocalContainerParts {
+  pids: PidNamespace
+  image: ResolvedImage
+  onDirty: () => void
+  /** What PID 1 runs, whatever its command names: a stand-in. */
+  main?: Program
+  restored?: { record: ContainerRecord; log: LogLine[] }
+}
+
 /** Bytes a container may write to its own layer. */
 const layerLimit = 64 * 1024 * 1024
 const sharedMemoryLimit = 64 * 1024 * 1024
@@ -53,21 +62,17 @@ export class LocalContainer implements Container {
   private terminal: Terminal | undefined
   private stdin: { pipe: Pipe; writer: OpenFile } | undefined
   private readonly onDirty: () => void
+  private readonly main: Program | undefined
   private removed = false
   /** What PID 1 was started as, before any exec. */
   private command: { argv: string[]; env: Map<string, string>; cwd: string } | undefined
 
-  constructor(
-    ctx: ClusterContext,
-    spec: ContainerSpec,
-    pids: PidNamespace,
-    onDirty: () => void,
-    restored?: { record: ContainerRecord; log: LogLine[] },
-  ) {
+  constructor(ctx: ClusterContext, spec: ContainerSpec, { pids, image, onDirty, main, restored }: LocalContainerParts) {
     this.ctx = ctx
     this.spec = spec
     this.onDirty = onDirty
-    this.image = resolveImage(spec.image)
+    this.image = image
+    this.main = main
     const now = () => ctx.clock.now()
     this.output = new Log(now, restored?.log)
     this.layer = new Tree(this.image.root, { limitBytes: layerLimit, shared: true })
@@ -293,6 +298,11 @@ export class LocalContainer implements Container {
 
   /** Resolves a command as runc does and sets it going. Throws ContainerError in runc's words. */
   private run(process: KernelProcess, argv: readonly string[], how: 'start' | 'exec'): void {
+    if (this.main && how === 'start') {
+      this.machine.prepare(process, { program: this.main }, argv)
+      void this.machine.run(process, this.main.run)
+      return
+    }
     const name = argv[0] ?? ''
     let target: ReturnType<Machine['resolve']>
     try {

@@ -57,6 +57,13 @@ export function resolveImage(name: string): ResolvedImage {
   return found
 }
 
+/** An image whose main program somebody stands in for. Throws ImageError InvalidImageName. */
+export function standInImage(name: string): ResolvedImage {
+  const { image, config, ...found } = resolveImage(name)
+  const { unknown: _unknown, ...known } = image
+  return { ...found, image: { ...known, standIn: true }, config: { ...config, entrypoint: ['stand-in'], cmd: [] } }
+}
+
 /** Why no registry gives an image of this name to who has these credentials, in the kubelet's words; undefined where one does. */
 export function missing(name: string, credentials: readonly Credentials[] = []): string | undefined {
   const reference = canonicalName(name)

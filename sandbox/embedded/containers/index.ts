@@ -2,11 +2,13 @@ import type { Timer } from '../clock.ts'
 import type { ClusterContext } from '../machinery/context.ts'
 import type { PodNetwork } from '../network/network.ts'
 import { type ContainerRecord, LocalContainer } from './container.ts'
-import { missing, resolveImage } from './images.ts'
+import { missing, type ResolvedImage, resolveImage, standInImage } from './images.ts'
+
 import { PidNamespaces } from './pid-namespaces.ts'
 import { privateRegistry } from './registry.ts'
 import type { Container, ContainerRuntime, ContainerSpec, Image, LogLine, Pulled, PullOptions, Volume, VolumeTraits } from './runtime.ts'
 import { ContainerError, ImageError } from './runtime.ts'
+import type { StandIns } from './stand-in.ts'
 import { type Change, changesOf, replay } from './vfs/diff.ts'
 import { TreeVolume } from './volume.ts'
 
@@ -15,6 +17,8 @@ export interface RuntimeOptions {
   node?: string
   /** The network of a pod whose containers come back from the records; without it they stay out of `restored`. */
   network?: (pod: { uid: string; namespace: string; name: string }) => PodNetwork | undefined
+  /** Who plays the main programs of images that are not to be had here. */
+  standIns?: StandIns
 }
 
 export interface LocalRuntime extends ContainerRuntime, Disposable {
@@ -59,14 +63,14 @@ class Runtime implements LocalRuntime {
   }
 
   async pull(image: string, { node = '', credentials, signal }: PullOptions = {}): Promise<Pulled> {
-    const resolved = resolveImage(image)
+    const resolved = this.resolve(image)
     const before = this.pulling.get(node)
     const mine = Promise.withResolvers<void>()
     this.pulling.set(node, mine.promise)
     try {
       await before
       signal?.throwIfAborted()
-      const why = resolved.preloaded ? undefined : missing(image, credentials)
+      const why = resolved.preloaded || resolved.image.standIn ? undefined : missing(image, credentials)
       const ms = (why === undefined ? resolved.pullMs : refusalMs) * (0.8 + 0.4 * this.ctx.random())
       await this.ctx.clock.sleep(ms, signal)
       if (why !== undefined) throw new ImageError('ErrImagePull', why)
@@ -81,7 +85,7 @@ class Runtime implements LocalRuntime {
   }
 
   present(image: string, node = ''): Image | undefined {
-    const resolved = resolveImage(image)
+    const resolved = this.resolve(image)
     return resolved.preloaded || this.pulledOn(node).has(resolved.image.name) ? resolved.image : undefined
   }
 
@@ -98,9 +102,10 @@ class Runtime implements LocalRuntime {
   }
 
   async create(spec: ContainerSpec): Promise<Container> {
-    if (!resolveImage(spec.image).preloaded && missing(spec.image, [privateRegistry]) !== undefined)
+    const { image, preloaded } = this.resolve(spec.image)
+    if (!preloaded && !image.standIn && missing(spec.image, [privateRegistry]) !== undefined)
       throw new ContainerError('CreateContainerError', `failed to get image from containerd "${spec.image}": image not found`)
-    const container = this.adopt(new LocalContainer(this.ctx, spec, this.pids.join(spec), () => this.changed(spec.id)))
+    const container = this.adopt(this.container(spec))
     this.changed(spec.id)
     return container
   }
@@ -149,6 +154,22 @@ class Runtime implements LocalRuntime {
     this.disposed = true
     for (const container of this.containers.values()) container.suspend()
     this.containers.clear()
+  }
+
+  private resolve(image: string): ResolvedImage {
+    return this.options.standIns?.of(image) ? standInImage(image) : resolveImage(image)
+  }
+
+  private container(spec: ContainerSpec, restored?: { record: ContainerRecord; log: LogLine[] }): LocalContainer {
+    const { standIns } = this.options
+    const standIn = standIns?.of(spec.image)
+    return new LocalContainer(this.ctx, spec, {
+      pids: this.pids.join(spec),
+      image: this.resolve(spec.image),
+      onDirty: () => this.changed(spec.id),
+      ...(standIns && standIn && { main: standIns.program(standIn, spec) }),
+      ...(restored && { restored }),
+    })
   }
 
   private adopt(container: LocalContainer): LocalContainer {
@@ -212,7 +233,7 @@ class Runtime implements LocalRuntime {
       const mounts = spec.mounts.map(({ volume, ...mount }) => ({ ...mount, volume: this.treeVolume(volume) }))
       const full = { ...spec, mounts, network }
       const log = records.get<LogLine[]>(`${this.prefix}log/${spec.id}`) ?? []
-      const container = this.adopt(new LocalContainer(this.ctx, full, this.pids.join(full), () => this.changed(spec.id), { record, log }))
+      const container = this.adopt(this.container(full, { record, log }))
       container.resume(record)
       found.push(container)
     }

@@ -48,6 +48,8 @@ export interface Image {
   user?: number
   /** Nobody here knows what is in it: its own programs do not run. */
   unknown?: boolean
+  /** Somebody outside of the cluster plays its main program. */
+  standIn?: boolean
 }
 
 export interface ContainerSpec {

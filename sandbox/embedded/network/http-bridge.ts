@@ -66,7 +66,8 @@ export class HttpBridge implements Disposable {
       response.sendDate = false
       if (answer.reason !== undefined) response.statusMessage = answer.reason
       const sized = Object.keys(answer.headers).some((name) => name.toLowerCase() === 'content-length')
-      response.writeHead(answer.status, { ...answer.headers, ...(sized ? {} : { 'Content-Length': String(answer.body.length) }) })
+      const headers = response.shouldKeepAlive ? answer.headers : closing(answer.headers)
+      response.writeHead(answer.status, { ...headers, ...(sized ? {} : { 'Content-Length': String(answer.body.length) }) })
       response.end(request.method === 'HEAD' ? undefined : answer.body)
     } catch {
       // The program died or gave up while it answered: its peer sees the connection go, as on a real network.
@@ -140,6 +141,11 @@ export function duplexOf(connection: Connection): Duplex {
   connection.onData((data) => duplex.push(data))
   connection.onEnd(() => duplex.push(null))
   return duplex
+}
+
+/** To who asked for one answer alone (HTTP/1.0, or Connection: close), a server that else keeps connections says that it does not. */
+function closing(headers: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, name.toLowerCase() === 'connection' ? 'close' : value]))
 }
 
 async function readAll(stream: IncomingMessage): Promise<Uint8Array> {
