@@ -217,13 +217,12 @@ async function rollOut(ground: ProvingGround): Promise<Rollout> {
   let looks = 0
   const finished = await ground.sample(1_000, 180_000, async () => {
     looks++
-    const [slices, pods] = [await ground.list(shopSlices), await ground.list(shopPods)]
-    for (const endpoint of endpointsOf(slices)) {
-      const pod = pods.find((one) => one.metadata.name === endpoint.pod)
-      // what is being stopped may answer late; what is new may not be in early
-      if (!endpoint.ready || !pod || pod.metadata['deletionTimestamp']) continue
-      const status = await askReady(ground, endpoint.pod)
-      if (status !== 200) early.push({ address: endpoint.address, status })
+    for (const { pod } of await readyOnes(ground)) {
+      if ((await askReady(ground, pod)) === 200) continue
+      // it may have been told to stop just now, or be slow on a busy machine: early is who is still ready and still cannot serve
+      const still = (await readyOnes(ground)).find((endpoint) => endpoint.pod === pod)
+      const status = still ? await askReady(ground, pod) : 200
+      if (still && status !== 200) early.push({ address: still.address, status })
     }
     const { metadata, spec, status } = (await ground.api({ method: 'GET', path })).body as Deployment
     const all = spec?.replicas ?? 0
@@ -235,6 +234,13 @@ async function rollOut(ground: ProvingGround): Promise<Rollout> {
     )
   })
   return { looks, early: early.slice(0, 5), finished }
+}
+
+/** Endpoints of shop that get traffic, but for those of Pods that are being stopped: they may answer late. */
+async function readyOnes(ground: ProvingGround): Promise<{ address: string; pod: string }[]> {
+  const [slices, pods] = [await ground.list(shopSlices), await ground.list(shopPods)]
+  const staying = new Set(pods.filter(({ metadata }) => !metadata['deletionTimestamp']).map(({ metadata }) => metadata.name))
+  return endpointsOf(slices).filter(({ ready, pod }) => ready && staying.has(pod))
 }
 
 async function askReady(ground: ProvingGround, pod: string): Promise<number> {
