@@ -53,6 +53,7 @@ const attacks: Record<string, Attack> = {
   'POST /api/attempts/[id]/reset': { refused: refusedToOthers },
   'POST /api/attempts/[id]/extend': { refused: refusedToOthers },
   'POST /api/attempts/[id]/skip-ahead': { body: { seconds: 60 }, refused: refusedToOthers },
+  'DELETE /api/attempts/[id]/skip-ahead': { refused: refusedToOthers },
   'POST /api/attempts/[id]/hints': { body: { task: 't1' }, refused: refusedToOthers },
   'POST /api/attempts/[id]/hand-in': { refused: refusedToOthers },
   'POST /api/attempts/[id]/trials': { refused: refusedToOthers },

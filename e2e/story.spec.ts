@@ -1,4 +1,5 @@
 import { lab } from '../labs/readiness-gate/lab.ts'
+import { skipAhead } from './support/clock.ts'
 import { newDataDir, removeDataDir, startProduct } from './support/product.ts'
 import { TerminalPane } from './support/terminal.ts'
 import { expect, test, Visitors } from './support/test.ts'
@@ -66,7 +67,7 @@ for (const locale of locales)
       await expect(task('t1')).toHaveAttribute('data-state', 'pass')
       await expect(pods('waiting').first()).toBeVisible()
       await learner.screenshot({ path: `test-results/eye/story-rollout-${locale}.png` })
-      await learner.getByRole('button', { name: say.lab.skip }).click()
+      await skipAhead(learner, locale, 1)
       await expect(task('t2')).toHaveAttribute('data-state', 'pass', { timeout: 60_000 })
       await expect(learner.locator('.workspace-points')).toContainText('7')
     })
@@ -82,7 +83,7 @@ for (const locale of locales)
     })
 
     await test.step('a Pod is taken out, and is seen to be', async () => {
-      await learner.getByRole('button', { name: say.lab.skip }).click()
+      await skipAhead(learner, locale, 1)
       await terminal.type('clear; kubectl rollout status deployment/shop --timeout=90s')
       await terminal.shows('successfully rolled out', 90_000)
       await expect(pods('ready')).toHaveCount(3)

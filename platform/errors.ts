@@ -17,6 +17,8 @@ const kinds = {
   'handed-in': [409, 'This attempt was already handed in.', '本次实验已经提交。'],
   'no-extensions': [409, 'The time of this cluster cannot be extended again.', '该集群的时间不能再延长。'],
   'no-clock': [409, 'The clock of this cluster cannot be moved.', '该集群的时钟不能调整。'],
+  'real-time': [409, 'This lab runs in real time: nothing is skipped in it.', '本实验按真实时间进行，不能快进。'],
+  skipping: [409, 'Time is being skipped already.', '时间正在快进。'],
   'too-many-clusters': [429, 'You have too many clusters open. End one of them first.', '你打开的集群过多，请先结束其中一个。'],
   full: [503, 'All places for clusters are taken right now. Try again in a few minutes.', '目前集群名额已满，请过几分钟再试。'],
   'last-admin': [409, 'There must be an administrator: this is the last one.', '至少需要一名管理员：这是最后一名。'],

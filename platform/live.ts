@@ -1,5 +1,5 @@
 import type { Log } from './log.ts'
-import type { ClusterView, SandboxEvent } from './model.ts'
+import type { SandboxEvent } from './model.ts'
 import type { SandboxHost } from './sandbox-host.ts'
 
 type Listener = (event: SandboxEvent) => void
@@ -66,9 +66,8 @@ export class LiveLeases {
     if (!audience) return
     if (!audience.watch) this.#watchCluster(lease)
     else
-      this.#host.clusterView(lease).then(
-        (view) => signal.aborted || listener({ type: 'cluster', view }),
-        (error: unknown) => this.#log.warn({ lease, err: error }, 'the cluster cannot be shown'),
+      this.#look(lease, (event) => signal.aborted || listener(event)).catch((error: unknown) =>
+        this.#log.warn({ lease, err: error }, 'the cluster cannot be shown'),
       )
   }
 
@@ -77,12 +76,12 @@ export class LiveLeases {
     if (!audience || audience.watch) return
     const watch = new AbortController()
     audience.watch = watch
-    const show = (view: ClusterView) => {
-      if (!watch.signal.aborted) this.tell(lease, { type: 'cluster', view })
+    const show = (event: SandboxEvent) => {
+      if (!watch.signal.aborted) this.tell(lease, event)
     }
     const follow = async () => {
-      show(await this.#host.clusterView(lease))
-      if (!watch.signal.aborted) await this.#host.watchCluster(lease, show, watch.signal)
+      await this.#look(lease, show)
+      if (!watch.signal.aborted) await this.#host.watchCluster(lease, (view) => show({ type: 'cluster', view }), watch.signal)
     }
     follow()
       .catch((error: unknown) => {
@@ -91,6 +90,12 @@ export class LiveLeases {
       .finally(() => {
         if (audience.watch === watch) audience.watch = null
       })
+  }
+
+  /** The cluster and its time as they are now. */
+  async #look(lease: string, listener: Listener): Promise<void> {
+    listener({ type: 'time', time: await this.#host.clusterTime(lease) })
+    listener({ type: 'cluster', view: await this.#host.clusterView(lease) })
   }
 }
 

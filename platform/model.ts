@@ -92,6 +92,25 @@ export interface ServiceView {
   endpoints: { ip: string; pod: string | null; ready: boolean; terminating: boolean }[]
 }
 
+/** Time in a cluster, which is its own where the engine has a clock. */
+export interface ClusterTime {
+  /** Cluster ms when this was told. */
+  now: number
+  /** By so many ms it is ahead of the machine's. */
+  ahead: number
+  /** Whether learners can skip it, or why they cannot: the engine has no clock, or the lab forbids it. */
+  skip: 'yes' | 'no-clock' | 'forbidden'
+  /** While it is skipped: from where, and to where unless that is open; cluster ms. */
+  skipping: { from: number; to: number | null } | null
+}
+
+/** What came of skipping time, in cluster ms. `limit`: it is as far as one skip goes. */
+export interface Skipped {
+  from: number
+  to: number
+  end: 'reached' | 'happened' | 'stopped' | 'limit'
+}
+
 export interface TerminalView {
   id: string
   title: string
@@ -106,3 +125,5 @@ export type SandboxEvent =
   | { type: 'terminals'; terminals: TerminalView[] }
   /** Something is tried on the learner's own cluster, and undone; null when it is over. */
   | { type: 'trial'; what: Text | null }
+  /** When the cluster is ready, and while its time is skipped. */
+  | { type: 'time'; time: ClusterTime }

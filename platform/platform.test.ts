@@ -234,6 +234,30 @@ describe.each(databases)('the platform on %s', (_name, newDatabase) => {
       )
     })
 
+    it('skips time, one skip after the other, until it is stopped or ends', async () => {
+      const { id } = await startReady(learner)
+      expect(await attempts().skipAhead(learner, id, 60)).toEqual({ from: 0, to: 60_000, end: 'reached' })
+      await expect(attempts().skipAhead(learner, id, 3601)).rejects.toMatchObject({ code: 'bad-request' })
+      const far = attempts().skipAhead(learner, id, null)
+      await vi.waitFor(() => expect(ground.host.calls.at(-1)).toMatch(/^skip .* null$/))
+      await expect(attempts().skipAhead(learner, id, 60)).rejects.toMatchObject({ code: 'skipping' })
+      await attempts().stopSkipping(learner, id)
+      expect(await far).toMatchObject({ end: 'stopped' })
+      const farther = attempts().skipAhead(learner, id, null)
+      await vi.waitFor(() => expect(ground.host.calls.at(-1)).toMatch(/^skip .* null$/))
+      await attempts().end(learner, id)
+      expect(await farther).toMatchObject({ end: 'stopped' })
+    })
+
+    it('says why time is not skipped', async () => {
+      const { id } = await startReady(learner)
+      ground.host.skip = 'forbidden'
+      await expect(attempts().skipAhead(learner, id, 60)).rejects.toMatchObject({ code: 'real-time' })
+      ground.host.skip = 'no-clock'
+      await expect(attempts().skipAhead(learner, id, 60)).rejects.toMatchObject({ code: 'no-clock' })
+      ground.host.skip = 'yes'
+    })
+
     it('counts the hints it showed', async () => {
       const { id } = await startReady(learner)
       expect(await attempts().hint(learner, id, 't1')).toEqual({ shown: 1 })
@@ -253,6 +277,7 @@ describe.each(databases)('the platform on %s', (_name, newDatabase) => {
         ['hand in', (person) => attempts().handIn(person, id)],
         ['hint', (person) => attempts().hint(person, id, 't1')],
         ['skip ahead', (person) => attempts().skipAhead(person, id, 5)],
+        ['stop skipping', (person) => attempts().stopSkipping(person, id)],
         ['open a terminal', (person) => attempts().openTerminal(person, id, null)],
         ['close a terminal', (person) => attempts().closeTerminal(person, id, shell)],
       ]

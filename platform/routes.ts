@@ -31,6 +31,7 @@ export const routes: readonly Route[] = [
   { method: 'POST', path: '/api/attempts/[id]/reset', action: 'attempt.change' },
   { method: 'POST', path: '/api/attempts/[id]/extend', action: 'attempt.change' },
   { method: 'POST', path: '/api/attempts/[id]/skip-ahead', action: 'attempt.change' },
+  { method: 'DELETE', path: '/api/attempts/[id]/skip-ahead', action: 'attempt.change' },
   { method: 'POST', path: '/api/attempts/[id]/trials', action: 'attempt.change' },
   { method: 'POST', path: '/api/attempts/[id]/hints', action: 'attempt.change' },
   { method: 'POST', path: '/api/attempts/[id]/hand-in', action: 'attempt.hand-in' },

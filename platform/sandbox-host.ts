@@ -5,7 +5,7 @@
  * Who decides what: the platform keeps leases (states, time to live, idle limit, quotas) in the database and tells the host
  * to start, pause, resume and end; the host never ends a sandbox by itself, it reports `lost` when one cannot go on.
  */
-import type { ClusterView, EngineChoice, TerminalView, Text, Verdict } from './model.ts'
+import type { ClusterTime, ClusterView, EngineChoice, Skipped, TerminalView, Text, Verdict } from './model.ts'
 
 /** What to start. `lease` is unique for ever and safe in a file name: it is the sandbox's id too. */
 export interface SandboxOrder {
@@ -33,6 +33,8 @@ export type SandboxReport =
   | { type: 'terminals'; terminals: TerminalView[] }
   /** The lab tries something on the learner's own cluster (what it does), or is done with it (null). */
   | { type: 'trial'; what: Text | null }
+  /** Time begins to be skipped, goes on (several times a second), or is over. */
+  | { type: 'time'; time: ClusterTime }
   /** The learner did something (a key, a command); at most once in 10 s. Keeps the lease from idling. */
   | { type: 'active' }
   /** The sandbox is gone and cannot be brought back; `reason` is a sentence for people. */
@@ -42,7 +44,7 @@ export type SandboxListener = (report: SandboxReport) => void
 
 /** One piece of what a submission keeps. Names are unique within a hand-in; a recording is named after its terminal. */
 export interface EvidencePiece {
-  kind: 'evidence' | 'snapshot' | 'changes' | 'verdicts' | 'recording'
+  kind: 'evidence' | 'snapshot' | 'changes' | 'verdicts' | 'recording' | 'audit'
   /** File name with extension: snapshot.json, terminal-1.cast. */
   name: string
   /** application/json, application/x-asciicast ... */
@@ -91,8 +93,13 @@ export interface SandboxHost {
   /** Calls back with the view after each change of it (at most about 10 a second), until the signal aborts. */
   watchCluster(lease: string, listener: (view: ClusterView) => void, signal: AbortSignal): Promise<void>
 
-  /** Moves the cluster's clock ahead; rejects on engines without a clock of their own. */
-  skipAhead(lease: string, seconds: number): Promise<void>
+  clusterTime(lease: string): Promise<ClusterTime>
+
+  /**
+   * Skips time by so many seconds, or (null) until something happens in the cluster. An abort stops it where it is. Rejects where
+   * `clusterTime` says that it cannot be skipped.
+   */
+  skipAhead(lease: string, seconds: number | null, signal: AbortSignal): Promise<Skipped>
 
   /** Tries anew what the lab tries, also on the learner's own cluster; resolves when it is undone. */
   tryNow(lease: string): Promise<void>

@@ -3,7 +3,7 @@ import type { PlatformContext } from './context.ts'
 import { PlatformError } from './errors.ts'
 import { type Lease, type LeaseChange, type Leases, leaseView, takeHost } from './leases.ts'
 import { LiveLeases } from './live.ts'
-import type { TerminalView } from './model.ts'
+import type { Skipped, TerminalView } from './model.ts'
 import type { SandboxListener, SandboxOrder, SandboxReport, StartedSandbox } from './sandbox-host.ts'
 import { attempt, terminal, ticket, verdictHistory } from './schema.ts'
 
@@ -21,6 +21,8 @@ export class SandboxRuns implements AsyncDisposable {
   readonly #reports = new Map<string, Promise<unknown>>()
   /** Ends the start of a sandbox that nobody waits for any more. */
   readonly #starts = new Map<string, AbortController>()
+  /** Stops a skip of time where it is. */
+  readonly #skips = new Map<string, AbortController>()
 
   private constructor(context: PlatformContext, leases: Leases) {
     this.#context = context
@@ -73,6 +75,7 @@ export class SandboxRuns implements AsyncDisposable {
   /** Ends the lease and then the sandbox, also while it starts. Nothing happens when it has ended already. */
   end(lease: string, reason: string): Promise<void> {
     this.#starts.get(lease)?.abort()
+    this.stopSkipping(lease)
     return this.#exclusively(lease, async () => {
       if (await this.#show(lease, 'ended', { reason })) await this.#endSandbox(lease)
     })
@@ -101,6 +104,28 @@ export class SandboxRuns implements AsyncDisposable {
       if (row?.state !== 'ready') throw new PlatformError(row?.state === 'ended' ? 'over' : 'not-ready')
       return work(row)
     })
+  }
+
+  /** Skips time while nothing else happens to the lease. One skip at a time: rejects with `skipping` while there is another. */
+  async skipAhead(lease: string, seconds: number | null): Promise<Skipped> {
+    if (this.#skips.has(lease)) throw new PlatformError('skipping')
+    const stop = new AbortController()
+    this.#skips.set(lease, stop)
+    try {
+      return await this.whileReady(lease, async () => {
+        const { host } = this.#context
+        const { skip } = await host.clusterTime(lease)
+        if (skip !== 'yes') throw new PlatformError(skip === 'forbidden' ? 'real-time' : 'no-clock')
+        return host.skipAhead(lease, seconds, AbortSignal.any([this.#stop.signal, stop.signal]))
+      })
+    } finally {
+      this.#skips.delete(lease)
+    }
+  }
+
+  /** Nothing happens when time is not being skipped. */
+  stopSkipping(lease: string): void {
+    this.#skips.get(lease)?.abort()
   }
 
   /** Tells those who look that a lease has ended within somebody else's transaction, and ends its sandbox. */
@@ -226,6 +251,7 @@ export class SandboxRuns implements AsyncDisposable {
         return
       }
       case 'trial':
+      case 'time':
         this.live.tell(lease, report)
         return
       case 'active':

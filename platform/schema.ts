@@ -268,7 +268,7 @@ export const evidenceFile = pgTable(
       .notNull()
       .references(() => submission.id, { onDelete: 'cascade' }),
     name: text('name').notNull(),
-    kind: text('kind').$type<'evidence' | 'snapshot' | 'changes' | 'verdicts' | 'recording'>().notNull(),
+    kind: text('kind').$type<'evidence' | 'snapshot' | 'changes' | 'verdicts' | 'recording' | 'audit'>().notNull(),
     contentType: text('content_type').notNull(),
     digest: text('digest').notNull(),
     bytes: bigint('bytes', { mode: 'number' }).notNull(),

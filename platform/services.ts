@@ -3,7 +3,7 @@
  * know nothing else of the system. Every method that acts for a person takes that person and authorises (authorise.ts).
  * Methods reject with PlatformError (errors.ts): a code, an HTTP status and a sentence for people.
  */
-import type { ClusterView, EngineChoice, LeaseView, SandboxEvent, TerminalView, Text, Verdict } from './model.ts'
+import type { ClusterView, EngineChoice, LeaseView, SandboxEvent, Skipped, TerminalView, Text, Verdict } from './model.ts'
 
 export type Role = 'learner' | 'instructor' | 'admin'
 
@@ -49,7 +49,12 @@ export interface SubmissionView extends SubmissionRow {
   checkedPoints: number
   hints: Record<string, number>
   versions: { lab: string; engine: string; kubernetes: string }
-  evidence: { digest: string; bytes: number; kind: 'evidence' | 'snapshot' | 'changes' | 'verdicts' | 'recording'; name: string }[]
+  evidence: {
+    digest: string
+    bytes: number
+    kind: 'evidence' | 'snapshot' | 'changes' | 'verdicts' | 'recording' | 'audit'
+    name: string
+  }[]
   overrides: { task: string | null; points: number; reason: string; by: string; at: string }[]
   comments: { by: string; text: string; at: string }[]
 }
@@ -92,8 +97,10 @@ export interface AttemptService {
   handIn(person: Person, id: string): Promise<{ submission: string }>
   /** Reveals the next hint of a task and records it. */
   hint(person: Person, id: string, task: string): Promise<{ shown: number }>
-  /** Moves the cluster's clock ahead. */
-  skipAhead(person: Person, id: string, seconds: number): Promise<void>
+  /** Skips the cluster's time by so many seconds, or (null) until something happens in it. */
+  skipAhead(person: Person, id: string, seconds: number | null): Promise<Skipped>
+  /** A skip that is under way ends where it is. */
+  stopSkipping(person: Person, id: string): Promise<void>
   /** Tries anew what the lab tries on the learner's own cluster, and undoes it. */
   tryNow(person: Person, id: string): Promise<void>
   openTerminal(person: Person, id: string, node: string | null): Promise<{ id: string }>

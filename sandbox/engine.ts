@@ -7,7 +7,22 @@ import type { Text } from './text.ts'
 
 export type EngineName = 'embedded' | 'kind' | 'hosts'
 
-export type Capability = 'api' | 'pods' | 'exec' | 'network' | 'node-shell' | 'etcd' | 'cni' | 'hosts' | 'multi-node' | 'fork' | 'terminal'
+export type Capability =
+  | 'api'
+  | 'pods'
+  | 'exec'
+  | 'network'
+  | 'node-shell'
+  | 'etcd'
+  | 'cni'
+  | 'hosts'
+  | 'multi-node'
+  | 'fork'
+  | 'terminal'
+  /** Time is the cluster's own and can be skipped. */
+  | 'clock'
+  /** Who asked the API for what is kept. */
+  | 'audit'
 
 /** For each capability `true`, or the sentence that says why it is missing ("Docker is not running"). */
 export type Capabilities = Record<Capability, true | Text>
@@ -104,6 +119,24 @@ export interface ApiResponse {
   body: unknown
 }
 
+/** One request to the API, of those that an audit log keeps: who asked what, never what was sent or answered. */
+export interface AuditedRequest {
+  /** Cluster time, ms since the epoch, at which it came. */
+  time: number
+  user: string
+  /** The client's program, as it calls itself: 'kubectl/v1.34.4'. */
+  agent: string | null
+  verb: string
+  /** '' for what is no resource. */
+  group: string
+  /** The plural, with its subresource: 'pods/exec'; a path for what is no resource. */
+  resource: string
+  namespace: string | null
+  name: string | null
+  /** HTTP status of the answer. */
+  code: number
+}
+
 export interface ExecResult {
   exitCode: number
   stdout: string
@@ -193,6 +226,8 @@ export interface Sandbox extends AsyncDisposable {
    */
   watch(selector: ObjectSelector, onEvent: (event: WatchEvent) => void, signal: AbortSignal): Promise<void>
   snapshot(): Promise<Snapshot>
+  /** What changed something, reached into a container, read Secrets or was refused: the latest thousands, oldest first. */
+  auditLog?(): Promise<AuditedRequest[]>
   /**
    * Calls back when somebody is at work on the nodes (in a terminal), until the signal aborts: their networks may be others now.
    * Those of an engine without it are looked at every few seconds.

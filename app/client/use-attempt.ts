@@ -1,6 +1,6 @@
 'use client'
 import { useEffect, useState } from 'react'
-import type { ClusterView, LeaseView, SandboxEvent, Text, Verdict } from '../../platform/model.ts'
+import type { ClusterTime, ClusterView, LeaseView, SandboxEvent, Text, Verdict } from '../../platform/model.ts'
 
 export interface LiveAttempt {
   lease: LeaseView | null
@@ -9,11 +9,13 @@ export interface LiveAttempt {
   terminals: { id: string; title: string; node: string | null }[]
   /** What is being tried on the learner's own cluster. */
   trial: Text | null
+  /** The cluster's time as it was told, and when that was by this machine's clock (ms); null while there is no cluster. */
+  time: { told: ClusterTime; at: number } | null
   /** Whether events are coming in. */
   live: boolean
 }
 
-const nothing: LiveAttempt = { lease: null, verdict: null, cluster: null, terminals: [], trial: null, live: false }
+const nothing: LiveAttempt = { lease: null, verdict: null, cluster: null, terminals: [], trial: null, time: null, live: false }
 
 /** An attempt as it is now. The first events after each (re)connection are the present state, so nothing can be missed. */
 export function useAttempt(id: string | null, start: Partial<LiveAttempt> = {}): LiveAttempt {
@@ -51,7 +53,7 @@ export function useAttempt(id: string | null, start: Partial<LiveAttempt> = {}):
 function after(before: LiveAttempt, event: SandboxEvent): LiveAttempt {
   switch (event.type) {
     case 'lease':
-      return { ...before, lease: event.lease }
+      return { ...before, lease: event.lease, time: event.lease.state === 'ready' ? before.time : null }
     case 'verdict':
       return { ...before, verdict: event.verdict }
     case 'cluster':
@@ -60,5 +62,7 @@ function after(before: LiveAttempt, event: SandboxEvent): LiveAttempt {
       return { ...before, terminals: event.terminals }
     case 'trial':
       return { ...before, trial: event.what }
+    case 'time':
+      return { ...before, time: { told: event.time, at: Date.now() } }
   }
 }

@@ -4,22 +4,25 @@ import { call } from '../client/call.ts'
 import { useAttempt } from '../client/use-attempt.ts'
 import { Terminals } from '../terminal/terminals.tsx'
 import type { TerminalWords } from '../terminal/words.ts'
+import { ClusterClock } from './cluster-clock.tsx'
 import { LeaseLine, LeaseWait } from './lease-line.tsx'
 import { useFirstTerminal } from './use-first-terminal.ts'
-import type { BenchWords, LeaseWords } from './words.ts'
+import type { BenchWords, ClockWords, LeaseWords } from './words.ts'
 
 interface Props {
   attempt: string
   words: BenchWords
   terminalWords: TerminalWords
   leaseWords: LeaseWords
+  clockWords: ClockWords
+  locale: string
   onFold: () => void
   onEnded: () => void
 }
 
 /** The workbench beside a lesson: the free cluster's terminals. */
-export function Bench({ attempt, words, terminalWords, leaseWords, onFold, onEnded }: Props) {
-  const { lease, terminals } = useAttempt(attempt)
+export function Bench({ attempt, words, terminalWords, leaseWords, clockWords, locale, onFold, onEnded }: Props) {
+  const { lease, terminals, time } = useAttempt(attempt)
   const [fault, setFault] = useState('')
   const ready = lease?.state === 'ready'
 
@@ -35,6 +38,7 @@ export function Bench({ attempt, words, terminalWords, leaseWords, onFold, onEnd
           words={leaseWords}
           onExtend={() => call('POST', `/api/attempts/${attempt}/extend`).catch((error: Error) => setFault(error.message))}
         />
+        <ClusterClock attempt={attempt} time={time} words={clockWords} locale={locale} onFault={setFault} />
         <button type="button" className="bench-tool" onClick={end}>
           {words.end}
         </button>

@@ -7,17 +7,19 @@ import type { LabWords } from './words.ts'
 interface Props {
   locale: string
   trials: Text[]
+  /** They are tried on a copy of the cluster, by themselves after each change. */
+  onCopy: boolean
   words: LabWords
   busy: boolean
   onTry: () => void
 }
 
-/** What will be tried on the learner's own cluster, and the way to have it tried before handing in. */
-export function Trials({ locale, trials, words, busy, onTry }: Props) {
+/** What the lab tries, on a copy or on the learner's own cluster, and the way to have it tried now. */
+export function Trials({ locale, trials, onCopy, words, busy, onTry }: Props) {
   return (
     <section className="trials" aria-labelledby="trials">
-      <h3 id="trials">{words.trials}</h3>
-      <p>{words.trialsLead}</p>
+      <h3 id="trials">{onCopy ? words.trialsOnCopy : words.trials}</h3>
+      <p>{onCopy ? words.trialsOnCopyLead : words.trialsLead}</p>
       <ul>
         {trials.map((trial) => (
           <li key={trial.en}>
@@ -26,7 +28,7 @@ export function Trials({ locale, trials, words, busy, onTry }: Props) {
         ))}
       </ul>
       <button type="button" className="bench-tool" disabled={busy} onClick={onTry}>
-        {busy ? words.trying : words.tryNow}
+        {busy ? words.trying : onCopy ? words.tryAgain : words.tryNow}
       </button>
     </section>
   )

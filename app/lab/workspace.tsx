@@ -8,6 +8,7 @@ import { useAttempt } from '../client/use-attempt.ts'
 import { fill } from '../client/words.ts'
 import { Terminals } from '../terminal/terminals.tsx'
 import type { TerminalWords } from '../terminal/words.ts'
+import { ClusterClock } from './cluster-clock.tsx'
 import { ClusterPane } from './cluster-pane.tsx'
 import { Confirm } from './confirm.tsx'
 import { stateWord } from './criteria.tsx'
@@ -18,7 +19,7 @@ import { type ShownTask, TasksPanel } from './tasks-panel.tsx'
 import { TrialBanner, Trials } from './trials.tsx'
 import { useFirstTerminal } from './use-first-terminal.ts'
 import { useSizes } from './use-sizes.ts'
-import type { ClusterWords, LabWords, LeaseWords } from './words.ts'
+import type { ClockWords, ClusterWords, LabWords, LeaseWords } from './words.ts'
 
 interface Props {
   locale: string
@@ -27,10 +28,10 @@ interface Props {
   tasks: ShownTask[]
   maxPoints: number
   submissionHref: string
-  /** What the lab tries on a copy of the cluster, and the engines that can copy one. */
+  /** What the lab tries, and the engines that can copy a cluster to try it on. */
   trials: Text[]
   copying: string[]
-  words: { lab: LabWords; lease: LeaseWords; terminal: TerminalWords; cluster: ClusterWords }
+  words: { lab: LabWords; lease: LeaseWords; clock: ClockWords; terminal: TerminalWords; cluster: ClusterWords }
   /** The lab's text. */
   children: ReactNode
 }
@@ -106,16 +107,7 @@ export function Workspace({ locale, attempt, title, tasks, maxPoints, submission
           {live.live ? null : <span className="label"> {lab.offline}</span>}
         </p>
         <LeaseLine lease={lease} words={words.lease} onExtend={() => act('extend', () => call('POST', `${path}/extend`))} />
-        {lease && hasClock(lease.engine) ? (
-          <button
-            type="button"
-            className="bench-tool"
-            disabled={!ready || busy !== ''}
-            onClick={() => act('skip', () => call('POST', `${path}/skip-ahead`, { seconds: 60 }))}
-          >
-            {lab.skip}
-          </button>
-        ) : null}
+        <ClusterClock attempt={attempt.id} time={live.time} words={words.clock} locale={locale} onFault={setFault} />
         <Confirm
           title={lab.resetTitle}
           text={<p>{lab.resetText}</p>}
@@ -219,16 +211,18 @@ export function Workspace({ locale, attempt, title, tasks, maxPoints, submission
         <section className="pane pane-tasks" aria-label={lab['pane-tasks']} tabIndex={0}>
           <h2>{lab['pane-tasks']}</h2>
           <TasksPanel locale={locale} tasks={tasks} verdict={verdict} words={lab} onHint={hint} />
-          {ready && trials.length > 0 && !copying.includes(lease.engine) ? (
-            <Trials locale={locale} trials={trials} words={lab} busy={busy !== '' || live.trial !== null} onTry={tryNow} />
+          {ready && trials.length > 0 ? (
+            <Trials
+              locale={locale}
+              trials={trials}
+              onCopy={copying.includes(lease.engine)}
+              words={lab}
+              busy={busy === 'try' || live.trial !== null}
+              onTry={tryNow}
+            />
           ) : null}
         </section>
       </div>
     </main>
   )
-}
-
-/** Where time is the cluster's own, it can be skipped. */
-function hasClock(engine: string): boolean {
-  return engine === 'embedded'
 }

@@ -2,7 +2,7 @@ import { getTranslations } from 'next-intl/server'
 import { z } from 'zod'
 import { type Person, services } from '../../platform/services.ts'
 
-const change = z.looseObject({
+const objectChange = z.looseObject({
   time: z.number(),
   type: z.enum(['ADDED', 'MODIFIED', 'DELETED']),
   object: z.looseObject({
@@ -10,6 +10,9 @@ const change = z.looseObject({
     metadata: z.looseObject({ name: z.string(), namespace: z.string().optional() }),
   }),
 })
+/** Somebody skipped time; both in cluster ms. */
+const timeSkip = z.looseObject({ time: z.number(), type: z.literal('SKIPPED'), to: z.number() })
+const change = z.discriminatedUnion('type', [objectChange, timeSkip])
 type Change = z.infer<typeof change>
 
 const most = 400
@@ -42,8 +45,14 @@ export async function ObjectChanges({ person, submission, digest }: { person: Pe
                 <td className="label whitespace-nowrap">+{((each.time - start) / 1000).toFixed(1)} s</td>
                 <td>{t(`change${each.type}`)}</td>
                 <td>
-                  {each.object.kind ?? ''} {each.object.metadata.name}
-                  {each.object.metadata.namespace ? <span className="label"> {each.object.metadata.namespace}</span> : null}
+                  {each.type === 'SKIPPED' ? (
+                    t('skippedBy', { seconds: Math.round((each.to - each.time) / 1000) })
+                  ) : (
+                    <>
+                      {each.object.kind ?? ''} {each.object.metadata.name}
+                      {each.object.metadata.namespace ? <span className="label"> {each.object.metadata.namespace}</span> : null}
+                    </>
+                  )}
                 </td>
               </tr>
             ))}

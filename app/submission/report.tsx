@@ -6,6 +6,7 @@ import { labPlace } from '../content/course.ts'
 import type { Locale } from '../i18n/routing.ts'
 import { Criteria, stateWord } from '../lab/criteria.tsx'
 import { VerdictSign } from '../ui/signs.tsx'
+import { Audit } from './audit.tsx'
 import { ObjectChanges } from './object-changes.tsx'
 import { Replay } from './replay.tsx'
 
@@ -29,6 +30,7 @@ export async function SubmissionReport({ locale, person, submission, gradeTask, 
   const title = (task: string) => place?.page.tasks[task]?.title ?? task
   const recordings = submission.evidence.filter((each) => each.kind === 'recording')
   const changes = submission.evidence.find((each) => each.kind === 'changes')
+  const audit = submission.evidence.find((each) => each.kind === 'audit')
   const file = (digest: string) => `/api/submissions/${submission.id}/evidence/${encodeURIComponent(digest)}`
   return (
     <>
@@ -114,6 +116,17 @@ export async function SubmissionReport({ locale, person, submission, gradeTask, 
               <ObjectChanges person={person} submission={submission.id} digest={changes.digest} />
             </section>
           ) : null}
+
+          <section aria-labelledby="audit" className="report-section">
+            <h2 id="audit">{t('audit')}</h2>
+            <Audit
+              locale={locale}
+              person={person}
+              submission={submission.id}
+              digest={audit?.digest ?? null}
+              replay={recordings.length > 0}
+            />
+          </section>
 
           <section aria-labelledby="evidence" className="report-section">
             <h2 id="evidence">{t('evidence')}</h2>

@@ -1,4 +1,4 @@
-import type { ClusterView, Verdict } from '../model.ts'
+import type { ClusterTime, ClusterView, Skipped, Verdict } from '../model.ts'
 import type { SandboxHost, SandboxListener, SandboxOrder, StartedSandbox } from '../sandbox-host.ts'
 import type { Life } from './mortal.ts'
 
@@ -118,7 +118,13 @@ export class MachineHost implements SandboxHost {
     await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()))
   }
 
-  async skipAhead() {}
+  async clusterTime(): Promise<ClusterTime> {
+    return { now: 0, ahead: 0, skip: 'no-clock', skipping: null }
+  }
+
+  async skipAhead(): Promise<Skipped> {
+    throw new Error('These clusters have no clock')
+  }
 
   async tryNow() {}
 

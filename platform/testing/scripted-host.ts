@@ -1,4 +1,4 @@
-import type { ClusterView, TerminalView, Verdict } from '../model.ts'
+import type { ClusterTime, ClusterView, Skipped, TerminalView, Verdict } from '../model.ts'
 import type { EvidencePiece, SandboxHost, SandboxListener, SandboxOrder, StartedSandbox } from '../sandbox-host.ts'
 
 interface ScriptedSandbox {
@@ -16,6 +16,7 @@ export class ScriptedHost implements SandboxHost {
   /** What `start` waits for; a test may put a promise of its own here. */
   gate: Promise<void> = Promise.resolve()
   pieces: EvidencePiece[] = []
+  skip: ClusterTime['skip'] = 'yes'
   verdict: Verdict = { time: 0, points: 0, maxPoints: 10, tasks: [] }
   /** Orders `adopt` finds alive. */
   survives: (order: SandboxOrder) => boolean = () => true
@@ -99,8 +100,16 @@ export class ScriptedHost implements SandboxHost {
     await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()))
   }
 
-  async skipAhead(lease: string, seconds: number) {
+  async clusterTime(): Promise<ClusterTime> {
+    return { now: 0, ahead: 0, skip: this.skip, skipping: null }
+  }
+
+  /** Takes until it is stopped when it goes to what happens next, which is nothing. */
+  async skipAhead(lease: string, seconds: number | null, signal: AbortSignal): Promise<Skipped> {
     this.calls.push(`skip ${lease} ${seconds}`)
+    if (seconds !== null) return { from: 0, to: seconds * 1000, end: 'reached' }
+    if (!signal.aborted) await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
+    return { from: 0, to: 7, end: 'stopped' }
   }
 
   async handIn() {

@@ -22,6 +22,8 @@ export interface LabDefinition {
   engines?: readonly EngineName[]
   nodes?: number
   shape?: ClusterShape
+  /** Whether learners may skip time on an engine with a clock; they may unless it is false. */
+  skipAhead?: boolean
   collect: Record<string, Query>
   provoke?: Record<string, Provocation>
   tasks: readonly TaskDefinition[]

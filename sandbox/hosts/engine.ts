@@ -69,6 +69,8 @@ export class HostsEngine implements Engine {
       pods: none('Pods', 'Pod'),
       etcd: none('etcd'),
       fork: { en: 'Hosts cannot be copied while they run.', zh: '主机在运行时不能复制。' },
+      clock: { en: 'Hosts keep the time of their machine.', zh: '主机使用所在机器的时间。' },
+      audit: none('audit log', '审计日志'),
     }
   }
 

@@ -342,6 +342,14 @@ export class KindEngine implements Engine {
         zh: '真实的集群在运行时不能复制；内嵌引擎可以。',
       },
       hosts: { en: 'The hosts engine has Linux hosts.', zh: 'Linux 主机由 hosts 引擎提供。' },
+      clock: {
+        en: 'A kind cluster keeps the time of its machine; the embedded engine has a clock of its own.',
+        zh: 'kind 集群使用所在机器的时间；内嵌引擎有自己的时钟。',
+      },
+      audit: {
+        en: 'The API server of a kind cluster keeps no audit log here; that of the embedded engine does.',
+        zh: '这里的 kind 集群，其 API 服务器不记录审计日志；内嵌引擎会记录。',
+      },
     }
   }
 

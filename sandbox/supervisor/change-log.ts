@@ -25,7 +25,18 @@ const systemNamespaces = new Set(['kube-system', 'kube-public', 'kube-node-lease
 const limitBytes = 24 * 2 ** 20
 const flushAfterMs = 200
 
-/** Writes the changes of a sandbox's objects to a file (JSON lines, oldest first), 24 MiB at most. */
+/** Somebody skipped time: `time` is cluster time before, `to` after it; `began` and `ended` real time. All ms since the epoch. */
+export interface TimeSkip {
+  type: 'SKIPPED'
+  time: number
+  to: number
+  began: number
+  ended: number
+}
+
+export type LoggedChange = WatchEvent | TimeSkip
+
+/** Writes the changes of a sandbox's objects to a file (JSON lines, oldest first), 24 MiB at most, and skips of time between them. */
 export class ChangeLog implements AsyncDisposable {
   private readonly file: string
   private readonly onFault: (error: unknown) => void
@@ -45,13 +56,27 @@ export class ChangeLog implements AsyncDisposable {
   /** Resolves when every kind is watched; goes on where the file ends when it is there already. */
   static async start(sandbox: Sandbox, file: string, onFault: (error: unknown) => void): Promise<ChangeLog> {
     const log = new ChangeLog(file, onFault)
-    for (const { type, object } of await readChanges(file)) {
+    for (const change of await readChanges(file)) {
+      if (change.type === 'SKIPPED') continue
+      const { type, object } = change
       if (type === 'DELETED') log.known.delete(object.metadata.uid)
       else log.known.set(object.metadata.uid, object.metadata.resourceVersion)
     }
     const resources = sandbox.engine === 'hosts' ? [hostsResource] : kept
     for (const resource of resources) await sandbox.watch(resource, (event) => log.receive(event), log.abort.signal)
     return log
+  }
+
+  /** Adds a line, unless the file is full. */
+  note(change: LoggedChange): void {
+    if (this.bytes > limitBytes) return
+    const line = `${JSON.stringify(change)}\n`
+    this.bytes += line.length
+    this.pending += line
+    this.timer ??= setTimeout(() => {
+      this.timer = undefined
+      void this.flush()
+    }, flushAfterMs)
   }
 
   /** Resolves when everything so far is in the file. */
@@ -77,25 +102,18 @@ export class ChangeLog implements AsyncDisposable {
     if (type === 'DELETED') this.known.delete(uid)
     else if (before === resourceVersion) return
     else this.known.set(uid, resourceVersion)
-    if (this.bytes > limitBytes) return
     const { managedFields: _managed, ...metadata } = object.metadata
     const shown = { ...(object.kind === 'Secret' ? withDigests(object) : object), metadata }
-    const line = `${JSON.stringify({ time, type: type === 'ADDED' && before ? 'MODIFIED' : type, object: shown })}\n`
-    this.bytes += line.length
-    this.pending += line
-    this.timer ??= setTimeout(() => {
-      this.timer = undefined
-      void this.flush()
-    }, flushAfterMs)
+    this.note({ time, type: type === 'ADDED' && before ? 'MODIFIED' : type, object: shown })
   }
 }
 
 /** Every change of a log, oldest first; a line torn by a crash is left out. */
-export async function readChanges(file: string): Promise<WatchEvent[]> {
+export async function readChanges(file: string): Promise<LoggedChange[]> {
   const lines = (await readFile(file, 'utf8').catch(() => '')).split('\n')
   return lines.flatMap((line) => {
     try {
-      return line ? [JSON.parse(line) as WatchEvent] : []
+      return line ? [JSON.parse(line) as LoggedChange] : []
     } catch {
       return []
     }

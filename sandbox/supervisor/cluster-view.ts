@@ -49,22 +49,34 @@ const atMostEveryMs = 100
 
 /** Calls back with the view now and after each change of it, ten times a second at most, until the signal aborts. */
 export async function watchClusterView(sandbox: Sandbox, onView: (view: ClusterView) => void, signal: AbortSignal): Promise<void> {
-  const kept: Kept = { nodes: new Map(), pods: new Map(), services: new Map(), slices: new Map(), hosts: new Map() }
   let timer: NodeJS.Timeout | undefined
   let lastAt = 0
-  let time = await sandbox.now()
-  let last = ''
-  let complete = false
   const show = () => {
     timer = undefined
     lastAt = performance.now()
-    const view = draw(kept, time)
-    const text = JSON.stringify({ ...view, time: 0 })
-    if (text === last) return
-    last = text
-    onView(view)
+    const view = look()
+    if (view) onView(view)
   }
   signal.addEventListener('abort', () => clearTimeout(timer), { once: true })
+  const look = await followClusterView(
+    sandbox,
+    () => {
+      if (!signal.aborted) timer ??= setTimeout(show, Math.max(0, lastAt + atMostEveryMs - performance.now()))
+    },
+    signal,
+  )
+  if (!signal.aborted) show()
+}
+
+/**
+ * Follows the cluster until the signal aborts, calling back when something may look different. Resolves with what gives the view
+ * if it is another than the last that was given, or null.
+ */
+export async function followClusterView(sandbox: Sandbox, onChange: () => void, signal: AbortSignal): Promise<() => ClusterView | null> {
+  const kept: Kept = { nodes: new Map(), pods: new Map(), services: new Map(), slices: new Map(), hosts: new Map() }
+  let time = await sandbox.now()
+  let last = ''
+  let complete = false
   const told = (Object.keys(watched) as (keyof Kept)[]).filter((name) => (name === 'hosts') === (sandbox.engine === 'hosts'))
   for (const name of told)
     await sandbox.watch(
@@ -74,12 +86,18 @@ export async function watchClusterView(sandbox: Sandbox, onView: (view: ClusterV
         const { uid } = event.object.metadata
         if (event.type === 'DELETED') kept[name].delete(uid)
         else kept[name].set(uid, event.object)
-        if (complete && !signal.aborted) timer ??= setTimeout(show, Math.max(0, lastAt + atMostEveryMs - performance.now()))
+        if (complete) onChange()
       },
       signal,
     )
   complete = true
-  if (!signal.aborted) show()
+  return () => {
+    const view = draw(kept, time)
+    const text = JSON.stringify({ ...view, time: 0 })
+    if (text === last) return null
+    last = text
+    return view
+  }
 }
 
 /** The view once. */

@@ -2,11 +2,13 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { Verdict } from '../check/kit.ts'
+import type { Evidence, Verdict } from '../check/kit.ts'
 import { EmbeddedEngine } from '../embedded/engine/engine.ts'
-import type { WatchEvent } from '../engine.ts'
+import type { AuditedRequest, Snapshot } from '../engine.ts'
 import { prepareTools } from '../terminal/tools.ts'
+import type { LoggedChange } from './change-log.ts'
 import type { ClusterView } from './cluster-view.ts'
+import type { Piece } from './evidence.ts'
 import { type Lab, loadLabs } from './labs.ts'
 import { type Report, Supervisor } from './supervisor.ts'
 
@@ -91,19 +93,93 @@ test('a lab is judged from its start, again when something changes, and is hande
     kubernetes: expect.stringMatching(/^v1\.34/),
     lab: expect.stringMatching(/^sha256:/),
   })
-  const read = (name: string) => JSON.parse(Buffer.from(pieces.find((piece) => piece.name === name)?.bytes ?? '').toString())
-  const changes = read('changes.json') as WatchEvent[]
+  const read = reader(pieces)
+  const changes = read('changes.json') as LoggedChange[]
   expect(
-    changes.some(({ type: what, object }) => what === 'MODIFIED' && object.kind === 'Deployment' && object.metadata.name === 'shop'),
+    changes.some((change) => change.type === 'MODIFIED' && change.object.kind === 'Deployment' && change.object.metadata.name === 'shop'),
   ).toBe(true)
-  expect(read('evidence.json').provoked.rollout).toMatchObject({ ok: true, seen: { early: [], finished: true } })
-  expect(read('verdicts.json').length).toBeGreaterThan(1)
-  expect(read('snapshot.json').objects.length).toBeGreaterThan(50)
+  expect((read('evidence.json') as Evidence).provoked['rollout']).toMatchObject({ ok: true, seen: { early: [], finished: true } })
+  expect((read('verdicts.json') as Verdict[]).length).toBeGreaterThan(1)
+  expect((read('snapshot.json') as Snapshot).objects.length).toBeGreaterThan(50)
   const whole = pieces.map((piece) => Buffer.from(piece.bytes).toString()).join('')
   expect(whole).not.toContain(Buffer.from('4711').toString('base64'))
   expect(pieces.find((piece) => piece.kind === 'recording')?.bytes.length).toBeGreaterThan(200)
   await supervisor.end('lab')
   expect(readdirSync(join(folder, 'attempts'))).toEqual([])
+})
+
+test('skipped time is shown as it goes, kept with the changes and marked in the recording', async () => {
+  const { verdict, reports } = await start('skipped', 'readiness-gate')
+  await until(() => stateOf(verdict(), 't1') === 'not-yet')
+  await supervisor.openTerminal('skipped', null)
+  const told = () => reports.flatMap((report) => (report.type === 'time' ? [report.time] : []))
+  const before = await supervisor.clusterTime('skipped')
+  expect(before).toMatchObject({ skip: 'yes', skipping: null })
+  expect(Math.abs(before.ahead)).toBeLessThan(60_000)
+
+  const skipped = await supervisor.skipAhead('skipped', 600, new AbortController().signal)
+  expect(skipped.end).toBe('reached')
+  expect(skipped.to - skipped.from).toBeGreaterThanOrEqual(600_000)
+  expect(told()[0]?.skipping?.to).toBe((told()[0]?.skipping?.from ?? 0) + 600_000)
+  expect(told().at(-1)).toMatchObject({ skipping: null })
+  expect((await supervisor.clusterTime('skipped')).ahead - before.ahead).toBeGreaterThan(500_000)
+
+  const { pieces, verdict: last } = await supervisor.handIn('skipped')
+  expect(last.time).toBeGreaterThanOrEqual(skipped.to)
+  const changes = reader(pieces)('changes.json') as LoggedChange[]
+  expect(changes.filter(({ type: what }) => what === 'SKIPPED')).toMatchObject([{ time: skipped.from, to: skipped.to }])
+  const recording = Buffer.from(pieces.find((piece) => piece.kind === 'recording')?.bytes ?? '').toString()
+  expect(recording).toMatch(/"m","10 min.* were skipped: in the cluster it is/)
+  await supervisor.end('skipped')
+})
+
+test('time is skipped to what happens next, or until it is stopped', async () => {
+  await start('next', null)
+  await type('next', 'kubectl run later --image=busybox:1.36 --restart=Never -- sh -c "sleep 300"')
+  await until(async () => (await supervisor.clusterView('next')).pods[0]?.status === 'Running')
+  const skipped = await supervisor.skipAhead('next', null, new AbortController().signal)
+  expect(skipped.end).toBe('happened')
+  expect(skipped.to - skipped.from).toBeGreaterThan(200_000)
+  expect(skipped.to - skipped.from).toBeLessThan(310_000)
+  expect((await supervisor.clusterView('next')).pods[0]?.status).toBe('Completed')
+
+  const stop = new AbortController()
+  stop.abort()
+  const { from, to, end } = await supervisor.skipAhead('next', 600, stop.signal)
+  expect({ end, skipped: to - from }).toEqual({ end: 'stopped', skipped: 0 })
+  await supervisor.end('next')
+})
+
+test('a lab may forbid that time is skipped', async () => {
+  const lab = labs.get('readiness-gate') as Lab
+  labs.set('in-real-time', { ...lab, definition: { ...lab.definition, skipAhead: false } })
+  await start('real', 'in-real-time')
+  expect(await supervisor.clusterTime('real')).toMatchObject({ skip: 'forbidden' })
+  await expect(supervisor.skipAhead('real', 60, new AbortController().signal)).rejects.toThrow('Time cannot be skipped here')
+  await supervisor.end('real')
+})
+
+test('who asked the API for what is handed in, with the moment in the recording and without what was sent', async () => {
+  await start('audited', 'readiness-gate')
+  await type('audited', 'kubectl create secret generic pin --from-literal=code=4711; kubectl delete deployment nothing')
+  await supervisor.skipAhead('audited', 600, new AbortController().signal)
+  await type('audited', 'kubectl exec deploy/shop -- cat /etc/hostname; kubectl get pods --as=nobody')
+  const { pieces } = await supervisor.handIn('audited')
+  const audit = reader(pieces)('audit.json') as (AuditedRequest & { at: number })[]
+  expect(audit.map(({ verb, resource, name, namespace, code }) => [verb, resource, namespace, name, code])).toEqual([
+    ['create', 'secrets', 'default', 'pin', 201],
+    ['delete', 'deployments', 'default', 'nothing', 404],
+    ['get', 'pods/exec', 'default', expect.stringMatching(/^shop-/), expect.any(Number)],
+    ['list', 'pods', 'default', null, 403],
+  ])
+  expect(audit[0]).toMatchObject({ user: 'kubernetes-admin', agent: expect.stringMatching(/^kubectl\//) })
+  expect(audit[3]?.user).toBe('nobody')
+  expect(JSON.stringify(audit)).not.toContain('4711')
+  // ten minutes apart in the cluster, seconds apart for whoever sat there
+  const [first, , , last] = audit
+  expect((last?.time ?? 0) - (first?.time ?? 0)).toBeGreaterThan(600_000)
+  expect((last?.at ?? 0) - (first?.at ?? 0)).toBeLessThan(120_000)
+  await supervisor.end('audited')
 })
 
 test('a reset is a fresh cluster under the same lease', async () => {
@@ -199,6 +275,10 @@ test('what cannot be is refused with a sentence', async () => {
   await expect(supervisor.openTerminal('nobody', null)).rejects.toThrow('This sandbox does not run')
   expect(faults.filter((fault) => fault.includes('cannot be observed'))).toEqual([])
 })
+
+function reader(pieces: readonly Piece[]): (name: string) => unknown {
+  return (name) => JSON.parse(Buffer.from(pieces.find((piece) => piece.name === name)?.bytes ?? '').toString())
+}
 
 async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
   for (let tries = 0; tries < 600; tries++) {

@@ -2,14 +2,16 @@ import { randomUUID } from 'node:crypto'
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Text, Verdict } from '../check/kit.ts'
-import { Observer, withDigests } from '../check/observer.ts'
+import { Observer } from '../check/observer.ts'
 import type { Capability, ClusterShape, Engine, EngineName, Sandbox, SandboxSpec } from '../engine.ts'
 import { TerminalSession } from '../terminal/session.ts'
 import { joined } from '../text.ts'
 import { ChangeLog, readChanges } from './change-log.ts'
 import { type ClusterView, clusterView, watchClusterView } from './cluster-view.ts'
+import { type Piece, piecesOf } from './evidence.ts'
 import { type Lab, runStartScript } from './labs.ts'
 import { nameNodes } from './node-names.ts'
+import { type ClusterTime, type Skipped, skipTime } from './skip.ts'
 
 export interface SupervisorOptions {
   /** Cheapest first. */
@@ -65,17 +67,12 @@ export type Report =
   | { type: 'terminals'; terminals: Terminal[] }
   /** A trial on the learner's own cluster begins (what it does) or is over (null). */
   | { type: 'trial'; what: Text | null }
+  /** Time begins to be skipped, goes on, or is over. */
+  | { type: 'time'; time: ClusterTime }
   | { type: 'active' }
   | { type: 'lost'; reason: string }
 
 export type Listener = (report: Report) => void
-
-export interface Piece {
-  kind: 'evidence' | 'snapshot' | 'changes' | 'verdicts' | 'recording'
-  name: string
-  contentType: string
-  bytes: Uint8Array
-}
 
 export interface HandedIn {
   verdict: Verdict
@@ -93,6 +90,7 @@ interface Live {
   changes: Promise<ChangeLog> | null
   sessions: Map<string, Promise<TerminalSession>>
   kept: Kept
+  skipping: ClusterTime['skipping']
 }
 
 /** What outlives the process, in state.json. */
@@ -107,6 +105,7 @@ interface Kept {
 const freeNodes = 3
 const plainBench: Bench = { needs: ['api', 'pods', 'exec', 'terminal'] }
 const activeEveryMs = 10_000
+const progressEveryMs = 150
 
 /**
  * Runs sandboxes for the platform, whatever engine they are on: starts, judges, terminals, hand-in, and bringing back what
@@ -139,7 +138,7 @@ export class Supervisor implements AsyncDisposable {
       const nodes = allowsNodeShells(ground) ? await sandbox.nodes() : []
       const kept: Kept = { engine: engine.name, nodes, startedAt: await sandbox.now(), terminals: [], opened: 0 }
       await this.keep(order.lease, kept)
-      this.begin({ order, lab, engine, sandbox, listener, observer: null, changes: null, sessions: new Map(), kept })
+      this.begin({ order, lab, engine, sandbox, listener, observer: null, changes: null, sessions: new Map(), kept, skipping: null })
       return { engine: engine.name, nodes: kept.nodes }
     } catch (error) {
       await this.end(order.lease)
@@ -170,6 +169,7 @@ export class Supervisor implements AsyncDisposable {
           changes: null,
           sessions: new Map(),
           kept,
+          skipping: null,
         })
         found.set(order.lease, { engine: engine.name, nodes: kept.nodes })
       }
@@ -258,10 +258,41 @@ export class Supervisor implements AsyncDisposable {
     return watchClusterView(this.at(lease).sandbox, listener, signal)
   }
 
-  async skipAhead(lease: string, seconds: number): Promise<void> {
-    const { sandbox, engine, observer } = this.at(lease)
-    if (!sandbox.advance) throw new Error(`Time cannot be skipped on a ${engine.name} cluster`)
-    await sandbox.advance(seconds * 1000)
+  async clusterTime(lease: string): Promise<ClusterTime> {
+    const found = this.at(lease)
+    return timeIn(found, await found.sandbox.now())
+  }
+
+  /** Skips time by so many seconds, or (null) to the next thing that happens; an abort stops it where it is. */
+  async skipAhead(lease: string, seconds: number | null, signal: AbortSignal): Promise<Skipped> {
+    const found = this.at(lease)
+    const { sandbox, listener, engine } = found
+    if (whetherSkipped(found) !== 'yes') throw new Error(`Time cannot be skipped here, on a ${engine.name} cluster`)
+    const began = Date.now()
+    let toldAt = Number.NEGATIVE_INFINITY
+    const tell = (now: number) => {
+      if (performance.now() - toldAt < progressEveryMs) return
+      toldAt = performance.now()
+      listener({ type: 'time', time: timeIn(found, now) })
+    }
+    const ms = seconds === null ? null : seconds * 1000
+    const start = await sandbox.now()
+    found.skipping = { from: start, to: ms === null ? null : start + ms }
+    try {
+      tell(start)
+      const skipped = await skipTime(sandbox, ms, tell, signal)
+      await this.noteSkip(found, skipped, began)
+      return skipped
+    } finally {
+      found.skipping = null
+      listener({ type: 'time', time: await this.clusterTime(lease) })
+    }
+  }
+
+  private async noteSkip({ changes, sessions, observer }: Live, { from, to }: Skipped, began: number): Promise<void> {
+    ;(await changes)?.note({ type: 'SKIPPED', time: from, to, began, ended: Date.now() })
+    const line = `${sayDuration(to - from)} were skipped: in the cluster it is ${new Date(to).toISOString().slice(11, 19)} UTC`
+    await announce(sessions, line)
     await (await observer)?.again()
   }
 
@@ -280,24 +311,19 @@ export class Supervisor implements AsyncDisposable {
     // before the last trials, which may change the learner's own cluster for a while
     const snapshot = await found.sandbox.snapshot()
     const { evidence, verdict } = await observer.conclude()
+    const audit = (await found.sandbox.auditLog?.()) ?? null
+    const ahead = (await found.sandbox.now()) - Date.now()
     await (await found.changes)?.flush()
-    const objects = snapshot.objects.map((object) => (object.kind === 'Secret' ? withDigests(object) : object))
-    const { runtime: _runtime, ...kept } = snapshot
-    const pieces: Piece[] = [
-      json('evidence', 'evidence.json', evidence),
-      json('changes', 'changes.json', await readChanges(join(this.folder(lease), 'objects.jsonl'))),
-      json('verdicts', 'verdicts.json', observer.verdicts),
-      json('snapshot', 'snapshot.json', { ...kept, objects }),
-    ]
     await Promise.all([...found.sessions.values()].map(async (session) => (await session).flush()))
-    const recordings = (await readdir(join(this.folder(lease), 'terminals')).catch(() => [])).filter((name) => name.endsWith('.cast'))
-    for (const [index, name] of recordings.sort().entries())
-      pieces.push({
-        kind: 'recording',
-        name: `terminal-${index + 1}.cast`,
-        contentType: 'application/x-asciicast',
-        bytes: await readFile(join(this.folder(lease), 'terminals', name)),
-      })
+    const pieces = await piecesOf({
+      evidence,
+      changes: await readChanges(join(this.folder(lease), 'objects.jsonl')),
+      verdicts: observer.verdicts,
+      snapshot,
+      audit: audit?.filter(({ time }) => time >= found.kept.startedAt) ?? null,
+      terminals: join(this.folder(lease), 'terminals'),
+      ahead,
+    })
     const versions = {
       lab: found.lab.digest,
       engine: `${found.engine.name} ${this.options.version}`,
@@ -431,7 +457,7 @@ export class Supervisor implements AsyncDisposable {
   private announceTrial({ sessions, listener }: Live, what: Text | null): void {
     listener({ type: 'trial', what })
     const line = what ? `a trial on this cluster: ${what.en}; it is undone afterwards` : 'the trial is over and undone'
-    for (const session of sessions.values()) session.then((open) => open.announce(line)).catch(() => undefined) // one that could not be opened has been told of
+    void announce(sessions, line)
   }
 
   private labOf(slug: string): Lab {
@@ -479,6 +505,33 @@ function specOf({ lease }: Order, lab: Lab | null, { nodes = freeNodes, shape }:
   }
 }
 
-function json(kind: Piece['kind'], name: string, value: unknown): Piece {
-  return { kind, name, contentType: 'application/json', bytes: Buffer.from(JSON.stringify(value)) }
+function whetherSkipped({ sandbox, lab }: Live): ClusterTime['skip'] {
+  if (!sandbox.advance) return 'no-clock'
+  return lab?.definition.skipAhead === false ? 'forbidden' : 'yes'
+}
+
+function timeIn(found: Live, now: number): ClusterTime {
+  return { now, ahead: now - Date.now(), skip: whetherSkipped(found), skipping: found.skipping }
+}
+
+/** Says a line in every terminal that is open. */
+async function announce(sessions: Live['sessions'], line: string): Promise<void> {
+  // one that could not be opened has been told of
+  await Promise.allSettled([...sessions.values()].map(async (session) => (await session).announce(line)))
+}
+
+/** '1 h 2 min 3 s', of ms. */
+function sayDuration(ms: number): string {
+  const seconds = Math.round(ms / 1000)
+  const parts = [
+    [Math.floor(seconds / 3600), 'h'],
+    [Math.floor(seconds / 60) % 60, 'min'],
+    [seconds % 60, 's'],
+  ] as const
+  return (
+    parts
+      .filter(([count]) => count > 0)
+      .map(([count, unit]) => `${count} ${unit}`)
+      .join(' ') || '0 s'
+  )
 }

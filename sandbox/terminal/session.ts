@@ -153,9 +153,20 @@ export class TerminalSession implements AsyncDisposable {
     return { [Symbol.dispose]: () => void this.inputListeners.delete(listener) }
   }
 
-  /** Shows a line that the platform, not the shell, has to say. */
-  announce(text: string): void {
-    const line = `\r\n\x1b[2m— ${text} —\x1b[0m\r\n`
+  /**
+   * Shows a line that the platform, not the shell, has to say, above the one where the cursor is, and marks it in the recording.
+   * A program that has the whole screen is not disturbed: then there is the mark alone. Resolves when it is shown.
+   */
+  async announce(text: string): Promise<void> {
+    // what the shell wrote before has to be on the screen to know where the cursor is
+    await new Promise<void>((resolve) => this.screen.write('', resolve))
+    this.recorder.mark(text)
+    const { active } = this.screen.buffer
+    if (active.type === 'alternate') return
+    let rowsUp = 0
+    while (active.getLine(active.baseY + active.cursorY - rowsUp)?.isWrapped) rowsUp++
+    const said = `— ${text} —`.slice(0, this.screen.cols)
+    const line = `\n\x1b[A\x1b7${rowsUp > 0 ? `\x1b[${rowsUp}A` : ''}\r\x1b[L\x1b[2m${said}\x1b8\x1b[B`
     this.recorder.aside(line)
     this.show(Buffer.from(line))
   }
@@ -266,11 +277,14 @@ export class TerminalSession implements AsyncDisposable {
     this.restoring = false
     if (missed === null) {
       this.process.resize(this.screen.cols, this.screen.rows)
-      this.announce('Labernetes was restarted: this is a new shell, your files are as they were')
+      const below = '\r\n'
+      this.recorder.aside(below)
+      this.show(Buffer.from(below))
+      await this.announce('Labernetes was restarted: this is a new shell, your files are as they were')
       return
     }
     this.recorder.mark('the platform was restarted')
-    if (missed > 0) this.announce(`${missed} bytes that were written here meanwhile are not kept`)
+    if (missed > 0) await this.announce(`${missed} bytes that were written here meanwhile are not kept`)
   }
 
   private ended(code: number): void {

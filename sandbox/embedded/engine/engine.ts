@@ -3,6 +3,7 @@ import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type {
   ApiRequest,
+  AuditedRequest,
   Capabilities,
   Engine,
   ExecOptions,
@@ -89,6 +90,8 @@ export class EmbeddedEngine implements Engine {
       terminal,
       'node-shell': true,
       etcd: { en: 'The embedded engine has no etcd; a kind cluster has.', zh: '内嵌引擎没有 etcd；kind 集群有。' },
+      clock: true,
+      audit: true,
       cni: true,
       hosts: { en: 'The hosts engine has Linux hosts.', zh: 'Linux 主机由 hosts 引擎提供。' },
     }
@@ -393,6 +396,11 @@ class EmbeddedSandbox implements Sandbox {
   async snapshot(): Promise<Snapshot> {
     await this.returning
     return this.parts.pool.call('snapshot', this.id)
+  }
+
+  async auditLog(): Promise<AuditedRequest[]> {
+    await this.returning
+    return this.parts.pool.call('auditLog', this.id)
   }
 
   async fork(): Promise<ForkedSandbox> {

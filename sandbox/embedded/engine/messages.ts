@@ -1,4 +1,4 @@
-import type { ApiRequest, ApiResponse, ExecResult, ObjectSelector, Snapshot, WatchEvent } from '../../engine.ts'
+import type { ApiRequest, ApiResponse, AuditedRequest, ExecResult, ObjectSelector, Snapshot, WatchEvent } from '../../engine.ts'
 
 /** What a cluster's process is asked. Every method's first argument is the cluster's id. */
 export interface ClusterProcess {
@@ -19,6 +19,7 @@ export interface ClusterProcess {
   resizeTerminal(id: string, terminal: number, size: { cols: number; rows: number }): Promise<void>
   closeTerminal(id: string, terminal: number): Promise<void>
   snapshot(id: string): Promise<Snapshot>
+  auditLog(id: string): Promise<AuditedRequest[]>
   now(id: string): Promise<number>
   advance(id: string, ms: number): Promise<void>
   /** Starts telling events under the watch's number; resolves after what exists was told. */

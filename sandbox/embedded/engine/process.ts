@@ -1,4 +1,5 @@
-import type { ExecResult, ObjectSelector, WatchEvent, WatchedObject } from '../../engine.ts'
+import type { AuditedRequest, ExecResult, ObjectSelector, WatchEvent, WatchedObject } from '../../engine.ts'
+import type { AuditEvent } from '../api/audit.ts'
 import { Cluster } from '../cluster.ts'
 import type { Process } from '../containers/runtime.ts'
 import type { KubeObject } from '../machinery/object.ts'
@@ -90,6 +91,7 @@ const methods: ClusterProcess = {
     clusters.get(id)?.terminals.get(terminal)?.kill('SIGKILL')
   },
   snapshot: async (id) => at(id).snapshot(),
+  auditLog: async (id) => at(id).auditEvents().map(withoutContents),
   now: async (id) => at(id).context.clock.now(),
   advance: (id, ms) => at(id).advance(ms),
   async watch(id, watch, selector) {
@@ -138,6 +140,31 @@ function missing(id: string): never {
 
 function sentenceOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
+}
+
+/** Without query and message, which may quote what was sent. */
+function withoutContents({
+  user,
+  userAgent,
+  verb,
+  objectRef,
+  requestURI,
+  responseStatus,
+  requestReceivedTimestamp,
+}: AuditEvent): AuditedRequest {
+  return {
+    time: Date.parse(requestReceivedTimestamp),
+    user: user.username,
+    agent: userAgent?.split(' ')[0] ?? null,
+    verb,
+    group: objectRef?.apiGroup ?? '',
+    resource: objectRef
+      ? `${objectRef.resource}${objectRef.subresource ? `/${objectRef.subresource}` : ''}`
+      : (requestURI.split('?')[0] as string),
+    namespace: objectRef?.namespace ?? null,
+    name: objectRef?.name ?? null,
+    code: responseStatus.code,
+  }
 }
 
 /** What a change means to a watcher of the selector: leaving its labels is a deletion. */

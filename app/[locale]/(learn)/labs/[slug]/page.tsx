@@ -51,7 +51,7 @@ export default async function LabPage({ params }: Props) {
       trials={lab.trials}
       copying={copying}
       submissionHref={localised(locale, '/me/submissions')}
-      words={{ lab: messages.lab, lease: messages.lease, terminal: messages.terminal, cluster: messages.cluster }}
+      words={{ lab: messages.lab, lease: messages.lease, clock: messages.clock, terminal: messages.terminal, cluster: messages.cluster }}
     >
       <article className="lab-text">
         <p className="label">

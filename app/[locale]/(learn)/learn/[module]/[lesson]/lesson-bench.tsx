@@ -2,7 +2,7 @@
 import dynamic from 'next/dynamic'
 import { type ReactNode, useEffect, useState } from 'react'
 import { call } from '../../../../../client/call.ts'
-import type { BenchWords, LeaseWords } from '../../../../../lab/words.ts'
+import type { BenchWords, ClockWords, LeaseWords } from '../../../../../lab/words.ts'
 import type { TerminalWords } from '../../../../../terminal/words.ts'
 
 const Bench = dynamic(() => import('../../../../../lab/bench.tsx').then((module) => module.Bench), { ssr: false })
@@ -16,11 +16,13 @@ interface Props {
   words: BenchWords
   terminalWords: TerminalWords
   leaseWords: LeaseWords
+  clockWords: ClockWords
+  locale: string
   children: ReactNode
 }
 
 /** The text, and at its side (below it in a narrow window) a terminal on a cluster to try things on. */
-export function LessonBench({ lesson, attempt: start, signIn, words, terminalWords, leaseWords, children }: Props) {
+export function LessonBench({ lesson, attempt: start, signIn, words, terminalWords, leaseWords, clockWords, locale, children }: Props) {
   const [attempt, setAttempt] = useState(start)
   const [open, setOpen] = useState(false)
   const [fault, setFault] = useState('')
@@ -61,6 +63,8 @@ export function LessonBench({ lesson, attempt: start, signIn, words, terminalWor
             words={words}
             terminalWords={terminalWords}
             leaseWords={leaseWords}
+            clockWords={clockWords}
+            locale={locale}
             onFold={fold}
             onEnded={() => {
               setAttempt(null)

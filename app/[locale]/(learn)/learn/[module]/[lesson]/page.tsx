@@ -48,6 +48,8 @@ export default async function LessonPage({ params }: Props) {
       words={messages.bench}
       terminalWords={messages.terminal}
       leaseWords={messages.lease}
+      clockWords={messages.clock}
+      locale={locale}
     >
       <main id="main" className="lesson">
         <TableOfContents headings={page.headings} label={t('contents')} />
