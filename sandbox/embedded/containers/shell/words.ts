@@ -36,26 +36,21 @@ export abstract class WordReader {
   }
 
   protected wordParts(stops: (char: string) => boolean): Part[] {
-    const parts: Part[] = []
-    let text = ''
-    const flush = () => {
-      if (text !== '') parts.push({ type: 'literal', text })
-      text = ''
-    }
+    const gathered = new GatheredParts('literal')
     while (this.at < this.source.length) {
       const char = this.source[this.at] as string
-      if ((char === '<' || char === '>') && this.source[this.at + 1] === '(' && text === '' && parts.length === 0 && stops('<')) {
+      if ((char === '<' || char === '>') && this.source[this.at + 1] === '(' && gathered.isEmpty && stops('<')) {
         this.at += 2
         const list = this.list([')'])
         this.expect(')')
-        parts.push({ type: 'process', direction: char, list })
+        gathered.add({ type: 'process', direction: char, list })
         continue
       }
       // Extended patterns @(a|b) in [[ ]] and case belong to the word.
       if (/[@?*+!]/.test(char) && this.source[this.at + 1] === '(' && stops('(')) {
         const close = this.matchingParenthesis(this.at + 1)
         if (close !== -1) {
-          text += this.source.slice(this.at, close + 1)
+          gathered.text += this.source.slice(this.at, close + 1)
           this.at = close + 1
           continue
         }
@@ -68,58 +63,38 @@ export abstract class WordReader {
           this.line++
           continue
         }
-        flush()
-        parts.push({ type: 'quoted', text: next ?? '\\' })
+        gathered.add({ type: 'quoted', text: next ?? '\\' })
         continue
       }
       if (char === "'") {
-        flush()
         const end = this.source.indexOf("'", this.at + 1)
         if (end === -1) throw new SyntaxFault('Unterminated quoted string', this.line, true)
         const quoted = this.source.slice(this.at + 1, end)
         this.line += count(quoted, '\n')
-        parts.push({ type: 'quoted', text: quoted })
+        gathered.add({ type: 'quoted', text: quoted })
         this.at = end + 1
         continue
       }
       if (char === '"') {
-        flush()
         this.at++
-        parts.push({ type: 'double', parts: this.doubleParts('"') })
+        gathered.add({ type: 'double', parts: this.doubleParts('"') })
         continue
       }
       if (char === '$' && this.source[this.at + 1] === "'") {
-        flush()
-        parts.push({ type: 'quoted', text: this.ansiQuoted() })
+        gathered.add({ type: 'quoted', text: this.ansiQuoted() })
         continue
       }
       if (char === '$' && this.source[this.at + 1] === '"') {
         this.at++
         continue
       }
-      if (char === '$' || char === '`') {
-        const part = this.dollar(false)
-        if (part) {
-          flush()
-          parts.push(part)
-          continue
-        }
-      }
-      if (char === '\n') this.line++
-      text += char
-      this.at++
+      this.take(gathered, false)
     }
-    flush()
-    return parts
+    return gathered.all()
   }
 
   protected doubleParts(close: string): Part[] {
-    const parts: Part[] = []
-    let text = ''
-    const flush = () => {
-      if (text !== '') parts.push({ type: 'quoted', text })
-      text = ''
-    }
+    const gathered = new GatheredParts('quoted')
     for (;;) {
       if (this.at >= this.source.length) {
         if (close !== '') throw new SyntaxFault('Unterminated quoted string', this.line, true)
@@ -138,25 +113,26 @@ export abstract class WordReader {
           continue
         }
         if (next !== undefined && (next === '$' || next === '`' || next === '\\' || (next === '"' && close === '"'))) {
-          text += next
+          gathered.text += next
           this.at += 2
           continue
         }
       }
-      if (char === '$' || char === '`') {
-        const part = this.dollar(true)
-        if (part) {
-          flush()
-          parts.push(part)
-          continue
-        }
-      }
+      this.take(gathered, true)
+    }
+    return gathered.all()
+  }
+
+  /** The expansion that begins here, or else the character as it is. */
+  private take(gathered: GatheredParts, inQuotes: boolean): void {
+    const char = this.source[this.at] as string
+    const part = char === '$' || char === '`' ? this.dollar(inQuotes) : undefined
+    if (part) gathered.add(part)
+    else {
       if (char === '\n') this.line++
-      text += char
+      gathered.text += char
       this.at++
     }
-    flush()
-    return parts
   }
 
   /** $x, ${..}, $(..), $((..)) or `..`; undefined when the $ stands for itself. */
@@ -447,4 +423,34 @@ const ansiEscapes: Record<string, string> = {
   "'": "'",
   '"': '"',
   '?': '?',
+}
+
+/** The parts of a word as they are read: plain characters are gathered until something else comes. */
+class GatheredParts {
+  text = ''
+  private readonly parts: Part[] = []
+  private readonly type: 'literal' | 'quoted'
+
+  constructor(type: 'literal' | 'quoted') {
+    this.type = type
+  }
+
+  get isEmpty(): boolean {
+    return this.text === '' && this.parts.length === 0
+  }
+
+  add(part: Part): void {
+    this.flush()
+    this.parts.push(part)
+  }
+
+  all(): Part[] {
+    this.flush()
+    return this.parts
+  }
+
+  private flush(): void {
+    if (this.text !== '') this.parts.push({ type: this.type, text: this.text })
+    this.text = ''
+  }
 }
