@@ -1,4 +1,5 @@
 import type { Container, Pod, PodSpec } from '../schema/types/core.v1.ts'
+import { safeSysctls } from './safe-sysctls.ts'
 
 export type Level = 'privileged' | 'baseline' | 'restricted'
 
@@ -78,7 +79,7 @@ const baselineChecks: readonly Check[] = [
   { overridden: true, check: (spec) => badSeccomp(spec) },
   {
     check(spec) {
-      const names = (spec.securityContext?.sysctls ?? []).map((sysctl) => sysctl.name).filter((name) => !allowedSysctls.has(name))
+      const names = (spec.securityContext?.sysctls ?? []).map((sysctl) => sysctl.name).filter((name) => !safeSysctls.has(name))
       return names.length > 0 ? `forbidden sysctls (${names.join(', ')})` : undefined
     },
   },
@@ -125,20 +126,6 @@ const restrictedChecks: readonly Check[] = [
 const defaultCapabilities = new Set(
   'AUDIT_WRITE CHOWN DAC_OVERRIDE FOWNER FSETID KILL MKNOD NET_BIND_SERVICE SETFCAP SETGID SETPCAP SETUID SYS_CHROOT'.split(' '),
 )
-const allowedSysctls = new Set([
-  'kernel.shm_rmid_forced',
-  'net.ipv4.ip_local_port_range',
-  'net.ipv4.ip_local_reserved_ports',
-  'net.ipv4.ip_unprivileged_port_start',
-  'net.ipv4.ping_group_range',
-  'net.ipv4.tcp_fin_timeout',
-  'net.ipv4.tcp_keepalive_intvl',
-  'net.ipv4.tcp_keepalive_probes',
-  'net.ipv4.tcp_keepalive_time',
-  'net.ipv4.tcp_rmem',
-  'net.ipv4.tcp_syncookies',
-  'net.ipv4.tcp_wmem',
-])
 const allowedSeLinuxTypes = ['', 'container_t', 'container_init_t', 'container_kvm_t', 'container_engine_t']
 const allowedVolumeTypes = [
   'configMap',

@@ -1,3 +1,4 @@
+import { safeSysctls } from '../admission/safe-sysctls.ts'
 import { dotted } from '../containers/vfs/sysctl.ts'
 import type { Cache } from '../machinery/context.ts'
 import { resources } from '../machinery/object.ts'
@@ -35,22 +36,7 @@ export function admissionFailure(pod: Pod, node: NodeFacts, others: Pod[], cache
   return undefined
 }
 
-/** Those that are known to stay within a pod (kubelet's safeSysctlAllowlist); others a node's kubelet would have to be told of. */
-const safeSysctls = new Set([
-  'kernel.shm_rmid_forced',
-  'net.ipv4.ip_local_port_range',
-  'net.ipv4.ip_local_reserved_ports',
-  'net.ipv4.ip_unprivileged_port_start',
-  'net.ipv4.ping_group_range',
-  'net.ipv4.tcp_fin_timeout',
-  'net.ipv4.tcp_keepalive_intvl',
-  'net.ipv4.tcp_keepalive_probes',
-  'net.ipv4.tcp_keepalive_time',
-  'net.ipv4.tcp_rmem',
-  'net.ipv4.tcp_syncookies',
-  'net.ipv4.tcp_wmem',
-])
-
+/** Others than safe ones a node's kubelet would have to be told of. */
 function forbiddenSysctl({ spec }: Pod): string | undefined {
   for (const { name } of spec?.securityContext?.sysctls ?? []) {
     const plain = dotted(name)
