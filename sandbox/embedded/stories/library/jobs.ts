@@ -17,67 +17,29 @@ spec:
         - {name: main, image: "busybox:1.36", command: [sh, -c, ${JSON.stringify(script)}]}
 `
 
+/** A Job that runs until its condition of this type is true. */
+const toItsEnd = (name: string, manifest: string, end: 'Complete' | 'Failed'): Story => ({
+  name,
+  follows,
+  async play(scene) {
+    await scene.apply(manifest)
+    await scene.until(end === 'Complete' ? 'it is complete' : 'it has failed', conditionIs(scene, 'Job', 'work', end, 'True'))
+  },
+})
+
+const indexed = 'completionMode: Indexed\n  completions: 3\n  parallelism: 3\n  backoffLimitPerIndex: 1'
+const failureRules = 'podFailurePolicy: {rules: [{action: FailJob, onExitCodes: {containerName: main, operator: In, values: [42]}}]}'
+const firstSucceeds = 'completionMode: Indexed\n  completions: 3\n  parallelism: 3\n  successPolicy: {rules: [{succeededIndexes: "0"}]}'
+const othersWait = 'trap "exit 1" TERM; if [ $JOB_COMPLETION_INDEX = 0 ]; then sleep 4; else while true; do sleep 0.2; done; fi'
+
 export const jobStories: readonly Story[] = [
-  {
-    name: 'job-succeeds',
-    follows,
-    async play(scene) {
-      await scene.apply(job('completions: 4\n  parallelism: 2', 'sleep 4'))
-      await scene.until('it is complete', conditionIs(scene, 'Job', 'work', 'Complete', 'True'))
-    },
-  },
-  {
-    name: 'job-backoff-limit',
-    follows,
-    async play(scene) {
-      await scene.apply(job('backoffLimit: 1', 'sleep 4; exit 5'))
-      await scene.until('it has failed', conditionIs(scene, 'Job', 'work', 'Failed', 'True'))
-    },
-  },
-  {
-    name: 'job-restarts-on-failure',
-    follows,
-    async play(scene) {
-      await scene.apply(job('backoffLimit: 2', 'sleep 8; exit 5', 'OnFailure'))
-      await scene.until('it has failed', conditionIs(scene, 'Job', 'work', 'Failed', 'True'))
-    },
-  },
-  {
-    name: 'job-deadline',
-    follows,
-    async play(scene) {
-      await scene.apply(job('activeDeadlineSeconds: 5', 'trap "exit 1" TERM; while true; do sleep 0.2; done'))
-      await scene.until('it has failed', conditionIs(scene, 'Job', 'work', 'Failed', 'True'))
-    },
-  },
-  {
-    name: 'job-indexed-with-failures',
-    follows,
-    async play(scene) {
-      const spec = 'completionMode: Indexed\n  completions: 3\n  parallelism: 3\n  backoffLimitPerIndex: 1'
-      await scene.apply(job(spec, 'sleep 4; [ $JOB_COMPLETION_INDEX != 1 ]'))
-      await scene.until('it has failed', conditionIs(scene, 'Job', 'work', 'Failed', 'True'))
-    },
-  },
-  {
-    name: 'job-pod-failure-policy',
-    follows,
-    async play(scene) {
-      const rules = 'podFailurePolicy: {rules: [{action: FailJob, onExitCodes: {containerName: main, operator: In, values: [42]}}]}'
-      await scene.apply(job(`backoffLimit: 6\n  ${rules}`, 'sleep 4; exit 42'))
-      await scene.until('it has failed', conditionIs(scene, 'Job', 'work', 'Failed', 'True'))
-    },
-  },
-  {
-    name: 'job-success-policy',
-    follows,
-    async play(scene) {
-      const spec = 'completionMode: Indexed\n  completions: 3\n  parallelism: 3\n  successPolicy: {rules: [{succeededIndexes: "0"}]}'
-      const script = 'trap "exit 1" TERM; if [ $JOB_COMPLETION_INDEX = 0 ]; then sleep 4; else while true; do sleep 0.2; done; fi'
-      await scene.apply(job(spec, script))
-      await scene.until('it is complete', conditionIs(scene, 'Job', 'work', 'Complete', 'True'))
-    },
-  },
+  toItsEnd('job-succeeds', job('completions: 4\n  parallelism: 2', 'sleep 4'), 'Complete'),
+  toItsEnd('job-backoff-limit', job('backoffLimit: 1', 'sleep 4; exit 5'), 'Failed'),
+  toItsEnd('job-restarts-on-failure', job('backoffLimit: 2', 'sleep 8; exit 5', 'OnFailure'), 'Failed'),
+  toItsEnd('job-deadline', job('activeDeadlineSeconds: 5', 'trap "exit 1" TERM; while true; do sleep 0.2; done'), 'Failed'),
+  toItsEnd('job-indexed-with-failures', job(indexed, 'sleep 4; [ $JOB_COMPLETION_INDEX != 1 ]'), 'Failed'),
+  toItsEnd('job-pod-failure-policy', job(`backoffLimit: 6\n  ${failureRules}`, 'sleep 4; exit 42'), 'Failed'),
+  toItsEnd('job-success-policy', job(firstSucceeds, othersWait), 'Complete'),
   {
     name: 'job-suspended',
     follows,

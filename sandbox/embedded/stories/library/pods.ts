@@ -1,3 +1,4 @@
+import type { Scene } from '../scene.ts'
 import type { Story } from '../story.ts'
 import { podGone, podPhase, podReady, restarted } from './states.ts'
 
@@ -93,10 +94,7 @@ export const podStories: readonly Story[] = [
     async play(scene) {
       const script = "trap 'echo bye; sleep 1; exit 0' TERM; while true; do sleep 0.2; done"
       await scene.apply(shell('polite', script).replace('GracePeriodSeconds: 2', 'GracePeriodSeconds: 20'))
-      await scene.until('it runs', podReady(scene, 'polite'))
-      await scene.wait(1)
-      await scene.remove('Pod', 'polite')
-      await scene.until('it is gone', podGone(scene, 'polite'))
+      await runAndRemove(scene, 'polite')
     },
   },
   {
@@ -104,10 +102,7 @@ export const podStories: readonly Story[] = [
     follows,
     async play(scene) {
       await scene.apply(shell('stubborn', "trap '' TERM; while true; do sleep 1; done"))
-      await scene.until('it runs', podReady(scene, 'stubborn'))
-      await scene.wait(1)
-      await scene.remove('Pod', 'stubborn')
-      await scene.until('it is gone', podGone(scene, 'stubborn'))
+      await runAndRemove(scene, 'stubborn')
     },
   },
   {
@@ -119,10 +114,7 @@ export const podStories: readonly Story[] = [
         preStop: {exec: {command: [sh, -c, "sleep 2"]}}`
       const pod = shell('hooked', 'trap "exit 0" TERM; while true; do sleep 0.2; done', '', hooks)
       await scene.apply(pod.replace('GracePeriodSeconds: 2', 'GracePeriodSeconds: 10'))
-      await scene.until('it runs', podReady(scene, 'hooked'))
-      await scene.wait(1)
-      await scene.remove('Pod', 'hooked')
-      await scene.until('it is gone', podGone(scene, 'hooked'))
+      await runAndRemove(scene, 'hooked')
     },
   },
   {
@@ -183,3 +175,10 @@ export const podStories: readonly Story[] = [
     },
   },
 ]
+
+async function runAndRemove(scene: Scene, name: string): Promise<void> {
+  await scene.until('it runs', podReady(scene, name))
+  await scene.wait(1)
+  await scene.remove('Pod', name)
+  await scene.until('it is gone', podGone(scene, name))
+}
