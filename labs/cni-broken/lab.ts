@@ -1,4 +1,4 @@
-import { isInCIDR, nodeCalled, noted, saidBy, staying } from '../../sandbox/check/flannel.ts'
+import { allNodes, isInCIDR, nodeCalled, noted, notesIn, onFlannel, saidBy, staying } from '../../sandbox/check/flannel.ts'
 import { defineLab, type Evidence, notYet, type Outcome, pass, type Text, verbatim } from '../../sandbox/check/kit.ts'
 import { as, type Deployment, isReady } from '../../sandbox/check/objects.ts'
 
@@ -9,16 +9,10 @@ const noPods: Text = { en: 'Deployment web has no Pods', zh: 'Deployment web 没
 export const lab = defineLab({
   slug: 'cni-broken',
   minutes: 25,
-  needs: ['api', 'pods', 'exec', 'node-shell', 'cni', 'terminal'],
-  engines: ['kind', 'embedded'],
-  nodes: 3,
-  shape: { cni: 'flannel' },
+  ...onFlannel,
   collect: {
-    nodes: { kind: 'objects', selector: { group: '', version: 'v1', resource: 'nodes' } },
-    report: {
-      kind: 'objects',
-      selector: { group: '', version: 'v1', resource: 'configmaps', namespace, name: 'report' },
-    },
+    nodes: allNodes,
+    report: notesIn('report'),
     deployments: { kind: 'objects', selector: { group: 'apps', version: 'v1', resource: 'deployments', namespace } },
     pods: { kind: 'objects', selector: { group: '', version: 'v1', resource: 'pods', namespace, labelSelector: 'app=web' } },
     files: { kind: 'command', node: 'worker', argv: ['ls', '/etc/cni/net.d'], after: ['pods', 'report'], repeat: true },

@@ -1,4 +1,4 @@
-import { isInCIDR, netConfOf, nodeCalled, nodesOf, saidBy, staying } from '../../sandbox/check/flannel.ts'
+import { allNodes, isInCIDR, netConfOf, nodeCalled, nodesOf, onFlannel, saidBy, staying } from '../../sandbox/check/flannel.ts'
 import { defineLab, type Evidence, notYet, type Outcome, pass, verbatim } from '../../sandbox/check/kit.ts'
 import { as, type ConfigMap, isReady, type Pod } from '../../sandbox/check/objects.ts'
 
@@ -7,12 +7,9 @@ const file = '10-flannel.conflist'
 export const lab = defineLab({
   slug: 'flannel-outage',
   minutes: 25,
-  needs: ['api', 'pods', 'exec', 'node-shell', 'cni', 'terminal'],
-  engines: ['kind', 'embedded'],
-  nodes: 3,
-  shape: { cni: 'flannel' },
+  ...onFlannel,
   collect: {
-    nodes: { kind: 'objects', selector: { group: '', version: 'v1', resource: 'nodes' } },
+    nodes: allNodes,
     config: { kind: 'objects', selector: { group: '', version: 'v1', resource: 'configmaps', namespace: 'kube-flannel' } },
     cluster: {
       kind: 'objects',

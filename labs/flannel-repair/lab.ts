@@ -1,4 +1,4 @@
-import { nodeCalled, noted, staying } from '../../sandbox/check/flannel.ts'
+import { allNodes, nodeCalled, noted, notesIn, onFlannel, staying } from '../../sandbox/check/flannel.ts'
 import { defineLab, type Evidence, notYet, type Outcome, pass, verbatim } from '../../sandbox/check/kit.ts'
 import { namespaceOf } from '../../sandbox/check/network.ts'
 import { isReady } from '../../sandbox/check/objects.ts'
@@ -10,16 +10,10 @@ const ask = `n=0; for i in $(seq ${times}); do wget -q -T 1 -O /dev/null http://
 export const lab = defineLab({
   slug: 'flannel-repair',
   minutes: 30,
-  needs: ['api', 'pods', 'exec', 'node-shell', 'cni', 'terminal'],
-  engines: ['kind', 'embedded'],
-  nodes: 3,
-  shape: { cni: 'flannel' },
+  ...onFlannel,
   collect: {
-    nodes: { kind: 'objects', selector: { group: '', version: 'v1', resource: 'nodes' } },
-    report: {
-      kind: 'objects',
-      selector: { group: '', version: 'v1', resource: 'configmaps', namespace, name: 'report' },
-    },
+    nodes: allNodes,
+    report: notesIn('report'),
     pods: { kind: 'objects', selector: { group: '', version: 'v1', resource: 'pods', namespace } },
     worker: { kind: 'network', node: 'worker' },
     worker2: { kind: 'network', node: 'worker2' },

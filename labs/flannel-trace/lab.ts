@@ -1,4 +1,4 @@
-import { type NodeSeen, nodeCalled, noted } from '../../sandbox/check/flannel.ts'
+import { allNodes, type NodeSeen, nodeCalled, noted, notesIn, onFlannel } from '../../sandbox/check/flannel.ts'
 import { defineLab, type Evidence, notYet, type Outcome, pass, type Text, verbatim } from '../../sandbox/check/kit.ts'
 import { namespaceOf } from '../../sandbox/check/network.ts'
 import { as, type Pod } from '../../sandbox/check/objects.ts'
@@ -8,17 +8,11 @@ const namespace = 'default'
 export const lab = defineLab({
   slug: 'flannel-trace',
   minutes: 20,
-  needs: ['api', 'pods', 'exec', 'node-shell', 'cni', 'terminal'],
-  engines: ['kind', 'embedded'],
-  nodes: 3,
-  shape: { cni: 'flannel' },
+  ...onFlannel,
   collect: {
-    nodes: { kind: 'objects', selector: { group: '', version: 'v1', resource: 'nodes' } },
+    nodes: allNodes,
     pods: { kind: 'objects', selector: { group: '', version: 'v1', resource: 'pods', namespace } },
-    trace: {
-      kind: 'objects',
-      selector: { group: '', version: 'v1', resource: 'configmaps', namespace, name: 'trace' },
-    },
+    trace: notesIn('trace'),
     worker: { kind: 'network', node: 'worker' },
   },
   tasks: [

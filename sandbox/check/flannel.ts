@@ -1,6 +1,6 @@
 /** Reading a cluster's Pod network in a judge: nodes, Pod addresses, and what flannel keeps on them. */
 import type { Node } from '../embedded/schema/types/core.v1.ts'
-import type { Evidence } from './kit.ts'
+import type { Evidence, LabDefinition, Query } from './kit.ts'
 import { as, type ConfigMap, type Pod, type WatchedObject } from './objects.ts'
 
 export interface NodeSeen {
@@ -16,6 +16,21 @@ export interface NodeSeen {
 }
 
 const prefix = 'flannel.alpha.coreos.com'
+
+/** What labs on flannel stand on: a control plane and two workers, with shells on all of them. */
+export const onFlannel = {
+  needs: ['api', 'pods', 'exec', 'node-shell', 'cni', 'terminal'],
+  engines: ['kind', 'embedded'],
+  nodes: 3,
+  shape: { cni: 'flannel' },
+} as const satisfies Partial<LabDefinition>
+
+export const allNodes: Query = { kind: 'objects', selector: { group: '', version: 'v1', resource: 'nodes' } }
+
+/** The ConfigMap of the default namespace in which learners note what they found. */
+export function notesIn(name: string): Query {
+  return { kind: 'objects', selector: { group: '', version: 'v1', resource: 'configmaps', namespace: 'default', name } }
+}
 
 /** A node by the part of its name that is the same on every cluster: 'worker' is kind-worker. */
 export function nodeCalled(nodes: readonly WatchedObject[] | undefined, short: string): NodeSeen | undefined {
