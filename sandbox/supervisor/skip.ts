@@ -71,3 +71,19 @@ export async function skipTime(
 function paced(step: number, took: number): number {
   return Math.min(60_000, Math.max(100, step * Math.min(4, Math.max(0.25, stepTakes / Math.max(1, took)))))
 }
+
+/** '1 h 2 min 3 s', of ms. */
+export function sayDuration(ms: number): string {
+  const seconds = Math.round(ms / 1000)
+  const parts = [
+    [Math.floor(seconds / 3600), 'h'],
+    [Math.floor(seconds / 60) % 60, 'min'],
+    [seconds % 60, 's'],
+  ] as const
+  return (
+    parts
+      .filter(([count]) => count > 0)
+      .map(([count, unit]) => `${count} ${unit}`)
+      .join(' ') || '0 s'
+  )
+}

@@ -3,15 +3,15 @@ import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promise
 import { join } from 'node:path'
 import type { Text, Verdict } from '../check/kit.ts'
 import { Observer } from '../check/observer.ts'
-import type { Capability, ClusterShape, Engine, EngineName, Sandbox, SandboxSpec } from '../engine.ts'
+import type { Engine, Sandbox, SandboxSpec } from '../engine.ts'
 import { TerminalSession } from '../terminal/session.ts'
-import { joined } from '../text.ts'
 import { ChangeLog, readChanges } from './change-log.ts'
 import { type ClusterView, clusterView, watchClusterView } from './cluster-view.ts'
 import { type Piece, piecesOf } from './evidence.ts'
+import { allowsNodeShells, type Bench, type EngineChoice, Grounds } from './grounds.ts'
 import { type Lab, runStartScript } from './labs.ts'
 import { nameNodes } from './node-names.ts'
-import { type ClusterTime, type Skipped, skipTime } from './skip.ts'
+import { type ClusterTime, type Skipped, sayDuration, skipTime } from './skip.ts'
 
 export interface SupervisorOptions {
   /** Cheapest first. */
@@ -25,14 +25,6 @@ export interface SupervisorOptions {
   onFault: (where: string, error: unknown) => void
 }
 
-/** A sandbox to try things in, without tasks. */
-export interface Bench {
-  needs: readonly Capability[]
-  engines?: readonly EngineName[]
-  nodes?: number
-  shape?: ClusterShape
-}
-
 export interface Order {
   /** Unique for ever, safe in a file name; the sandbox's id too. */
   lease: string
@@ -41,12 +33,6 @@ export interface Order {
   lesson?: string | null
   /** The engine that it has to run on; the cheapest that can unless given. */
   engine?: string | null
-}
-
-/** An engine that a lab or bench may run on, and the sentence that says why not here. */
-export interface EngineChoice {
-  engine: string
-  missing: Text | null
 }
 
 export interface Started {
@@ -103,7 +89,6 @@ interface Kept {
 }
 
 const freeNodes = 3
-const plainBench: Bench = { needs: ['api', 'pods', 'exec', 'terminal'] }
 const activeEveryMs = 10_000
 const progressEveryMs = 150
 
@@ -113,10 +98,12 @@ const progressEveryMs = 150
  */
 export class Supervisor implements AsyncDisposable {
   private readonly options: SupervisorOptions
+  private readonly grounds: Grounds
   private readonly live = new Map<string, Live>()
 
   constructor(options: SupervisorOptions) {
     this.options = options
+    this.grounds = new Grounds(options)
   }
 
   async engines(): Promise<Record<string, { capabilities: Record<string, true | Text> }>> {
@@ -127,9 +114,9 @@ export class Supervisor implements AsyncDisposable {
 
   /** Resolves when the learner can work in it. Rejects with a sentence; nothing is left behind then. */
   async start(order: Order, listener: Listener, signal: AbortSignal): Promise<Started> {
-    const lab = order.lab === null ? null : this.labOf(order.lab)
-    const ground = this.groundOf(order)
-    const engine = await this.engineFor(order, order.engine ?? null)
+    const lab = order.lab === null ? null : this.grounds.labOf(order.lab)
+    const ground = this.grounds.of(order)
+    const engine = await this.grounds.engineFor(order, order.engine ?? null)
     await mkdir(this.folder(order.lease), { recursive: true, mode: 0o700 })
     try {
       const sandbox = await engine.create(specOf(order, lab, ground), ({ step }) => listener({ type: 'step', step }), signal)
@@ -158,7 +145,7 @@ export class Supervisor implements AsyncDisposable {
           await engine.destroy(sandbox.id)
           continue
         }
-        const lab = order.lab === null ? null : this.labOf(order.lab)
+        const lab = order.lab === null ? null : this.grounds.labOf(order.lab)
         this.begin({
           order,
           lab,
@@ -333,20 +320,8 @@ export class Supervisor implements AsyncDisposable {
   }
 
   /** Which engines could run a lab or a bench, the one that is taken unless another is asked for first. */
-  async engineChoices(order: Pick<Order, 'lab' | 'lesson'>): Promise<EngineChoice[]> {
-    const ground = this.groundOf(order)
-    const choices = await Promise.all(
-      this.candidates(ground).map(async (engine) => {
-        const capabilities = await engine.capabilities()
-        const missing = new Map<string, Text>()
-        for (const need of ground.needs) {
-          const has = capabilities[need]
-          if (has !== true) missing.set(has.en, has)
-        }
-        return { engine: engine.name, missing: missing.size > 0 ? joined([...missing.values()]) : null }
-      }),
-    )
-    return [...choices.filter(({ missing }) => missing === null), ...choices.filter(({ missing }) => missing !== null)]
+  engineChoices(order: Pick<Order, 'lab' | 'lesson'>): Promise<EngineChoice[]> {
+    return this.grounds.choices(order)
   }
 
   /** Lets go of everything but leaves sandboxes as they are, for the next process to adopt. */
@@ -431,39 +406,10 @@ export class Supervisor implements AsyncDisposable {
     listener({ type: 'terminals', terminals: [...kept.terminals] })
   }
 
-  /** The one that is asked for, or else the first of engineChoices that can. */
-  private async engineFor(order: Pick<Order, 'lab' | 'lesson'>, asked: string | null): Promise<Engine> {
-    const choices = await this.engineChoices(order)
-    const chosen = choices.find(({ engine, missing }) => (asked === null ? missing === null : engine === asked))
-    const engine = this.options.engines.find(({ name }) => name === chosen?.engine)
-    if (engine && chosen?.missing === null) return engine
-    if (chosen) throw new Error(`It cannot run on ${chosen.engine} here. ${chosen.missing?.en}`)
-    if (asked !== null) throw new Error(`It does not run on ${asked} here.`)
-    if (choices.length === 0) throw new Error('This server has none of the engines that it is made for.')
-    throw new Error(
-      `No engine of this server can run it. ${choices.map(({ engine: name, missing }) => `${name}: ${missing?.en}`).join(' ')}`,
-    )
-  }
-
-  /** Those that it is made for in its order of preference, or all, cheapest first. */
-  private candidates({ engines }: Bench): readonly Engine[] {
-    return engines ? engines.flatMap((name) => this.options.engines.filter((engine) => engine.name === name)) : this.options.engines
-  }
-
-  private groundOf({ lab, lesson }: Pick<Order, 'lab' | 'lesson'>): Bench {
-    return (lab === null ? this.options.benches?.[lesson ?? ''] : this.labOf(lab).definition) ?? plainBench
-  }
-
   private announceTrial({ sessions, listener }: Live, what: Text | null): void {
     listener({ type: 'trial', what })
     const line = what ? `a trial on this cluster: ${what.en}; it is undone afterwards` : 'the trial is over and undone'
     void announce(sessions, line)
-  }
-
-  private labOf(slug: string): Lab {
-    const lab = this.options.labs.get(slug)
-    if (!lab) throw new Error(`There is no lab ${slug}`)
-    return lab
   }
 
   private at(lease: string): Live {
@@ -490,11 +436,6 @@ export class Supervisor implements AsyncDisposable {
   }
 }
 
-/** Root on a node is given to those alone who cannot do without. */
-function allowsNodeShells({ needs }: Bench): boolean {
-  return needs.includes('node-shell') || needs.includes('hosts')
-}
-
 function specOf({ lease }: Order, lab: Lab | null, { nodes = freeNodes, shape }: Bench): SandboxSpec {
   return {
     id: lease,
@@ -518,20 +459,4 @@ function timeIn(found: Live, now: number): ClusterTime {
 async function announce(sessions: Live['sessions'], line: string): Promise<void> {
   // one that could not be opened has been told of
   await Promise.allSettled([...sessions.values()].map(async (session) => (await session).announce(line)))
-}
-
-/** '1 h 2 min 3 s', of ms. */
-function sayDuration(ms: number): string {
-  const seconds = Math.round(ms / 1000)
-  const parts = [
-    [Math.floor(seconds / 3600), 'h'],
-    [Math.floor(seconds / 60) % 60, 'min'],
-    [seconds % 60, 's'],
-  ] as const
-  return (
-    parts
-      .filter(([count]) => count > 0)
-      .map(([count, unit]) => `${count} ${unit}`)
-      .join(' ') || '0 s'
-  )
 }
