@@ -49,7 +49,7 @@ export async function piecesOf({ evidence, changes, verdicts, snapshot, audit, t
 }
 
 /** The real time at which it was `time` in a cluster whose time was skipped so, and is ahead so far now. All in ms. */
-export function realTime(time: number, skips: readonly TimeSkip[], ahead: number): number {
+function realTime(time: number, skips: readonly TimeSkip[], ahead: number): number {
   const next = skips.find((skip) => time < skip.to)
   if (!next) return Math.round(time - ahead)
   return Math.round(Math.min(next.ended, time - (next.time - next.began)))

@@ -111,11 +111,6 @@ function inOrder({ duplicates, order }: Parsed, unknown: readonly string[]): str
   return places ? [...repeated, ...unknown].sort((a, b) => placeOf(a) - placeOf(b)) : [...repeated, ...unknown]
 }
 
-/** Whether a kind has a form in protobuf and as a Go type; custom resources have not. */
-export function isTyped({ group, version, kind }: GroupVersionKind): boolean {
-  return wireTypeOf(apiVersionOf({ group, version }), kind) !== undefined
-}
-
 function decodeFields(
   value: Fields,
   apiVersion: string,

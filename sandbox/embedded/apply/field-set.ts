@@ -73,10 +73,6 @@ export function without(set: FieldSet, paths: readonly FieldPath[]): FieldSet {
   return combine(copy, emptySet(), (inCopy) => inCopy)
 }
 
-export function sameSet(a: FieldSet, b: FieldSet): boolean {
-  return isEmpty(difference(a, b)) && isEmpty(difference(b, a))
-}
-
 /** Every member's path: at each place its members in order, then what is below. */
 export function pathsOf(set: FieldSet, above: FieldPath = []): FieldPath[] {
   const children = [...set.children].sort(([a], [b]) => (a < b ? -1 : 1))

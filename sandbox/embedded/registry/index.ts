@@ -49,12 +49,7 @@ export const builtInResources: readonly ResourceInfo[] = [
   ...flowcontrol,
 ]
 
-const byPath = new Map(builtInResources.map((info) => [`${info.group}/${info.version}/${info.resource}`, info]))
 const byKind = new Map(builtInResources.map((info) => [`${info.group}/${info.version}/${info.kind}`, info]))
-
-export function findResource(group: string, version: string, resource: string): ResourceInfo | undefined {
-  return byPath.get(`${group}/${version}/${resource}`)
-}
 
 export function findKind(group: string, version: string, kind: string): ResourceInfo | undefined {
   return byKind.get(`${group}/${version}/${kind}`)

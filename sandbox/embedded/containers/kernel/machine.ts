@@ -244,13 +244,6 @@ export class Machine {
   }
 }
 
-/** Does a node look like a program? */
-export function programOf(node: Node): string | undefined {
-  if (node.type !== 'file') return undefined
-  const head = new TextDecoder('latin1').decode(contentOf(node).subarray(0, 64))
-  return head.startsWith(programMark) ? head.slice(programMark.length).trim() : undefined
-}
-
 /** As pids.max. */
 const processLimit = 1024
 const smallProgram = 600 * 1024
