@@ -16,6 +16,7 @@ const benchmarks: Record<string, () => Promise<{ benchmark: Benchmark }>> = {
   reattach: () => import('./reattach.bench.ts'),
   memory: () => import('./memory.bench.ts'),
   many: () => import('./many.bench.ts'),
+  neighbours: () => import('./neighbours.bench.ts'),
   start: () => import('./start.bench.ts'),
   api: () => import('./api.bench.ts'),
   kind: () => import('./kind.bench.ts'),

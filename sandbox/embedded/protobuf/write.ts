@@ -8,14 +8,32 @@ const zeros: Record<string, unknown> = { string: '', bool: false, int32: 0, int6
 /** The bytes of one message of a Kubernetes type, fields by number and maps by key, as Go's generated code writes them. */
 export function writeMessage(object: Fields, type: string): Uint8Array {
   const writer = protobufjs.Writer.create()
-  const fields = [...(wireFields(type) ?? [])].sort((a, b) => a.number - b.number)
-  for (const field of fields) writeField(writer, field, object)
+  writeFields(writer, object, type)
   return writer.finish()
+}
+
+function writeFields(writer: Writer, object: Fields, type: string): void {
+  for (const field of fieldsByNumber(type)) writeField(writer, field, object)
+}
+
+const orders = new Map<string, readonly WireField[]>()
+
+function fieldsByNumber(type: string): readonly WireField[] {
+  let order = orders.get(type)
+  if (!order) orders.set(type, (order = [...(wireFields(type) ?? [])].sort((a, b) => a.number - b.number)))
+  return order
+}
+
+/** A message inside of another, in place. */
+function message(writer: Writer, number: number, object: Fields, type: string): void {
+  writer.uint32((number << 3) | 2).fork()
+  writeFields(writer, object, type)
+  writer.ldelim()
 }
 
 function writeField(writer: Writer, field: WireField, object: Fields): void {
   if (field.inline) {
-    if (!field.pointer || hasAny(object, field.type)) bytes(writer, field.number, writeMessage(object, field.type))
+    if (!field.pointer || hasAny(object, field.type)) message(writer, field.number, object, field.type)
     return
   }
   const value = object[field.name]
@@ -25,15 +43,19 @@ function writeField(writer: Writer, field: WireField, object: Fields): void {
   }
   if (field.container === '') writeValue(writer, field.number, field.type, value)
   else if (field.container === 'list') {
-    const type = field.type.replace(/^named:/, '')
+    const type = field.type.startsWith('named:') ? field.type.slice(6) : field.type
     for (const item of value as unknown[]) writeValue(writer, field.number, type, item)
   } else {
     const map = value as Fields
     for (const key of Object.keys(map).sort()) {
-      const entry = protobufjs.Writer.create().uint32(10).string(key)
-      if (field.container === 'map') writeValue(entry, 2, field.type, map[key])
-      else bytes(entry, 2, list(map[key] as unknown[], field.type))
-      bytes(writer, field.number, entry.finish())
+      writer
+        .uint32((field.number << 3) | 2)
+        .fork()
+        .uint32(10)
+        .string(key)
+      if (field.container === 'map') writeValue(writer, 2, field.type, map[key])
+      else bytes(writer, 2, list(map[key] as unknown[], field.type))
+      writer.ldelim()
     }
   }
 }
@@ -43,7 +65,15 @@ function writeEmpty(writer: Writer, field: WireField): void {
   if (field.type in zeros) writeValue(writer, field.number, field.type, zeros[field.type])
   else if (field.type === 'resource.Quantity') writeValue(writer, field.number, field.type, '0')
   else if (field.type === 'util.intstr.IntOrString') writeValue(writer, field.number, field.type, 0)
-  else if (field.type !== 'bytes') bytes(writer, field.number, specials[field.type] ? new Uint8Array() : writeMessage({}, field.type))
+  else if (field.type !== 'bytes') bytes(writer, field.number, emptyMessage(field.type))
+}
+
+const empty = new Map<string, Uint8Array>()
+
+function emptyMessage(type: string): Uint8Array {
+  let made = empty.get(type)
+  if (!made) empty.set(type, (made = specials[type] ? new Uint8Array() : writeMessage({}, type)))
+  return made
 }
 
 function writeValue(writer: Writer, number: number, type: string, value: unknown): void {
@@ -70,7 +100,8 @@ function writeValue(writer: Writer, number: number, type: string, value: unknown
   if (type.startsWith('named:')) bytes(writer, number, list(value as unknown[], type.slice(6)))
   else {
     const special = specials[type]
-    bytes(writer, number, special ? special(value) : writeMessage((value ?? {}) as Fields, type))
+    if (special) bytes(writer, number, special(value))
+    else message(writer, number, (value ?? {}) as Fields, type)
   }
 }
 
