@@ -15,6 +15,10 @@ export class MemoryCache implements Cache {
     return [...this.objects].filter(([name]) => name.startsWith(prefix)).map(([, object]) => object as T)
   }
 
+  indexed<T extends KubeObject>(resource: Resource, indexer: (object: T) => readonly string[], key: string): readonly T[] {
+    return this.list<T>(resource).filter((object) => indexer(object).includes(key))
+  }
+
   watch<T extends KubeObject>(resource: Resource, listener: (change: Change<T>) => void): Disposable {
     for (const object of this.list<T>(resource)) listener({ type: 'ADDED', object })
     const heard = listener as (change: Change) => void

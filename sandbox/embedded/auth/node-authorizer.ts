@@ -1,5 +1,6 @@
 import type { Cache } from '../machinery/context.ts'
 import { resources, type UserInfo } from '../machinery/object.ts'
+import { podNode } from '../machinery/pod-indexes.ts'
 import type { PersistentVolume, Pod, PodSpec, Volume } from '../schema/types/core.v1.ts'
 import { bootstrapRules } from './bootstrap-policy.ts'
 import { type AuthorizationAttributes, type Decision, quote, ruleAllows } from './rbac.ts'
@@ -88,7 +89,7 @@ export class NodeAuthorizer {
   private related(node: string, attributes: AuthorizationAttributes): Decision {
     const { name, namespace = '', resource = '' } = attributes
     if (!name) return noOpinion('No Object name found')
-    const pods = this.cache.list<Pod>(resources.pods, namespace || undefined).filter((pod) => pod.spec?.nodeName === node)
+    const pods = this.cache.indexed<Pod>(resources.pods, podNode, node).filter((pod) => !namespace || pod.metadata.namespace === namespace)
     const found = pods.some((pod) => this.uses(pod, resource, name))
     return found ? allow : noOpinion(`no relationship found between node '${node}' and this object`)
   }

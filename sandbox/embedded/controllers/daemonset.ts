@@ -7,10 +7,10 @@ import type { Node, Pod, PodSpec, PodTemplateSpec, Toleration } from '../schema/
 import { listRevisions, revisionHashLabel, revisionOf, truncateHistory, updateRevision } from './controller-revision.ts'
 import { semanticEqual } from './equality.ts'
 import { scaledValue } from './int-or-percent.ts'
-import { claim, controllerOf, isControlledBy, keyOf, splitKey, watchPodsOf } from './owner.ts'
+import { candidatePods, claim, controllerOf, keyOf, splitKey, watchPodsOf } from './owner.ts'
 import { availableAt, createPod, deletePod, isPodAvailable, isPodReady, podFromTemplate } from './pod.ts'
 import { podTemplateHash } from './pod-template-hash.ts'
-import { WorkQueue } from './queue.ts'
+import { restAfter, WorkQueue } from './queue.ts'
 import { slowStart } from './replicaset.ts'
 import { isEmptySelector, matchesSelector } from './selector.ts'
 
@@ -24,6 +24,8 @@ interface Sync {
   readonly set: DaemonSet
   readonly nodes: readonly Node[]
   readonly pods: readonly Pod[]
+  /** By the node they are on or meant for. */
+  readonly byNode: ReadonlyMap<string | undefined, readonly Pod[]>
   /** Of the present template's revision. */
   readonly hash: string
 }
@@ -80,16 +82,21 @@ async function syncDaemonSet(context: ClusterContext, queue: WorkQueue, failures
   await truncateHistory(context, set, await listRevisions(context, set), new Set([hash, ...after.pods.map(revisionOf)]))
   // Pods are counted once they are seen, not in the sync that makes them.
   const seen = new Set(sync.pods.map(({ metadata }) => metadata.uid))
-  await writeStatus({ ...after, pods: after.pods.filter(({ metadata }) => seen.has(metadata.uid)) })
+  const counted = after.pods.filter(({ metadata }) => seen.has(metadata.uid))
+  await writeStatus(syncOf(context, set, hash, counted))
   checkAvailabilityLater(after, queue, key)
+  queue.pause(key, restAfter(after.pods.length))
 }
 
 async function observe(context: ClusterContext, set: DaemonSet, hash: string): Promise<Sync> {
-  const candidates = context.cache
-    .list<Pod>(resources.pods, set.metadata.namespace)
-    .filter((pod) => isControlledBy(pod, set) || (!controllerOf(pod) && !pod.metadata.deletionTimestamp))
+  const candidates = candidatePods(context, set).filter((pod) => controllerOf(pod) || !pod.metadata.deletionTimestamp)
   const pods = await claim(context, set, resources.pods, candidates, (pod) => matchesSelector(set.spec?.selector, pod.metadata.labels))
-  return { context, set, nodes: context.cache.list<Node>(resources.nodes), pods, hash }
+  return syncOf(context, set, hash, pods)
+}
+
+function syncOf(context: ClusterContext, set: DaemonSet, hash: string, pods: readonly Pod[]): Sync {
+  const byNode = Map.groupBy(pods, (pod) => nodeOf(pod))
+  return { context, set, nodes: context.cache.list<Node>(resources.nodes), pods, byNode, hash }
 }
 
 /** The node a daemon Pod is on or, by its affinity, is meant for. */
@@ -136,7 +143,7 @@ async function manage(sync: Sync, queue: WorkQueue, failures: Failures): Promise
   const known = new Set(sync.nodes.map(({ metadata }) => metadata.name))
   for (const node of sync.nodes) {
     const name = node.metadata.name ?? ''
-    const here = sync.pods.filter((pod) => nodeOf(pod) === name)
+    const here = sync.byNode.get(name) ?? []
     const { start, stay } = shouldRun(sync, node)
     if (!stay) excess.push(...here.filter((pod) => !pod.metadata.deletionTimestamp))
     else if (here.length === 0 && start) missing.push(name)
@@ -229,7 +236,7 @@ async function rollingUpdate(sync: Sync): Promise<void> {
   let unavailable = 0
   let surged = 0
   for (const node of targets) {
-    const here = sync.pods.filter((pod) => nodeOf(pod) === node.metadata.name && !pod.metadata.deletionTimestamp)
+    const here = (sync.byNode.get(node.metadata.name) ?? []).filter((pod) => !pod.metadata.deletionTimestamp)
     const fresh = here.find((pod) => revisionOf(pod) === sync.hash)
     const old = here.find((pod) => revisionOf(pod) !== sync.hash)
     if (maxSurge === 0) {
@@ -272,7 +279,7 @@ async function writeStatus(sync: Sync): Promise<void> {
 }
 
 function calculateStatus(sync: Sync): DaemonSetStatus {
-  const { set, nodes, pods, hash } = sync
+  const { set, nodes, byNode, hash } = sync
   const status = {
     desiredNumberScheduled: 0,
     currentNumberScheduled: 0,
@@ -282,7 +289,7 @@ function calculateStatus(sync: Sync): DaemonSetStatus {
     numberAvailable: 0,
   }
   for (const node of nodes) {
-    const here = pods.filter((pod) => nodeOf(pod) === node.metadata.name)
+    const here = byNode.get(node.metadata.name) ?? []
     if (!shouldRun(sync, node).start) {
       if (here.length > 0) status.numberMisscheduled++
       continue

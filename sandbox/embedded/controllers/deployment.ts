@@ -1,6 +1,7 @@
 import type { ClusterContext } from '../machinery/context.ts'
 import { copyOf } from '../machinery/copy.ts'
 import { resources } from '../machinery/object.ts'
+import { podController } from '../machinery/pod-indexes.ts'
 import type { Deployment, ReplicaSet } from '../schema/types/apps.v1.ts'
 import type { Pod } from '../schema/types/core.v1.ts'
 import {
@@ -219,12 +220,11 @@ async function rolloutRecreate(rollout: Rollout): Promise<void> {
   if (isComplete(rollout.deployment, rollout.deployment.status ?? {})) await cleanUpHistory(rollout)
 }
 
-function oldPodsRun({ context, deployment, old }: Rollout): boolean {
+function oldPodsRun({ context, old }: Rollout): boolean {
   if (sumStatus(old, 'replicas') > 0) return true
-  const uids = new Set(old.map((set) => set.metadata.uid))
-  return context.cache.list<Pod>(resources.pods, deployment.metadata.namespace).some((pod) => {
-    return !isPodFinished(pod) && uids.has(controllerOf(pod)?.uid)
-  })
+  return old.some(({ metadata }) =>
+    context.cache.indexed<Pod>(resources.pods, podController, metadata.uid ?? '').some((pod) => !isPodFinished(pod)),
+  )
 }
 
 /** Plans the sync that finds a rollout stuck, should nothing move until its deadline. */

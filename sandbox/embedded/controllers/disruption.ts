@@ -11,7 +11,7 @@ import { messageOf } from './failure.ts'
 import { scaledValue } from './int-or-percent.ts'
 import { controllerOf, keyOf, splitKey } from './owner.ts'
 import { isPodFinished, isPodReady, podCondition, setPodCondition } from './pod.ts'
-import { WorkQueue } from './queue.ts'
+import { restAfter, WorkQueue } from './queue.ts'
 import { readScale, scalableResource } from './scale-target.ts'
 import { matchesSelector, selectorText } from './selector.ts'
 import { parseTime, timestamp } from './time.ts'
@@ -54,6 +54,7 @@ async function syncBudget(context: ClusterContext, queue: WorkQueue, key: string
   const pods = context.cache
     .list<Pod>(resources.pods, namespace)
     .filter((pod) => matchesSelector(budget.spec?.selector, pod.metadata.labels))
+  queue.pause(key, restAfter(pods.length))
   if (pods.length === 0) context.events.event(budget, 'Normal', 'NoPods', 'No matching pods found', { component })
   const disruptedPods = stillDisrupted(context, queue, budget, pods)
   const current = pods.filter((pod) => !pod.metadata.deletionTimestamp && !disruptedPods[pod.metadata.name ?? ''] && isPodReady(pod)).length

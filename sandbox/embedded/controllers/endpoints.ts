@@ -7,7 +7,7 @@ import { semanticEqual } from './equality.ts'
 import { isNamespaceTerminating, messageOf } from './failure.ts'
 import { keyOf, splitKey } from './owner.ts'
 import { isPodReady } from './pod.ts'
-import { WorkQueue } from './queue.ts'
+import { restAfter, WorkQueue } from './queue.ts'
 import {
   findPort,
   headlessLabel,
@@ -27,7 +27,7 @@ export const endpointsManagedByLabel = 'endpoints.kubernetes.io/managed-by'
 /** Keeps the older form of a Service's endpoints, one object of the Service's name. */
 export function startEndpoints(context: ClusterContext): Disposable {
   const stack = new DisposableStack()
-  const queue: WorkQueue = stack.use(new WorkQueue(context, (key) => syncService(context, key), { name: component }))
+  const queue: WorkQueue = stack.use(new WorkQueue(context, (key) => syncService(context, queue, key), { name: component }))
   stack.use(context.cache.watch<Service>(resources.services, ({ object }) => queue.add(keyOf(object))))
   stack.use(watchServicePods(context, (service) => queue.add(keyOf(service))))
   stack.use(
@@ -38,7 +38,7 @@ export function startEndpoints(context: ClusterContext): Disposable {
   return stack
 }
 
-async function syncService(context: ClusterContext, key: string): Promise<void> {
+async function syncService(context: ClusterContext, queue: WorkQueue, key: string): Promise<void> {
   const { namespace, name } = splitKey(key)
   const service = context.cache.get<Service>(resources.services, name, namespace)
   const existing = context.cache.get<Endpoints>(resources.endpoints, name, namespace)
@@ -47,7 +47,9 @@ async function syncService(context: ClusterContext, key: string): Promise<void> 
     return
   }
   if (!selectsPods(service)) return
-  const subsets = repack(subsetsOf(context, service))
+  const single = subsetsOf(context, service)
+  queue.pause(key, restAfter(3 * single.length))
+  const subsets = repack(single)
   const { [headlessLabel]: _headless, ...own } = service.metadata.labels ?? {}
   const labels = { ...own, [endpointsManagedByLabel]: component, ...(isHeadless(service) && { [headlessLabel]: '' }) }
   if (existing && semanticEqual(existing.subsets, subsets) && semanticEqual(existing.metadata.labels, labels)) return

@@ -2,13 +2,14 @@ import type { ClusterContext } from '../machinery/context.ts'
 import { copyOf } from '../machinery/copy.ts'
 import { isNotFound } from '../machinery/errors.ts'
 import { resources } from '../machinery/object.ts'
+import { serviceNameLabel, sliceService } from '../machinery/slice-index.ts'
 import type { Node, Pod, Service } from '../schema/types/core.v1.ts'
 import type { Endpoint, EndpointPort, EndpointSlice } from '../schema/types/discovery.v1.ts'
 import { semanticEqual } from './equality.ts'
 import { isNamespaceTerminating, messageOf } from './failure.ts'
 import { controllerReference, keyOf, splitKey } from './owner.ts'
 import { isPodReady } from './pod.ts'
-import { WorkQueue } from './queue.ts'
+import { restAfter, WorkQueue } from './queue.ts'
 import {
   findPort,
   headlessLabel,
@@ -22,7 +23,6 @@ import {
 } from './service-pods.ts'
 import { timestamp } from './time.ts'
 
-export const serviceNameLabel = 'kubernetes.io/service-name'
 export const managedByLabel = 'endpointslice.kubernetes.io/managed-by'
 const component = 'endpoint-slice-controller'
 const managedBy = 'endpointslice-controller.k8s.io'
@@ -39,7 +39,7 @@ interface Group {
 /** Keeps the EndpointSlices of every Service with a selector. */
 export function startEndpointSlice(context: ClusterContext): Disposable {
   const stack = new DisposableStack()
-  const queue: WorkQueue = stack.use(new WorkQueue(context, (key) => syncService(context, key), { name: component }))
+  const queue: WorkQueue = stack.use(new WorkQueue(context, (key) => syncService(context, queue, key), { name: component }))
   stack.use(context.cache.watch<Service>(resources.services, ({ object }) => queue.add(keyOf(object))))
   stack.use(watchServicePods(context, (service) => queue.add(keyOf(service))))
   stack.use(
@@ -57,18 +57,18 @@ export function startEndpointSlice(context: ClusterContext): Disposable {
   return stack
 }
 
-async function syncService(context: ClusterContext, key: string): Promise<void> {
+async function syncService(context: ClusterContext, queue: WorkQueue, key: string): Promise<void> {
   const { namespace, name } = splitKey(key)
   const service = context.cache.get<Service>(resources.services, name, namespace)
   // The slices of a Service that is gone go with it, as it owns them.
   if (!selectsPods(service) || service.metadata.deletionTimestamp) return
-  const existing = context.cache.list<EndpointSlice>(resources.endpointSlices, namespace).filter(({ metadata }) => {
-    const ours = metadata.labels?.[serviceNameLabel] === name && metadata.labels[managedByLabel] === managedBy
-    return ours && !metadata.deletionTimestamp
+  const existing = context.cache.indexed<EndpointSlice>(resources.endpointSlices, sliceService, key).filter(({ metadata }) => {
+    return metadata.labels?.[managedByLabel] === managedBy && !metadata.deletionTimestamp
   })
   try {
     for (const addressType of addressTypes(service)) {
       const groups = groupsOf(context, service, addressType)
+      queue.pause(key, restAfter(3 * groups.reduce((sum, { endpoints }) => sum + endpoints.length, 0)))
       await reconcile(
         context,
         service,

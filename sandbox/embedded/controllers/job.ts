@@ -1,6 +1,7 @@
 import type { ClusterContext } from '../machinery/context.ts'
 import { copyOf } from '../machinery/copy.ts'
 import { resources } from '../machinery/object.ts'
+import { podController } from '../machinery/pod-indexes.ts'
 import type { Job, JobCondition } from '../schema/types/batch.v1.ts'
 import type { Pod } from '../schema/types/core.v1.ts'
 import { semanticEqual } from './equality.ts'
@@ -37,8 +38,8 @@ export function startJob(context: ClusterContext): Disposable {
       queue.addAfter(keyOf(object), specChanged ? 0 : batchPeriod)
       if (type !== 'DELETED' && !isFinished(object)) return
       // The tracking finalizer of Pods whose Job has ended or gone would hold them for ever.
-      for (const pod of context.cache.list<Pod>(resources.pods, object.metadata.namespace)) {
-        if (isControlledBy(pod, object) && isTracked(pod)) queue.add(podKey(pod))
+      for (const pod of context.cache.indexed<Pod>(resources.pods, podController, object.metadata.uid ?? '')) {
+        if (isTracked(pod)) queue.add(podKey(pod))
       }
     }),
   )

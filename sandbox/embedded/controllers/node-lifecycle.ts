@@ -1,6 +1,7 @@
 import type { ClusterContext } from '../machinery/context.ts'
 import { copyOf } from '../machinery/copy.ts'
 import { resources } from '../machinery/object.ts'
+import { podNode } from '../machinery/pod-indexes.ts'
 import type { Lease } from '../schema/types/coordination.v1.ts'
 import type { Node, NodeCondition, Pod, Taint } from '../schema/types/core.v1.ts'
 import { semanticEqual } from './equality.ts'
@@ -134,8 +135,8 @@ function sameTaint(a: Taint, b: Taint): boolean {
 async function markPodsNotReady(context: ClusterContext, node: Node): Promise<void> {
   const ready = readyOf(node)
   if (!ready || ready.status === 'True') return
-  for (const pod of context.cache.list<Pod>(resources.pods)) {
-    if (pod.spec?.nodeName !== node.metadata.name || isPodFinished(pod) || !isPodReady(pod)) continue
+  for (const pod of context.cache.indexed<Pod>(resources.pods, podNode, node.metadata.name ?? '')) {
+    if (isPodFinished(pod) || !isPodReady(pod)) continue
     const copy = copyOf(pod)
     setPodCondition(copy, { type: 'Ready', status: 'False' }, context.clock.now())
     const status = { conditions: copy.status?.conditions?.filter(({ type }) => type === 'Ready') }

@@ -1,6 +1,7 @@
 import type { ClusterContext } from '../machinery/context.ts'
 import { isApiError, isNotFound } from '../machinery/errors.ts'
 import { type KubeObject, type Resource, resources } from '../machinery/object.ts'
+import { orphanIn, podController } from '../machinery/pod-indexes.ts'
 import type { Pod } from '../schema/types/core.v1.ts'
 import type { OwnerReference } from '../schema/types/meta.v1.ts'
 
@@ -34,6 +35,13 @@ export function keyOf(object: KubeObject): string {
 export function splitKey(key: string): { namespace: string; name: string } {
   const slash = key.indexOf('/')
   return slash < 0 ? { namespace: '', name: key } : { namespace: key.slice(0, slash), name: key.slice(slash + 1) }
+}
+
+/** The Pods that the owner controls, and those that it might adopt as nobody does, in the order of their names. */
+export function candidatePods(context: ClusterContext, { metadata }: KubeObject): readonly Pod[] {
+  const own = context.cache.indexed<Pod>(resources.pods, podController, metadata.uid ?? '')
+  const orphans = context.cache.indexed<Pod>(resources.pods, podController, orphanIn(metadata.namespace))
+  return orphans.length === 0 ? own : [...own, ...orphans].sort((a, b) => ((a.metadata.name ?? '') < (b.metadata.name ?? '') ? -1 : 1))
 }
 
 /**

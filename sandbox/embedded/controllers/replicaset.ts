@@ -5,10 +5,10 @@ import type { ReplicaSet, ReplicaSetCondition, ReplicaSetStatus } from '../schem
 import type { Pod, ReplicationController } from '../schema/types/core.v1.ts'
 import { semanticEqual } from './equality.ts'
 import { isNamespaceTerminating, messageOf } from './failure.ts'
-import { claim, controllerOf, isControlledBy, keyOf, splitKey, watchPodsOf } from './owner.ts'
+import { candidatePods, claim, controllerOf, keyOf, splitKey, watchPodsOf } from './owner.ts'
 import { availableAt, createPod, deletePod, isPodActive, isPodAvailable, isPodReady, podFromTemplate } from './pod.ts'
 import { rankForDeletion } from './pod-ranking.ts'
-import { WorkQueue } from './queue.ts'
+import { restAfter, WorkQueue } from './queue.ts'
 import { matchesLabels, matchesSelector } from './selector.ts'
 import { timestamp } from './time.ts'
 
@@ -65,9 +65,7 @@ async function syncReplicas(context: ClusterContext, of: ReplicatedKind, queue: 
   const { namespace, name } = splitKey(key)
   const set = context.cache.get<Replicated>(of.resource, name, namespace)
   if (!set?.spec) return
-  const candidates = context.cache.list<Pod>(resources.pods, namespace).filter((pod) => {
-    return isPodActive(pod) && (isControlledBy(pod, set) || !controllerOf(pod))
-  })
+  const candidates = candidatePods(context, set).filter(isPodActive)
   const pods = await claim(context, set, resources.pods, candidates, (pod) => of.selects(set, pod))
   let failure: unknown
   if (!set.metadata.deletionTimestamp) {
@@ -77,6 +75,7 @@ async function syncReplicas(context: ClusterContext, of: ReplicatedKind, queue: 
       failure = error
     }
   }
+  queue.pause(key, restAfter(pods.length))
   const now = context.clock.now()
   const updated = await updateStatus(context, of, set, calculateStatus(context, set, pods, failure))
   if (failure !== undefined) throw failure

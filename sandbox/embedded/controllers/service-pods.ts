@@ -1,5 +1,6 @@
 import type { ClusterContext } from '../machinery/context.ts'
 import { resources } from '../machinery/object.ts'
+import { labelIn, podLabel } from '../machinery/pod-indexes.ts'
 import type { Pod, Service, ServicePort } from '../schema/types/core.v1.ts'
 import { semanticEqual } from './equality.ts'
 import { isPodFinished, isPodReady } from './pod.ts'
@@ -21,7 +22,12 @@ export function isHeadless(service: Service): boolean {
 
 export function podsBehind(context: ClusterContext, service: Service): Pod[] {
   const selector = service.spec?.selector ?? {}
-  return context.cache.list<Pod>(resources.pods, service.metadata.namespace).filter((pod) => matchesLabels(selector, pod.metadata.labels))
+  const { namespace } = service.metadata
+  const [first] = Object.entries(selector)
+  const pods = first
+    ? context.cache.indexed<Pod>(resources.pods, podLabel, labelIn(namespace, ...first))
+    : context.cache.list<Pod>(resources.pods, namespace)
+  return pods.filter((pod) => matchesLabels(selector, pod.metadata.labels))
 }
 
 /** A Pod is an endpoint from the moment it has an address until it has finished or, unless wanted, is being deleted. */

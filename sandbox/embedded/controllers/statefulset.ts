@@ -5,7 +5,7 @@ import type { ControllerRevision, StatefulSet, StatefulSetStatus } from '../sche
 import type { Pod } from '../schema/types/core.v1.ts'
 import { listRevisions, revisionOf, templateOf, truncateHistory, updateRevision } from './controller-revision.ts'
 import { semanticEqual } from './equality.ts'
-import { claim, controllerOf, isControlledBy, keyOf, splitKey, watchPodsOf } from './owner.ts'
+import { candidatePods, claim, keyOf, splitKey, watchPodsOf } from './owner.ts'
 import { availableAt, isPodAvailable, isPodFinished, isPodReady } from './pod.ts'
 import { WorkQueue } from './queue.ts'
 import { matchesSelector } from './selector.ts'
@@ -54,8 +54,7 @@ async function syncStatefulSet(context: ClusterContext, queue: WorkQueue, key: s
   const { namespace, name } = splitKey(key)
   const set = context.cache.get<StatefulSet>(resources.statefulSets, name, namespace)
   if (!set?.spec) return
-  const candidates = context.cache.list<Pod>(resources.pods, namespace).filter((pod) => isControlledBy(pod, set) || !controllerOf(pod))
-  const pods = await claim(context, set, resources.pods, candidates, (pod) => {
+  const pods = await claim(context, set, resources.pods, candidatePods(context, set), (pod) => {
     return matchesSelector(set.spec?.selector, pod.metadata.labels) && ordinalOf(set, pod.metadata.name) >= 0
   })
   const revisions = await listRevisions(context, set)

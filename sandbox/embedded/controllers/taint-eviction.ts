@@ -2,6 +2,7 @@ import type { ClusterContext } from '../machinery/context.ts'
 import { copyOf } from '../machinery/copy.ts'
 import { isNotFound } from '../machinery/errors.ts'
 import { resources } from '../machinery/object.ts'
+import { podNode } from '../machinery/pod-indexes.ts'
 import { tolerates } from '../scheduler/node-selection.ts'
 import type { Node, Pod } from '../schema/types/core.v1.ts'
 import { semanticEqual } from './equality.ts'
@@ -19,7 +20,7 @@ export function startTaintEviction(context: ClusterContext): Disposable {
   stack.use(
     context.cache.watch<Node>(resources.nodes, ({ object, previous }) => {
       if (semanticEqual(object.spec?.taints, previous?.spec?.taints)) return
-      for (const pod of context.cache.list<Pod>(resources.pods)) if (pod.spec?.nodeName === object.metadata.name) queue.add(keyOf(pod))
+      for (const pod of context.cache.indexed<Pod>(resources.pods, podNode, object.metadata.name ?? '')) queue.add(keyOf(pod))
     }),
   )
   stack.use(

@@ -44,6 +44,7 @@ export async function startKubelets(ctx: ClusterContext, options: KubeletOptions
   const heartbeat = new Heartbeat(ctx, [...nodes.keys()], (name) => networkProblem(filesOfNode(runtime, name)))
   await heartbeat.renew()
   const workers = new Map<string, PodWorker>()
+  const byNode = new Map([...nodes.keys()].map((name) => [name, new Map<string, PodWorker>()]))
   const records = new PodRecords(ctx.records)
   const hosts = new Map([...nodes].map(([name, node]) => [name, hostOf(node)]))
 
@@ -54,17 +55,29 @@ export async function startKubelets(ctx: ClusterContext, options: KubeletOptions
       network,
       records,
       node,
-      nextIP: (subnet) =>
-        nextIP(ctx, node.name, subnet, new Set([...workers.values()].flatMap(({ record, active }) => (active ? (record.ip ?? []) : [])))),
+      nextIP: (subnet) => {
+        const used = new Set(workersOn(node.name).flatMap(({ record, active }) => (active ? (record.ip ?? []) : [])))
+        return nextIP(ctx, node.name, subnet, used)
+      },
       podsBesides: (uid) =>
-        [...workers.values()]
-          .filter(({ record, active }) => active && record.node === node.name && record.uid !== uid)
+        workersOn(node.name)
+          .filter(({ record, active }) => active && record.uid !== uid)
           .map(({ granted }) => granted),
       forget: (uid) => {
         workers.delete(uid)
-        for (const worker of workers.values()) if (worker.record.node === node.name) worker.roomMade()
+        byNode.get(node.name)?.delete(uid)
+        for (const worker of workersOn(node.name)) worker.roomMade()
       },
     }
+  }
+
+  function workersOn(node: string): PodWorker[] {
+    return [...(byNode.get(node)?.values() ?? [])]
+  }
+
+  function begin(uid: string, worker: PodWorker): void {
+    workers.set(uid, worker)
+    byNode.get(worker.record.node)?.set(uid, worker)
   }
 
   const restored = runtime.restored()
@@ -73,7 +86,7 @@ export async function startKubelets(ctx: ClusterContext, options: KubeletOptions
     const containers = restored.filter(({ spec }) => spec.podUID === record.uid)
     const pod = ctx.cache.get<Pod>(resources.pods, record.name, record.namespace)
     if (host && pod?.metadata.uid === record.uid) {
-      workers.set(record.uid, new PodWorker(host, pod, record, containers))
+      begin(record.uid, new PodWorker(host, pod, record, containers))
     } else {
       for (const container of containers) container.remove()
       records.delete(record.uid)
@@ -93,7 +106,7 @@ export async function startKubelets(ctx: ClusterContext, options: KubeletOptions
     else if (worker) worker.update(pod)
     else {
       const host = hosts.get(pod.spec?.nodeName ?? '')
-      if (host) workers.set(uid, new PodWorker(host, pod))
+      if (host) begin(uid, new PodWorker(host, pod))
     }
   }
 

@@ -3,6 +3,7 @@ import type { ClusterContext } from '../machinery/context.ts'
 import { ApiError } from '../machinery/errors.ts'
 import type { LogOptions, NodeApi, StreamOptions } from '../machinery/node-api.ts'
 import { resources } from '../machinery/object.ts'
+import { podNode } from '../machinery/pod-indexes.ts'
 import { type Connection, NetworkError } from '../network/network.ts'
 import type { Container, ContainerStatus, Node, Pod } from '../schema/types/core.v1.ts'
 import type { ContainerUsage } from './figures.ts'
@@ -92,7 +93,7 @@ export function createNodeApi(ctx: ClusterContext, workerOf: (uid: string) => Po
     },
 
     nodeUsage(node) {
-      const pods = ctx.cache.list<Pod>(resources.pods).filter(({ spec }) => spec?.nodeName === node)
+      const pods = ctx.cache.indexed<Pod>(resources.pods, podNode, node)
       const usages = pods.flatMap(({ metadata }) => {
         const worker = workerOf(metadata.uid ?? '')
         return worker ? usageOf(worker) : []

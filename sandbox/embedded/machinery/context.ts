@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts'
 import type { KubeObject, Resource, UserInfo } from './object.ts'
+import type { Indexer } from './table.ts'
 
 /**
  * What a controller, the scheduler, a kubelet or the network gets from its cluster. Reads through `cache` are
@@ -64,6 +65,11 @@ export interface Change<T extends KubeObject = KubeObject> {
 export interface Cache {
   get<T extends KubeObject>(resource: Resource, name: string, namespace?: string): T | undefined
   list<T extends KubeObject>(resource: Resource, namespace?: string): readonly T[]
+  /**
+   * The objects that an indexer files under a key, in the order of a list. An indexer is a function that lives as long as the
+   * program (a constant of its module); it names each key of an object once, from what the object itself says.
+   */
+  indexed<T extends KubeObject>(resource: Resource, indexer: Indexer<T>, key: string): readonly T[]
   /** Every object of the resource now (as ADDED), then each change. */
   watch<T extends KubeObject>(resource: Resource, listener: (change: Change<T>) => void): Disposable
 }

@@ -116,3 +116,21 @@ test('a store opened again has its objects, records, revision and history', asyn
     await rm(directory, { recursive: true, force: true })
   }
 })
+
+test('an index finds objects by what they say, in the order of their keys, and follows every write', () => {
+  const store = new Store(clock, fail)
+  const byColor = (object: KubeObject) => [(object as unknown as { color: string }).color]
+  const named = (of: Store, color: string) => of.indexed('configmaps', byColor, color).map(({ metadata }) => metadata.name)
+  expect(named(store, 'red')).toEqual([])
+  store.put('configmaps', 'default/b', object('b', { color: 'red' }))
+  expect(named(store, 'red')).toEqual(['b'])
+  store.put('configmaps', 'default/a', object('a', { color: 'red' }))
+  store.put('configmaps', 'default/c', object('c', { color: 'blue' }))
+  expect(named(store, 'red')).toEqual(['a', 'b'])
+  const fork = store.fork(clock, fail)
+  store.put('configmaps', 'default/b', object('b', { color: 'blue' }))
+  store.remove('configmaps', 'default/a')
+  expect(named(store, 'red')).toEqual([])
+  expect(named(store, 'blue')).toEqual(['b', 'c'])
+  expect(named(fork, 'red')).toEqual(['a', 'b'])
+})

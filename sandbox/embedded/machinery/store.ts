@@ -6,7 +6,7 @@ import { freezeSharing } from './freeze.ts'
 import { Log, type LogEntry } from './log.ts'
 import type { KubeObject } from './object.ts'
 import { sizeOfStored } from './object-size.ts'
-import { Table } from './table.ts'
+import { type Indexer, Table } from './table.ts'
 
 /** A committed write. */
 export interface StoredChange extends Change {
@@ -77,6 +77,11 @@ export class Store implements AsyncDisposable {
   /** In order of their keys. With a namespace only its objects. */
   list(table: string, namespace?: string): KubeObject[] {
     return this.tables.get(table)?.list(namespace === undefined ? '' : `${namespace}/`) ?? []
+  }
+
+  /** What an index has under a key, in order of their keys in the table. */
+  indexed(table: string, indexer: Indexer<KubeObject>, key: string): KubeObject[] {
+    return this.tables.get(table)?.indexed(indexer, key) ?? []
   }
 
   count(table: string): number {

@@ -1,5 +1,6 @@
 import type { ClusterContext } from '../machinery/context.ts'
 import { resources } from '../machinery/object.ts'
+import { podNode } from '../machinery/pod-indexes.ts'
 import type { Node, Pod } from '../schema/types/core.v1.ts'
 import { addressIn, inCIDR } from './addresses.ts'
 import type { Address } from './connection.ts'
@@ -81,8 +82,8 @@ export class Hosts {
 
   /** The pod whose hostPort a node's address and port mean, as the portmap plugin forwards them. */
   hostPort(node: string, { ip, port }: Address, protocol: Protocol): Address | undefined {
-    for (const { spec, status } of this.ctx.cache.list<Pod>(resources.pods)) {
-      if (spec?.nodeName !== node || spec.hostNetwork || !status?.podIP || !this.byIP.get(status.podIP)?.pod) continue
+    for (const { spec, status } of this.ctx.cache.indexed<Pod>(resources.pods, podNode, node)) {
+      if (!spec || spec.hostNetwork || !status?.podIP || !this.byIP.get(status.podIP)?.pod) continue
       for (const { ports = [] } of [...spec.containers, ...(spec.initContainers ?? [])]) {
         const found = ports.find(
           ({ hostPort, hostIP, protocol: declared = 'TCP' }) =>

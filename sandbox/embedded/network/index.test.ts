@@ -414,8 +414,11 @@ function cluster(options: Parameters<typeof createNetwork>[1] = {}) {
     list: (resource: Resource, namespace?: string) =>
       [...objects].filter(([key]) => key.startsWith(`${resource.resource}/${namespace ?? ''}`)).map(([, object]) => object),
   } as unknown as Cache
+  const indexed = (resource: Resource, indexer: (object: KubeObject) => readonly string[], key: string) =>
+    cache.list(resource).filter((object) => indexer(object).includes(key))
   const watchers = new Set<(change: { type: 'ADDED'; object: KubeObject }) => void>()
   Object.assign(cache, {
+    indexed,
     watch: (_resource: Resource, listener: (change: { type: 'ADDED'; object: KubeObject }) => void) => {
       watchers.add(listener)
       return { [Symbol.dispose]: () => watchers.delete(listener) }

@@ -14,8 +14,12 @@ export function startKindnet(ctx: ClusterContext, stacks: Stacks): Disposable {
   let timer: Timer | undefined
   const sync = () => {
     timer = undefined
-    const nodes = ctx.cache.list<Node>(resources.nodes)
-    for (const { metadata } of nodes) route(metadata.name ?? '', nodes, stacks)
+    const targets = ctx.cache.list<Node>(resources.nodes).map((node) => ({
+      name: node.metadata.name ?? '',
+      via: internalIP(node),
+      to: node.spec?.podCIDR,
+    }))
+    for (const { name } of targets) route(name, targets, stacks)
   }
   stack.use(
     ctx.cache.watch<Node>(resources.nodes, ({ type, object, previous }) => {
@@ -31,13 +35,18 @@ export function startKindnet(ctx: ClusterContext, stacks: Stacks): Disposable {
   return stack
 }
 
-function route(name: string, nodes: readonly Node[], stacks: Stacks): void {
+interface Target {
+  name: string
+  via: string | undefined
+  to: string | undefined
+}
+
+function route(name: string, targets: readonly Target[], stacks: Stacks): void {
   const stack = stacks.node(name)
-  for (const node of nodes) {
-    const via = internalIP(node)
-    const to = node.spec?.podCIDR
-    if (!stack?.link('eth0')?.up || node.metadata.name === name || !via || !to) continue
-    const known = stack.state.routes.find((entry) => entry.to === to)
-    if (known?.via !== via) stack.addRoute({ to, via, dev: 'eth0' }, true)
+  if (!stack?.link('eth0')?.up) return
+  // The first route to a place is the one that counts.
+  const known = new Map(stack.state.routes.toReversed().map(({ to, via }) => [to, via]))
+  for (const { name: other, via, to } of targets) {
+    if (other !== name && via && to && known.get(to) !== via) stack.addRoute({ to, via, dev: 'eth0' }, true)
   }
 }

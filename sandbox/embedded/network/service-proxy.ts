@@ -1,5 +1,6 @@
 import type { ClusterContext } from '../machinery/context.ts'
 import { resources } from '../machinery/object.ts'
+import { sliceService } from '../machinery/slice-index.ts'
 import type { Node, Service, ServicePort } from '../schema/types/core.v1.ts'
 import type { Endpoint, EndpointSlice } from '../schema/types/discovery.v1.ts'
 import { inCIDR } from './addresses.ts'
@@ -158,7 +159,8 @@ function hinted(targets: Target[], node: string, zone: string | undefined): Targ
 
 /** A Service's IPv4 EndpointSlices. */
 export function slicesOf(ctx: Pick<ClusterContext, 'cache'>, service: Service): EndpointSlice[] {
+  const { namespace, name } = service.metadata
   return ctx.cache
-    .list<EndpointSlice>(resources.endpointSlices, service.metadata.namespace)
-    .filter((slice) => slice.addressType === 'IPv4' && slice.metadata.labels?.['kubernetes.io/service-name'] === service.metadata.name)
+    .indexed<EndpointSlice>(resources.endpointSlices, sliceService, `${namespace}/${name}`)
+    .filter(({ addressType }) => addressType === 'IPv4')
 }

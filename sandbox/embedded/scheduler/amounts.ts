@@ -4,13 +4,22 @@ import type { Container, Pod } from '../schema/types/core.v1.ts'
 /** Amounts by resource name: CPU in thousandths of a core, everything else in whole units. */
 export type Amounts = Record<string, number>
 
+const nothing: Readonly<Amounts> = {}
+
 type ResourceList = Readonly<Record<string, string | number>> | undefined
 
-export function amountsOf(list: ResourceList): Amounts {
+export function amountsOf(list: ResourceList): Readonly<Amounts> {
+  if (!list) return nothing
+  const known = parsed.get(list)
+  if (known) return known
   const amounts: Amounts = {}
   for (const name in list) amounts[name] = amountOf(name, list[name] ?? 0)
+  if (Object.isFrozen(list)) parsed.set(list, amounts)
   return amounts
 }
+
+/** Of stored objects, which are frozen and share with the versions before them what did not change. */
+const parsed = new WeakMap<NonNullable<ResourceList>, Readonly<Amounts>>()
 
 /** One quantity, rounded up. */
 export function amountOf(name: string, quantity: string | number): number {
@@ -25,7 +34,7 @@ export function amountOf(name: string, quantity: string | number): number {
  *
  * @param missing what a container that asks for no CPU or memory is taken to use
  */
-export function podRequests(pod: Pod, missing: Amounts = nothing): Readonly<Amounts> {
+export function podRequests(pod: Pod, missing: Readonly<Amounts> = nothing): Readonly<Amounts> {
   const cache = missing === nothing ? plain : guessed
   const known = cache.get(pod)
   if (known?.missing === missing) return known.total
@@ -35,11 +44,10 @@ export function podRequests(pod: Pod, missing: Amounts = nothing): Readonly<Amou
   return total
 }
 
-const nothing: Amounts = {}
-const plain = new WeakMap<Pod, { missing: Amounts; total: Amounts }>()
-const guessed = new WeakMap<Pod, { missing: Amounts; total: Amounts }>()
+const plain = new WeakMap<Pod, { missing: Readonly<Amounts>; total: Amounts }>()
+const guessed = new WeakMap<Pod, { missing: Readonly<Amounts>; total: Amounts }>()
 
-function sumRequests(pod: Pod, missing: Amounts): Amounts {
+function sumRequests(pod: Pod, missing: Readonly<Amounts>): Amounts {
   const total: Amounts = {}
   for (const container of pod.spec?.containers ?? []) add(total, containerRequests(container, missing))
   const sidecars: Amounts = {}
@@ -60,19 +68,19 @@ function sumRequests(pod: Pod, missing: Amounts): Amounts {
   return total
 }
 
-function containerRequests(container: Container, missing: Amounts): Amounts {
+function containerRequests(container: Container, missing: Readonly<Amounts>): Amounts {
   return { ...missing, ...amountsOf(container.resources?.requests) }
 }
 
-export function add(target: Amounts, amounts: Amounts): void {
+export function add(target: Amounts, amounts: Readonly<Amounts>): void {
   for (const name in amounts) target[name] = (target[name] ?? 0) + (amounts[name] ?? 0)
 }
 
-function raise(target: Amounts, amounts: Amounts): void {
+function raise(target: Amounts, amounts: Readonly<Amounts>): void {
   for (const name in amounts) target[name] = Math.max(target[name] ?? 0, amounts[name] ?? 0)
 }
 
-function sum(a: Amounts, b: Amounts): Amounts {
+function sum(a: Readonly<Amounts>, b: Readonly<Amounts>): Amounts {
   const total = { ...a }
   add(total, b)
   return total

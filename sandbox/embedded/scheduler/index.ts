@@ -6,6 +6,7 @@ import type { ClusterContext } from '../machinery/context.ts'
 import { copyOf } from '../machinery/copy.ts'
 import { isNotFound } from '../machinery/errors.ts'
 import { type KubeObject, resources } from '../machinery/object.ts'
+import { nominated, podNominated } from '../machinery/pod-indexes.ts'
 import type { Pod } from '../schema/types/core.v1.ts'
 import { type Filtered, type FilterPlugin, runFilters } from './filter.ts'
 import { failureMessage } from './message.ts'
@@ -22,7 +23,7 @@ import {
   type ScorePlugin,
   taintTolerationScore,
 } from './score.ts'
-import { type Cycle, type NodeInfo, nodeInfo, priorityOf, replaceNode, takeSnapshot } from './snapshot.ts'
+import { type Cycle, type NodeInfo, nodeInfo, priorityOf, replaceNode, Snapshots } from './snapshot.ts'
 import { podTopologySpread, podTopologySpreadScore } from './topology-spread.ts'
 import { nodeVolumeLimits, volumeRestrictions, volumeZone } from './volume-rules.ts'
 import { bindVolumes, volumeBinding } from './volumes.ts'
@@ -67,19 +68,22 @@ export function startScheduler(context: ClusterContext): Disposable {
 class Scheduler implements Disposable {
   readonly queue: SchedulingQueue
   private readonly context: ClusterContext
-  /** Nodes of Pods whose binding is under way, by uid. */
+  private readonly snapshots: Snapshots
+  /** Nodes of Pods whose binding is under way, by the Pods' keys. */
   private readonly assumed = new Map<string, string>()
   private running = false
   private disposed = false
 
   constructor(context: ClusterContext) {
     this.context = context
+    this.snapshots = new Snapshots(context)
     this.queue = new SchedulingQueue(context, () => this.start())
   }
 
   [Symbol.dispose](): void {
     this.disposed = true
     this.queue[Symbol.dispose]()
+    this.snapshots[Symbol.dispose]()
   }
 
   private start(): void {
@@ -113,7 +117,7 @@ class Scheduler implements Disposable {
   }
 
   private async schedule(entry: Entry, pod: Pod): Promise<void> {
-    const cycle: Cycle = { context: this.context, pod, nodes: takeSnapshot(this.context, this.assumed) }
+    const cycle: Cycle = { context: this.context, pod, nodes: this.snapshots.take(this.assumed) }
     if (cycle.nodes.length === 0) {
       await this.reject(entry, pod, 'no nodes available to schedule pods')
       this.queue.putAside(entry, new Set())
@@ -134,8 +138,7 @@ class Scheduler implements Disposable {
   }
 
   private async bind(entry: Entry, pod: Pod, { node, name }: NodeInfo): Promise<void> {
-    const { uid = '' } = pod.metadata
-    this.assumed.set(uid, name)
+    this.assumed.set(entry.key, name)
     if (claimsOf(pod).length === 0) {
       await this.finish(entry, pod, name)
       return
@@ -143,7 +146,7 @@ class Scheduler implements Disposable {
     // Volumes may take their time; other Pods need not wait for them.
     const bound = bindVolumes(this.context, pod, node).then(() => this.finish(entry, pod, name))
     void bound.catch((error: unknown) => {
-      this.assumed.delete(uid)
+      this.assumed.delete(entry.key)
       return this.disposed ? undefined : this.fail(entry, pod, error)
     })
   }
@@ -159,7 +162,7 @@ class Scheduler implements Disposable {
     try {
       await this.context.client.create<KubeObject>(resources.pods, binding, { namespace, name, subresource: 'binding' })
     } finally {
-      this.assumed.delete(uid)
+      this.assumed.delete(entry.key)
     }
     this.queue.remove(entry.key)
     this.context.events.event(pod, 'Normal', 'Scheduled', `Successfully assigned ${keyOf(pod)} to ${node}`, { component })
@@ -203,7 +206,7 @@ class Scheduler implements Disposable {
 /** Counts Pods for which room was made as if they were on their nodes already, unless they matter less than this one. */
 function withNominated(cycle: Cycle): Cycle {
   let { nodes } = cycle
-  for (const pod of cycle.context.cache.list<Pod>(resources.pods)) {
+  for (const pod of cycle.context.cache.indexed<Pod>(resources.pods, podNominated, nominated)) {
     const name = pod.status?.nominatedNodeName
     if (!name || pod.spec?.nodeName || isPodFinished(pod) || pod.metadata.uid === cycle.pod.metadata.uid) continue
     const info = nodes.find((other) => other.name === name)

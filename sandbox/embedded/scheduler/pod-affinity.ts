@@ -50,8 +50,9 @@ export const interPodAffinityScore: ScorePlugin = {
       const key = pair(term.topologyKey, value)
       scores.set(key, (scores.get(key) ?? 0) + weight)
     }
+    const prefers = preferredTerms(pod, 'podAffinity').length + preferredTerms(pod, 'podAntiAffinity').length > 0
     for (const info of nodes) {
-      for (const other of info.pods) {
+      for (const other of prefers ? info.pods : info.withAffinity) {
         for (const [kind, sign] of [
           ['podAffinity', 1],
           ['podAntiAffinity', -1],
@@ -82,8 +83,8 @@ export const interPodAffinityScore: ScorePlugin = {
 /** Topologies that hold a Pod which must not be near this one. */
 function shunnedTopologies(context: ClusterContext, pod: Pod, nodes: readonly NodeInfo[]): Set<string> {
   const shunned = new Set<string>()
-  for (const { node, pods } of nodes) {
-    for (const other of pods) {
+  for (const { node, withAffinity } of nodes) {
+    for (const other of withAffinity) {
       for (const term of requiredTerms(other, 'podAntiAffinity')) {
         const value = node.metadata.labels?.[term.topologyKey]
         if (value !== undefined && matchesTerm(context, term, other, pod)) shunned.add(pair(term.topologyKey, value))
@@ -99,6 +100,7 @@ function countTopologies(
   matches: (other: Pod, term: PodAffinityTerm) => boolean,
 ): Set<string> {
   const found = new Set<string>()
+  if (terms.length === 0) return found
   for (const { node, pods } of nodes) {
     for (const term of terms) {
       const value = node.metadata.labels?.[term.topologyKey]

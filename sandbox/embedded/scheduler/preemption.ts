@@ -5,6 +5,7 @@ import type { ClusterContext } from '../machinery/context.ts'
 import { copyOf } from '../machinery/copy.ts'
 import { isNotFound } from '../machinery/errors.ts'
 import { resources } from '../machinery/object.ts'
+import { nominated, podNominated } from '../machinery/pod-indexes.ts'
 import type { Pod } from '../schema/types/core.v1.ts'
 import type { PodDisruptionBudget } from '../schema/types/policy.v1.ts'
 import { type FilterPlugin, type Rejection, runFilters } from './filter.ts'
@@ -166,8 +167,8 @@ async function evict(context: ClusterContext, preemptor: Pod, victim: Pod, node:
 
 /** Less important Pods that were to have the node may now fit elsewhere. */
 async function clearNominations(context: ClusterContext, pod: Pod, node: string): Promise<void> {
-  for (const other of context.cache.list<Pod>(resources.pods)) {
-    if (other.spec?.nodeName || other.status?.nominatedNodeName !== node || priorityOf(other) >= priorityOf(pod)) continue
+  for (const other of context.cache.indexed<Pod>(resources.pods, podNominated, nominated)) {
+    if (other.status?.nominatedNodeName !== node || priorityOf(other) >= priorityOf(pod)) continue
     const { name = '', namespace } = other.metadata
     await context.client.patch(resources.pods, name, { status: { nominatedNodeName: null } }, 'strategic', {
       namespace,

@@ -100,13 +100,13 @@ export const imageLocality: ScorePlugin = {
   weight: 1,
   prepare({ pod, nodes }) {
     const images = imagesOf(pod)
-    const sizes = new Map(nodes.map((info) => [info.name, imageSizes(info.node)]))
-    const spread = (image: string) => [...sizes.values()].filter((list) => list.has(image)).length / nodes.length
+    const spreads = images.map((image) => nodes.filter(({ node }) => imageSizes(node).has(image)).length / nodes.length)
     const megabyte = 1024 * 1024
     const least = 23 * megabyte
     const most = 1000 * megabyte * images.length
-    return ({ name }) => {
-      const sum = images.reduce((total, image) => total + Math.floor((sizes.get(name)?.get(image) ?? 0) * spread(image)), 0)
+    return ({ node }) => {
+      const sizes = imageSizes(node)
+      const sum = images.reduce((total, image, index) => total + Math.floor((sizes.get(image) ?? 0) * (spreads[index] ?? 0)), 0)
       return Math.floor((100 * (Math.min(most, Math.max(least, sum)) - least)) / (most - least))
     }
   },
@@ -118,13 +118,21 @@ function imagesOf(pod: Pod): string[] {
   })
 }
 
-function imageSizes(node: Node): Map<string, number> {
+function imageSizes(node: Node): ReadonlyMap<string, number> {
+  const images = node.status?.images ?? noImages
+  const known = sizesOf.get(images)
+  if (known) return known
   const sizes = new Map<string, number>()
-  for (const { names = [], sizeBytes = 0 } of node.status?.images ?? []) {
+  for (const { names = [], sizeBytes = 0 } of images) {
     for (const name of names) sizes.set(name, amountOf('bytes', sizeBytes))
   }
+  if (Object.isFrozen(images)) sizesOf.set(images, sizes)
   return sizes
 }
+
+type Images = NonNullable<NonNullable<Node['status']>['images']>
+const noImages: Readonly<Images> = Object.freeze([])
+const sizesOf = new WeakMap<Readonly<Images>, ReadonlyMap<string, number>>()
 
 function scale(scores: readonly number[]): number[] {
   const most = Math.max(...scores)

@@ -64,7 +64,8 @@ export const podTopologySpreadScore: ScorePlugin = {
     const domains = constraints.map((constraint) => {
       const values = new Set(considered.map(({ node }) => node.metadata.labels?.[constraint.topologyKey] ?? ''))
       const weight = Math.log((constraint.topologyKey === hostname ? considered.length : values.size) + 2)
-      return { weight, counts: countDomains(constraint, counting, pod) }
+      // Those of a host are counted where they are asked for.
+      return { weight, counts: constraint.topologyKey === hostname ? undefined : countDomains(constraint, counting, pod) }
     })
     return (info) => {
       if (ignored.has(info.name)) return undefined

@@ -60,6 +60,8 @@ export class MemoryCluster implements ClusterContext {
     list: <T extends KubeObject>(resource: Resource, namespace?: string) => {
       return [...this.table(resource).values()].filter(({ metadata }) => !namespace || metadata.namespace === namespace) as T[]
     },
+    indexed: <T extends KubeObject>(resource: Resource, indexer: (object: T) => readonly string[], key: string) =>
+      this.cache.list<T>(resource).filter((object) => indexer(object).includes(key)),
     watch: <T extends KubeObject>(resource: Resource, listener: (change: Change<T>) => void) => {
       const all = this.listeners.get(resource.resource) ?? new Set()
       this.listeners.set(resource.resource, all)

@@ -43,6 +43,8 @@ export async function podCluster(options: { nodes?: number; records?: Map<string
       objects.get(keyOf(resource, name, namespace)) as T | undefined,
     list: <T extends KubeObject>(resource: Resource, namespace?: string) =>
       [...objects].filter(([key]) => key.startsWith(`${resource.resource}|${namespace ?? ''}`)).map(([, object]) => object as T),
+    indexed: <T extends KubeObject>(resource: Resource, indexer: (object: T) => readonly string[], key: string) =>
+      cache.list<T>(resource).filter((object) => indexer(object).includes(key)),
     watch: <T extends KubeObject>(resource: Resource, listener: (change: Change<T>) => void) => {
       const all = listeners.get(resource.resource) ?? new Set()
       listeners.set(resource.resource, all)
