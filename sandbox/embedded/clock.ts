@@ -9,6 +9,11 @@ export interface Clock {
   setTimeout(callback: () => void, ms: number): Timer
   /** Resolves after ms of cluster time; rejects with the signal's reason when it aborts first. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>
+  /**
+   * Resolves in a later turn of the event loop. A few wait for the same one; where hundreds of Pods or keys wait they come after
+   * each other, in order, and requests are answered in between.
+   */
+  turn(): Promise<void>
   /** Announces work that outlives a few turns of the event loop (a stream, a queue), so that time stands still until it ends. */
   during<T>(work: Promise<T>): Promise<T>
 }
@@ -34,6 +39,10 @@ export interface ClusterClockOptions {
 /** Real timers are kept below Node's limit of 2^31 - 1 ms. */
 const longestWait = 2 ** 30
 
+/** So many go on in one turn of the event loop, and so many timers fire in one at real time. */
+const together = 8
+const firedTogether = 64
+
 export class ClusterClock implements Clock, Disposable {
   private readonly heap: Entry[] = []
   private order = 0
@@ -44,6 +53,8 @@ export class ClusterClock implements Clock, Disposable {
   private disposed = false
   private advancing = false
   private inFlight = 0
+  private taking = 0
+  private readonly turns: (() => void)[] = []
 
   constructor(options: ClusterClockOptions = {}) {
     this.clusterOrigin = options.start ?? Date.now()
@@ -79,6 +90,17 @@ export class ClusterClock implements Clock, Disposable {
         reject(signal?.reason)
       }
       signal?.addEventListener('abort', abort, { once: true })
+    })
+  }
+
+  turn(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.taking >= together) {
+        this.turns.push(resolve)
+        return
+      }
+      this.taking++
+      setImmediate(() => this.takeTurn(resolve))
     })
   }
 
@@ -131,6 +153,14 @@ export class ClusterClock implements Clock, Disposable {
     this.real = undefined
   }
 
+  private takeTurn(resolve: () => void): void {
+    // Whoever is asked for from here has its turn in the next round.
+    const next = this.turns.shift()
+    if (next) setImmediate(() => this.takeTurn(next))
+    else this.taking--
+    resolve()
+  }
+
   private async settle(): Promise<void> {
     for (let quiet = 0; quiet < 3; ) {
       await new Promise<void>((resolve) => setImmediate(resolve))
@@ -150,7 +180,7 @@ export class ClusterClock implements Clock, Disposable {
 
   private fire(): void {
     const now = this.now()
-    for (let next = this.peek(); next && next.due <= now; next = this.peek()) {
+    for (let count = 0, next = this.peek(); next && next.due <= now && count < firedTogether; next = this.peek(), count++) {
       this.pop()
       next.callback()
     }

@@ -10,7 +10,7 @@ import { type SignalName, signalByName } from './kernel/signals.ts'
 import { Terminal } from './kernel/terminal.ts'
 import { Log } from './log.ts'
 import { programs } from './programs/table.ts'
-import type { Container, ContainerExit, ContainerLog, ContainerSpec, LogLine, Process, Signal } from './runtime.ts'
+import type { Container, ContainerExit, ContainerSpec, LogLine, Process, Signal } from './runtime.ts'
 import { ContainerError } from './runtime.ts'
 import { devices } from './vfs/devices.ts'
 import { type Change, changesOf, replay } from './vfs/diff.ts'
@@ -111,7 +111,7 @@ export class LocalContainer implements Container {
     if (!restored) for (const point of fs.mounts.values()) makeMountPoint(this.layer, point)
   }
 
-  get log(): ContainerLog {
+  get log(): Log {
     return this.output
   }
 
@@ -249,10 +249,6 @@ export class LocalContainer implements Container {
       main: main && { argv: [...main.argv], env: [...main.env], cwd: main.cwd, saved: state },
       layer: changesOf(this.layer),
     }
-  }
-
-  logTail(): LogLine[] {
-    return this.output.tail(logRecordBytes)
   }
 
   onLogged(listener: () => void): void {
@@ -460,7 +456,6 @@ export class LocalContainer implements Container {
   }
 }
 
-const logRecordBytes = 64 * 1024
 const startPrefix =
   'failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: '
 

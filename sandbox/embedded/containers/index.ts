@@ -3,10 +3,10 @@ import type { ClusterContext } from '../machinery/context.ts'
 import type { PodNetwork } from '../network/network.ts'
 import { type ContainerRecord, LocalContainer } from './container.ts'
 import { missing, type ResolvedImage, resolveImage, standInImage } from './images.ts'
-
+import { LogRecords } from './log-records.ts'
 import { PidNamespaces } from './pid-namespaces.ts'
 import { privateRegistry } from './registry.ts'
-import type { Container, ContainerRuntime, ContainerSpec, Image, LogLine, Pulled, PullOptions, Volume, VolumeTraits } from './runtime.ts'
+import type { Container, ContainerRuntime, ContainerSpec, Image, Pulled, PullOptions, Volume, VolumeTraits } from './runtime.ts'
 import { ContainerError, ImageError } from './runtime.ts'
 import type { StandIns } from './stand-in.ts'
 import { type Change, changesOf, replay } from './vfs/diff.ts'
@@ -50,6 +50,7 @@ class Runtime implements LocalRuntime {
   /** The end of the last pull that each node has begun. */
   private readonly pulling = new Map<string, Promise<void>>()
   private readonly pids: PidNamespaces
+  private readonly logs: LogRecords
   private timer: Timer | undefined
   private back: LocalContainer[] | undefined
   private disposed = false
@@ -59,6 +60,7 @@ class Runtime implements LocalRuntime {
     this.options = options
     this.pids = new PidNamespaces(ctx)
     this.prefix = `containers/${options.node ?? ''}/`
+    this.logs = new LogRecords(ctx.records, `${this.prefix}log/`)
     ctx.signal.addEventListener('abort', () => this[Symbol.dispose](), { once: true })
   }
 
@@ -136,7 +138,7 @@ class Runtime implements LocalRuntime {
     this.timer = undefined
     const { records } = this.ctx
     for (const container of this.dirty) records.put(`${this.prefix}container/${container.spec.id}`, container.record())
-    for (const container of this.logged) records.put(`${this.prefix}log/${container.spec.id}`, container.logTail())
+    for (const container of this.logged) this.logs.save(container.spec.id, container.log)
     this.dirty.clear()
     this.logged.clear()
     for (const volume of this.volumes.values()) {
@@ -187,7 +189,7 @@ class Runtime implements LocalRuntime {
       this.dirty.delete(container)
       this.logged.delete(container)
       this.ctx.records.delete(`${this.prefix}container/${id}`)
-      this.ctx.records.delete(`${this.prefix}log/${id}`)
+      this.logs.delete(id)
     }
     return container
   }
@@ -232,7 +234,7 @@ class Runtime implements LocalRuntime {
       if (!network) continue
       const mounts = spec.mounts.map(({ volume, ...mount }) => ({ ...mount, volume: this.treeVolume(volume) }))
       const full = { ...spec, mounts, network }
-      const log = records.get<LogLine[]>(`${this.prefix}log/${spec.id}`) ?? []
+      const log = this.logs.read(spec.id)
       const container = this.adopt(this.container(full, { record, log }))
       container.resume(record)
       found.push(container)

@@ -2,6 +2,8 @@ import type { ContainerLog, LogLine } from './runtime.ts'
 
 /** A container's output, cut into lines as the runtime's logger does: what has no newline waits for it, or for the end. */
 export class Log implements ContainerLog {
+  /** How many lines there have been. */
+  count = 0
   private kept: LogLine[] = []
   private bytes = 0
   private readonly listeners = new Set<(line: LogLine) => void>()
@@ -45,12 +47,13 @@ export class Log implements ContainerLog {
     }
   }
 
-  /** The last lines, up to so many bytes, for the records. */
-  tail(maxBytes: number): LogLine[] {
+  /** The last lines, up to so many bytes, of those that came after the first `since`. */
+  tail(maxBytes: number, since: number): LogLine[] {
     let bytes = 0
     let start = this.kept.length
-    while (start > 0) {
-      bytes += (this.kept[start - 1] as LogLine).text.length + overhead
+    const first = Math.max(0, since - (this.count - this.kept.length))
+    while (start > first) {
+      bytes += sizeOfLine(this.kept[start - 1] as LogLine)
       if (bytes > maxBytes) break
       start--
     }
@@ -64,14 +67,20 @@ export class Log implements ContainerLog {
   }
 
   private keep(line: LogLine): void {
+    this.count++
     this.kept.push(line)
-    this.bytes += line.text.length + overhead
+    this.bytes += sizeOfLine(line)
     if (this.bytes <= limit) return
     // A tenth at once, so that a chatty container does not shift the array with every line.
     let drop = 0
-    while (this.bytes > limit * 0.9) this.bytes -= (this.kept[drop++] as LogLine).text.length + overhead
+    while (this.bytes > limit * 0.9) this.bytes -= sizeOfLine(this.kept[drop++] as LogLine)
     this.kept = this.kept.slice(drop)
   }
+}
+
+/** Bytes that a line takes. */
+export function sizeOfLine({ text }: LogLine): number {
+  return text.length + overhead
 }
 
 const limit = 10 * 1024 * 1024

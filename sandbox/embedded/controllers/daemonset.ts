@@ -202,7 +202,7 @@ function byAge(a: Pod, b: Pod): number {
 
 async function slowStartOn(sync: Sync, nodes: readonly string[]): Promise<void> {
   let next = 0
-  await slowStart(nodes.length, async () => {
+  await slowStart(sync.context.clock, nodes.length, async () => {
     const node = nodes[next++]
     if (node) await createPod(sync.context, component, sync.set, daemonPod(sync, node))
   })

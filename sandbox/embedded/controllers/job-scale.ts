@@ -80,7 +80,7 @@ async function createPods(sync: JobSync, count: number): Promise<void> {
     sync.queue.addAfter(sync.key, delay)
     return
   }
-  await slowStart(isIndexed(job) ? ready.length : count, async () => {
+  await slowStart(context.clock, isIndexed(job) ? ready.length : count, async () => {
     const index = ready.shift()
     try {
       await createPod(context, sync.component, job, jobPod(job, index, index === undefined ? undefined : sync.delayed.get(index)))

@@ -117,7 +117,7 @@ export class WorkQueue implements Disposable {
   private async work(): Promise<void> {
     for (;;) {
       // A turn of the event loop before each key: many changes of one moment become one sync, and a busy cluster stays answerable.
-      await new Promise<void>((resolve) => setImmediate(resolve))
+      await this.context.clock.turn()
       const [key] = this.waiting
       if (key === undefined) break
       this.waiting.delete(key)

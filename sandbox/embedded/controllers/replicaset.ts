@@ -1,3 +1,4 @@
+import type { Clock } from '../clock.ts'
 import type { ClusterContext } from '../machinery/context.ts'
 import { copyOf } from '../machinery/copy.ts'
 import { type Resource, resources } from '../machinery/object.ts'
@@ -14,6 +15,8 @@ import { timestamp } from './time.ts'
 
 /** Most Pods made or deleted in one sync. */
 const burstReplicas = 500
+/** Calls of a batch that do not wait for a turn of the event loop. */
+const calledAtOnce = 8
 
 type Replicated = ReplicaSet | ReplicationController
 
@@ -90,7 +93,7 @@ async function syncReplicas(context: ClusterContext, of: ReplicatedKind, queue: 
 async function manageReplicas(context: ClusterContext, of: ReplicatedKind, set: Replicated, pods: readonly Pod[]): Promise<void> {
   const difference = pods.length - (set.spec?.replicas ?? 0)
   if (difference < 0) {
-    await slowStart(Math.min(-difference, burstReplicas), async () => {
+    await slowStart(context.clock, Math.min(-difference, burstReplicas), async () => {
       try {
         await createPod(context, of.component, set, podFromTemplate(set.spec?.template ?? { metadata: {} }, set))
       } catch (error) {
@@ -100,21 +103,34 @@ async function manageReplicas(context: ClusterContext, of: ReplicatedKind, set: 
   } else if (difference > 0) {
     const count = Math.min(difference, burstReplicas)
     const ranked = count < pods.length ? rankForDeletion(pods, relatedPods(context, of, set), context.clock.now()) : pods
-    const deletions = ranked.slice(0, count).map((pod) => deletePod(context, of.component, set, pod.metadata.name ?? ''))
-    const failed = (await Promise.allSettled(deletions)).find((result) => result.status === 'rejected')
+    const deletions = ranked.slice(0, count).map((pod) => () => deletePod(context, of.component, set, pod.metadata.name ?? ''))
+    const failed = (await inTurns(context.clock, deletions)).find((result) => result.status === 'rejected')
     if (failed) throw failed.reason
   }
 }
 
 /** Calls work count times in batches of 1, 2, 4...; the first batch with a failure is the last, and throws it. */
-export async function slowStart(count: number, work: () => Promise<void>): Promise<void> {
+export async function slowStart(clock: Clock, count: number, work: () => Promise<void>): Promise<void> {
   let left = count
   for (let batch = Math.min(left, 1); batch > 0; batch = Math.min(2 * batch, left)) {
-    const results = await Promise.allSettled(Array.from({ length: batch }, work))
+    const results = await inTurns(
+      clock,
+      Array.from({ length: batch }, () => work),
+    )
     const failed = results.find((result) => result.status === 'rejected')
     if (failed) throw failed.reason
     left -= batch
   }
+}
+
+/** Calls all of them at once, as far as the event loop leaves anybody else a turn. */
+async function inTurns(clock: Clock, calls: readonly (() => Promise<void>)[]): Promise<PromiseSettledResult<void>[]> {
+  return await Promise.allSettled(
+    calls.map(async (call, index) => {
+      if (index >= calledAtOnce) await clock.turn()
+      await call()
+    }),
+  )
 }
 
 /** Pods of every ReplicaSet that has the same managing controller as this one. */

@@ -170,7 +170,7 @@ export class PodWorker implements Disposable {
     this.working = true
     const { clock } = this.host.ctx
     while (this.again && !this.ended) {
-      await clock.during(new Promise<void>((resolve) => setImmediate(resolve)))
+      await clock.during(clock.turn())
       if (this.ended) break
       this.again = false
       this.timer?.cancel()

@@ -8,7 +8,7 @@ export function statusPatch(pod: Pod, status: PodStatus): { metadata: { uid?: st
   for (const key of new Set([...Object.keys(old), ...Object.keys(next)])) {
     if (next[key] === undefined) {
       if (old[key] !== undefined) changes[key] = null
-    } else if (!same(old[key], next[key])) {
+    } else if (old[key] === undefined || !same(old[key], next[key])) {
       changes[key] = next[key]
     }
   }
@@ -17,15 +17,16 @@ export function statusPatch(pod: Pod, status: PodStatus): { metadata: { uid?: st
 
 /** Equal as JSON, whatever the order of keys; empty objects and absent ones are the same. */
 function same(a: unknown, b: unknown): boolean {
-  return canonical(a) === canonical(b)
-}
-
-function canonical(value: unknown): string {
-  return JSON.stringify(value, (_key, part: unknown) => {
-    if (part === null || typeof part !== 'object' || Array.isArray(part)) return part ?? undefined
-    const entries = Object.entries(part).filter(([, inner]) => !isEmpty(inner))
-    return Object.fromEntries(entries.sort(([x], [y]) => (x < y ? -1 : 1)))
-  })
+  if (a === b || (isEmpty(a) && isEmpty(b))) return true
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false
+  if (Array.isArray(a) || Array.isArray(b)) {
+    return Array.isArray(a) && Array.isArray(b) && a.length === b.length && a.every((item, index) => same(item, b[index]))
+  }
+  const left = a as Record<string, unknown>
+  const right = b as Record<string, unknown>
+  for (const key in left) if (!same(left[key], right[key])) return false
+  for (const key in right) if (!(key in left) && !isEmpty(right[key])) return false
+  return true
 }
 
 function isEmpty(value: unknown): boolean {

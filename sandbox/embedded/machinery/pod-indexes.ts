@@ -26,8 +26,17 @@ export const nominated = 'nominated'
 
 /** By each label, as `labelIn` writes it. */
 export function podLabel({ metadata }: Pod): readonly string[] {
-  return Object.entries(metadata.labels ?? {}).map(([name, value]) => labelIn(metadata.namespace, name, value))
+  const { labels, namespace } = metadata
+  if (!labels) return none
+  const known = keysOfLabels.get(labels)
+  if (known && known.namespace === namespace) return known.keys
+  const keys = Object.entries(labels).map(([name, value]) => labelIn(namespace, name, value))
+  if (Object.isFrozen(labels)) keysOfLabels.set(labels, { namespace, keys })
+  return keys
 }
+
+/** The versions of a stored Pod share their labels. */
+const keysOfLabels = new WeakMap<object, { namespace: string | undefined; keys: readonly string[] }>()
 
 export function labelIn(namespace: string | undefined, name: string, value: string): string {
   return `${namespace}/${name}=${value}`

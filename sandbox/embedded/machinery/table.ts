@@ -91,6 +91,7 @@ export class Table<T> {
 }
 
 function reindex(index: Index, key: string, before: readonly string[] = [], after: readonly string[] = []): void {
+  if (before === after) return
   for (const old of before) {
     if (after.includes(old)) continue
     const keys = index.get(old)

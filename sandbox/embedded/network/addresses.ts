@@ -1,14 +1,27 @@
 /** An IPv4 address as a number, or undefined when the text is none. */
 export function parseIPv4(text: string): number | undefined {
-  const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(text)
-  if (!match) return undefined
   let value = 0
-  for (const part of match.slice(1)) {
-    if (Number(part) > 255) return undefined
-    value = value * 256 + Number(part)
+  let part = 0
+  let digits = 0
+  let dots = 0
+  // Every packet of every connection asks, and for every route on its way.
+  for (let index = 0; index < text.length; index++) {
+    const code = text.charCodeAt(index)
+    if (code === dot) {
+      if (digits === 0 || ++dots > 3) return undefined
+      value = value * 256 + part
+      part = 0
+      digits = 0
+    } else {
+      if (code < zero || code > nine || ++digits > 3) return undefined
+      part = part * 10 + code - zero
+      if (part > 255) return undefined
+    }
   }
-  return value
+  return dots === 3 && digits > 0 ? value * 256 + part : undefined
 }
+
+const [dot, zero, nine] = [46, 48, 57]
 
 export function formatIPv4(value: number): string {
   return [value >>> 24, (value >>> 16) & 255, (value >>> 8) & 255, value & 255].join('.')
@@ -16,11 +29,11 @@ export function formatIPv4(value: number): string {
 
 /** Whether an address lies in a block such as 10.244.0.0/24. */
 export function inCIDR(ip: string, cidr: string): boolean {
-  const [base = '', bits = '32'] = cidr.split('/')
+  const slash = cidr.indexOf('/')
   const address = parseIPv4(ip)
-  const start = parseIPv4(base)
+  const start = parseIPv4(slash < 0 ? cidr : cidr.slice(0, slash))
   if (address === undefined || start === undefined) return false
-  const size = 2 ** (32 - Number(bits))
+  const size = slash < 0 ? 1 : 2 ** (32 - Number(cidr.slice(slash + 1)))
   return Math.floor(address / size) === Math.floor(start / size)
 }
 

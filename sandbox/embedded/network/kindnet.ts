@@ -12,22 +12,26 @@ const period = 10_000
 export function startKindnet(ctx: ClusterContext, stacks: Stacks): Disposable {
   const stack = new DisposableStack()
   let timer: Timer | undefined
+  const changed = new Set<string>()
   const sync = () => {
     timer = undefined
-    const targets = ctx.cache.list<Node>(resources.nodes).map((node) => ({
-      name: node.metadata.name ?? '',
-      via: internalIP(node),
-      to: node.spec?.podCIDR,
-    }))
-    for (const { name } of targets) route(name, targets, stacks)
+    const targets = ctx.cache.list<Node>(resources.nodes).map(targetOf)
+    for (const { name } of targets) if (changed.has(name)) route(name, targets, stacks)
+    changed.clear()
+  }
+  const nodeChanged = (node: Node) => {
+    const target = targetOf(node)
+    const targets = ctx.cache.list<Node>(resources.nodes).map(targetOf)
+    for (const { name } of targets) route(name, name === target.name ? targets : [target], stacks)
   }
   stack.use(
     ctx.cache.watch<Node>(resources.nodes, ({ type, object, previous }) => {
-      if (type !== 'MODIFIED' || object.spec?.podCIDR !== previous?.spec?.podCIDR || !previous?.status?.addresses) sync()
+      if (type !== 'MODIFIED' || object.spec?.podCIDR !== previous?.spec?.podCIDR || !previous?.status?.addresses) nodeChanged(object)
     }),
   )
   stack.use(
-    stacks.onChange(() => {
+    stacks.onChange((node) => {
+      changed.add(node)
       timer ??= ctx.clock.setTimeout(sync, period)
     }),
   )
@@ -41,12 +45,16 @@ interface Target {
   to: string | undefined
 }
 
+function targetOf(node: Node): Target {
+  return { name: node.metadata.name ?? '', via: internalIP(node), to: node.spec?.podCIDR }
+}
+
 function route(name: string, targets: readonly Target[], stacks: Stacks): void {
   const stack = stacks.node(name)
   if (!stack?.link('eth0')?.up) return
-  // The first route to a place is the one that counts.
-  const known = new Map(stack.state.routes.toReversed().map(({ to, via }) => [to, via]))
   for (const { name: other, via, to } of targets) {
-    if (other !== name && via && to && known.get(to) !== via) stack.addRoute({ to, via, dev: 'eth0' }, true)
+    if (other === name || !via || !to) continue
+    const known = stack.state.routes.find((entry) => entry.to === to)
+    if (known?.via !== via) stack.addRoute({ to, via, dev: 'eth0' }, true)
   }
 }

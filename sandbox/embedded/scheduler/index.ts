@@ -94,7 +94,7 @@ class Scheduler implements Disposable {
 
   private async run(): Promise<void> {
     for (;;) {
-      await new Promise<void>((resolve) => setImmediate(resolve))
+      await this.context.clock.turn()
       const entry = this.disposed ? undefined : this.queue.pop()
       if (!entry) break
       await this.attempt(entry)

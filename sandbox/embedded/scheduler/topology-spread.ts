@@ -25,6 +25,8 @@ interface Constraint {
   topologyKey: string
   minDomains: number
   selects: (pod: Pod) => boolean
+  /** Equal where `selects` is the same. */
+  selection: string
   counts: (node: Node) => boolean
 }
 
@@ -98,10 +100,21 @@ function countDomains(constraint: Constraint, nodes: readonly NodeInfo[], pod: P
 
 function countPods(info: NodeInfo, constraint: Constraint, pod: Pod): number {
   const { namespace } = pod.metadata
-  return info.pods.filter(
-    (other) => other.metadata.namespace === namespace && !other.metadata.deletionTimestamp && constraint.selects(other),
-  ).length
+  const key = `${namespace} ${constraint.selection}`
+  const known = counted.get(info.pods) ?? new Map<string, number>()
+  counted.set(info.pods, known)
+  let count = known.get(key)
+  if (count === undefined) {
+    count = info.pods.filter(
+      (other) => other.metadata.namespace === namespace && !other.metadata.deletionTimestamp && constraint.selects(other),
+    ).length
+    known.set(key, count)
+  }
+  return count
 }
+
+/** What was counted on a node whose Pods have not changed since, by what was counted. */
+const counted = new WeakMap<readonly Pod[], Map<string, number>>()
 
 function hasAllKeys(node: Node, constraints: readonly Constraint[]): boolean {
   return constraints.every(({ topologyKey }) => node.metadata.labels?.[topologyKey] !== undefined)
@@ -113,7 +126,7 @@ function ownConstraints(pod: Pod, action: 'DoNotSchedule' | 'ScheduleAnyway'): C
     maxSkew: constraint.maxSkew,
     topologyKey: constraint.topologyKey,
     minDomains: constraint.minDomains ?? 1,
-    selects: selectorOf(constraint, pod),
+    ...selectorOf(constraint, pod),
     counts: (node) =>
       (constraint.nodeAffinityPolicy === 'Ignore' || matchesNode(pod, node)) &&
       (constraint.nodeTaintsPolicy !== 'Honor' ||
@@ -121,21 +134,26 @@ function ownConstraints(pod: Pod, action: 'DoNotSchedule' | 'ScheduleAnyway'): C
   }))
 }
 
-function selectorOf({ labelSelector, matchLabelKeys = [] }: TopologySpreadConstraint, pod: Pod): (other: Pod) => boolean {
+type Selection = Pick<Constraint, 'selects' | 'selection'>
+
+function selectorOf({ labelSelector, matchLabelKeys = [] }: TopologySpreadConstraint, pod: Pod): Selection {
   const labels = pod.metadata.labels ?? {}
   const same: Record<string, string> = {}
   for (const key of matchLabelKeys) if (labels[key] !== undefined) same[key] = labels[key]
-  return (other) => matchesSelector(labelSelector, other.metadata.labels) && matchesLabels(same, other.metadata.labels)
+  return {
+    selects: ({ metadata }) => matchesSelector(labelSelector, metadata.labels) && matchesLabels(same, metadata.labels),
+    selection: JSON.stringify([labelSelector, same]),
+  }
 }
 
 function defaultConstraints(context: ClusterContext, pod: Pod): Constraint[] {
-  const selects = defaultSelector(context, pod)
-  if (!selects) return []
-  return defaults.map((constraint) => ({ ...constraint, minDomains: 1, selects, counts: (node) => matchesNode(pod, node) }))
+  const selection = defaultSelector(context, pod)
+  if (!selection) return []
+  return defaults.map((constraint) => ({ ...constraint, ...selection, minDomains: 1, counts: (node) => matchesNode(pod, node) }))
 }
 
 /** What the Services and the controller of a Pod select together. */
-function defaultSelector(context: ClusterContext, pod: Pod): ((other: Pod) => boolean) | undefined {
+function defaultSelector(context: ClusterContext, pod: Pod): Selection | undefined {
   const { namespace, labels } = pod.metadata
   const merged: Record<string, string> = {}
   for (const service of context.cache.list<Service>(resources.services, namespace)) {
@@ -144,7 +162,10 @@ function defaultSelector(context: ClusterContext, pod: Pod): ((other: Pod) => bo
   }
   const owner = controllerSelector(context, pod)
   if (Object.keys(merged).length === 0 && !owner) return undefined
-  return (other) => matchesLabels(merged, other.metadata.labels) && (!owner || matchesSelector(owner, other.metadata.labels))
+  return {
+    selects: ({ metadata }) => matchesLabels(merged, metadata.labels) && (!owner || matchesSelector(owner, metadata.labels)),
+    selection: JSON.stringify([owner, merged]),
+  }
 }
 
 function controllerSelector(context: ClusterContext, pod: Pod): LabelSelector | undefined {
