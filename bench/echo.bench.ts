@@ -12,14 +12,14 @@ export const benchmark: Benchmark = {
   about: 'from a key to its echo, through WebSocket, session, jail and bash',
   async run({ folder, cleanup, say }) {
     say('bash on a bare pty')
-    const bare = await echoes(openBare('bash', ['--norc', '--noprofile'], cleanup), keys)
+    const bare = await typeKeys(openBare('bash', ['--norc', '--noprofile'], cleanup), keys)
     say('the terminal of the product')
     const product = cleanup.use(await startProduct(folder))
     const guest = await product.guest()
     const { attempt } = await guest.startReady({ lab: labName })
     const terminal = cleanup.use(await guest.attach(attempt, await guest.openTerminal(attempt)))
     await terminal.until((text) => text.includes('$ '))
-    const through = await echoes(
+    const through = await typeKeys(
       { type: (data) => terminal.type(data), until: (wanted) => terminal.until(wanted), reset: () => void (terminal.text = '') },
       keys,
     )
@@ -27,14 +27,15 @@ export const benchmark: Benchmark = {
   },
 }
 
-interface Typewriter {
+export interface Typewriter {
   type(data: string): void
   until(wanted: (text: string) => boolean): Promise<void>
   /** Forgets the output so far. */
   reset(): void
 }
 
-async function echoes(typewriter: Typewriter, times: number): Promise<number[]> {
+/** ms from each key to its echo. */
+export async function typeKeys(typewriter: Typewriter, times: number): Promise<number[]> {
   const samples = await sample(times + 20, async (index) => {
     await new Promise((resolve) => setTimeout(resolve, pause))
     if (index % 40 === 39) {
@@ -50,7 +51,8 @@ async function echoes(typewriter: Typewriter, times: number): Promise<number[]> 
   return samples.slice(20)
 }
 
-function openBare(file: string, args: string[], cleanup: AsyncDisposableStack): Typewriter {
+/** A shell without any of the product around it. */
+export function openBare(file: string, args: string[], cleanup: AsyncDisposableStack): Typewriter {
   const pty = spawn(file, args, { name: 'xterm-256color', cols: 80, rows: 24, env: { PS1: '$ ', PATH: process.env['PATH'] ?? '' } })
   cleanup.defer(() => pty.kill())
   let text = ''

@@ -19,6 +19,7 @@ const benchmarks: Record<string, () => Promise<{ benchmark: Benchmark }>> = {
   neighbours: () => import('./neighbours.bench.ts'),
   start: () => import('./start.bench.ts'),
   api: () => import('./api.bench.ts'),
+  cluster: () => import('./cluster.bench.ts'),
   kind: () => import('./kind.bench.ts'),
 }
 

@@ -18,7 +18,7 @@ export interface ClusterLimits {
 }
 
 /** Far beyond what lessons need, far below what harms a neighbour. */
-export const defaultLimits: ClusterLimits = { objects: 20_000, bytes: 128 * 2 ** 20, watches: 1000, requests: 600, transit: 64 * 2 ** 20 }
+export const defaultLimits: ClusterLimits = { objects: 50_000, bytes: 128 * 2 ** 20, watches: 1000, requests: 600, transit: 64 * 2 ** 20 }
 
 /** Counts what a cluster holds, and refuses what would be too much in the way that a quota refuses. */
 export class Limits implements Disposable {
