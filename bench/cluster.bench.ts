@@ -199,7 +199,7 @@ async function startCluster(folder: string, cleanup: AsyncDisposableStack): Prom
 }
 
 async function podsOf(api: HttpApi, path: string): Promise<Pod[]> {
-  return ((await api.ask('GET', path)) as { items: Pod[] }).items
+  return (JSON.parse(await api.ask('GET', path)) as { items: Pod[] }).items
 }
 
 function podsIn(namespace: string): string {
@@ -214,7 +214,7 @@ async function deploy(api: HttpApi, name: string, count: number): Promise<number
   const began = performance.now()
   await api.ask('POST', path, deployment(name, count, { name: 'main', image: 'nginx:1.27', resources: { requests } }))
   await until(async () => {
-    const { status } = (await api.ask('GET', `${path}/${name}`)) as { status?: { readyReplicas?: number } }
+    const { status } = JSON.parse(await api.ask('GET', `${path}/${name}`)) as { status?: { readyReplicas?: number } }
     return status?.readyReplicas === count
   }, 120_000)
   return performance.now() - began
