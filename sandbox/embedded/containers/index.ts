@@ -6,7 +6,7 @@ import { missing, type ResolvedImage, resolveImage, standInImage } from './image
 import { LogRecords } from './log-records.ts'
 import { PidNamespaces } from './pid-namespaces.ts'
 import { privateRegistry } from './registry.ts'
-import type { Container, ContainerRuntime, ContainerSpec, Image, Pulled, PullOptions, Volume, VolumeTraits } from './runtime.ts'
+import type { Container, ContainerRuntime, ContainerSpec, Image, LogLine, Pulled, PullOptions, Volume, VolumeTraits } from './runtime.ts'
 import { ContainerError, ImageError } from './runtime.ts'
 import type { StandIns } from './stand-in.ts'
 import { type Change, changesOf, replay } from './vfs/diff.ts'
