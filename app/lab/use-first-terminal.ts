@@ -6,6 +6,8 @@ import { call } from '../client/call.ts'
 export function useFirstTerminal(attempt: string, ready: boolean, count: number, onFault: (text: string) => void): void {
   const asked = useRef(false)
   useEffect(() => {
+    // a cluster that was put back to the start, or paused, is a new one to this end
+    if (!ready) asked.current = false
     if (!ready || count > 0 || asked.current) return
     // The event with the terminals comes right after the one that says ready.
     const timer = setTimeout(() => {
