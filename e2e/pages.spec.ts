@@ -100,11 +100,52 @@ for (const locale of locales) {
     await page.getByRole('button', { name: say.lab.handIn }).click()
     await everyWay(page, `${locale} hand-in`)
     await page.keyboard.press('Escape')
+    await page.getByRole('button', { name: say.clock.skip }).click()
+    await expect(page.getByRole('menu')).toBeVisible()
+    await everyWay(page, `${locale} clock`)
+    await page.keyboard.press('Escape')
     for (const pane of ['terminal', 'tasks', 'cluster'] as const) {
       await page.setViewportSize(sizes[1]!)
       await page.getByRole('button', { name: say.lab[`pane-${pane}`] }).click()
       await everyWay(page, `${locale} lab-${pane}`, [sizes[1]!])
     }
+  })
+
+  test(`hosts with terminals of their own can be read by all (${locale})`, async ({ visit }) => {
+    test.setTimeout(300_000)
+    const learner = await visit()
+    const { page } = learner
+    const { engines } = (await learner.ask('GET', '/api/health')).body as {
+      engines: Record<string, { capabilities: Record<string, true | { en: string }> }>
+    }
+    const has = engines['hosts']?.capabilities['node-shell']
+    test.skip(has !== true, `hosts: ${has === undefined ? 'not among the engines' : has !== true && has.en}`)
+    const say = words[locale]
+    const terminal = new TerminalPane(page)
+    const openBoth = async () => {
+      await terminal.ready()
+      await terminal.type('ip -br link; ip route')
+      await terminal.shows('eth0')
+      await page.getByRole('combobox', { name: say.terminal.openOnNode }).selectOption('worker2')
+      await expect(page.getByRole('tab', { name: /worker2/ })).toHaveAttribute('aria-selected', 'true')
+      await terminal.ready()
+      await terminal.type('ping -c 2 worker')
+      await terminal.shows('2 received')
+    }
+
+    await learner.start({ lesson: 'cni/bridge-and-veth' })
+    await page.goto(to('/learn/cni/bridge-and-veth'))
+    await page.getByRole('button', { name: say.bench.reopen }).click()
+    await openBoth()
+    await everyWay(page, `${locale} hosts-lesson`)
+
+    await learner.start({ lab: 'netns-bridge' })
+    await page.goto(to('/labs/netns-bridge'))
+    await openBoth()
+    await everyWay(page, `${locale} hosts-lab`)
+    await page.setViewportSize(sizes[1]!)
+    await page.getByRole('button', { name: say.lab['pane-terminal'] }).click()
+    await everyWay(page, `${locale} hosts-lab-terminal`, [sizes[1]!])
   })
 
   test(`pages of instructors and administrators can be read by all (${locale})`, async ({ visit, office }) => {

@@ -57,6 +57,34 @@ test('every byte is counted: a frame begins where the one before ended', async (
     if (index > 0) expect(frame.seq).toBe((viewer.frames[index - 1]?.seq ?? 0) + (viewer.frames[index - 1]?.size ?? 0))
 })
 
+test('what the platform says stands above the line that is being typed, and is marked in the recording', async () => {
+  await using session = await open('announced')
+  const viewer = sit(session)
+  viewer.seat.input("PS1='> '; clear\r")
+  viewer.seat.input(`echo ${'long '.repeat(20)}end`)
+  await until(() => viewer.text().includes('end'))
+  await session.announce('ten minutes were skipped')
+  viewer.seat.input('less\r')
+  await until(() => viewer.text().includes('endless\r\n'))
+  // drawn once more from the screen as it is: rows that were broken at the edge are one line there
+  const lines = sit(session).text().split('\r\n')
+  const said = lines.findIndex((line) => line.includes('— ten minutes were skipped —'))
+  expect(lines[said + 1]).toMatch(/^\S*> echo (long ){20}endless$/)
+  expect(lines.filter((line) => line.includes('echo long')).length).toBe(1)
+  await session.flush()
+  const events = readFileSync(join(folder, 'announced.cast'), 'utf8').split('\n')
+  expect(events.some((line) => line.includes('"m","ten minutes were skipped"'))).toBe(true)
+})
+
+test('a program that has the whole screen is not disturbed by what the platform says', async () => {
+  await using session = await open('undisturbed')
+  const viewer = sit(session)
+  viewer.seat.input("printf '\\e[?1049h\\e[Hdrawn'; read\r")
+  await until(() => viewer.text().includes('\x1b[?1049h'))
+  await session.announce('ten minutes were skipped')
+  expect(viewer.text()).not.toContain('ten minutes')
+})
+
 test('the last who asks to write may write; the one before is told', async () => {
   await using session = await open('writers')
   const first = sit(session)
