@@ -157,7 +157,7 @@ export function Terminals({ attempt, terminals, nodes, words }: Props) {
         {terminals.length === 0 ? (
           <p className="terminals-none">
             <button type="button" className="button" onClick={() => open(null)}>
-              {words.open}
+              {words.openFirst}
             </button>
           </p>
         ) : null}
