@@ -82,7 +82,7 @@ for (const locale of locales) {
   })
 
   test(`the workbench can be read by all (${locale})`, async ({ visit }) => {
-    test.setTimeout(240_000)
+    test.setTimeout(300_000)
     const learner = await visit()
     const { page } = learner
     await learner.start({ lab: 'readiness-gate' })

@@ -55,19 +55,18 @@ export function ClusterClock({ attempt, time, words, locale, onFault }: Props) {
           <DropdownMenu.Trigger ref={trigger} className="bench-tool" aria-disabled={busy}>
             {busy ? words.skipping : words.skip}
           </DropdownMenu.Trigger>
-          <DropdownMenu.Portal>
-            <DropdownMenu.Content className="menu" align="end" collisionPadding={8}>
-              <DropdownMenu.Item className="menu-item" onSelect={() => void skipBy(null)}>
-                {words.toNext}
+          {/* not in a portal: it belongs to the landmark that the clock is in */}
+          <DropdownMenu.Content className="menu" align="end" collisionPadding={8}>
+            <DropdownMenu.Item className="menu-item" onSelect={() => void skipBy(null)}>
+              {words.toNext}
+            </DropdownMenu.Item>
+            {choices.map((minutes) => (
+              <DropdownMenu.Item key={minutes} className="menu-item" onSelect={() => void skipBy(minutes * 60)}>
+                {fill(minutes === 1 ? words.oneMinute : words.minutes, { minutes })}
               </DropdownMenu.Item>
-              {choices.map((minutes) => (
-                <DropdownMenu.Item key={minutes} className="menu-item" onSelect={() => void skipBy(minutes * 60)}>
-                  {fill(minutes === 1 ? words.oneMinute : words.minutes, { minutes })}
-                </DropdownMenu.Item>
-              ))}
-              <DropdownMenu.Label className="menu-note">{words.note}</DropdownMenu.Label>
-            </DropdownMenu.Content>
-          </DropdownMenu.Portal>
+            ))}
+            <DropdownMenu.Label className="menu-note">{words.note}</DropdownMenu.Label>
+          </DropdownMenu.Content>
         </DropdownMenu.Root>
       ) : null}
       {skipping ? <SkipProgress now={time.told.now} skipping={skipping} words={words} /> : null}

@@ -15,7 +15,7 @@ export class TerminalPane {
 
   /** Waits until the shell asks for a command. */
   async ready(): Promise<void> {
-    await expect(this.rows.filter({ hasText: /\$\s*$/ }).last()).toBeVisible({ timeout: 30_000 })
+    await expect(this.rows.filter({ hasText: /[$#]\s*$/ }).last()).toBeVisible({ timeout: 30_000 })
     await expect(this.panel.locator('.terminal-status')).toBeEmpty()
   }
 
