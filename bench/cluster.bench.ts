@@ -30,7 +30,7 @@ async function large({ folder, say }: Context): Promise<Row[]> {
   say(`${nodes} nodes`)
   await using mine = new AsyncDisposableStack()
   const { api, pid } = await startCluster(join(folder, 'large'), mine)
-  await until(async () => (await podsOf(api, '/api/v1/pods')).every(isReady), 60_000)
+  await until(async () => (await podsOf(api, '/api/v1/pods')).every(isReady), 180_000)
   const calm = await sample(200, () => api.ask('GET', readyz).then(() => undefined))
   const restBefore = await busy([pid])
 

@@ -3,7 +3,7 @@ import { type Log, sizeOfLine } from './log.ts'
 import type { LogLine } from './runtime.ts'
 
 /** Lines in one record: what a container writes later does not write those before it again. */
-const chunkLines = 32
+const chunkLines = 8
 /** The last lines of a container's log, up to so many bytes, outlive the process. */
 const keptBytes = 64 * 1024
 
@@ -18,6 +18,8 @@ interface Written {
   count: number
   /** Oldest first; only the last is still added to. */
   chunks: Chunk[]
+  /** Of all chunks. */
+  bytes: number
 }
 
 /** The ends of containers' logs in a cluster's records, in chunks of which only the last is written anew. */
@@ -36,7 +38,7 @@ export class LogRecords {
     let known = this.written.get(id)
     if (!known) {
       this.delete(id)
-      this.written.set(id, (known = { count: 0, chunks: [] }))
+      this.written.set(id, (known = { count: 0, chunks: [], bytes: 0 }))
     }
     const added = log.tail(keptBytes, known.count)
     known.count = log.count
@@ -45,7 +47,10 @@ export class LogRecords {
       const taken = added.slice(next, next + chunkLines - chunk.lines.length)
       next += taken.length
       chunk.lines = [...chunk.lines, ...taken]
-      for (const line of taken) chunk.bytes += sizeOfLine(line)
+      for (const line of taken) {
+        chunk.bytes += sizeOfLine(line)
+        known.bytes += sizeOfLine(line)
+      }
       this.records.put(this.keyOf(id, chunk.number), chunk.lines)
     }
     this.trim(id, known)
@@ -61,11 +66,10 @@ export class LogRecords {
   }
 
   /** Lets go of the oldest chunks without which there is still enough. */
-  private trim(id: string, { chunks }: Written): void {
-    let bytes = chunks.reduce((sum, chunk) => sum + chunk.bytes, 0)
-    for (let oldest = chunks[0]; oldest && bytes - oldest.bytes >= keptBytes; oldest = chunks[0]) {
-      bytes -= oldest.bytes
-      chunks.shift()
+  private trim(id: string, known: Written): void {
+    for (let oldest = known.chunks[0]; oldest && known.bytes - oldest.bytes >= keptBytes; oldest = known.chunks[0]) {
+      known.bytes -= oldest.bytes
+      known.chunks.shift()
       this.records.delete(this.keyOf(id, oldest.number))
     }
   }
