@@ -123,6 +123,14 @@ describe.each(databases)('the platform on %s', (_name, newDatabase) => {
       await expect(attempts().start(await ground.person(), { lab: 'gate' })).rejects.toMatchObject({ code: 'full', status: 503 })
     })
 
+    it('takes one place of those its engine has, for a person and on the host', async () => {
+      await attempts().start(learner, { lab: 'gate', engine: 'kind' })
+      await expect(attempts().start(learner, { lab: 'loop', engine: 'kind' })).rejects.toMatchObject({ code: 'too-many-clusters' })
+      await attempts().start(learner, { lab: 'loop', engine: 'embedded' })
+      await attempts().start(other, { lab: 'gate', engine: 'kind' })
+      await expect(attempts().start(instructor, { lab: 'gate', engine: 'kind' })).rejects.toMatchObject({ code: 'full' })
+    })
+
     it('does not start for a lab that does not exist', async () => {
       await expect(attempts().start(learner, { lab: 'nothing' })).rejects.toMatchObject({ code: 'not-found' })
     })

@@ -39,7 +39,7 @@ export class ScriptedHost implements SandboxHost {
     listener({ type: 'step', step: 'starting the control plane' })
     await Promise.race([this.gate, new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))])
     this.sandboxes.set(order.lease, { order, listener, terminals: [], paused: false })
-    return started
+    return { ...started, engine: order.engine ?? started.engine }
   }
 
   async adopt(orders: readonly SandboxOrder[], listener: (lease: string) => SandboxListener) {

@@ -92,7 +92,8 @@ describe.skipIf(missing)(`kind${missing ? ` (${missing})` : ''}`, { timeout: 400
     let sandbox: Sandbox
 
     test('are made step by step, under the names that every learner sees', async () => {
-      const made = await create(plain, { id: 'flannel', nodes: 3, shape: { cni: 'flannel' }, manifests: twoPods })
+      const shape = { cni: 'flannel' as const, featureGates: { ContainerStopSignals: true }, images: ['labapp:v2'] }
+      const made = await create(plain, { id: 'flannel', nodes: 3, shape, manifests: twoPods })
       sandbox = made.sandbox
       const names = ['labernetes-control-plane', 'labernetes-worker', 'labernetes-worker2']
       expect(await sandbox.nodes()).toEqual(names)
@@ -101,6 +102,23 @@ describe.skipIf(missing)(`kind${missing ? ` (${missing})` : ''}`, { timeout: 400
       for (const step of ['nodes', 'control plane', 'pod network', 'workers', 'waiting', 'objects', 'ready'])
         expect(made.steps).toContain(step)
       expect(await sandbox.exec(['hostname'], { node: 'worker2' })).toMatchObject({ exitCode: 0, stdout: 'labernetes-worker2\n' })
+    })
+
+    test('have what the lab asked for: feature gates, images out of this machine, and no port besides the API', async () => {
+      const metrics = 'kubectl --kubeconfig /etc/kubernetes/admin.conf get --raw /metrics | grep ContainerStopSignals'
+      const { stdout } = await sandbox.exec(['sh', '-c', metrics], { node: 'control-plane', timeout: 60_000 })
+      expect(stdout).toBe('kubernetes_feature_enabled{name="ContainerStopSignals",stage="ALPHA"} 1\n')
+      for (const node of ['control-plane', 'worker', 'worker2'])
+        expect((await sandbox.exec(['ctr', '-n', 'k8s.io', 'images', 'list', '-q'], { node })).stdout).toContain('/labapp:v2\n')
+      const containers = await docker.inspect(
+        'container',
+        (sandbox as KindSandbox).record.nodes.map(({ container }) => container),
+      )
+      expect(containers.map(({ NetworkSettings: { Ports } }) => Object.entries(Ports ?? {}).filter(([, bindings]) => bindings))).toEqual([
+        [['6443/tcp', [{ HostIp: '127.0.0.1', HostPort: expect.stringMatching(/^\d+$/) }]]],
+        [],
+        [],
+      ])
     })
 
     test('carry packets from a Pod on one to a Pod on another', async () => {
@@ -358,7 +376,7 @@ spec: { hostNetwork: false, terminationGracePeriodSeconds: 0, containers: [{ nam
     })
   })
 
-  test.each(['network', 'nodes', 'control plane', 'ready'])(
+  test.each(['network', 'nodes', 'control plane', 'images', 'toolbox', 'ready'])(
     'killed at "%s", it leaves a sandbox that is adopted or nothing',
     async (stage) => {
       const folder = await mkdtemp(join(tmpdir(), 'kind-killed-'))
@@ -366,8 +384,8 @@ spec: { hostNetwork: false, terminationGracePeriodSeconds: 0, containers: [{ nam
       const child = spawn(process.execPath, [fixture, folder, [...nodeImages.values()][0] ?? ''], { stdio: ['ignore', 'pipe', 'inherit'] })
       const exited = once(child, 'exit')
       for await (const line of createInterface(child.stdout)) if (line === stage) break
-      // somewhere within the step, not at its begin
-      await sleep(stage === 'nodes' ? 1_000 : 100)
+      // somewhere within the step, not at its begin; once it is ready a template is being made
+      await sleep(stage === 'ready' ? 5_000 : stage === 'nodes' ? 1_000 : 100)
       child.kill('SIGKILL')
       await exited
       const next = await open(folder)
@@ -386,6 +404,34 @@ spec: { hostNetwork: false, terminationGracePeriodSeconds: 0, containers: [{ nam
       }
     },
   )
+
+  test('without room nothing is made, for a learner or ahead, and the reason has the figures', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'kind-full-'))
+    const attempt = async (budget: KindOptions['budget']) => {
+      await using full = await open(folder, { ...oneWaits, ...(budget ? { budget } : {}) })
+      full.pool.refill()
+      await full.settled()
+      expect(full.pool.sizes()).toMatchObject([{ size: 0, target: 1 }])
+      return create(full, { id: 'full' }).then(
+        () => '',
+        (error: Error) => error.message,
+      )
+    }
+    const size = '\\d+\\.\\d GiB'
+    expect(await attempt({ memory: 0.001, load: 100, disk: 0 })).toMatch(
+      new RegExp(`^Kind clusters use ${size} of the 0\\.0 GiB they may have together; another one needs ${size}\\.$`),
+    )
+    expect(await attempt({ memory: 1, load: 100, disk: 2 ** 60 })).toMatch(
+      new RegExp(`^${size} of disk are free where Docker keeps its data; 1073741824\\.0 GiB are to stay free\\.$`),
+    )
+    // a busy machine makes nothing ahead of need
+    await using busy = await open(folder, { ...oneWaits, budget: { memory: 1, load: 0, disk: 0 } })
+    busy.pool.refill()
+    await busy.settled()
+    expect(busy.pool.sizes()).toMatchObject([{ size: 0, target: 1 }])
+    expect(await leftOf(folder)).toEqual([])
+    await rm(folder, { recursive: true, force: true })
+  })
 
   test('what cannot be made says why and leaves nothing', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'kind-none-'))

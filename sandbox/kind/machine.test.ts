@@ -1,6 +1,8 @@
+import { execFile, spawnSync } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { examineMachine } from './machine.ts'
 
@@ -62,4 +64,31 @@ test.each([
 test('names the address at which no daemon answers', async () => {
   const missing = await examineWith('echo "Cannot connect to the Docker daemon" >&2; exit 1', 'tcp://far:2375')
   expect(missing[0]).toContain('does not run at tcp://far:2375')
+})
+
+/** What is said on a machine whose limits of inotify are these: in a mount namespace where the files in /proc say so. */
+async function examineWithLimits(instances: number, watches: number): Promise<string[]> {
+  await writeFile(join(folder, 'docker'), `#!/bin/sh\n${info({})}\n`, { mode: 0o755 })
+  await writeFile(join(folder, 'instances'), `${instances}\n`)
+  await writeFile(join(folder, 'watches'), `${watches}\n`)
+  const look = `import { examineMachine } from '${join(import.meta.dirname, 'machine.ts')}'
+    const { missing, warnings } = await examineMachine()
+    console.log(JSON.stringify([...missing, ...warnings].filter(({ about }) => about === 'inotify').map(({ en }) => en)))`
+  const mount = (limit: string) => `mount --bind ${folder}/${limit} /proc/sys/fs/inotify/max_user_${limit}`
+  const script = `${mount('instances')} && ${mount('watches')} && exec "$0" "$@"`
+  const { stdout } = await promisify(execFile)(
+    'unshare',
+    ['-rm', 'sh', '-c', script, process.execPath, '--input-type=module', '-e', look],
+    { env: { ...process.env, PATH: `${folder}:${process.env['PATH']}` } },
+  )
+  return JSON.parse(stdout) as string[]
+}
+
+test.runIf(spawnSync('unshare', ['-rm', 'true']).status === 0).each([
+  [20, 524_288, ['fs.inotify.max_user_instances is 20; a node takes 27. Run: sysctl fs.inotify.max_user_instances=512']],
+  [128, 524_288, ['fs.inotify.max_user_instances is 128, enough for 4 nodes. Run: sysctl fs.inotify.max_user_instances=512']],
+  [512, 8_192, ['fs.inotify.max_user_watches is 8192. For many clusters run: sysctl fs.inotify.max_user_watches=524288']],
+  [512, 524_288, []],
+])('with %d instances and %d watches of inotify says what is too little', async (instances, watches, sentences) => {
+  expect(await examineWithLimits(instances, watches)).toEqual(sentences)
 })
