@@ -3,6 +3,7 @@ import type { Authorizer } from '../auth/rbac.ts'
 import { forbidden } from '../auth/rbac.ts'
 import { ApiError } from '../machinery/errors.ts'
 import type { ApiCall, Outcome, ResourceCall } from './call.ts'
+import { assertAccepted, listable } from './encode.ts'
 import type { NonResourceHandler } from './non-resource.ts'
 import { type RequestInfo, requestInfo } from './request-info.ts'
 import type { ResourceHandler } from './resource-handler.ts'
@@ -58,6 +59,7 @@ export class ApiServer {
     if (!request.resource) return { outcome: await this.parts.nonResource.handle(call, request), warnings }
     const resolved = this.resolve(call, request, { warn, annotate })
     if (!resolved) return { outcome: this.parts.nonResource.missing(request), warnings }
+    assertRouted(resolved)
     return { outcome: await this.dispatch(resolved), warnings }
   }
 
@@ -74,7 +76,14 @@ export class ApiServer {
     const path = request.resource
     if (!path) return undefined
     const info = this.parts.resources.find(path.group, path.version, path.resource)
+    assertName(path.name)
     if (!info || (!info.namespaced && path.namespace && path.resource !== 'namespaces')) return undefined
+    // What is only made has no names, and what is not listed has no place without a namespace.
+    if (path.name && !path.subresource && !info.verbs.includes('get')) return undefined
+    if (info.namespaced && !path.namespace && !path.name) {
+      if (!info.verbs.includes('list')) return undefined
+      if (!['list', 'watch'].includes(request.verb)) throw ApiError.methodNotSupported()
+    }
     // Only in lists and watches does a namespaced path mean all namespaces.
     if (info.namespaced && !path.namespace && !['list', 'watch', 'create'].includes(request.verb)) return undefined
     const deprecation = deprecations[path.group === '' ? `${path.version} ${info.kind}` : '']
@@ -89,9 +98,6 @@ export class ApiServer {
     const handler = path.subresource
       ? (special.get(`${table}/${path.subresource}`) ?? special.get(`*/${path.subresource}`))
       : special.get(table)
-    if (info.namespaced && !path.namespace && call.request.verb === 'create') {
-      throw ApiError.badRequest('the namespace of the request is required')
-    }
     return handler ? handler(call) : generic.handle(call)
   }
 
@@ -116,4 +122,21 @@ export class ApiServer {
     if (call.annotations) call.annotations['authorization.k8s.io/reason'] = reason
     if (!allowed) throw forbidden(attributes, reason)
   }
+}
+
+/** Names that cannot be a part of a path. Throws ApiError. */
+function assertName(name: string): void {
+  if (name === '.' || name === '..') throw ApiError.badRequest(`Name parameter invalid: ${JSON.stringify(name)}: may not be '${name}'`)
+  if (name.includes('/')) throw ApiError.unknownPath()
+}
+
+/** Subresources that are a conversation or bytes: anything may be accepted of them. */
+const streams = ['attach', 'exec', 'log', 'portforward', 'proxy']
+
+/** What the real server's router refuses before anybody looks at the request; custom resources are not behind it. */
+function assertRouted({ info, path, method, headers }: ResourceCall): void {
+  if (path.subresource && !info.subresources.some(({ name }) => name === path.subresource)) throw ApiError.unknownPath()
+  if (info.definition || streams.includes(path.subresource)) return
+  if (method === 'HEAD') throw ApiError.methodNotSupported()
+  assertAccepted(headers['accept'], method === 'GET' && !path.name ? listable : undefined)
 }

@@ -7,6 +7,7 @@ import type { GroupVersionKind } from '../registry/index.ts'
 import { decodeObject, TypeMismatch } from '../schema/decode.ts'
 import { wireTypeOf } from '../schema/wire.ts'
 import { duplicatesInJson, duplicatesInYaml, fieldsOfJson } from './duplicate-fields.ts'
+import { goJsonFault, goJsonType } from './go-json.ts'
 import type { FieldValidation } from './options.ts'
 import { apiVersionOf } from './resources.ts'
 
@@ -28,13 +29,30 @@ export interface Parsed {
   order?(): string[]
 }
 
-/** Throws ApiError 400 or 415. */
+/** Throws ApiError 400 or 415, and Unreadable for what is no object at all. */
 export function parseBody(bytes: Uint8Array, contentType: string | undefined): Parsed {
-  const type = mediaType(contentType) || jsonType
+  const type = contentType ? mediaType(contentType) : jsonType
   if (!accepted.includes(type)) throw ApiError.unsupportedMediaType(accepted)
   if (type === protobufContentType) return { value: fromProtobuf(bytes) }
   const text = Buffer.from(bytes).toString()
   return type === jsonType ? fromJson(text) : fromYaml(text)
+}
+
+/** A body in which no object was found. */
+export class Unreadable extends Error {}
+
+/** The answer to a body that should have been an object of a kind. */
+export function unreadable(error: Unreadable, kind: string, bytes: Uint8Array): ApiError {
+  const message = `the object provided is unrecognized (must be of type ${kind}): ${error.message} (${summary(bytes)})`
+  return new ApiError(400, 'BadRequest', message, undefined, error)
+}
+
+/** The beginning of a body: as it is when it could be an object, else in hexadecimal. */
+function summary(bytes: Uint8Array): string {
+  const buffer = Buffer.from(bytes)
+  if (buffer.length === 0) return '<empty>'
+  const start = buffer.subarray(0, 30)
+  return `${start[0] === 0x7b ? start.toString() : start.toString('hex')}${buffer.length > 30 ? ' ...' : ''}`
 }
 
 /** Deeper than any object is; what is deeper would overflow the stack of whoever walks it. */
@@ -57,15 +75,16 @@ function assertHarmless(value: unknown): void {
   }
 }
 
-/** Any JSON, as patches are. Throws ApiError BadRequest. */
-export function parseJson(bytes: Uint8Array): unknown {
+/** Any JSON, as patches are. Throws ApiError BadRequest, whose message begins with `prefix`. */
+export function parseJson(bytes: Uint8Array, prefix = 'error decoding patch: '): unknown {
   try {
     const value = JSON.parse(Buffer.from(bytes).toString()) as unknown
     assertHarmless(value)
     return value
   } catch (error) {
     if (error instanceof ApiError) throw error
-    throw new ApiError(400, 'BadRequest', `error decoding patch: ${(error as Error).message}`, undefined, error)
+    const why = goJsonFault(Buffer.from(bytes).toString()) ?? (error as Error).message
+    throw new ApiError(400, 'BadRequest', `${prefix}${why}`, undefined, error)
   }
 }
 
@@ -85,12 +104,22 @@ export function decodeAs(
   decoder?: Decoder,
 ): KubeObject {
   const apiVersion = apiVersionOf(expected)
-  const given = { apiVersion, kind: expected.kind, ...withoutEmptyType(parsed.value) }
+  const given = { apiVersion, kind: expected.kind, ...withoutEmptyType(parsed.value) } as Fields & { apiVersion: string; kind: string }
+  const cannot = (why: string) =>
+    ApiError.badRequest(
+      `${given.kind} in version ${JSON.stringify(versionOf(given.apiVersion))} cannot be handled as a ${expected.kind}: ${why}`,
+    )
+  if (!decoder && (given.apiVersion !== apiVersion || given.kind !== expected.kind)) {
+    const { kind, apiVersion: version } = given
+    if (!wireTypeOf(version, kind)) throw cannot(notRegistered(kind, version))
+    if (kind !== expected.kind) {
+      const internal = `${expected.group === '' ? 'core' : expected.group.split('.')[0]}.${expected.kind}`
+      throw cannot(`converting (${versionOf(version)}.${kind}) to (${internal}): unknown conversion`)
+    }
+  }
   if (given.apiVersion !== apiVersion) {
     throw ApiError.badRequest(`the API version in the data (${given.apiVersion}) does not match the expected API version (${apiVersion})`)
   }
-  const cannot = (why: string) =>
-    ApiError.badRequest(`${given.kind} in version ${JSON.stringify(expected.version)} cannot be handled as a ${expected.kind}: ${why}`)
   if (given.kind !== expected.kind) throw cannot(`converting (${expected.version}.${given.kind}) to (${expected.kind}): unknown conversion`)
   const { object, unknown } = decodeFields(given, apiVersion, expected.kind, decoder, cannot)
   if (validation === 'Ignore') return object as unknown as KubeObject
@@ -98,6 +127,15 @@ export function decodeAs(
   if (problems.length > 0 && validation === 'Strict') throw cannot(`strict decoding error: ${problems.join(', ')}`)
   if (validation === 'Warn') for (const problem of problems) warn(problem)
   return object as unknown as KubeObject
+}
+
+/** What Go's scheme says of a kind that it does not know. */
+export function notRegistered(kind: string, apiVersion: string): string {
+  return `no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion)} in scheme "pkg/runtime/scheme.go:110"`
+}
+
+function versionOf(apiVersion: string): string {
+  return apiVersion.slice(apiVersion.indexOf('/') + 1)
 }
 
 /** Fields that are not known and fields that stand twice, in the order in which a reader of the text meets them. */
@@ -138,7 +176,7 @@ function fromProtobuf(bytes: Uint8Array): Fields {
     assertHarmless(value)
     return value
   } catch (error) {
-    if (error instanceof ProtobufError) throw ApiError.badRequest(error.message)
+    if (error instanceof ProtobufError) throw new Unreadable(error.message, { cause: error })
     throw error
   }
 }
@@ -148,7 +186,8 @@ function fromJson(text: string): Parsed {
   try {
     value = JSON.parse(text)
   } catch (error) {
-    throw new ApiError(400, 'BadRequest', `couldn't get version/kind; json parse error: ${(error as Error).message}`, undefined, error)
+    const why = goJsonFault(text) ?? (error as Error).message
+    throw new Unreadable(`couldn't get version/kind; json parse error: ${why}`, { cause: error })
   }
   assertHarmless(value)
   return { value: asObject(value), duplicates: () => duplicatesInJson(text), order: () => fieldsOfJson(text) }
@@ -169,7 +208,7 @@ function fromYaml(text: string): Parsed {
   const lineCounter = new LineCounter()
   const document = parseDocument(text, { uniqueKeys: false, schema: 'core', lineCounter })
   const problem = document.errors[0]
-  if (problem) throw ApiError.badRequest(`error converting YAML to JSON: yaml: ${problem.message}`)
+  if (problem) throw new Unreadable(yamlFault(problem, lineCounter))
   const value = yamlValue(document)
   assertHarmless(value)
   return { value: asObject(value), duplicates: () => duplicatesInYaml(document, lineCounter) }
@@ -180,12 +219,44 @@ function yamlValue(document: Document): unknown {
   try {
     return document.toJS()
   } catch (error) {
-    if (error instanceof ReferenceError) throw ApiError.badRequest(`error converting YAML to JSON: yaml: ${error.message}`)
+    if (error instanceof ReferenceError) throw new Unreadable(`yaml: ${error.message}`)
     throw error
   }
 }
 
+const typeOfKind = String.raw`struct { APIVersion string "json:\"apiVersion,omitempty\""; Kind string "json:\"kind,omitempty\"" }`
+
+/** Nothing at all is an object without fields. */
 function asObject(value: unknown): Fields {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Fields
-  throw ApiError.badRequest("couldn't get version/kind; json parse error: json: cannot unmarshal into Go value of type struct")
+  const failed = (why: string) => new Unreadable(`couldn't get version/kind; json parse error: json: cannot unmarshal ${why}`)
+  if (value === null || value === undefined) return {}
+  if (typeof value !== 'object' || Array.isArray(value)) throw failed(`${goJsonType(value)} into Go value of type ${typeOfKind}`)
+  const fields = value as Fields
+  for (const name of ['apiVersion', 'kind']) {
+    const field = fields[name]
+    if (field !== undefined && field !== null && typeof field !== 'string') {
+      throw failed(`${goJsonType(field)} into Go struct field .${name} of type string`)
+    }
+  }
+  if (typeof fields['apiVersion'] === 'string' && fields['apiVersion'].split('/').length > 2) {
+    throw new Unreadable(`unexpected GroupVersion string: ${fields['apiVersion']}`)
+  }
+  return fields
+}
+
+/** What libyaml would say, where it can be told from what this parser says. */
+function yamlFault({ code, message, pos }: { code: string; message: string; pos: [number, number] }, lines: LineCounter): string {
+  const { line } = lines.linePos(pos[0])
+  const at = line > 1 ? `line ${line}: ` : ''
+  switch (code) {
+    case 'TAB_AS_INDENT':
+      return `yaml: ${at}found character that cannot start any token`
+    case 'BLOCK_AS_IMPLICIT_KEY':
+    case 'MULTILINE_IMPLICIT_KEY':
+      return `yaml: ${at}mapping values are not allowed in this context`
+    case 'MISSING_CHAR':
+      return `yaml: ${at}${message.includes('quote') ? 'found unexpected end of stream' : 'line 1: did not find expected node content'}`
+    default:
+      return `yaml: ${message}`
+  }
 }

@@ -35,6 +35,8 @@ export interface Encoded {
 const json = 'application/json'
 const yaml = 'application/yaml'
 const supported = [json, yaml, protobufContentType]
+/** A list may be asked for as a watch. */
+export const listable = [...supported, `${json};stream=watch`, `${protobufContentType};stream=watch`]
 const compressFrom = 128 * 1024
 /** Beside the thread that all clusters share. */
 const gzipped = promisify<Uint8Array, { level: number }, Buffer>(gzip)
@@ -62,6 +64,25 @@ export function negotiate(headers: Readonly<Record<string, string | undefined>>,
   if (!first) throw ApiError.notAcceptable(supported)
   if (first.mediaType !== protobufContentType) return first
   return usable.find((other) => other.as === first.as && other.mediaType === json) ?? first
+}
+
+/**
+ * Refuses, before anything is done, a request whose Accept header names nothing that its path has: by whole media types, and
+ * not by halves (`application/*`). Throws ApiError 406.
+ */
+export function assertAccepted(accept: string | undefined, available: readonly string[] = supported): void {
+  const types = (accept || '*/*').split(',').map((part) => part.split(';')[0]?.trim() ?? '')
+  if (!types.some((type) => type === '*/*' || available.includes(type))) throw ApiError.routeNotAcceptable(available)
+}
+
+/** The same of discovery's documents, which have no other forms but one. */
+export function assertDiscoveryAccepted(accept: string | undefined): void {
+  const clauses = (accept || '*/*').split(',').map(clause)
+  const plain = clauses.some(({ type, parameters }) => {
+    const fits = type === '*/*' || type === 'application/*' || supported.includes(type)
+    return fits && (Object.keys(parameters).every((name) => name === 'q') || parameters['as'] === 'APIGroupDiscoveryList')
+  })
+  if (!plain) throw ApiError.notAcceptable(supported)
 }
 
 export interface EncodeContext {

@@ -92,14 +92,16 @@ function encodeToken(rv: number, start: string): string {
 }
 
 function decodeToken(text: string): ContinueToken {
-  const invalid = (why: string) => ApiError.badRequest(`continue key is not valid: ${why}`)
+  const invalid = (why: string) => ApiError.badRequest(`invalid continue token: continue key is not valid: ${why}`)
+  const strange = /[^A-Za-z0-9_-]/.exec(text)?.index ?? (text.length % 4 === 1 ? text.length - 1 : -1)
+  if (strange >= 0) throw invalid(`illegal base64 data at input byte ${strange}`)
   let token: Partial<ContinueToken>
   try {
     token = JSON.parse(Buffer.from(text, 'base64url').toString()) as Partial<ContinueToken>
   } catch (error) {
     throw invalid((error as Error).message)
   }
-  if (token.v !== tokenVersion) throw invalid(`server does not recognize this encoded version ${token.v}`)
+  if (token.v !== tokenVersion) throw invalid(`server does not recognize this encoded version ${token.v ?? ''}`)
   if (!token.rv) throw invalid('incorrect encoded start resourceVersion (version meta.k8s.io/v1)')
   if (!token.start) throw invalid('encoded start key empty (version meta.k8s.io/v1)')
   return { v: token.v, rv: token.rv, start: token.start }

@@ -6,6 +6,7 @@ import { type CustomKind, openApiDocument, openApiIndex, openApiVersion2, type R
 import { openApiProtobuf, openApiProtobufAsked } from '../openapi/protobuf.ts'
 import type { ApiCall, Outcome } from './call.ts'
 import type { Discovery } from './discovery.ts'
+import { assertAccepted, assertDiscoveryAccepted } from './encode.ts'
 import type { RequestInfo } from './request-info.ts'
 import type { ServedResources } from './resources.ts'
 
@@ -79,6 +80,8 @@ export class NonResourceHandler {
       case 'apis':
         return this.discovery(call, first, rest, request)
       case 'version':
+        if (call.method === 'HEAD') throw ApiError.methodNotSupported()
+        assertAccepted(call.headers['accept'], ['application/json'])
         return { type: 'text', status: 200, text: JSON.stringify(version, undefined, 2), headers: { 'content-type': 'application/json' } }
       case 'healthz':
       case 'livez':
@@ -108,6 +111,9 @@ export class NonResourceHandler {
 
   private discovery(call: ApiCall, root: 'api' | 'apis', rest: readonly string[], request: RequestInfo): Outcome {
     const { discovery } = this.parts
+    if (call.method === 'HEAD' && (root === 'api' || rest.length > 0)) throw ApiError.methodNotSupported()
+    if (root === 'api' || rest.length > 0) assertAccepted(call.headers['accept'])
+    assertDiscoveryAccepted(call.headers['accept'])
     const [group = '', version] = root === 'api' ? ['', ...rest] : rest
     if (rest.length === 0) {
       const aggregated = aggregatedVersion(call.headers['accept'])

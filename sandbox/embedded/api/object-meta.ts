@@ -71,10 +71,7 @@ export function matchNamespace(info: ResourceInfo, object: KubeObject, namespace
 /** Throws ApiError BadRequest when an object's name isn't that of the URL. */
 export function matchName(object: KubeObject, name: string): void {
   const given = object.metadata.name
-  if (!given) {
-    object.metadata.name = name
-    return
-  }
+  if (!given) throw ApiError.badRequest(`the name of the object (${name} based on URL) was undeterminable: name must be provided`)
   if (given !== name) throw ApiError.badRequest(`the name of the object (${given}) does not match the name on the URL (${name})`)
 }
 

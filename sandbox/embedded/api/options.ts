@@ -1,5 +1,5 @@
 import { ApiError } from '../machinery/errors.ts'
-import { type FieldError, forbidden, invalid, notSupported, Path } from '../registry/field.ts'
+import { type FieldError, forbidden, invalid, notSupported, Path, tooLong } from '../registry/field.ts'
 
 export interface ListOptions {
   labelSelector: string
@@ -51,13 +51,15 @@ export function listOptions(query: URLSearchParams): ListOptions {
   if (initial !== undefined) options.sendInitialEvents = initial
   const errors = listErrors(options, match)
   if (errors.length > 0) throw ApiError.invalid({ group: 'meta.k8s.io', kind: 'ListOptions' }, '', errors)
-  if (options.resourceVersion !== '' && !/^\d+$/.test(options.resourceVersion)) {
+  if (options.resourceVersion !== '' && !(/^\d+$/.test(options.resourceVersion) && BigInt(options.resourceVersion) < 2n ** 64n)) {
     const error = invalid(
       new Path('resourceVersion'),
       options.resourceVersion,
-      `strconv.ParseUint: parsing ${JSON.stringify(options.resourceVersion)}: invalid syntax`,
+      `strconv.ParseUint: parsing ${JSON.stringify(options.resourceVersion)}: ${/^\d+$/.test(options.resourceVersion) ? 'value out of range' : 'invalid syntax'}`,
     )
-    throw ApiError.badRequest(`${error.field}: ${error.message}`)
+    const why = `${error.field}: ${error.message}`
+    if (options.watch) throw new ApiError(500, undefined, why)
+    throw ApiError.badRequest(`invalid resource version: ${why}`)
   }
   return options
 }
@@ -67,10 +69,12 @@ export function writeOptions(query: URLSearchParams, kind: string): WriteOptions
   const errors = dryRunErrors(query.getAll('dryRun'))
   const fieldManager = query.get('fieldManager') ?? ''
   const path = new Path('fieldManager')
-  if (fieldManager.length > 128) errors.push(invalid(path, fieldManager, 'may not be more than 128 bytes'))
-  const unprintable = [...fieldManager].findIndex((character) => /[\p{C}]/u.test(character))
-  if (unprintable >= 0)
-    errors.push(invalid(path, fieldManager, `should only contain printable characters, found ${fieldManager.codePointAt(unprintable)}`))
+  if (fieldManager.length > 128) errors.push(tooLong(path, 128))
+  const unprintable = [...fieldManager].findIndex((character) => /[\p{C}\p{Zl}\p{Zp}]/u.test(character))
+  if (unprintable >= 0) {
+    const code = ([...fieldManager][unprintable]?.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')
+    errors.push(invalid(path, fieldManager, `invalid character U+${code} (at position ${unprintable})`))
+  }
   const validation = query.get('fieldValidation') ?? ''
   if (!['', 'Ignore', 'Warn', 'Strict'].includes(validation)) {
     errors.push(notSupported(new Path('fieldValidation'), validation, ['', 'Ignore', 'Strict', 'Warn']))
@@ -92,16 +96,20 @@ export function deletionOptions(query: URLSearchParams, body: Record<string, unk
     propagationPolicy: query.get('propagationPolicy') ?? undefined,
     orphanDependents: boolean(query, 'orphanDependents'),
     dryRun: query.getAll('dryRun'),
+    preconditions: urlPreconditions(query),
   }
-  const dryRun = [...((given['dryRun'] as string[] | undefined) ?? []), ...(body ? query.getAll('dryRun') : [])].filter(
-    (value) => value !== '',
-  )
+  // a body speaks for itself: what the URL says besides is not looked at
+  const dryRun = ((given['dryRun'] as string[] | undefined) ?? []).filter((value) => value !== '')
   const { gracePeriodSeconds, propagationPolicy, orphanDependents, preconditions } = given
   const errors = dryRunErrors(dryRun)
   if (propagationPolicy !== undefined && orphanDependents !== undefined && orphanDependents !== null) {
     errors.push(invalid(new Path('propagationPolicy'), propagationPolicy, 'orphanDependents and deletionPropagation cannot be both set'))
   }
-  if (propagationPolicy && !['Foreground', 'Background', 'Orphan'].includes(String(propagationPolicy))) {
+  if (
+    propagationPolicy !== undefined &&
+    propagationPolicy !== null &&
+    !['Foreground', 'Background', 'Orphan'].includes(String(propagationPolicy))
+  ) {
     errors.push(notSupported(new Path('propagationPolicy'), propagationPolicy, ['Foreground', 'Background', 'Orphan', 'nil']))
   }
   if (errors.length > 0) throw ApiError.invalid({ group: 'meta.k8s.io', kind: 'DeleteOptions' }, '', errors)
@@ -116,42 +124,53 @@ export function deletionOptions(query: URLSearchParams, body: Record<string, unk
   }
 }
 
+/** Preconditions of a deletion may stand in the URL by themselves. */
+function urlPreconditions(query: URLSearchParams): DeletionOptions['preconditions'] {
+  const uid = query.get('uid')
+  const resourceVersion = query.get('resourceVersion')
+  if (uid === null && resourceVersion === null) return undefined
+  return { ...(uid === null ? {} : { uid }), ...(resourceVersion === null ? {} : { resourceVersion }) }
+}
+
 function listErrors(options: ListOptions, match: string): FieldError[] {
   const errors: FieldError[] = []
   const path = new Path('resourceVersionMatch')
   const send = new Path('sendInitialEvents')
   if (options.watch) {
-    if (options.sendInitialEvents === undefined) {
-      if (match) errors.push(forbidden(path, 'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided'))
-    } else {
-      if (match !== 'NotOlderThan') errors.push(forbidden(path, 'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan'))
+    if (options.sendInitialEvents !== undefined && match !== 'NotOlderThan') {
+      errors.push(forbidden(path, 'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan'))
     }
-    if (options.continue) errors.push(forbidden(new Path('continue'), 'continue is forbidden for watch'))
+    if (!match) return errors
+    if (options.sendInitialEvents === undefined) {
+      errors.push(forbidden(path, 'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided'))
+    }
+    if (match !== 'NotOlderThan') errors.push(notSupported(path, match, ['NotOlderThan']))
+    if (options.continue) errors.push(forbidden(path, 'resourceVersionMatch is forbidden when continue is provided'))
     return errors
+  }
+  if (match) {
+    if (!options.resourceVersion) errors.push(forbidden(path, 'resourceVersionMatch is forbidden unless resourceVersion is provided'))
+    if (options.continue) errors.push(forbidden(path, 'resourceVersionMatch is forbidden when continue is provided'))
+    if (match !== 'Exact' && match !== 'NotOlderThan') errors.push(notSupported(path, match, ['Exact', 'NotOlderThan', '']))
+    if (match === 'Exact' && options.resourceVersion === '0') {
+      errors.push(forbidden(path, 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'))
+    }
   }
   if (options.sendInitialEvents !== undefined) errors.push(forbidden(send, 'sendInitialEvents is forbidden for list'))
-  if (!match) return errors
-  if (match !== 'Exact' && match !== 'NotOlderThan') {
-    errors.push(notSupported(path, match, ['Exact', 'NotOlderThan']))
-    return errors
-  }
-  if (!options.resourceVersion) errors.push(forbidden(path, 'resourceVersionMatch is forbidden unless resourceVersion is provided'))
-  if (options.continue) errors.push(forbidden(path, 'resourceVersionMatch is forbidden when continue is provided'))
-  if (match === 'Exact' && options.resourceVersion === '0') {
-    errors.push(forbidden(path, 'resourceVersionMatch "Exact" is forbidden for resourceVersion "0"'))
-  }
   return errors
 }
 
 function dryRunErrors(values: readonly string[]): FieldError[] {
   const unknown = values.filter((value) => value !== '' && value !== 'All')
-  return unknown.length > 0 ? [notSupported(new Path('dryRun'), unknown, ['All'])] : []
+  return unknown.length > 0 ? [notSupported(new Path('dryRun'), values, ['All'])] : []
 }
 
 function number(query: URLSearchParams, name: string): number | undefined {
   const text = query.get(name)
-  if (text === null || text === '') return undefined
-  if (!/^-?\d+$/.test(text)) throw ApiError.badRequest(`strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`)
+  if (text === null) return undefined
+  const failed = (why: string) => ApiError.badRequest(`strconv.ParseInt: parsing ${JSON.stringify(text)}: ${why}`)
+  if (!/^[+-]?\d+$/.test(text)) throw failed('invalid syntax')
+  if (BigInt.asIntN(64, BigInt(text)) !== BigInt(text)) throw failed('value out of range')
   return Number(text)
 }
 

@@ -5,13 +5,16 @@ import { sortedJson } from '../machinery/sorted-json.ts'
 import { applyPatch, PatchError, patchContentTypes } from '../patch/index.ts'
 import { invalid, Path } from '../registry/field.ts'
 import type { GroupVersionKind, ResourceInfo, Verb } from '../registry/index.ts'
-import { decodeAs, mediaType, type Parsed, parseBody, parseJson } from './body.ts'
+import { decodeObject, TypeMismatch } from '../schema/decode.ts'
+import { decodeAs, mediaType, notRegistered, type Parsed, parseBody, parseJson, Unreadable, unreadable } from './body.ts'
 import { type Outcome, objectOutcome, type ResourceCall } from './call.ts'
 import { type Deletion, deleteCollection, deleteObject, deletionAnswer } from './deletion.ts'
 import { applyFields, schemaFor, trackFields } from './field-manager.ts'
+import { goJsonType } from './go-json.ts'
 import { listObjects, tooLarge } from './listing.ts'
 import { timestamp } from './object-meta.ts'
 import { deletionOptions, listOptions, type WriteOptions, writeOptions } from './options.ts'
+import { apiVersionOf } from './resources.ts'
 import type { Rest, UpdateRules, WriteRequest } from './rest.ts'
 import { selection } from './selection.ts'
 import { watchObjects } from './watch.ts'
@@ -31,6 +34,8 @@ export class ResourceHandler {
     const verbs = subresource ? call.info.subresources.find((known) => known.name === subresource)?.verbs : call.info.verbs
     if (!verbs) throw ApiError.unknownPath()
     if (!verbs.includes(verb as Verb)) throw ApiError.methodNotSupported()
+    // a collection is neither replaced nor patched
+    if (!name && (verb === 'update' || verb === 'patch')) throw ApiError.methodNotSupported()
     switch (verb) {
       case 'get':
         return this.get(call)
@@ -83,18 +88,35 @@ export class ResourceHandler {
 
   /** The call's body as an object of a kind. */
   body(call: ResourceCall, expected: GroupVersionKind, options: Pick<WriteOptions, 'fieldValidation'>): KubeObject {
-    return decodeAs(expected, this.parsed(call), options.fieldValidation, call.warn, call.info === expected ? call.info.decode : undefined)
+    return decodeAs(
+      expected,
+      this.parsed(call, expected.kind),
+      options.fieldValidation,
+      call.warn,
+      call.info === expected ? call.info.decode : undefined,
+    )
   }
 
-  private parsed(call: ResourceCall): Parsed {
+  private parsed(call: ResourceCall, kind: string): Parsed {
     if (call.value !== undefined) return { value: call.value as Record<string, unknown> }
-    if (!call.body?.length) throw ApiError.badRequest('EOF')
-    return parseBody(call.body, call.headers['content-type'])
+    const bytes = call.body ?? new Uint8Array()
+    try {
+      return parseBody(bytes, call.headers['content-type'])
+    } catch (error) {
+      if (error instanceof Unreadable) throw unreadable(error, kind, bytes)
+      throw error
+    }
   }
 
   private async get(call: ResourceCall): Promise<Outcome> {
     const { info, path, request } = call
-    const wanted = Number(request.query.get('resourceVersion') ?? 0)
+    const asked = request.query.get('resourceVersion') ?? ''
+    const wanted = Number(asked)
+    if (!/^\d*$/.test(asked)) {
+      const shown = JSON.stringify(asked)
+      const why = `resourceVersion: Invalid value: ${shown}: strconv.ParseUint: parsing ${shown}: invalid syntax`
+      throw new ApiError(500, undefined, why)
+    }
     const { revision } = this.rest.store
     if (wanted > revision) throw tooLarge(wanted, revision)
     return objectOutcome(await this.rest.get(info, path.namespace, path.name), info)
@@ -142,7 +164,8 @@ export class ResourceHandler {
   private async patch(call: ResourceCall, rules?: UpdateRules): Promise<Outcome> {
     const { info } = call
     const type = patchContentTypes[mediaType(call.headers['content-type'])]
-    if (!type || (type === 'strategic' && info.definition)) {
+    if (!type) throw ApiError.routeUnsupported()
+    if (type === 'strategic' && info.definition) {
       const types = Object.entries(patchContentTypes).filter(([, one]) => one !== 'strategic' || !info.definition)
       throw ApiError.unsupportedMediaType(types.map(([name]) => name))
     }
@@ -157,9 +180,9 @@ export class ResourceHandler {
         }
         throw ApiError.invalid({ group: 'meta.k8s.io', kind: 'PatchOptions' }, '', [error])
       }
-      const patch = call.value ?? parseJson(call.body ?? new Uint8Array())
+      const patch = call.value ?? parsePatch(call.body ?? new Uint8Array(), type)
       const produce = (existing: KubeObject | undefined) => this.patched(call, type, patch, existing as KubeObject, options)
-      const noCreate = { ...request, subresource: request.subresource }
+      const noCreate = { ...request, patches: true }
       if (!this.rest.has(info, request.namespace, request.name)) throw ApiError.notFound(info, request.name)
       const { object } = await this.rest.update(noCreate, produce, rules ? { rules } : {})
       return objectOutcome(object, info)
@@ -168,9 +191,13 @@ export class ResourceHandler {
       const error = { reason: 'FieldValueRequired' as const, field: 'fieldManager', message: 'Required value: is required for apply patch' }
       throw ApiError.invalid({ group: 'meta.k8s.io', kind: 'PatchOptions' }, '', [error])
     }
-    const yaml = { ...call, headers: { ...call.headers, 'content-type': 'application/yaml' } }
-    const parsed = this.parsed(yaml)
+    const parsed = call.value === undefined ? parseApplied(call.body ?? new Uint8Array()) : { value: call.value as Record<string, unknown> }
     const applied = parsed.value as unknown as KubeObject
+    if (applied.kind !== info.kind || applied.apiVersion !== apiVersionOf(info)) {
+      const { group, version } = groupVersion(applied.apiVersion ?? '')
+      const type = `${group}/${version}, Kind=${applied.kind ?? ''}`
+      if (!info.definition || !applied.kind || !applied.apiVersion) throw ApiError.badRequest(`invalid object type: ${type}`)
+    }
     const repeated = options.fieldValidation === 'Ignore' ? [] : (parsed.duplicates?.() ?? [])
     const produce = (existing: KubeObject | undefined) => {
       const by = { manager: options.fieldManager, subresource: call.path.subresource, time: timestamp(this.rest.clock.now()) }
@@ -211,7 +238,7 @@ export class ResourceHandler {
     try {
       object = decodeAs(info, parsed, options.fieldValidation, warn, info.decode)
     } catch (error) {
-      const why = error instanceof ApiError ? /strict decoding error: .*$|json: cannot unmarshal .*$/s.exec(error.message)?.[0] : undefined
+      const why = error instanceof ApiError ? /(?<=cannot be handled as an? \S+: ).*$/s.exec(error.message)?.[0] : undefined
       if (!why) throw error
       throw ApiError.invalid({ group: '', kind: '' }, '', [invalid(new Path('patch'), sortedJson(value), why)])
     }
@@ -235,7 +262,7 @@ export class ResourceHandler {
   }
 
   private deletion(call: ResourceCall) {
-    const given = call.value ?? (call.body?.length ? parseBody(call.body, call.headers['content-type']).value : undefined)
+    const given = call.value ?? (call.body?.length ? parseDeleteOptions(call.body, call.headers['content-type']) : undefined)
     const body = deletionOptions(call.request.query, given as Record<string, unknown> | undefined)
     const options: WriteOptions = { dryRun: body.dryRun, fieldManager: '', fieldValidation: 'Ignore' }
     return { body, request: { ...this.writeRequest(call, options, 'DeleteOptions'), options: { kind: 'DeleteOptions', ...body } } }
@@ -261,6 +288,51 @@ function converted(decode: () => KubeObject, info: ResourceInfo, { metadata }: K
     const message = `failed to convert new object (${which}) to proper version: unable to convert unstructured object to ${type}: ${why.replace(/^illegal base64/, 'error decoding from json: $&')}`
     throw new ApiError(500, undefined, message, undefined, error)
   }
+}
+
+const deleteOptions = 'meta.v1.DeleteOptions'
+
+/** The options in a deletion's body. What is wrong with them is no client's error on the real server either. */
+function parseDeleteOptions(bytes: Uint8Array, contentType: string | undefined): Record<string, unknown> {
+  try {
+    const { value } = parseBody(bytes, contentType)
+    const { kind, apiVersion } = value
+    if (kind && kind !== 'DeleteOptions') throw new Unreadable(notRegistered(String(kind), String(apiVersion ?? '')))
+    return decodeObject(value, deleteOptions).object
+  } catch (error) {
+    if (error instanceof Unreadable || error instanceof TypeMismatch) throw new ApiError(500, undefined, error.message, undefined, error)
+    throw error
+  }
+}
+
+/** A JSON or merge patch, read. Throws ApiError BadRequest. */
+function parsePatch(bytes: Uint8Array, type: 'json' | 'merge' | 'strategic'): unknown {
+  const prefix = type === 'strategic' ? '' : 'error decoding patch: '
+  const patch = parseJson(bytes, prefix)
+  const wrong = (into: string) => ApiError.badRequest(`${prefix}json: cannot unmarshal ${goJsonType(patch)} into Go value of type ${into}`)
+  if (patch === null) return type === 'json' ? [] : {}
+  if (type === 'json' && !Array.isArray(patch)) throw wrong('[]handlers.jsonPatchOp')
+  if (type !== 'json' && (typeof patch !== 'object' || Array.isArray(patch))) throw wrong('map[string]interface {}')
+  return patch
+}
+
+/** What is applied, which is YAML whatever it says. Throws ApiError BadRequest. */
+function parseApplied(bytes: Uint8Array): Parsed {
+  try {
+    return parseBody(bytes, 'application/yaml')
+  } catch (error) {
+    if (!(error instanceof Unreadable)) throw error
+    const mismatch = /json: cannot unmarshal (\w+) into Go value/.exec(error.message)
+    const why = mismatch
+      ? `error unmarshaling JSON: while decoding JSON: json: cannot unmarshal ${mismatch[1]} into Go value of type map[string]interface {}`
+      : `error converting YAML to JSON: ${error.message}`
+    throw new ApiError(400, 'BadRequest', `error decoding YAML: ${why}`, undefined, error)
+  }
+}
+
+function groupVersion(apiVersion: string): { group: string; version: string } {
+  const [version = '', group = ''] = apiVersion.split('/').reverse()
+  return { group, version }
 }
 
 function yamlFault(text: string): string {

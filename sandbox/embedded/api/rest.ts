@@ -33,6 +33,8 @@ export interface WriteRequest {
   subresource: string
   user: UserInfo
   dryRun: boolean
+  /** The object is what is there with a patch on it. */
+  patches?: boolean
   /** CreateOptions, UpdateOptions, PatchOptions or DeleteOptions, for admission. */
   options: Record<string, unknown>
   warn(text: string): void
@@ -197,7 +199,8 @@ export class Rest {
     matchName(object, name)
     matchNamespace(info, object, namespace)
     const { resourceVersion, uid } = object.metadata
-    if (uid && uid !== old.metadata.uid) {
+    // a patch that changes it is wrong, not late
+    if (uid && uid !== old.metadata.uid && !request.patches) {
       const why = `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${old.metadata.uid}`
       throw ApiError.conflict(info, name, why)
     }

@@ -175,6 +175,17 @@ export class ApiError extends Error {
     return new ApiError(415, 'UnsupportedMediaType', message)
   }
 
+  /** For a content type that the verb has no way for. */
+  static routeUnsupported(): ApiError {
+    return new ApiError(415, 'UnsupportedMediaType', '415: Unsupported Media Type', {})
+  }
+
+  /** For an Accept header that names nothing of what the path has. */
+  static routeNotAcceptable(available: readonly string[]): ApiError {
+    const message = `406: Not Acceptable\n\nAvailable representations: ${available.join(', ')}`
+    return new ApiError(406, 'NotAcceptable', message, {})
+  }
+
   static methodNotAllowed(resource: GroupResource, action: string): ApiError {
     const message = `${action} is not supported on resources of kind ${quote(qualified(resource))}`
     return new ApiError(405, 'MethodNotAllowed', message, about(resource, ''))

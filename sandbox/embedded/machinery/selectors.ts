@@ -138,7 +138,7 @@ class LabelParser {
         values.push(token.text)
         expectValue = false
       } else {
-        throw unparsable(`found '${token.text}', expected: ${expectValue ? "',', or identifier" : "',' or ')'"}`)
+        throw unparsable(`found '${token.text}', expected: ${expectValue ? "',', ')' or identifier" : "',' or ')'"}`)
       }
     }
   }

@@ -80,6 +80,7 @@ function scrub(value: unknown, key = ''): unknown {
         /(the UID in the precondition: )\S+|(UID in object meta: )\S+|(ResourceVersion in the precondition: )\S+|(object meta: )\d+/g,
         '$1$2$3$4<x>',
       )
+      .replace(/(Too large resource version: \d+, current: )\d+/g, '$1<x>')
       .replace(/(the ResourceVersion in record )\(\d+\)/g, '$1(<x>)')
       .replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/g, '<time>')
       .replace(/[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}/g, '<uid>')

@@ -17,7 +17,7 @@ export function applyJsonPatch(object: unknown, patch: unknown): unknown {
     throw new PatchError(400, 'json: cannot unmarshal object into Go value of type jsonpatch.Patch')
   }
   const holder: { document: unknown } = { document: copyOf(object) }
-  for (const operation of patch as Operation[]) apply(holder, operation)
+  for (const operation of patch as (Operation | null)[]) apply(holder, operation ?? { op: '', path: '' })
   return holder.document
 }
 

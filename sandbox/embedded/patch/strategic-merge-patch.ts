@@ -126,6 +126,7 @@ function mergeList(original: unknown[], patch: unknown[], schema: Schema | undef
   const { kept, changes } = special(original as Fields[], patch as Fields[], mergeKey)
   const merged = [...kept]
   for (const change of changes) {
+    if (!isObject(change)) throw new PatchError(500, 'cannot merge lists of different types')
     if (!(mergeKey in change)) throw noMergeKey(change, mergeKey)
     const index = merged.findIndex((item) => same(item, change, mergeKey))
     const before = merged[index]
@@ -140,7 +141,7 @@ function special(original: Fields[], patch: Fields[], mergeKey: string): { kept:
   let replace = false
   const changes: Fields[] = []
   for (const item of patch) {
-    const kind = item[marker]
+    const kind = isObject(item) ? item[marker] : undefined
     if (kind === undefined) changes.push(item)
     else if (kind === 'replace') replace = true
     else if (kind === 'delete') {

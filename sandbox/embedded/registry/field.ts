@@ -101,5 +101,10 @@ function error(reason: FieldErrorReason, path: Path, start: string, detail: stri
 function show(value: unknown): string {
   if (value === undefined || value === null) return 'null'
   if (typeof value === 'number' || typeof value === 'boolean') return String(value)
-  return JSON.stringify(value)
+  return typeof value === 'string' ? goQuoted(value) : JSON.stringify(value)
+}
+
+/** A text as Go's %q prints it, which differs from JSON in control characters. */
+function goQuoted(text: string): string {
+  return JSON.stringify(text).replace(/\\u00([01][0-9a-f])/g, (_, code: string) => ({ '07': '\\a', '0b': '\\v' })[code] ?? `\\x${code}`)
 }

@@ -49,6 +49,7 @@ export function validateObjectMetaUpdate(meta: ObjectMeta, old: ObjectMeta, path
     ...validateLabels(meta.labels, path.child('labels')),
     ...validateAnnotations(meta.annotations, path.child('annotations')),
     ...validateOwnerReferences(meta.ownerReferences, path.child('ownerReferences')),
+    ...validateFinalizers(meta.finalizers, path.child('finalizers')),
   ]
 }
 
@@ -143,10 +144,7 @@ export function validateFinalizerNames({ finalizers }: ObjectMeta, path: Path = 
     const at = path.child('finalizers').index(index)
     const standard = ['kubernetes', 'orphan', 'foregroundDeletion'].includes(name)
     const message = 'name is neither a standard finalizer name nor is it fully qualified'
-    return [
-      ...isQualifiedName(name).map((text) => invalid(at, name, text)),
-      ...(name.includes('/') || standard ? [] : [invalid(at, name, message)]),
-    ]
+    return [...(name.includes('/') || standard ? [] : [invalid(at, name, message)])]
   })
 }
 

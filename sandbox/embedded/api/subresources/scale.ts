@@ -85,7 +85,7 @@ function scaleOf(object: KubeObject, paths: ScalePaths): Scale {
 
 function patched(call: ResourceCall, scale: Scale): Scale {
   const type = patchContentTypes[mediaType(call.headers['content-type'])]
-  if (!type) throw ApiError.unsupportedMediaType(Object.keys(patchContentTypes))
+  if (!type) throw ApiError.routeUnsupported()
   const body = call.value ?? patchBody(call, type)
   try {
     const schema = schemaOf(scaleKind.group, scaleKind.version, scaleKind.kind)

@@ -38,7 +38,7 @@ export const configMapRules: Partial<Definition<ConfigMap>> = {
       errors.push(...isConfigMapKey(key).map((text) => invalid(new Path('binaryData').key(key), key, text)))
     }
     const size = [...Object.values(data), ...Object.values(binaryData)].reduce((sum, text) => sum + Buffer.byteLength(text), 0)
-    return size > megabyte ? [...errors, tooLong(new Path(''), megabyte)] : errors
+    return size > megabyte ? [...errors, tooLong(new Path('[]'), megabyte)] : errors
   },
   validateChange(map, old) {
     if (!old.immutable) return []

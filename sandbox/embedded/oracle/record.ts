@@ -1,0 +1,44 @@
+import { isDeepStrictEqual } from 'node:util'
+import { Cluster } from '../cluster.ts'
+import { probes } from './bad-requests.ts'
+import { answersOf, record, recorded, type Suite, suites, writeDifferences } from './fixtures.ts'
+import { Server, startOracle } from './server.ts'
+
+/**
+ * `node oracle/record.ts`: asks a real API server (ORACLE_KUBECONFIG, or the kit's) everything that recorded.test.ts compares and
+ * stores what it answers; then writes down where this cluster answers otherwise. With `differences` only the latter, from what
+ * is stored. The server should have no controllers running, which touch what is made.
+ */
+const names = Object.keys(suites) as Suite[]
+if (process.argv[2] !== 'differences') await recordAll()
+await compareAll()
+
+async function recordAll(): Promise<void> {
+  await using oracle = await startOracle()
+  using server = new Server(oracle.kubeconfig)
+  for (const { method, path, body } of probes) await server.send(method, path, body)
+  for (const name of names) record(name, await answersOf(server, name, suites[name].requests()))
+  for (const { path, body } of probes) {
+    const { name } = (body as { metadata: { name: string } }).metadata
+    await server.send('DELETE', `${path}/${name}`)
+  }
+}
+
+async function compareAll(): Promise<void> {
+  await using cluster = await Cluster.open({ nodes: 0 })
+  const address = await cluster.listen({ host: '127.0.0.1', port: 0 })
+  using server = new Server(cluster.kubeconfig({ server: `https://127.0.0.1:${'port' in address ? address.port : 0}` }))
+  for (const { method, path, body } of probes) await server.send(method, path, body)
+  for (const name of names) {
+    const real = recorded(name)
+    const requests = suites[name].requests().filter(({ title }) => real[title])
+    const ours = await answersOf(server, name, requests)
+    const differ = requests.filter(({ title }) => !isDeepStrictEqual(plain(ours[title]), real[title])).map(({ title }) => title)
+    writeDifferences(name, [...new Set(differ)].sort())
+    process.stdout.write(`${name}: ${requests.length} requests, ${differ.length} answered otherwise\n`)
+  }
+}
+
+function plain(value: unknown): unknown {
+  return value === undefined ? undefined : JSON.parse(JSON.stringify(value))
+}
