@@ -40,7 +40,7 @@ export function Bench({ attempt, words, terminalWords, leaseWords, clockWords, l
         />
         <ClusterClock attempt={attempt} time={time} words={clockWords} locale={locale} onFault={setFault} />
         <button type="button" className="bench-tool" onClick={end}>
-          {words.end}
+          {lease?.engine === 'hosts' ? words.endHosts : words.end}
         </button>
         <button type="button" className="bench-tool" onClick={onFold}>
           {words.fold}

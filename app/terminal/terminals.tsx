@@ -27,6 +27,11 @@ export function Terminals({ attempt, terminals, nodes, words }: Props) {
   const bar = useRef<HTMLDivElement>(null)
   const front = terminals.find((each) => each.id === chosen) ?? terminals[0]
 
+  const frontTab = front && `tab-${front.id}`
+  useEffect(() => {
+    if (frontTab) document.getElementById(frontTab)?.scrollIntoView({ block: 'nearest', inline: 'nearest' })
+  }, [frontTab])
+
   useEffect(() => setScreenReader(localStorage.getItem(readerKey) === 'on'), [])
 
   const act = async (what: () => Promise<void>) => {
@@ -82,7 +87,7 @@ export function Terminals({ attempt, terminals, nodes, words }: Props) {
                 bar.current?.querySelector<HTMLElement>(`#${CSS.escape(`tab-${next.id}`)}`)?.focus()
               }}
             >
-              {tabName(each, index, words)}
+              {tabName(terminals, index, words)}
             </button>
           ))}
         </div>
@@ -167,8 +172,10 @@ export function Terminals({ attempt, terminals, nodes, words }: Props) {
   )
 }
 
-/** The node's name, or the number that the terminal was given. */
-function tabName(terminal: { title: string; node: string | null }, index: number, words: TerminalWords): string {
-  const number = /\d+$/.exec(terminal.title)?.[0] ?? String(index + 1)
-  return terminal.node ? `${terminal.node} ${number}` : fill(words.tab, { number })
+/** The number that the terminal was given, or its node's name, counted where there are several on one node. */
+function tabName(terminals: Props['terminals'], index: number, words: TerminalWords): string {
+  const { node, title } = terminals[index]!
+  if (node === null) return fill(words.tab, { number: /\d+$/.exec(title)?.[0] ?? String(index + 1) })
+  const before = terminals.slice(0, index).filter((each) => each.node === node).length
+  return before === 0 ? node : `${node} ${before + 1}`
 }
