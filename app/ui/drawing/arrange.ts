@@ -44,12 +44,12 @@ export interface Sheet {
 export type PodTone = 'ready' | 'waiting' | 'failed' | 'done'
 
 const pod = { w: 96, h: 76, gap: 8 }
-/** `least` holds two Pods side by side; an empty control plane needs no more than its name. */
-const room = { pad: 12, foot: 26, gap: 14, least: 224, leastEmpty: 140 }
+/** Between rows there is room for a door that stands open. `least` holds two Pods side by side; an empty control plane needs no more than its name. */
+const room = { pad: 12, foot: 26, gap: 14, rowGap: 32, least: 224, leastEmpty: 140 }
 
 export function arrange(view: ClusterView, width: number): Sheet {
   const services = placeServices(view.services, width)
-  const top = services.length > 0 ? Math.max(...services.map((each) => each.y + each.h)) + 40 : 4
+  const top = services.length > 0 ? Math.max(...services.map((each) => each.y + each.h)) + 40 : room.rowGap
   const rooms: PlacedRoom[] = []
   const pods: PlacedPod[] = []
   let y = top
@@ -61,16 +61,16 @@ export function arrange(view: ClusterView, width: number): Sheet {
       pods.push(...placePods(held, { x, y, w, h }))
       x += w + room.gap
     }
-    y += h + room.gap
+    y += h + room.rowGap
   }
   const nowhere = podsOf(view.pods, null)
   if (nowhere.length > 0) {
     const box = { x: 0, y, w: width, h: roomHeight(nowhere.length, width) }
     rooms.push({ ...box, name: '', kind: 'nowhere', ready: true, unschedulable: false })
     pods.push(...placePods(nowhere, box))
-    y += box.h + room.gap
+    y += box.h + room.rowGap
   }
-  return { width, height: y - room.gap + 4, rooms, pods, services, lines: linesOf(services, pods) }
+  return { width, height: y - room.rowGap + 4, rooms, pods, services, lines: linesOf(services, pods) }
 }
 
 export function toneOf(one: PodView): PodTone {
