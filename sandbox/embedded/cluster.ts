@@ -32,6 +32,7 @@ import { ClusterClock, type ClusterClockOptions } from './clock.ts'
 import { createRuntime, type LocalRuntime } from './containers/index.ts'
 import { NodeMachine } from './containers/node-machine.ts'
 import type { Process } from './containers/runtime.ts'
+import type { ComponentName } from './containers/servers/control-plane.ts'
 import { type StandIn, StandIns } from './containers/stand-in.ts'
 import { startControllers } from './controllers/index.ts'
 import { startCustomResources } from './crd/establish.ts'
@@ -40,11 +41,11 @@ import { plainTable } from './etcd/keys.ts'
 import { installGateway } from './gateway/install.ts'
 import { gatewayAccount } from './gateway/manifest.ts'
 import { createGatewaySeat } from './gateway/seat.ts'
-import { filesOfNode, restoredNetwork, startKubelets } from './kubelet/index.ts'
+import { filesOfNode, type Kubelets, restoredNetwork, startKubelets } from './kubelet/index.ts'
 import { createCache } from './machinery/cache.ts'
-import { administrator, createClient } from './machinery/client.ts'
-import type { ClusterContext } from './machinery/context.ts'
-import { ApiError } from './machinery/errors.ts'
+import { administrator, createClient, gatedClient } from './machinery/client.ts'
+import type { Client, ClusterContext } from './machinery/context.ts'
+import { ApiError, ApiUnreachable } from './machinery/errors.ts'
 import { startEventExpiry } from './machinery/event-expiry.ts'
 import { createEventRecorder } from './machinery/events.ts'
 import { fairShare, type Share } from './machinery/fair-share.ts'
@@ -52,6 +53,7 @@ import type { NodeApi } from './machinery/node-api.ts'
 import { type KubeObject, resources as kinds, type UserInfo } from './machinery/object.ts'
 import { Random } from './machinery/random.ts'
 import { Store } from './machinery/store.ts'
+import { internalIP } from './network/hosts.ts'
 import { duplexOf } from './network/http-bridge.ts'
 import { createNetwork } from './network/index.ts'
 import type { Connection, Network } from './network/network.ts'
@@ -60,7 +62,8 @@ import { startScheduler } from './scheduler/index.ts'
 import type { Schema } from './schema/index.ts'
 import type { CustomResourceDefinition } from './schema/types/apiextensions.v1.ts'
 import type { Node } from './schema/types/core.v1.ts'
-import { startControlPlanePods } from './system/control-plane.ts'
+import { Components } from './system/components.ts'
+import { kubeadmFiles } from './system/node-files.ts'
 
 export interface ClusterOptions {
   /** Where its state lives. Without one it is gone when it is disposed. */
@@ -125,7 +128,10 @@ export class Cluster implements AsyncDisposable {
   private readonly ended = new AbortController()
   private readonly parts = new AsyncDisposableStack()
   private readonly servers = new Set<AsyncDisposable>()
-  private nodes: NodeApi | undefined
+  private readonly apiServers = new Set<HttpServer>()
+  /** Whether the API server answers: its static pod runs, and etcd's. */
+  private apiUp = true
+  private nodes: Kubelets | undefined
   private network: Network | undefined
   private readonly machines = new Map<string, NodeMachine>()
 
@@ -260,7 +266,7 @@ export class Cluster implements AsyncDisposable {
     const events = createEventRecorder({
       clock,
       random: chance,
-      clientOf: (component) => this.clientOf(component),
+      clientOf: (component) => this.outsideClient(component),
       report: (where, error) => this.report(where, error),
     })
     this.context = {
@@ -280,6 +286,8 @@ export class Cluster implements AsyncDisposable {
     const server = await HttpServer.listen(this.serving(), address)
     this.servers.add(server)
     if ('port' in server.address) this.served.resolve({ host: server.address.host, port: server.address.port })
+    this.apiServers.add(server)
+    if (!this.apiUp) await server.pause()
     return server.address
   }
 
@@ -349,6 +357,7 @@ export class Cluster implements AsyncDisposable {
     const user: UserInfo = as ? { ...as, groups: [...new Set([...as.groups, 'system:authenticated'])] } : administrator
     const type = contentType ?? (method === 'PATCH' ? 'application/merge-patch+json' : 'application/json')
     const headers = { 'content-type': type, 'user-agent': 'labernetes' }
+    if (!this.apiUp) return { status: 503, body: new ApiUnreachable(this.apiRefusal).body }
     try {
       const { outcome } = await this.api.handle({ method, url: path, headers, user, value: body, signal: this.ended.signal })
       if (method !== 'GET') await this.store.durable()
@@ -428,6 +437,10 @@ export class Cluster implements AsyncDisposable {
 
   /** What the kubelets answer: exec, attach, logs, port-forward, figures. */
   get nodeApi(): NodeApi {
+    return this.kubelets
+  }
+
+  private get kubelets(): Kubelets {
     if (!this.nodes) throw new Error('the cluster has not started')
     return this.nodes
   }
@@ -451,7 +464,9 @@ export class Cluster implements AsyncDisposable {
     if (!network || !runtime || !this.nodeNames().includes(node)) throw new Error(`there is no node ${node}`)
     let machine = this.machines.get(node)
     if (!machine) {
-      machine = this.parts.use(new NodeMachine(this.context, node, filesOfNode(runtime, node), network.node(node)))
+      machine = this.parts.use(
+        new NodeMachine(this.context, node, filesOfNode(runtime, node), network.node(node), this.kubelets.host(node)),
+      )
       this.machines.set(node, machine)
     }
     return machine.exec(argv, options)
@@ -481,28 +496,82 @@ export class Cluster implements AsyncDisposable {
     }
     this.parts.use(startCustomResources(this.context, this.resources, conversionConnector(this.connect)))
     if (isNew && addons.includes('gateway')) await installGateway(this.clientOf('kubectl'))
-    const controllers = { ...this.context, client: this.clientOf('kube-controller-manager') }
-    const nodes = { ...this.context, client: this.clientOf('kubelet') }
+    const nodes = { ...this.context, client: this.outsideClient('kubelet') }
     this.parts.use(startRegistration(this.context, this.resources))
     this.parts.use(startAvailability(this.context, this.aggregator, answersItself))
     const inside = this.parts.use(inClusterServer(this.serving()))
     const apiServer = { accept: (connection: Connection) => inside.accept(duplexOf(connection)) }
     const gateway = createGatewaySeat({ ...this.context, client: this.clientOf('gateway-controller').as(gatewayAccount) })
-    const network = this.parts.use(createNetwork(nodes, { apiServer, kindnet, gateway }))
+    const network = this.parts.use(createNetwork(nodes, { apiServer: () => (this.apiUp ? apiServer : undefined), kindnet, gateway }))
     this.network = network
     const standIns = this.parts.use(new StandIns(this.standIns, this.clock, () => this.served.promise))
-    const runtime = this.parts.use(createRuntime(nodes, { network: restoredNetwork(nodes, network), standIns }))
+    const component = (name: ComponentName) => components.hold(name)
+    const runtime = this.parts.use(createRuntime(nodes, { network: restoredNetwork(nodes, network), standIns, component }))
     this.runtime = runtime
     this.parts.use(startEventExpiry(this.store, this.clock))
-    this.parts.use(startControllers(controllers, (namespace, pod) => this.nodes?.podUsage(namespace, pod)))
-    this.parts.use(startScheduler({ ...this.context, client: this.clientOf('kube-scheduler') }))
-    this.nodes = this.parts.use(await startKubelets(nodes, { nodes: this.settings.nodes, network, runtime, cluster: this.name, kindnet }))
-    this.parts.use(await startControlPlanePods(nodes, this.controlPlane))
+    const controllers = { ...this.context, client: this.outsideClient('kube-controller-manager') }
+    const scheduler = { ...this.context, client: this.outsideClient('kube-scheduler') }
+    const usage = (namespace: string, pod: string) => this.nodes?.podUsage(namespace, pod)
+    const api: ComponentName[] = ['kube-apiserver']
+    const components = this.parts.use(
+      new Components(this.store.records, {
+        etcd: { needs: [], start: () => ({ [Symbol.dispose]: () => {} }) },
+        'kube-apiserver': { needs: ['etcd'], start: () => this.serveApi(inside) },
+        'kube-controller-manager': { needs: api, start: () => startControllers(controllers, usage) },
+        'kube-scheduler': { needs: api, start: () => startScheduler(scheduler) },
+      }),
+    )
+    components.begin()
+    this.nodes = this.parts.use(
+      await startKubelets(nodes, {
+        nodes: this.settings.nodes,
+        network,
+        runtime,
+        cluster: this.name,
+        kindnet,
+        files: (node, isControlPlane) => {
+          const ip = isControlPlane ? node.ip : (this.controlPlaneIP() ?? node.ip)
+          return kubeadmFiles({ identity: this.identity, cluster: this.name, node, controlPlaneIP: ip, isControlPlane })
+        },
+      }),
+    )
+  }
+
+  /** Answers requests from without and within until disposed. */
+  private serveApi(inside: { end(): void }): Disposable {
+    this.setApi(true)
+    return {
+      [Symbol.dispose]: () => {
+        if (this.ended.signal.aborted) return
+        this.setApi(false)
+        inside.end()
+      },
+    }
+  }
+
+  private setApi(up: boolean): void {
+    if (this.apiUp === up) return
+    this.apiUp = up
+    for (const server of this.apiServers) {
+      this.clock.during(up ? server.resume() : server.pause()).catch((error) => this.report('API server', error))
+    }
+  }
+
+  /** What a connection to the API server fails with while it does not run. */
+  private get apiRefusal(): string {
+    const address = `${this.controlPlaneIP() ?? '127.0.0.1'}:6443`
+    return `dial tcp ${address}: connect: connection refused`
+  }
+
+  /** A client of a program beside the API server, which cannot reach it while it does not run. */
+  private outsideClient(userAgent: string): Client {
+    return gatedClient(this.clientOf(userAgent), () => (this.apiUp ? undefined : this.apiRefusal))
   }
 
   private checkpoint(): void {
     this.runtime?.checkpoint()
     this.network?.checkpoint()
+    this.nodes?.checkpoint()
   }
 
   private serving(): ServingParts {
@@ -522,6 +591,11 @@ export class Cluster implements AsyncDisposable {
       keys: () => this.identity.server(),
       ca: () => this.identity.caCertificate,
     }
+  }
+
+  private controlPlaneIP(): string | undefined {
+    const node = this.context.cache.get<Node>(kinds.nodes, this.controlPlane)
+    return node && internalIP(node)
   }
 
   private get controlPlane(): string {

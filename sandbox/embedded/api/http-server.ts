@@ -59,39 +59,59 @@ const connectionClosed = new Error('the connection was closed')
 /** The API over TLS at one address, until it is disposed. */
 export class HttpServer implements AsyncDisposable {
   readonly address: ListenAddress
-  private readonly server: Server
-  private readonly sockets = new Set<Socket>()
+  private readonly parts: ServingParts
+  private server: Server | undefined
+  private readonly sockets: Set<Socket>
 
-  private constructor(server: Server, address: ListenAddress, sockets: Set<Socket>) {
+  private constructor(parts: ServingParts, server: Server, address: ListenAddress, sockets: Set<Socket>) {
+    this.parts = parts
     this.server = server
     this.address = address
     this.sockets = sockets
   }
 
   static async listen(parts: ServingParts, address: ListenAddress): Promise<HttpServer> {
-    const server = secureServer(parts)
     const sockets = new Set<Socket>()
-    server.on('connection', (socket: Socket) => {
-      sockets.add(socket)
-      socket.on('close', () => sockets.delete(socket))
-    })
-    if ('path' in address) server.listen(address.path)
-    else server.listen(address.port, address.host)
-    await once(server, 'listening')
+    const server = await listening(parts, address, sockets)
     const bound = 'path' in address ? address : { host: address.host, port: (server.address() as AddressInfo).port }
-    return new HttpServer(server, bound, sockets)
+    return new HttpServer(parts, server, bound, sockets)
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    const closed = once(this.server, 'close')
-    this.server.close()
+  /** Ends what is connected and refuses everybody, until `resume`. */
+  async pause(): Promise<void> {
+    const { server } = this
+    if (!server) return
+    this.server = undefined
+    const closed = once(server, 'close')
+    server.close()
     for (const socket of this.sockets) socket.destroy()
     await closed
   }
+
+  /** Listens at its address again. Rejects when somebody else has taken it. */
+  async resume(): Promise<void> {
+    this.server ??= await listening(this.parts, this.address, this.sockets)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.pause()
+  }
 }
 
-/** The API over TLS for connections of the cluster's own network. Disposing ends all of them. */
-export function inClusterServer(parts: ServingParts): { accept(connection: Duplex): void } & Disposable {
+async function listening(parts: ServingParts, address: ListenAddress, sockets: Set<Socket>): Promise<Server> {
+  const server = secureServer(parts)
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket)
+    socket.on('close', () => sockets.delete(socket))
+  })
+  if ('path' in address) server.listen(address.path)
+  else server.listen(address.port, address.host)
+  await once(server, 'listening')
+  return server
+}
+
+/** The API over TLS for connections of the cluster's own network. `end`, and disposing, end all of them. */
+export function inClusterServer(parts: ServingParts): { accept(connection: Duplex): void; end(): void } & Disposable {
   let server: Server | undefined
   const open = new Set<Duplex>()
   return {
@@ -103,8 +123,11 @@ export function inClusterServer(parts: ServingParts): { accept(connection: Duple
       connection.on('error', () => connection.destroy())
       server.emit('connection', connection)
     },
-    [Symbol.dispose]() {
+    end() {
       for (const connection of open) connection.destroy()
+    },
+    [Symbol.dispose]() {
+      this.end()
     },
   }
 }

@@ -139,6 +139,17 @@ export class ClusterIdentity {
     return this.tokenKey
   }
 
+  /** An authority itself, with its key: what lies on a control plane. */
+  authorityPair(name: 'cluster' | 'etcd' | 'front-proxy'): KeyPair {
+    const { certificate: text, key } = this.authority(authorities[name])
+    return { certificate: text, key: keyPem(key) }
+  }
+
+  /** A new pair by one of the authorities, good for as long as that is. Nothing of it is kept. */
+  pair(by: 'cluster' | 'etcd' | 'front-proxy', request: Omit<SigningRequest, 'publicKey' | 'notBefore' | 'notAfter'>): KeyPair {
+    return this.issue({ keyEncipherment: true, ...request, ...this.lifetime(authorities[by]) }, authorities[by])
+  }
+
   /** A pair for as long as its authority, made once. */
   private lasting(record: string, by: AuthorityName, request: Omit<SigningRequest, 'publicKey' | 'notBefore' | 'notAfter'>): KeyPair {
     const stored = this.records.get<KeyPair>(record)
@@ -250,6 +261,8 @@ interface AuthorityName {
 
 const clusterCa: AuthorityName = { record: 'auth/ca', commonName: 'kubernetes' }
 const etcdCa: AuthorityName = { record: 'auth/etcd-ca', commonName: 'etcd-ca' }
+const frontProxyCa: AuthorityName = { record: 'auth/front-proxy-ca', commonName: 'front-proxy-ca' }
+const authorities = { cluster: clusterCa, etcd: etcdCa, 'front-proxy': frontProxyCa }
 const etcdServerRecord = 'auth/etcd-server'
 const serverRecord = 'auth/server'
 const serviceAccountRecord = 'auth/service-account-key'

@@ -12,6 +12,7 @@ import { Log } from './log.ts'
 import { programs } from './programs/table.ts'
 import type { Container, ContainerExit, ContainerSpec, LogLine, Process, Signal } from './runtime.ts'
 import { ContainerError } from './runtime.ts'
+import type { ComponentName } from './servers/control-plane.ts'
 import { devices } from './vfs/devices.ts'
 import { type Change, changesOf, replay } from './vfs/diff.ts'
 import { Errno } from './vfs/errno.ts'
@@ -39,6 +40,8 @@ export interface LocalContainerParts {
   onDirty: () => void
   /** What PID 1 runs, whatever its command names: a stand-in. */
   main?: Program
+  /** Has a part of the control plane run until it is disposed. */
+  component?: (name: ComponentName) => Disposable
   restored?: { record: ContainerRecord; log: LogLine[] }
 }
 
@@ -67,7 +70,7 @@ export class LocalContainer implements Container {
   /** What PID 1 was started as, before any exec. */
   private command: { argv: string[]; env: Map<string, string>; cwd: string } | undefined
 
-  constructor(ctx: ClusterContext, spec: ContainerSpec, { pids, image, onDirty, main, restored }: LocalContainerParts) {
+  constructor(ctx: ClusterContext, spec: ContainerSpec, { pids, image, onDirty, main, component, restored }: LocalContainerParts) {
     this.ctx = ctx
     this.spec = spec
     this.onDirty = onDirty
@@ -94,6 +97,7 @@ export class LocalContainer implements Container {
       memoryLimit: spec.memoryLimit,
       memoryTrees: [sharedMemory, ...spec.mounts.flatMap(({ volume, readOnly }) => memoryOf(volume as TreeVolume, readOnly))],
       programs,
+      component,
       report: (where, error) => ctx.report(`container ${spec.podNamespace}/${spec.podName}/${spec.name}: ${where}`, error),
     })
     this.machine.onDirty = onDirty
@@ -209,6 +213,10 @@ export class LocalContainer implements Container {
   usage(): { memoryBytes: number; cpuNanoCores: number; cpuNanoSeconds: number } {
     const { memoryBytes, cpu } = this.machine
     return { memoryBytes, cpuNanoCores: cpu.usage(), cpuNanoSeconds: cpu.total }
+  }
+
+  diskBytes(): number {
+    return this.layer.usedBytes + this.output.size
   }
 
   setLimits({ memoryLimit, cpuLimit }: { memoryLimit?: number; cpuLimit?: number }): void {

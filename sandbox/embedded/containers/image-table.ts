@@ -413,6 +413,9 @@ definitions.push(
         '/usr/sbin/iptables': 'iptables',
         '/usr/sbin/iptables-save': 'iptables-save',
         '/usr/sbin/sysctl': 'sysctl',
+        '/usr/bin/systemctl': 'systemctl',
+        '/usr/bin/journalctl': 'journalctl',
+        '/usr/local/bin/crictl': 'crictl',
         ...Object.fromEntries(['bridge', 'host-local', 'loopback', 'portmap', 'ptp'].map((name) => [`/opt/cni/bin/${name}`, 'cni-plugin'])),
       },
       folders: ['/etc/cni/net.d', '/etc/kubernetes/manifests', '/run', '/var/lib/kubelet', '/sys'],
@@ -436,25 +439,25 @@ definitions.push(
 )
 
 /** The parts of a cluster that show as pods; their work is done by this process. */
-const clusterParts: [repository: string, program: string, sizeBytes: number][] = [
+const clusterParts: [repository: string, path: string, sizeBytes: number, program?: string][] = [
   ['registry.k8s.io/coredns/coredns', '/coredns', 22_384_805],
-  ['registry.k8s.io/etcd', '/usr/local/bin/etcd', 67_870_000],
-  ['registry.k8s.io/kube-apiserver', '/usr/local/bin/kube-apiserver', 89_050_000],
-  ['registry.k8s.io/kube-controller-manager', '/usr/local/bin/kube-controller-manager', 76_000_000],
-  ['registry.k8s.io/kube-scheduler', '/usr/local/bin/kube-scheduler', 53_850_000],
+  ['registry.k8s.io/etcd', '/usr/local/bin/etcd', 67_870_000, 'etcd'],
+  ['registry.k8s.io/kube-apiserver', '/usr/local/bin/kube-apiserver', 89_050_000, 'kube-apiserver'],
+  ['registry.k8s.io/kube-controller-manager', '/usr/local/bin/kube-controller-manager', 76_000_000, 'kube-controller-manager'],
+  ['registry.k8s.io/kube-scheduler', '/usr/local/bin/kube-scheduler', 53_850_000, 'kube-scheduler'],
   ['registry.k8s.io/kube-proxy', '/usr/local/bin/kube-proxy', 76_106_104],
   ['docker.io/kindest/kindnetd', '/bin/kindnetd', 37_290_000],
   ['docker.io/kindest/local-path-provisioner', '/usr/local/bin/local-path-provisioner', 20_940_000],
 ]
 
-for (const [repository, program, sizeBytes] of clusterParts) {
+for (const [repository, path, sizeBytes, program = 'pause'] of clusterParts) {
   definitions.push({
     repositories: [repository],
     tags: any,
     sizeBytes,
     preloaded: true,
-    root: { base: 'scratch', programs: { [program]: 'pause' } },
-    config: () => ({ entrypoint: [program] }),
+    root: { base: 'scratch', programs: { [path]: program } },
+    config: () => ({ entrypoint: [path] }),
   })
 }
 

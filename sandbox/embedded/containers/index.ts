@@ -9,6 +9,7 @@ import { privateRegistry } from './registry.ts'
 import type { Container, ContainerRuntime, ContainerSpec, Image, LogLine, Pulled, PullOptions, Volume, VolumeTraits } from './runtime.ts'
 import { ContainerError, ImageError } from './runtime.ts'
 import type { StandIns } from './stand-in.ts'
+import type { ComponentName } from './servers/control-plane.ts'
 import { type Change, changesOf, replay } from './vfs/diff.ts'
 import { TreeVolume } from './volume.ts'
 
@@ -19,6 +20,8 @@ export interface RuntimeOptions {
   network?: (pod: { uid: string; namespace: string; name: string }) => PodNetwork | undefined
   /** Who plays the main programs of images that are not to be had here. */
   standIns?: StandIns
+  /** Has a part of the control plane run until it is disposed. */
+  component?: (name: ComponentName) => Disposable
 }
 
 export interface LocalRuntime extends ContainerRuntime, Disposable {
@@ -40,7 +43,7 @@ class Runtime implements LocalRuntime {
   private readonly ctx: ClusterContext
   private readonly options: RuntimeOptions
   private readonly prefix: string
-  private readonly containers = new Map<string, LocalContainer>()
+  private readonly all = new Map<string, LocalContainer>()
   private readonly volumes = new Map<string, TreeVolume>()
   private readonly stored = new Map<TreeVolume, number>()
   private readonly dirty = new Set<LocalContainer>()
@@ -91,6 +94,17 @@ class Runtime implements LocalRuntime {
     return resolved.preloaded || this.pulledOn(node).has(resolved.image.name) ? resolved.image : undefined
   }
 
+  images(node: string): Image[] {
+    return [...this.pulledOn(node)].map((name) => this.resolve(name).image)
+  }
+
+  removeImage(image: string, node: string): boolean {
+    const pulled = this.pulledOn(node)
+    const removed = pulled.delete(this.resolve(image).image.name)
+    if (removed) this.ctx.records.put(this.imagesRecord(node), [...pulled])
+    return removed
+  }
+
   private pulledOn(node: string): Set<string> {
     const known = this.pulled.get(node)
     if (known) return known
@@ -128,8 +142,12 @@ class Runtime implements LocalRuntime {
     return this.back
   }
 
+  containers(): readonly Container[] {
+    return [...this.all.values()]
+  }
+
   checkpoint(): void {
-    for (const container of this.containers.values()) if (container.tellsState) this.dirty.add(container)
+    for (const container of this.all.values()) if (container.tellsState) this.dirty.add(container)
     this.store()
   }
 
@@ -154,8 +172,8 @@ class Runtime implements LocalRuntime {
     if (this.disposed) return
     this.checkpoint()
     this.disposed = true
-    for (const container of this.containers.values()) container.suspend()
-    this.containers.clear()
+    for (const container of this.all.values()) container.suspend()
+    this.all.clear()
   }
 
   private resolve(image: string): ResolvedImage {
@@ -169,6 +187,7 @@ class Runtime implements LocalRuntime {
       pids: this.pids.join(spec),
       image: this.resolve(spec.image),
       onDirty: () => this.changed(spec.id),
+      component: this.options.component,
       ...(standIns && standIn && { main: standIns.program(standIn, spec) }),
       ...(restored && { restored }),
     })
@@ -176,7 +195,7 @@ class Runtime implements LocalRuntime {
 
   private adopt(container: LocalContainer): LocalContainer {
     const { id } = container.spec
-    this.containers.set(id, container)
+    this.all.set(id, container)
     container.onLogged(() => {
       this.logged.add(container)
       this.schedule()
@@ -185,7 +204,7 @@ class Runtime implements LocalRuntime {
     container.remove = () => {
       remove.call(container)
       this.pids.leave(container.spec)
-      this.containers.delete(id)
+      this.all.delete(id)
       this.dirty.delete(container)
       this.logged.delete(container)
       this.ctx.records.delete(`${this.prefix}container/${id}`)
@@ -195,7 +214,7 @@ class Runtime implements LocalRuntime {
   }
 
   private changed(id: string): void {
-    const container = this.containers.get(id)
+    const container = this.all.get(id)
     if (!container || this.disposed) return
     this.dirty.add(container)
     this.schedule()
@@ -228,7 +247,7 @@ class Runtime implements LocalRuntime {
     // Who joins another's processes comes after it.
     const joins = ({ spec }: ContainerRecord) => Number(typeof spec.sharesProcesses === 'object')
     for (const record of stored.sort((a, b) => joins(a) - joins(b))) {
-      if (this.containers.has(record.spec.id)) continue
+      if (this.all.has(record.spec.id)) continue
       const { spec } = record
       const network = this.options.network?.({ uid: spec.podUID, namespace: spec.podNamespace, name: spec.podName })
       if (!network) continue

@@ -20,6 +20,11 @@ export class Log implements ContainerLog {
     return this.kept
   }
 
+  /** Bytes kept. */
+  get size(): number {
+    return this.bytes
+  }
+
   onLine(listener: (line: LogLine) => void): Disposable {
     this.listeners.add(listener)
     return { [Symbol.dispose]: () => this.listeners.delete(listener) }

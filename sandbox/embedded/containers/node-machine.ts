@@ -1,5 +1,6 @@
 import type { ClusterContext } from '../machinery/context.ts'
 import type { NodeNetwork, PodNetwork } from '../network/network.ts'
+import type { NodeHost } from '../node/host.ts'
 import { Session } from './container.ts'
 import { Cpu } from './kernel/cpu.ts'
 import { Machine } from './kernel/machine.ts'
@@ -23,7 +24,7 @@ export class NodeMachine implements Disposable {
   readonly machine: Machine
 
   /** @param files the node's own (Runtime.volume) */
-  constructor(ctx: ClusterContext, name: string, files: Volume, network: PodNetwork & { node?: NodeNetwork }) {
+  constructor(ctx: ClusterContext, name: string, files: Volume, network: PodNetwork & { node?: NodeNetwork }, host: NodeHost) {
     const { tree } = files as TreeVolume
     const fs = new FileSystem({ path: '/', tree, prefix: [], readOnly: false, source: 'overlay', type: 'overlay' }, () => ctx.clock.now())
     const machine = (): Machine => this.machine
@@ -40,6 +41,7 @@ export class NodeMachine implements Disposable {
       memoryLimit: undefined,
       memoryTrees: [tmpfs],
       programs,
+      host,
       report: (where, error) => ctx.report(`node ${name}: ${where}`, error),
     })
     const point = (at: string, of: Tree, type: string): MountPoint => ({

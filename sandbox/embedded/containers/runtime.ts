@@ -15,6 +15,10 @@ export interface ContainerRuntime {
    */
   pull(image: string, options?: PullOptions): Promise<Pulled>
   present(image: string, node?: string): Image | undefined
+  /** Those that have been pulled to a node. */
+  images(node: string): Image[]
+  /** Forgets an image that was pulled to a node; false where there is none to forget. */
+  removeImage(image: string, node: string): boolean
   /** Creates, does not start. Rejects with ContainerError (reason CreateContainerError, RunContainerError...). */
   create(spec: ContainerSpec): Promise<Container>
   /** A directory that outlives containers: emptyDir, a ConfigMap's files, a PVC. The traits count when it is new. */
@@ -22,6 +26,8 @@ export interface ContainerRuntime {
   removeVolume(key: string): void
   /** Containers that came back from the records after a restart or in a fork, running on as they were. */
   restored(): readonly Container[]
+  /** All that there are and have not been removed. */
+  containers(): readonly Container[]
 }
 
 export interface PullOptions {
@@ -136,6 +142,8 @@ export interface Volume {
   read(path: string): Uint8Array | undefined
   write(path: string, content: Uint8Array, mode?: number): void
   usedBytes(): number
+  /** Hears of every change; what has changed it must find out itself. */
+  watch(listener: () => void): Disposable
 }
 
 export type Signal = 'SIGTERM' | 'SIGKILL' | 'SIGINT' | 'SIGHUP' | 'SIGQUIT' | 'SIGUSR1' | 'SIGUSR2' | 'SIGCHLD'
@@ -166,6 +174,8 @@ export interface Container {
   readFile(path: string): Uint8Array | undefined
   /** Bytes in use, nanocores over the last seconds, nanoseconds since the start. */
   usage(): { memoryBytes: number; cpuNanoCores: number; cpuNanoSeconds: number }
+  /** What it has written to its own layer and its log. */
+  diskBytes(): number
   /** New limits for what runs: bytes, and cores. Absent is none. */
   setLimits(limits: { memoryLimit?: number; cpuLimit?: number }): void
   /** Frees everything; a running process is killed. */

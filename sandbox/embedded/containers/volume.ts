@@ -88,6 +88,12 @@ export class TreeVolume implements Volume {
     return this.tree.usedBytes
   }
 
+  watch(listener: () => void): Disposable {
+    const { listeners } = this.tree
+    listeners.add(listener)
+    return { [Symbol.dispose]: () => listeners.delete(listener) }
+  }
+
   /** The node at a path inside, links inside the volume followed. */
   node(path: string): Node | undefined {
     let node: Node | undefined = this.tree.root

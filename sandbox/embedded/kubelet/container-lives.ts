@@ -11,6 +11,7 @@ import { stopContainer } from './killing.ts'
 import { type ContainerRun, latestRun, stateOf } from './pod-record.ts'
 import type { PodWorker, WorkerHost } from './pod-worker.ts'
 import { pullSecretsOf } from './pull-secrets.ts'
+import { sandboxId } from './sandbox.ts'
 import type { StartFailure } from './status.ts'
 import { terminationMessage } from './termination-message.ts'
 import type { PodVolumes } from './volumes.ts'
@@ -45,11 +46,23 @@ export class ContainerLives {
     } catch (error) {
       if (!(error instanceof StartError)) throw error
       this.failures.set(container.name, { reason: error.reason, message: error.message })
+      this.journal(container, error)
       return false
     } finally {
       this.starting = undefined
       this.pod.save()
     }
+  }
+
+  /** What the kubelet's own log says of a container that did not start. */
+  private journal(container: Container, { reason, message }: StartError): void {
+    const { kubelet } = this.host
+    const { pod } = this.pod
+    if (reason !== 'CrashLoopBackOff' && reason !== 'ImagePullBackOff') {
+      const err = `container ${container.name} start failed in pod ${podLabel(pod)}: ${reason}: ${message}`
+      kubelet.say('E', 'kuberuntime_manager.go:1449', 'Unhandled Error', { err, logger: 'UnhandledError' })
+    }
+    kubelet.skipped(pod, `failed to "StartContainer" for ${JSON.stringify(container.name)} with ${reason}: ${JSON.stringify(message)}`)
   }
 
   private backOff(container: Container, lastExit: number | undefined): void {
@@ -86,8 +99,9 @@ export class ContainerLives {
       this.pod.event('Warning', 'FailedToRetrieveImagePullSecret', message)
     }
     const { backOff } = this.pod.record
+    const { kubelet } = this.host
     const node = this.host.node.name
-    const pull = { ctx, runtime, container, backOff, previous: this.pullErrors, node, credentials, event }
+    const pull = { ctx, runtime, kubelet, container, backOff, previous: this.pullErrors, node, credentials, event }
     const image = await ensureImage(pull, signal)
     signal.throwIfAborted()
     const { pod, network } = this.pod
@@ -106,6 +120,8 @@ export class ContainerLives {
       throw error
     }
     event('Normal', 'Created', `Created container: ${container.name}`)
+    const inSandbox = `CreateContainer within sandbox "${sandboxId(this.pod.record.uid)}" for name:"${container.name}"`
+    this.host.kubelet.runtimeSays('info', `${inSandbox} returns container id "${id}"`)
     if (image.unknown && latestRun(this.pod.record, container.name) === undefined)
       event('Warning', 'UnknownImage', unknownImage(container.image ?? ''))
     const run: ContainerRun = {
@@ -132,6 +148,7 @@ export class ContainerLives {
       throw failed('RunContainerError', error.message)
     }
     run.startedAt = live.startedAt ?? ctx.clock.now()
+    this.host.kubelet.runtimeSays('info', `StartContainer for "${id}" returns successfully`)
     event('Normal', 'Started', `Started container ${container.name}`)
     this.pod.save()
     await this.postStart(container, live, run, signal)
@@ -197,6 +214,7 @@ export class ContainerLives {
       if (container) {
         this.volumes.release(container)
         container.remove()
+        this.host.kubelet.say('I', 'scope.go:117', 'RemoveContainer', { containerID: run.id })
       }
       this.containers.delete(run.id)
     }

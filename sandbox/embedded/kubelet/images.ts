@@ -4,6 +4,7 @@ import type { ClusterContext } from '../machinery/context.ts'
 import type { Container } from '../schema/types/core.v1.ts'
 import { backOffLeftSinceUpdate, nextBackOff } from './back-off.ts'
 import { goDuration } from './duration.ts'
+import type { Kubelet } from './kubelet.ts'
 import type { BackOffEntry } from './pod-record.ts'
 
 /** A container cannot be started; `reason` and the message are those of its waiting state. */
@@ -18,6 +19,7 @@ export class StartError extends Error {
 export interface ImagePull {
   ctx: ClusterContext
   runtime: ContainerRuntime
+  kubelet: Pick<Kubelet, 'say' | 'runtimeSays'>
   container: Container
   backOff: Record<string, BackOffEntry>
   /** What the last pull of an image failed with. */
@@ -40,7 +42,7 @@ export async function ensureImage(pull: ImagePull, signal: AbortSignal): Promise
 }
 
 async function pulled(
-  { ctx, runtime, container, backOff, previous, node, credentials, event }: ImagePull,
+  { ctx, runtime, kubelet, container, backOff, previous, node, credentials, event }: ImagePull,
   signal: AbortSignal,
 ): Promise<Image> {
   const image = container.image ?? ''
@@ -71,6 +73,7 @@ async function pulled(
     throw new StartError('ImagePullBackOff', before ? `${message}: ${before}` : message)
   }
   event('Normal', 'Pulling', `Pulling image ${quoted}`)
+  kubelet.runtimeSays('info', `PullImage ${quoted}`)
   const started = ctx.clock.now()
   try {
     const { image: found, ms } = await runtime.pull(image, { node, credentials: credentials(registry), signal })
@@ -81,11 +84,15 @@ async function pulled(
       'Pulled',
       `Successfully pulled image ${quoted} in ${took} (${whole} including waiting). Image size: ${found.sizeBytes} bytes.`,
     )
+    kubelet.runtimeSays('info', `PullImage ${quoted} returns image reference "${found.id}"`)
     previous.delete(image)
     return found
   } catch (error) {
     if (signal.aborted || !(error instanceof ImageError || error instanceof ContainerError)) throw error
     event('Warning', 'Failed', `Failed to pull image ${quoted}: ${error.message}`)
+    kubelet.runtimeSays('error', `PullImage ${quoted} failed`, { error: error.message })
+    kubelet.say('E', 'log.go:32', 'PullImage from image service failed', { err: error.message, image })
+    kubelet.say('E', 'kuberuntime_image.go:43', 'Failed to pull image', { err: error.message, image })
     const now = ctx.clock.now()
     nextBackOff(backOff, key, now, now)
     previous.set(image, `ErrImagePull: ${error.message}`)

@@ -1,16 +1,23 @@
-import type { ContainerRuntime } from '../containers/runtime.ts'
+import type { ContainerRuntime, Container as RuntimeContainer } from '../containers/runtime.ts'
 import type { Change, ClusterContext } from '../machinery/context.ts'
 import type { NodeApi } from '../machinery/node-api.ts'
 import { resources } from '../machinery/object.ts'
 import { addressIn, sizeOf } from '../network/addresses.ts'
 import type { Network } from '../network/network.ts'
-import type { ConfigMap, Pod, Secret } from '../schema/types/core.v1.ts'
+import type { NodeHost } from '../node/host.ts'
+import { Journal } from '../node/journal.ts'
+import { Systemd } from '../node/systemd.ts'
+import type { ConfigMap, Node, Pod, Secret } from '../schema/types/core.v1.ts'
 import { CniError, networkProblem } from './cni.ts'
-import { Heartbeat, nodeNames, type RegisteredNode, registerNode } from './node.ts'
+import { criOf } from './cri.ts'
+import { Kubelet } from './kubelet.ts'
+import { announce, type Beating, Heartbeat, nodeNames, type Pressure, type RegisteredNode, registerNode } from './node.ts'
 import { createNodeApi } from './node-api.ts'
-import { filesOfNode, writeNodeFiles } from './node-files.ts'
-import { PodRecords } from './pod-record.ts'
-import { PodWorker, type WorkerHost } from './pod-worker.ts'
+import { filesOfNode, type GivenFiles, writeNodeFiles } from './node-files.ts'
+import { servicesOf } from './node-services.ts'
+import { type PodRecord, PodRecords } from './pod-record.ts'
+import type { PodWorker } from './pod-worker.ts'
+import { kubeletUid } from './static-pods.ts'
 
 export { filesOfNode } from './node-files.ts'
 export { restoredNetwork } from './pod-network.ts'
@@ -24,91 +31,94 @@ export interface KubeletOptions {
   cluster?: string
   /** Whether the nodes come with kindnet's configuration; they do unless told otherwise. */
   kindnet?: boolean
+  /** What kubeadm writes on a new node: certificates, kubeconfigs, the manifests of its static pods. */
+  files(node: RegisteredNode, controlPlane: boolean): GivenFiles
+}
+
+export interface Kubelets extends NodeApi, AsyncDisposable {
+  /** A node's services and journal, for its shells. Throws Error for a node that is not there. */
+  host(node: string): NodeHost
+  /** Brings the records up to date: before a fork, a snapshot or an orderly end. */
+  checkpoint(): void
 }
 
 /**
  * The kubelets of all nodes: registers the nodes, takes up the containers that run already (after a restart, in a fork)
  * and runs the pods bound to the nodes until it is disposed. Rejects when a node cannot be registered.
  */
-export async function startKubelets(ctx: ClusterContext, options: KubeletOptions): Promise<NodeApi & AsyncDisposable> {
+export async function startKubelets(ctx: ClusterContext, options: KubeletOptions): Promise<Kubelets> {
   const { nodes: count, network, runtime, cluster = 'labernetes', kindnet = true } = options
-  const nodes = new Map<string, RegisteredNode>()
+  const workers = new Map<string, PodWorker>()
+  const records = new PodRecords(ctx.records)
+  const agents = new Map<string, Agent>()
+  runtime.restored()
+  const left = leftOver(runtime, records)
+  const parts = { ctx, runtime, network, records, workers, left: left.of }
   for (const [index, name] of nodeNames(cluster, count).entries()) {
     const files = filesOfNode(runtime, name)
-    const fresh = files.kindOf('etc/hostname') === undefined
     const node = await registerNode(ctx, name, index, count, kindnet ? undefined : networkProblem(files))
-    if (fresh) writeNodeFiles(files, node, kindnet)
-    nodes.set(name, node)
-  }
-
-  const heartbeat = new Heartbeat(ctx, [...nodes.keys()], (name) => networkProblem(filesOfNode(runtime, name)))
-  await heartbeat.renew()
-  const workers = new Map<string, PodWorker>()
-  const byNode = new Map([...nodes.keys()].map((name) => [name, new Map<string, PodWorker>()]))
-  const records = new PodRecords(ctx.records)
-  const hosts = new Map([...nodes].map(([name, node]) => [name, hostOf(node)]))
-
-  function hostOf(node: RegisteredNode): WorkerHost {
-    return {
-      ctx,
-      runtime,
-      network,
-      records,
+    const written = `node/files/${name}`
+    if (ctx.records.get(written) === undefined || files.kindOf('etc/hostname') === undefined) {
+      writeNodeFiles(files, node, kindnet, withoutShown(ctx, node, options.files(node, index === 0)))
+      ctx.records.put(written, true)
+    }
+    const journal = new Journal(ctx.clock, ctx.records.get(journalRecord(name)))
+    const kubelet: Kubelet = new Kubelet({
+      ...parts,
       node,
-      nextIP: (subnet) => {
-        const used = new Set(workersOn(node.name).flatMap(({ record, active }) => (active ? (record.ip ?? []) : [])))
-        return nextIP(ctx, node.name, subnet, used)
+      journal,
+      nextIP: (subnet) =>
+        nextIP(ctx, name, subnet, new Set(kubelet.workers().flatMap(({ record, active }) => (active ? (record.ip ?? []) : [])))),
+      obstacle: (ip, port) => {
+        const why = network.obstacle(name, ip, port)
+        return why && `dial tcp ${ip}:${port}: ${obstacles[why]}`
       },
-      podsBesides: (uid) =>
-        workersOn(node.name)
-          .filter(({ record, active }) => active && record.uid !== uid)
-          .map(({ granted }) => granted),
-      forget: (uid) => {
-        workers.delete(uid)
-        byNode.get(node.name)?.delete(uid)
-        for (const worker of workersOn(node.name)) worker.roomMade()
-      },
+      onReady: () => begun(kubelet),
+    })
+    const created = ctx.cache.get<Node>(resources.nodes, name)?.metadata.creationTimestamp
+    const bootedAt = created ? Date.parse(created) : ctx.clock.now()
+    const services = servicesOf(node, kubelet, () => stopped(kubelet))
+    const systemd = new Systemd(name, ctx.clock, ctx.records, journal, services, bootedAt)
+    const cri = criOf({ ctx, runtime, records, node: name, serves: () => systemd.isRunning('containerd.service') })
+    agents.set(name, { kubelet, journal, systemd, cri, pidOf })
+  }
+
+  const beating = [...agents].map(([name, { kubelet }]): Beating => {
+    const none: ReadonlySet<Pressure> = new Set()
+    const problem = () => kubelet.runtimeProblem ?? networkProblem(kubelet.files)
+    return { name, beats: () => kubelet.connected, problem, pressure: () => none }
+  })
+  const heartbeat = new Heartbeat(ctx, beating, () => {
+    for (const { kubelet } of agents.values()) {
+      if (kubelet.reconnect()) ctx.clock.during(heartbeat.renew(kubelet.node.name)).catch((error) => ctx.report('node leases', error))
     }
+  })
+  let booting = true
+  left.remember()
+  for (const { systemd } of agents.values()) systemd.boot()
+  left.forget()
+  booting = false
+  await heartbeat.renew()
+  for (const { kubelet } of agents.values()) await kubelet.showStatics()
+
+  /** A kubelet that has been started says so; those that begin with the cluster have said it when their node was made. */
+  function begun(kubelet: Kubelet): void {
+    const { node } = kubelet
+    const known = ctx.cache.get<Node>(resources.nodes, node.name)
+    if (booting || !known || !kubelet.connected) return
+    announce(ctx, known)
+    ctx.clock.during(heartbeat.renew(node.name)).catch((error) => ctx.report(`status of node ${node.name}`, error))
   }
 
-  function workersOn(node: string): PodWorker[] {
-    return [...(byNode.get(node)?.values() ?? [])]
-  }
-
-  function begin(uid: string, worker: PodWorker): void {
-    workers.set(uid, worker)
-    byNode.get(worker.record.node)?.set(uid, worker)
-  }
-
-  const restored = runtime.restored()
-  for (const record of records.all()) {
-    const host = hosts.get(record.node)
-    const containers = restored.filter(({ spec }) => spec.podUID === record.uid)
-    const pod = ctx.cache.get<Pod>(resources.pods, record.name, record.namespace)
-    if (host && pod?.metadata.uid === record.uid) {
-      begin(record.uid, new PodWorker(host, pod, record, containers))
-    } else {
-      for (const container of containers) container.remove()
-      records.delete(record.uid)
-    }
+  function stopped({ node }: Kubelet): void {
+    ctx.clock.during(heartbeat.last(node.name)).catch((error) => ctx.report(`lease of node ${node.name}`, error))
   }
 
   const watches = [
-    ctx.cache.watch<Pod>(resources.pods, (change) => podChanged(change)),
+    ctx.cache.watch<Pod>(resources.pods, ({ type, object }) => agents.get(object.spec?.nodeName ?? '')?.kubelet.podChanged(type, object)),
     ctx.cache.watch<ConfigMap>(resources.configMaps, (change) => contentChanged('ConfigMap', change)),
     ctx.cache.watch<Secret>(resources.secrets, (change) => contentChanged('Secret', change)),
   ]
-
-  function podChanged({ type, object: pod }: Change<Pod>): void {
-    const uid = pod.metadata.uid ?? ''
-    const worker = workers.get(uid)
-    if (type === 'DELETED') worker?.remove()
-    else if (worker) worker.update(pod)
-    else {
-      const host = hosts.get(pod.spec?.nodeName ?? '')
-      if (host) begin(uid, new PodWorker(host, pod))
-    }
-  }
 
   function contentChanged(kind: 'ConfigMap' | 'Secret', { object }: Change<ConfigMap | Secret>): void {
     for (const worker of workers.values()) {
@@ -116,17 +126,88 @@ export async function startKubelets(ctx: ClusterContext, options: KubeletOptions
     }
   }
 
-  return Object.assign(
-    createNodeApi(ctx, (uid) => workers.get(uid)),
-    {
-      async [Symbol.asyncDispose](): Promise<void> {
-        for (const watch of watches) watch[Symbol.dispose]()
-        heartbeat[Symbol.dispose]()
-        for (const worker of workers.values()) worker[Symbol.dispose]()
-        workers.clear()
-      },
+  function checkpoint(): void {
+    for (const [name, { journal }] of agents) if (journal.entries().length > 0) ctx.records.put(journalRecord(name), [...journal.entries()])
+  }
+
+  const api = createNodeApi(ctx, {
+    worker: (pod) => workers.get(kubeletUid(pod)) ?? workers.get(pod.metadata.uid ?? ''),
+    obstacle: (node) => {
+      const kubelet = agents.get(node)?.kubelet
+      if (!kubelet) return undefined
+      const controlPlane = [...agents.keys()][0] as string
+      const way = network.obstacle(controlPlane, kubelet.node.ip, kubeletPort)
+      if (way && way !== 'refused') return obstacles[way]
+      return kubelet.running ? undefined : obstacles.refused
     },
-  )
+  })
+  return Object.assign(api, {
+    host(node: string): NodeHost {
+      const agent = agents.get(node)
+      if (!agent) throw new Error(`there is no node ${node}`)
+      return agent
+    },
+    checkpoint,
+    async [Symbol.asyncDispose](): Promise<void> {
+      checkpoint()
+      for (const watch of watches) watch[Symbol.dispose]()
+      heartbeat[Symbol.dispose]()
+      for (const { kubelet, systemd } of agents.values()) {
+        kubelet[Symbol.dispose]()
+        systemd[Symbol.dispose]()
+      }
+      for (const worker of workers.values()) worker[Symbol.dispose]()
+      workers.clear()
+    },
+  })
+}
+
+/** Numbers that stay the same; the node's own processes come before them. */
+function pidOf(id: string): number {
+  return 5000 + (Number.parseInt(id.slice(0, 6), 16) % 25_000)
+}
+
+/** Where kubelets listen. */
+const kubeletPort = 10250
+
+/** Go's words for what becomes of a connection. */
+const obstacles = { refused: 'connect: connection refused', unreachable: 'connect: no route to host', dropped: 'i/o timeout' }
+
+interface Agent extends NodeHost {
+  kubelet: Kubelet
+}
+
+function journalRecord(node: string): string {
+  return `node/journal/${node}`
+}
+
+/** A cluster that another program made has its control plane's pods without their files: they stay as they are. */
+function withoutShown(ctx: ClusterContext, node: RegisteredNode, given: GivenFiles): GivenFiles {
+  const isShown = (path: string) => {
+    const name = /^etc\/kubernetes\/manifests\/(.+)\.yaml$/.exec(path)?.[1]
+    return name !== undefined && ctx.cache.get(resources.pods, `${name}-${node.name}`, 'kube-system') !== undefined
+  }
+  return Object.fromEntries(Object.entries(given).filter(([path]) => !isShown(path)))
+}
+
+/** What there is of a node's pods; while all kubelets begin it is looked up once for all of them. */
+function leftOver(runtime: ContainerRuntime, records: PodRecords) {
+  type Left = { record: PodRecord; containers: RuntimeContainer[] }
+  let known: Map<string, Left[]> | undefined
+  const lookUp = () => {
+    const byPod = Map.groupBy(runtime.containers(), ({ spec }) => spec.podUID)
+    const all = records.all().map((record): Left => ({ record, containers: byPod.get(record.uid) ?? [] }))
+    return Map.groupBy(all, ({ record }) => record.node)
+  }
+  return {
+    of: (node: string) => (known ?? lookUp()).get(node) ?? [],
+    remember: () => {
+      known = lookUp()
+    },
+    forget: () => {
+      known = undefined
+    },
+  }
 }
 
 /** The address after the one given out last, as the host-local plugin chooses; the first is the gateway's. */

@@ -13,29 +13,57 @@ import type { PodWorker } from './pod-worker.ts'
 import { serveKubelet } from './server.ts'
 
 /** The kubelets' streaming server: what the API server's pod subresources lead to. */
-export function createNodeApi(ctx: ClusterContext, workerOf: (uid: string) => PodWorker | undefined): NodeApi {
+export function createNodeApi(
+  ctx: ClusterContext,
+  { worker: workerOf, obstacle }: { worker: (pod: Pod) => PodWorker | undefined; obstacle: (node: string) => string | undefined },
+): NodeApi {
+  /** The connection that the API server does not get to a node whose kubelet is not there; undefined where it is. */
+  function refusal(node: string): { address: string; why: string } | undefined {
+    const why = obstacle(node)
+    if (why === undefined) return undefined
+    const addresses = ctx.cache.get<Node>(resources.nodes, node)?.status?.addresses ?? []
+    const address = `${addresses.find(({ type }) => type === 'InternalIP')?.address ?? node}:10250`
+    return { address, why: `dial tcp ${address}: ${why}` }
+  }
+
   function find(namespace: string, name: string): { pod: Pod; worker: PodWorker } {
     const pod = ctx.cache.get<Pod>(resources.pods, name, namespace)
     if (!pod) throw ApiError.notFound(resources.pods, name)
     if (!pod.spec?.nodeName) throw ApiError.badRequest(`pod ${name} does not have a host assigned`)
-    const worker = workerOf(pod.metadata.uid ?? '')
+    const worker = workerOf(pod)
     if (!worker) throw new ApiError(404, 'NotFound', `pod "${name}" cannot be found - no logs available`)
     return { pod, worker }
   }
 
-  function running(namespace: string, name: string, wanted: string | undefined): RuntimeContainer {
-    const { pod, worker } = find(namespace, name)
-    const container = chooseContainer(pod, wanted)
+  function running(namespace: string, name: string, wanted: string | undefined, asked: string): RuntimeContainer {
+    const { pod, container } = meant(namespace, name, wanted)
+    const refused = refusal(pod.spec?.nodeName ?? '')
+    if (refused) {
+      const url = `https://${refused.address}/${asked}/${namespace}/${name}/${container}`
+      throw ApiError.internal(new Error(`error sending request: Post "${url}": ${refused.why}`))
+    }
+    const { worker } = find(namespace, name)
     const run = latestRun(worker.record, container)
     const live = run && stateOf(run) === 'running' ? worker.containers.get(run.id) : undefined
     if (!live) throw ApiError.internal(new Error(`unable to upgrade connection: container not found ("${container}")`))
     return live
   }
 
+  function meant(namespace: string, name: string, wanted: string | undefined): { pod: Pod; container: string } {
+    const pod = ctx.cache.get<Pod>(resources.pods, name, namespace)
+    if (!pod) throw ApiError.notFound(resources.pods, name)
+    return { pod, container: chooseContainer(pod, wanted) }
+  }
+
   const api: NodeApi = {
     async logs(namespace, name, options, signal) {
+      const { container, pod: asked } = meant(namespace, name, options.container)
+      const refused = asked.spec?.nodeName ? refusal(asked.spec.nodeName) : undefined
+      if (refused) {
+        const url = `https://${refused.address}/containerLogs/${namespace}/${name}/${container}`
+        throw new ApiError(500, undefined, `Get "${url}": ${refused.why}`)
+      }
       const { pod, worker } = find(namespace, name)
-      const container = chooseContainer(pod, options.container)
       const id = loggedContainer(name, statusOf(pod, container), container, options)
       const live = worker.containers.get(id)
       if (!live) throw ApiError.badRequest(`unable to retrieve container logs for containerd://${id}`)
@@ -43,7 +71,7 @@ export function createNodeApi(ctx: ClusterContext, workerOf: (uid: string) => Po
     },
 
     async exec(namespace, name, options) {
-      const live = running(namespace, name, options.container)
+      const live = running(namespace, name, options.container, 'exec')
       try {
         return await live.exec(options.command, { tty: options.tty, stdin: options.stdin })
       } catch (error) {
@@ -53,10 +81,12 @@ export function createNodeApi(ctx: ClusterContext, workerOf: (uid: string) => Po
     },
 
     async attach(namespace: string, name: string, options: StreamOptions): Promise<Process> {
-      return running(namespace, name, options.container).attach()
+      return running(namespace, name, options.container, 'attach').attach()
     },
 
     async portForward(namespace, name, port): Promise<Connection> {
+      const refused = refusal(ctx.cache.get<Pod>(resources.pods, name, namespace)?.spec?.nodeName ?? '')
+      if (refused) throw new ApiError(500, undefined, `error dialing backend: ${refused.why}`)
       const { pod, worker } = find(namespace, name)
       if (!worker.network) {
         throw ApiError.internal(new Error(`unable to forward port because pod is not running. Current status=${pod.status?.phase}`))
@@ -74,18 +104,20 @@ export function createNodeApi(ctx: ClusterContext, workerOf: (uid: string) => Po
 
     podUsage(namespace, name) {
       const pod = ctx.cache.get<Pod>(resources.pods, name, namespace)
-      const worker = pod && workerOf(pod.metadata.uid ?? '')
+      const worker = pod && workerOf(pod)
       return worker && usageOf(worker)
     },
 
     async kubelet(name, request, signal) {
       const node = ctx.cache.get<Node>(resources.nodes, name)
       if (!node) throw ApiError.notFound(resources.nodes, name)
+      const refused = refusal(name)
+      if (refused) throw ApiError.serviceUnavailable(`error trying to reach service: ${refused.why}`)
       const pods = ctx.cache
         .list<Pod>(resources.pods)
         .filter(({ spec }) => spec?.nodeName === name)
         .map((pod) => {
-          const worker = workerOf(pod.metadata.uid ?? '')
+          const worker = workerOf(pod)
           return { pod, containers: worker ? usageOf(worker) : [] }
         })
       const total = api.nodeUsage(name) ?? { memoryBytes: 0, cpuNanoCores: 0 }
@@ -93,9 +125,10 @@ export function createNodeApi(ctx: ClusterContext, workerOf: (uid: string) => Po
     },
 
     nodeUsage(node) {
+      if (obstacle(node) !== undefined) return undefined
       const pods = ctx.cache.indexed<Pod>(resources.pods, podNode, node)
-      const usages = pods.flatMap(({ metadata }) => {
-        const worker = workerOf(metadata.uid ?? '')
+      const usages = pods.flatMap((pod) => {
+        const worker = workerOf(pod)
         return worker ? usageOf(worker) : []
       })
       // What a node itself takes: the kubelet, the runtime and the system's own programs.

@@ -1,6 +1,8 @@
 import type { ContainerRuntime, Volume, VolumeTraits } from '../containers/runtime.ts'
 import { addressIn } from '../network/addresses.ts'
 import { nodeCIDR } from '../network/index.ts'
+import { configurationFile, kindConfiguration } from './configuration.ts'
+import type { NodeFacts } from './environment.ts'
 import type { RegisteredNode } from './node.ts'
 import { nodeHostsFile } from './pod-files.ts'
 
@@ -11,26 +13,36 @@ export function filesOfNode(runtime: ContainerRuntime, node: string): Volume {
   return runtime.volume(`host/${node}`, traits)
 }
 
+/** Files of a node by their path without the leading slash. */
+export type GivenFiles = Record<string, { text: string; mode: number }>
+
+/** The flags a node's kubelet runs with. */
+export function kubeletFlags(node: NodeFacts): string {
+  const files = '--bootstrap-kubeconfig=/etc/kubernetes/bootstrap-kubelet.conf --kubeconfig=/etc/kubernetes/kubelet.conf'
+  return `${files} --config=/${configurationFile} ${kubeadmFlags(node)} --runtime-cgroups=/system.slice/containerd.service`
+}
+
+function kubeadmFlags({ name, ip }: NodeFacts): string {
+  const provider = `kind://docker/${name.replace(/-(control-plane|worker\d*)$/, '')}/${name}`
+  return `--pod-infra-container-image=registry.k8s.io/pause:3.10.1 --node-ip=${ip} --node-labels= --provider-id=${provider}`
+}
+
 /** What kubeadm, the platform and kindnet have written on a new node. */
-export function writeNodeFiles(files: Volume, node: RegisteredNode, kindnet: boolean): void {
-  const write = (path: string, text: string, mode?: number) => files.write(path, Buffer.from(text), mode)
+export function writeNodeFiles(files: Volume, node: RegisteredNode, kindnet: boolean, given: GivenFiles): void {
+  // What is there from before somebody may have changed.
+  const write = (path: string, text: string, mode?: number) => {
+    if (files.kindOf(path) === undefined || path === 'etc/hosts' || path === 'etc/resolv.conf') files.write(path, Buffer.from(text), mode)
+  }
   write('etc/hostname', `${node.name}\n`)
   write('etc/hosts', nodeHostsFile(node.name, node.ip))
   write('etc/resolv.conf', `nameserver ${addressIn(nodeCIDR, 1)}\noptions ndots:0\n`)
-  write('var/lib/kubelet/config.yaml', kubeletConfig, 0o600)
+  write(configurationFile, kindConfiguration)
+  write('var/lib/kubelet/kubeadm-flags.env', `KUBELET_KUBEADM_ARGS="${kubeadmFlags(node)}"\n`)
+  write('etc/default/kubelet', 'KUBELET_EXTRA_ARGS=--runtime-cgroups=/system.slice/containerd.service\n')
+  for (const [path, { text, mode }] of Object.entries(given)) write(path, text, mode)
+  for (const name of ['containers', 'pods']) files.makeDirectory(`var/log/${name}`, 0o755)
   if (kindnet) write('etc/cni/net.d/10-kindnet.conflist', kindnetConfig(node.podCIDR))
 }
-
-const kubeletConfig = `apiVersion: kubelet.config.k8s.io/v1beta1
-kind: KubeletConfiguration
-cgroupDriver: systemd
-clusterDNS:
-- 10.96.0.10
-clusterDomain: cluster.local
-containerRuntimeEndpoint: unix:///run/containerd/containerd.sock
-rotateCertificates: true
-staticPodPath: /etc/kubernetes/manifests
-`
 
 function kindnetConfig(subnet: string): string {
   const plugins = [

@@ -26,6 +26,8 @@ const capacity = {
  */
 const leaseSeconds = 40
 const renewEvery = 40_000
+/** ms between two renewals of a real kubelet. */
+const realRenewal = 10_000
 /** How often a kubelet compares its status with what it sees. */
 const lookEvery = 10_000
 
@@ -56,7 +58,8 @@ export async function registerNode(
     if (!stored?.status?.addresses?.length) {
       await ctx.client.patch(resources.nodes, name, { status: made.status }, 'merge', { subresource: 'status' })
     }
-    announce(ctx, made, problem === undefined)
+    announce(ctx, made)
+    if (problem === undefined) nodeEvent(ctx, made, 'NodeReady', `Node ${name} status is now: NodeReady`)
     await ctx.client.create(resources.csiNodes, csiNode(name, stored?.metadata.uid ?? ''))
   }
   const node = ctx.cache.get<Node>(resources.nodes, name)
@@ -77,30 +80,54 @@ function csiNode(name: string, uid: string): CSINode {
   return { apiVersion: 'storage.k8s.io/v1', kind: 'CSINode', metadata: { name, annotations, ownerReferences }, spec: { drivers: [] } }
 }
 
+/** What a heartbeat must know of a node. */
+export interface Beating {
+  readonly name: string
+  /** Its kubelet runs, and hears from the API server. */
+  beats(): boolean
+  /** Why it cannot run pods. */
+  problem(): string | undefined
+  /** Pressure, by the type of its condition. */
+  pressure(): ReadonlySet<Pressure>
+}
+
+export type Pressure = 'MemoryPressure' | 'DiskPressure' | 'PIDPressure'
+
 /** Renews the leases of all nodes by one slow timer, and says again that they are ready where somebody has come to doubt it. */
 export class Heartbeat implements Disposable {
   private readonly ctx: ClusterContext
-  private readonly nodes: readonly string[]
-  private readonly problemOf: (node: string) => string | undefined
+  private readonly nodes: readonly Beating[]
   private timer: Timer | undefined
   private look: Timer | undefined
+  private readonly beforeLook: () => void
 
-  /** `problemOf` tells why a node cannot run pods. */
-  constructor(ctx: ClusterContext, nodes: readonly string[], problemOf: (node: string) => string | undefined) {
+  /** `beforeLook` is called each time before the nodes are looked at. */
+  constructor(ctx: ClusterContext, nodes: readonly Beating[], beforeLook: () => void) {
     this.ctx = ctx
     this.nodes = nodes
-    this.problemOf = problemOf
+    this.beforeLook = beforeLook
     this.schedule()
     this.scheduleLook()
   }
 
-  /** Writes every node's lease now. */
-  async renew(): Promise<void> {
-    for (const name of this.nodes) {
-      await renewLease(this.ctx, name)
-      await postReady(this.ctx, name, this.problemOf(name))
-      await postExtended(this.ctx, name)
+  /** Writes the leases of the nodes that are alive, or of one of them, now. */
+  async renew(only?: string): Promise<void> {
+    for (const node of this.nodes) {
+      if ((only !== undefined && node.name !== only) || !node.beats()) continue
+      await renewLease(this.ctx, node.name, this.ctx.clock.now())
+      await postStatus(this.ctx, node)
+      await postExtended(this.ctx, node.name)
     }
+  }
+
+  /** Has the node's lease be as old as it would be of a kubelet that renews it as often as a real one does. */
+  async last(name: string): Promise<void> {
+    await renewLease(this.ctx, name, this.ctx.clock.now() - Math.floor(this.ctx.random() * realRenewal))
+  }
+
+  /** Sees now what has become of a node. */
+  async lookAt(name: string): Promise<void> {
+    for (const node of this.nodes) if (node.name === name && node.beats()) await postStatus(this.ctx, node)
   }
 
   [Symbol.dispose](): void {
@@ -118,19 +145,18 @@ export class Heartbeat implements Disposable {
   /** Sees what has become of the nodes; only a change is a write. */
   private scheduleLook(): void {
     this.look = this.ctx.clock.setTimeout(() => {
-      for (const name of this.nodes) {
-        const ready = this.ctx.cache.get<Node>(resources.nodes, name)?.status?.conditions?.find(({ type }) => type === 'Ready')?.status
-        const problem = this.problemOf(name)
-        if (ready === undefined || (ready === 'True') === (problem === undefined)) continue
-        this.ctx.clock.during(postReady(this.ctx, name, problem)).catch((error) => this.ctx.report(`status of node ${name}`, error))
+      this.beforeLook()
+      for (const node of this.nodes) {
+        if (!node.beats() || !differs(this.ctx, node)) continue
+        this.ctx.clock.during(postStatus(this.ctx, node)).catch((error) => this.ctx.report(`status of node ${node.name}`, error))
       }
       this.scheduleLook()
     }, lookEvery)
   }
 }
 
-async function renewLease(ctx: ClusterContext, name: string): Promise<void> {
-  const renewTime = new Date(ctx.clock.now()).toISOString().replace('Z', '000Z')
+async function renewLease(ctx: ClusterContext, name: string, at: number): Promise<void> {
+  const renewTime = new Date(at).toISOString().replace('Z', '000Z')
   const namespace = 'kube-node-lease'
   const known = ctx.cache.get<Lease>(resources.leases, name, namespace)
   const node = ctx.cache.get<Node>(resources.nodes, name)
@@ -153,18 +179,46 @@ async function renewLease(ctx: ClusterContext, name: string): Promise<void> {
   }
 }
 
-async function postReady(ctx: ClusterContext, name: string, problem: string | undefined): Promise<void> {
-  const node = ctx.cache.get<Node>(resources.nodes, name)
-  const wanted = problem === undefined ? 'True' : 'False'
-  if (!node || node.status?.conditions?.find(({ type }) => type === 'Ready')?.status === wanted) return
-  const conditions = conditionsAt(ctx.clock, problem).map((condition) => {
-    const before = node.status?.conditions?.find(({ type }) => type === condition.type)
-    return before?.status === condition.status ? { ...condition, lastTransitionTime: before.lastTransitionTime } : condition
+/** Whether a node's conditions in the API are other ones than its kubelet would report. */
+function differs(ctx: ClusterContext, node: Beating): boolean {
+  const known = ctx.cache.get<Node>(resources.nodes, node.name)
+  if (!known) return false
+  return conditionsAt(ctx.clock, node.problem(), node.pressure()).some(({ type, status }) => {
+    return known.status?.conditions?.find((condition) => condition.type === type)?.status !== status
   })
-  await ctx.client.patch(resources.nodes, name, { status: { conditions } }, 'merge', { subresource: 'status', fieldManager: 'kubelet' })
+}
+
+/** Events of a change, in the order that the kubelet looks at its conditions. */
+const changeEvents: Record<string, Record<string, string>> = {
+  MemoryPressure: { True: 'NodeHasInsufficientMemory', False: 'NodeHasSufficientMemory' },
+  DiskPressure: { True: 'NodeHasDiskPressure', False: 'NodeHasNoDiskPressure' },
+  PIDPressure: { True: 'NodeHasInsufficientPID', False: 'NodeHasSufficientPID' },
+  Ready: { True: 'NodeReady', False: 'NodeNotReady' },
+}
+
+async function postStatus(ctx: ClusterContext, beating: Beating): Promise<void> {
+  const { name } = beating
+  if (!differs(ctx, beating)) return
+  const node = ctx.cache.get<Node>(resources.nodes, name) as Node
+  const before = (type: string) => node.status?.conditions?.find((condition) => condition.type === type)
+  const conditions = conditionsAt(ctx.clock, beating.problem(), beating.pressure()).map((condition) => {
+    const old = before(condition.type)
+    return old?.status === condition.status ? { ...condition, lastTransitionTime: old.lastTransitionTime } : condition
+  })
+  const others = (node.status?.conditions ?? []).filter(({ type }) => !conditions.some((condition) => condition.type === type))
+  const status = { conditions: [...others, ...conditions] }
+  await ctx.client.patch(resources.nodes, name, { status }, 'merge', { subresource: 'status', fieldManager: 'kubelet' })
+  for (const { type, status: now } of conditions) {
+    const reason = changeEvents[type]?.[now]
+    if (reason && before(type)?.status !== now) nodeEvent(ctx, node, reason, `Node ${name} status is now: ${reason}`)
+  }
+}
+
+/** Events about nodes name them as their uid, as the kubelet does. */
+export function nodeEvent(ctx: ClusterContext, node: Node, reason: string, message: string, type: 'Normal' | 'Warning' = 'Normal'): void {
+  const { name = '' } = node.metadata
   const about = { ...node, metadata: { ...node.metadata, uid: name } }
-  const state = problem === undefined ? 'NodeReady' : 'NodeNotReady'
-  ctx.events.event(about, 'Normal', state, `Node ${name} status is now: ${state}`, { component: 'kubelet', host: name })
+  ctx.events.event(about, type, reason, message, { component: 'kubelet', host: name })
 }
 
 /** Extended resources that somebody has given the node may be used in full; those that are gone may not. */
@@ -181,7 +235,7 @@ async function postExtended(ctx: ClusterContext, name: string): Promise<void> {
   await ctx.client.patch(resources.nodes, name, patch, 'merge', { subresource: 'status', fieldManager: 'kubelet' })
 }
 
-function conditionsAt(clock: Clock, problem?: string): NodeCondition[] {
+function conditionsAt(clock: Clock, problem: string | undefined, pressure: ReadonlySet<Pressure> = new Set()): NodeCondition[] {
   const now = formatTime(clock.now())
   const condition = (type: string, status: string, reason: string, message: string): NodeCondition => ({
     type,
@@ -191,26 +245,36 @@ function conditionsAt(clock: Clock, problem?: string): NodeCondition[] {
     lastHeartbeatTime: now,
     lastTransitionTime: now,
   })
+  const pressed = (type: Pressure, yes: [string, string], no: [string, string]) =>
+    pressure.has(type) ? condition(type, 'True', ...yes) : condition(type, 'False', ...no)
   return [
-    condition('MemoryPressure', 'False', 'KubeletHasSufficientMemory', 'kubelet has sufficient memory available'),
-    condition('DiskPressure', 'False', 'KubeletHasNoDiskPressure', 'kubelet has no disk pressure'),
-    condition('PIDPressure', 'False', 'KubeletHasSufficientPID', 'kubelet has sufficient PID available'),
+    pressed(
+      'MemoryPressure',
+      ['KubeletHasInsufficientMemory', 'kubelet has insufficient memory available'],
+      ['KubeletHasSufficientMemory', 'kubelet has sufficient memory available'],
+    ),
+    pressed(
+      'DiskPressure',
+      ['KubeletHasDiskPressure', 'kubelet has disk pressure'],
+      ['KubeletHasNoDiskPressure', 'kubelet has no disk pressure'],
+    ),
+    pressed(
+      'PIDPressure',
+      ['KubeletHasInsufficientPID', 'kubelet has insufficient PID available'],
+      ['KubeletHasSufficientPID', 'kubelet has sufficient PID available'],
+    ),
     problem === undefined
       ? condition('Ready', 'True', 'KubeletReady', 'kubelet is posting ready status')
       : condition('Ready', 'False', 'KubeletNotReady', problem),
   ]
 }
 
-function announce(ctx: ClusterContext, node: Node, ready: boolean): void {
-  const { name = '' } = node.metadata
-  // Events about nodes name them as their uid, as the kubelet does.
-  const about = { ...node, metadata: { ...node.metadata, uid: name } }
-  const source = { component: 'kubelet', host: name }
-  ctx.events.event(about, 'Normal', 'Starting', 'Starting kubelet.', source)
-  ctx.events.event(about, 'Normal', 'NodeHasSufficientMemory', `Node ${name} status is now: NodeHasSufficientMemory`, source)
-  ctx.events.event(about, 'Normal', 'NodeHasNoDiskPressure', `Node ${name} status is now: NodeHasNoDiskPressure`, source)
-  ctx.events.event(about, 'Normal', 'NodeHasSufficientPID', `Node ${name} status is now: NodeHasSufficientPID`, source)
-  if (ready) ctx.events.event(about, 'Normal', 'NodeReady', `Node ${name} status is now: NodeReady`, source)
+/** The first words of a kubelet that starts. */
+export function announce(ctx: ClusterContext, node: Node): void {
+  nodeEvent(ctx, node, 'Starting', 'Starting kubelet.')
+  for (const reason of ['NodeHasSufficientMemory', 'NodeHasNoDiskPressure', 'NodeHasSufficientPID']) {
+    nodeEvent(ctx, node, reason, `Node ${node.metadata.name} status is now: ${reason}`)
+  }
 }
 
 function nodeObject(clock: Clock, name: string, ip: string, index: number, count: number, problem: string | undefined): Node {

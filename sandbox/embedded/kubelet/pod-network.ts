@@ -29,7 +29,7 @@ export function attachPod(ctx: ClusterContext, network: Network, record: PodReco
 export function restoredNetwork(ctx: ClusterContext, network: Network): (pod: { uid: string }) => PodNetwork | undefined {
   return ({ uid }) => {
     const record = ctx.records.get<PodRecord>(`kubelet/pod/${uid}`)
-    const pod = record && ctx.cache.get<Pod>(resources.pods, record.name, record.namespace)
+    const pod = record && (record.manifest ?? ctx.cache.get<Pod>(resources.pods, record.name, record.namespace))
     if (!record || pod?.metadata.uid !== uid) return undefined
     return attachPod(ctx, network, record.tornDown ? { ...record, uid: `ended/${uid}`, ip: '' } : record, pod)
   }

@@ -3,6 +3,7 @@ import type { ClusterContext } from '../machinery/context.ts'
 import type { Network, PodNetwork } from '../network/network.ts'
 import type { Container, Pod, Probe } from '../schema/types/core.v1.ts'
 import type { NodeFacts } from './environment.ts'
+import type { Kubelet } from './kubelet.ts'
 import { type ContainerRun, isSidecar, latestRun, type PodRecord } from './pod-record.ts'
 import { runProbe } from './probe-handlers.ts'
 import { type ProbeType, ProbeWorker } from './prober.ts'
@@ -22,13 +23,20 @@ export interface ProbedPod {
   probed(): void
 }
 
+interface ProbeHost {
+  ctx: ClusterContext
+  network: Network
+  node: NodeFacts
+  kubelet: Pick<Kubelet, 'sayMore'>
+}
+
 /** The probes of one pod's containers, from the time that its kubelet knows it until it is gone. */
 export class PodProbes implements Disposable {
   private readonly owner: ProbedPod
   private readonly workers: ProbeWorker[] = []
   private readonly triggered = new Set<string>()
 
-  constructor(owner: ProbedPod, host: { ctx: ClusterContext; network: Network; node: NodeFacts }) {
+  constructor(owner: ProbedPod, host: ProbeHost) {
     this.owner = owner
     const { containers = [], initContainers = [] } = owner.pod.spec ?? {}
     for (const container of [...containers, ...initContainers.filter(isSidecar)]) {
@@ -60,7 +68,7 @@ export class PodProbes implements Disposable {
     for (const worker of this.workers.splice(0)) worker[Symbol.dispose]()
   }
 
-  private target(container: Container, probe: Probe, { ctx, network, node }: { ctx: ClusterContext; network: Network; node: NodeFacts }) {
+  private target(container: Container, probe: Probe, { ctx, network, node, kubelet }: ProbeHost) {
     const { owner } = this
     return {
       run: () => {
@@ -76,7 +84,14 @@ export class PodProbes implements Disposable {
         const target = { clock: ctx.clock, network: network.node(node.name), podIP: owner.network.ip, container, running }
         return await runProbe(target, probe)
       },
-      event: (kind: 'Warning', reason: string, message: string) => owner.event(kind, reason, message, container),
+      event: (kind: 'Warning', reason: string, message: string) => {
+        owner.event(kind, reason, message, container)
+        const [, type = '', output] = /^(\w+) probe failed: (.*)$/s.exec(message) ?? []
+        if (output === undefined) return
+        const { namespace, name, uid } = owner.pod.metadata
+        const of = { probeType: type, pod: `${namespace}/${name}`, podUID: uid, containerName: container.name }
+        kubelet.sayMore(1, 'prober.go:120', 'Probe failed', { ...of, probeResult: 'failure', output })
+      },
       changed: () => owner.probed(),
     }
   }

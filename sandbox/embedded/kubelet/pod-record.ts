@@ -1,7 +1,7 @@
 import type { Records } from '../machinery/context.ts'
 import { copyOf } from '../machinery/copy.ts'
 import type { Joint } from '../network/stacks.ts'
-import type { Container, ResourceRequirements } from '../schema/types/core.v1.ts'
+import type { Container, Pod, ResourceRequirements } from '../schema/types/core.v1.ts'
 
 /** What the kubelet remembers about a pod besides the API: it outlives a restart of the cluster and is copied by a fork. */
 export interface PodRecord {
@@ -18,6 +18,8 @@ export interface PodRecord {
   /** Newest first, at most two a container. */
   runs: ContainerRun[]
   backOff: Record<string, BackOffEntry>
+  /** Of a static pod: what its file says. */
+  manifest?: Pod
   /** Resources granted to each container that can be resized, by name. */
   allocated?: Record<string, ResourceRequirements>
   resize?: PodResize

@@ -2,7 +2,7 @@ import type { Timer } from '../clock.ts'
 import type { ContainerRuntime, Container as RuntimeContainer } from '../containers/runtime.ts'
 import type { ClusterContext } from '../machinery/context.ts'
 import { copyOf } from '../machinery/copy.ts'
-import { isNotFound } from '../machinery/errors.ts'
+import { ApiUnreachable, isNotFound } from '../machinery/errors.ts'
 import { resources } from '../machinery/object.ts'
 import type { Network, PodNetwork } from '../network/network.ts'
 import type { Container, Pod } from '../schema/types/core.v1.ts'
@@ -12,14 +12,17 @@ import { backOffLeft, backOffLeftSinceUpdate } from './back-off.ts'
 import { CniError, networkProblem, planSandbox } from './cni.ts'
 import { backOffKey, ContainerLives } from './container-lives.ts'
 import { podFilesKey, podLabel } from './container-spec.ts'
+import { goDuration } from './duration.ts'
 import type { NodeFacts } from './environment.ts'
+import type { Kubelet } from './kubelet.ts'
 import { filesOfNode } from './node-files.ts'
 import { nodeHostsFile, podFiles } from './pod-files.ts'
 import { attachPod } from './pod-network.ts'
 import { PodProbes } from './pod-probes.ts'
 import { isSidecar, latestRun, type PodRecord, type PodRecords, stateOf } from './pod-record.ts'
 import { actuate, allocate, allocatedPod, isActuated, resizeSummary } from './resize.ts'
-import { sandboxFailure } from './sandbox.ts'
+import { sandboxFailure, sandboxId } from './sandbox.ts'
+import { kubeletUid } from './static-pods.ts'
 import { podStatusOf } from './status.ts'
 import { statusPatch } from './status-patch.ts'
 import { MountError, PodVolumes } from './volumes.ts'
@@ -31,6 +34,7 @@ export interface WorkerHost {
   network: Network
   records: PodRecords
   node: NodeFacts
+  kubelet: Kubelet
   /** A free address of the block that the network plugin gives out. */
   nextIP(subnet: string): string
   /** Pods of the node that hold resources, but for the one named by uid. */
@@ -56,6 +60,8 @@ const mountRetry = { first: 500, longest: 122_000 }
 export class PodWorker implements Disposable {
   pod: Pod
   readonly record: PodRecord
+  /** It comes from a file of the node; the API only shows it. */
+  readonly isStatic: boolean
   private readonly host: WorkerHost
   private readonly volumes: PodVolumes
   private readonly lives: ContainerLives
@@ -71,12 +77,16 @@ export class PodWorker implements Disposable {
   private admitted: boolean
   private mountDelay = mountRetry.first
   private reported = ''
+  /** The API server could not be told something. */
+  private untold = false
 
   constructor(host: WorkerHost, pod: Pod, known?: PodRecord, restored: readonly RuntimeContainer[] = []) {
     this.host = host
     this.pod = pod
+    this.isStatic = isStaticPod(pod)
     const { uid = '', namespace = '', name = '' } = pod.metadata
-    const fresh = { uid, namespace, name, node: host.node.name, startedAt: host.ctx.clock.now(), runs: [], backOff: {} }
+    const fresh: PodRecord = { uid, namespace, name, node: host.node.name, startedAt: host.ctx.clock.now(), runs: [], backOff: {} }
+    if (this.isStatic) fresh.manifest = pod
     this.record = known ? copyOf(known) : fresh
     this.admitted = known !== undefined
     this.volumes = new PodVolumes(host.ctx, host.runtime, host.node, uid)
@@ -122,11 +132,17 @@ export class PodWorker implements Disposable {
     if (wantsSync(before, pod)) this.wake()
   }
 
-  /** The pod is gone from the API. */
+  /** What shows a static pod in the API has changed, or is gone. */
+  mirrorChanged(mirror: Pod | undefined): void {
+    this.pod = { ...this.pod, status: mirror?.status }
+    if (!mirror || mirror.metadata.deletionTimestamp) this.wake()
+  }
+
+  /** The pod is gone from the API, or from the node's manifests. */
   remove(): void {
     this.gone = true
     this.syncing.abort()
-    this.hurry.abort(0)
+    if (!this.isStatic) this.hurry.abort(0)
     this.wake()
   }
 
@@ -138,6 +154,11 @@ export class PodWorker implements Disposable {
   /** Another pod of the node has given back what it held. */
   roomMade(): void {
     if (this.record.resize?.pending) this.wake()
+  }
+
+  /** The API server can be reached again. */
+  reconnected(): void {
+    if (this.untold || this.isStatic) this.wake()
   }
 
   /** The content of a ConfigMap or Secret has changed: it reaches the volumes with the next periodic sync, within 60 to 90 s. */
@@ -181,7 +202,8 @@ export class PodWorker implements Disposable {
       } catch (error) {
         if (this.ended) break
         const interrupted = !terminating && this.syncing.signal.aborted
-        if (!interrupted && !isNotFound(error)) this.host.ctx.report(`pod ${podLabel(this.pod)}`, error)
+        if (!interrupted && !isNotFound(error) && !(error instanceof ApiUnreachable))
+          this.host.ctx.report(`pod ${podLabel(this.pod)}`, error)
         delay = interrupted ? 0 : this.retryDelay()
       }
       if (delay !== undefined && !this.again && !this.ended) this.timer = clock.setTimeout(() => this.wake(), delay)
@@ -203,6 +225,7 @@ export class PodWorker implements Disposable {
   /** One comparison of what is with what should be. Answers in how many ms the next is due without a cause, if at all. */
   private async sync(signal: AbortSignal): Promise<number | undefined> {
     if (!this.admit() || this.pastDeadline()) return 0
+    if (this.isStatic) await this.told(() => this.host.kubelet.showMirror(this.pod))
     await this.writeStatus()
     signal.throwIfAborted()
     try {
@@ -210,7 +233,9 @@ export class PodWorker implements Disposable {
       this.mountDelay = mountRetry.first
     } catch (error) {
       if (!(error instanceof MountError)) throw error
-      this.event('Warning', 'FailedMount', `MountVolume.SetUp failed for volume "${error.volume}" : ${error.message}`)
+      const failed = `MountVolume.SetUp failed for volume "${error.volume}"`
+      this.event('Warning', 'FailedMount', `${failed} : ${error.message}`)
+      this.journalMount(failed, error)
       const delay = this.mountDelay
       this.mountDelay = Math.min(delay * 2, mountRetry.longest)
       return delay
@@ -220,6 +245,10 @@ export class PodWorker implements Disposable {
       const failure = sandboxFailure(this.pod, this.host.ctx.cache)
       if (failure) {
         this.event('Warning', 'FailedCreatePodSandBox', failure)
+        this.host.kubelet.skipped(
+          this.pod,
+          `failed to "CreatePodSandbox" for ${JSON.stringify(podLabel(this.pod))} with CreatePodSandboxError: ${JSON.stringify(failure)}`,
+        )
         return this.retryDelay()
       }
       this.createSandbox()
@@ -342,6 +371,7 @@ export class PodWorker implements Disposable {
       const problem = networkProblem(files)
       if (problem) {
         this.event('Warning', 'NetworkNotReady', `network is not ready: ${problem}`)
+        this.host.kubelet.skipped(this.pod, `network is not ready: ${problem}`)
         return false
       }
       try {
@@ -351,15 +381,40 @@ export class PodWorker implements Disposable {
       } catch (error) {
         if (!(error instanceof CniError)) throw error
         const id = Array.from({ length: 64 }, () => Math.floor(ctx.random() * 16).toString(16)).join('')
-        const reason = `failed to setup network for sandbox "${id}": ${error.message}`
-        this.event('Warning', 'FailedCreatePodSandBox', `Failed to create pod sandbox: rpc error: code = Unknown desc = ${reason}`)
+        const reason = `rpc error: code = Unknown desc = failed to setup network for sandbox "${id}": ${error.message}`
+        this.event('Warning', 'FailedCreatePodSandBox', `Failed to create pod sandbox: ${reason}`)
+        const { kubelet } = this.host
+        const { name, namespace } = this.pod.metadata
+        kubelet.runtimeSays('error', `RunPodSandbox for name:"${name}" namespace:"${namespace}" failed, error`, { error: reason })
+        kubelet.say('E', 'log.go:32', 'RunPodSandbox from runtime service failed', { err: reason })
+        const whole = `Failed to create sandbox for pod ${JSON.stringify(podLabel(this.pod))}: ${reason}`
+        kubelet.skipped(
+          this.pod,
+          `failed to "CreatePodSandbox" for ${JSON.stringify(podLabel(this.pod))} with CreatePodSandboxError: ${JSON.stringify(whole)}`,
+        )
         return false
       }
     }
     this.save()
     runtime.volume(podFilesKey(this.record.uid)).replace(podFiles(this.pod, this.record.ip, node.name, nodeHostsFile(node.name, node.ip)))
     this.attach()
+    const { name, namespace } = this.pod.metadata
+    const of = `RunPodSandbox for name:"${name}" uid:"${this.record.uid}" namespace:"${namespace}"`
+    this.host.kubelet.runtimeSays('info', `${of} returns sandbox id "${sandboxId(this.record.uid)}"`)
     return true
+  }
+
+  private journalMount(failed: string, { volume, message }: MountError): void {
+    const { ctx, kubelet } = this.host
+    const { uid, name } = this.record
+    const kind =
+      Object.keys(this.pod.spec?.volumes?.find((each) => each.name === volume) ?? {}).find((key) => key !== 'name') ?? 'empty-dir'
+    const unique = `kubernetes.io/${kind.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`).replace('config-map', 'configmap')}/${uid}-${volume}`
+    const again = new Date(ctx.clock.now() + this.mountDelay).toISOString().replace('T', ' ').replace('Z', '000000 +0000 UTC')
+    const operation = `Operation for "{volumeName:${unique} podName:${uid} nodeName:}" failed.`
+    const retry = `No retries permitted until ${again} (durationBeforeRetry ${goDuration(this.mountDelay)}).`
+    const error = `Error: ${failed} (UniqueName: "${unique}") pod "${name}" (UID: "${uid}") : ${message}`
+    kubelet.log('E', 'nestedpendingoperations.go:348', `${operation} ${retry} ${error}`)
   }
 
   private attach(): void {
@@ -383,7 +438,7 @@ export class PodWorker implements Disposable {
   private async terminate(): Promise<number | undefined> {
     if (!this.record.tornDown) {
       this.lives.failures.clear()
-      if (!this.gone) await this.writeStatus()
+      if (this.shown) await this.writeStatus()
       await this.killAll()
       this.probes?.[Symbol.dispose]()
       this.net?.[Symbol.dispose]()
@@ -393,16 +448,26 @@ export class PodWorker implements Disposable {
       this.host.runtime.removeVolume(podFilesKey(this.record.uid))
       this.save()
     }
-    if (!this.gone) await this.writeStatus(true)
+    if (this.shown) await this.writeStatus(true)
     if (!this.gone && this.pod.metadata.deletionTimestamp === undefined) return undefined
-    if (!this.gone) await this.deletePod()
+    if (this.shown) await this.deletePod()
     this.end()
     return undefined
   }
 
+  /** Whether the API still has something that tells of the pod. */
+  private get shown(): boolean {
+    return !this.gone || this.isStatic
+  }
+
   private async deletePod(): Promise<void> {
-    const { ctx } = this.host
+    const { ctx, kubelet } = this.host
     const { name = '', namespace, uid } = this.pod.metadata
+    if (this.isStatic) {
+      const mirror = ctx.cache.get<Pod>(resources.pods, name, namespace)
+      if (mirror && kubeletUid(mirror) === uid) await this.told(() => ctx.clock.during(kubelet.removeMirror(mirror)))
+      return
+    }
     try {
       await ctx.clock.during(ctx.client.delete(resources.pods, name, namespace, { gracePeriodSeconds: 0, preconditions: { uid } }))
     } catch (error) {
@@ -420,7 +485,7 @@ export class PodWorker implements Disposable {
 
   graceOf(container: Container, probe?: 'livenessProbe' | 'startupProbe'): number {
     const { deletionGracePeriodSeconds } = this.pod.metadata
-    if (this.gone) return 0
+    if (this.gone && !this.isStatic) return 0
     if (deletionGracePeriodSeconds !== undefined) return deletionGracePeriodSeconds
     const own = probe && container[probe]?.terminationGracePeriodSeconds
     return own ?? this.pod.spec?.terminationGracePeriodSeconds ?? 30
@@ -438,10 +503,12 @@ export class PodWorker implements Disposable {
     const { pod, record } = this
     const { failures } = this.lives
     const latest = ctx.cache.get<Pod>(resources.pods, record.name, record.namespace)
-    if (latest && latest.metadata.uid !== record.uid) return
+    const shown = latest && (this.isStatic ? kubeletUid(latest) : latest.metadata.uid)
+    if (latest ? shown !== record.uid : this.isStatic) return
     const current = latest ?? pod
     const status = podStatusOf({
-      pod: current,
+      // The kubelet knows no generation of what is in its files.
+      pod: this.isStatic ? { ...pod, status: current.status } : current,
       record,
       failures,
       hostIP: node.ip,
@@ -456,9 +523,24 @@ export class PodWorker implements Disposable {
       const options = { namespace: record.namespace, subresource: 'status', fieldManager: 'kubelet' }
       const written = await ctx.clock.during(ctx.client.patch<Pod>(resources.pods, record.name, patch, 'merge', options))
       this.reported = ''
-      if (written.metadata.uid === record.uid) this.pod = written
+      this.untold = false
+      if (this.isStatic) this.pod = { ...this.pod, status: written.status }
+      else if (written.metadata.uid === record.uid) this.pod = written
     } catch (error) {
-      if (!isNotFound(error)) throw error
+      if (error instanceof ApiUnreachable) {
+        this.reported = ''
+        this.untold = true
+      } else if (!isNotFound(error)) throw error
+    }
+  }
+
+  /** What is to be told to the API server, if it can be reached; what runs does not wait for it. */
+  private async told(tell: () => Promise<void>): Promise<void> {
+    try {
+      await tell()
+    } catch (error) {
+      if (!(error instanceof ApiUnreachable)) throw error
+      this.untold = true
     }
   }
 
@@ -480,6 +562,10 @@ export class PodWorker implements Disposable {
   save(): void {
     if (!this.ended) this.host.records.save(this.record)
   }
+}
+
+function isStaticPod({ metadata: { annotations } }: Pod): boolean {
+  return annotations?.['kubernetes.io/config.source'] === 'file' && annotations['kubernetes.io/config.mirror'] === undefined
 }
 
 /** Whether a change in the API is one that the kubelet acts on; its own status is not. */

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { Cache } from '../machinery/context.ts'
 import { resources } from '../machinery/object.ts'
 import type { Pod } from '../schema/types/core.v1.ts'
@@ -15,4 +16,9 @@ export function sandboxFailure(pod: Pod, cache: Cache): string | undefined {
   if (handlers.has(found.handler)) return undefined
   const why = `failed to get sandbox runtime: no runtime for ${JSON.stringify(found.handler)} is configured`
   return `Failed to create pod sandbox: rpc error: code = Unknown desc = ${why}`
+}
+
+/** containerd's id of a pod's sandbox. */
+export function sandboxId(uid: string): string {
+  return createHash('sha256').update(`sandbox/${uid}`).digest('hex')
 }

@@ -1,6 +1,6 @@
 import type { ApiServer } from '../api/api-server.ts'
 import type { Client, DeleteOptions, PatchOptions, PatchType } from './context.ts'
-import { ApiError } from './errors.ts'
+import { ApiError, ApiUnreachable } from './errors.ts'
 import type { KubeObject, Resource, UserInfo } from './object.ts'
 
 export const administrator: UserInfo = {
@@ -24,6 +24,24 @@ export interface ClientIdentity {
 /** A client that asks the API server in the same process, by the same way as one over HTTP. */
 export function createClient(server: ApiServer, identity: ClientIdentity, signal: AbortSignal): Client {
   return new InProcessClient(server, identity, signal)
+}
+
+/** The same client for somebody whom the server is not always there for: `why` tells what a call then fails with (ApiUnreachable). */
+export function gatedClient(client: Client, why: () => string | undefined): Client {
+  const open = () => {
+    const reason = why()
+    if (reason !== undefined) throw new ApiUnreachable(reason)
+    return client
+  }
+  return {
+    get: async (...given) => await open().get(...given),
+    list: async (...given) => await open().list(...given),
+    create: async (...given) => await open().create(...given),
+    update: async (...given) => await open().update(...given),
+    patch: async (...given) => await open().patch(...given),
+    delete: async (...given) => await open().delete(...given),
+    as: (user) => gatedClient(client.as(user), why),
+  }
 }
 
 class InProcessClient implements Client {

@@ -216,6 +216,15 @@ export class ApiError extends Error {
 
 export const objectModified = 'the object has been modified; please apply your changes to the latest version and try again'
 
+/** The API server does not answer at all: what a client of it says then. */
+export class ApiUnreachable extends ApiError {
+  /** @param why dial tcp 172.18.0.2:6443: connect: connection refused */
+  constructor(why: string, cause?: unknown) {
+    super(503, 'ServiceUnavailable', why, undefined, cause)
+    this.name = 'ApiUnreachable'
+  }
+}
+
 /** Whether an error is the server's answer with this reason. */
 export function isApiError(error: unknown, reason?: StatusReason): error is ApiError {
   return error instanceof ApiError && (reason === undefined || error.reason === reason)

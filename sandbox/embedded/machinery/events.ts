@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts'
 import type { Event } from '../schema/types/core.v1.ts'
 import type { Client, EventRecorder } from './context.ts'
-import { ApiError } from './errors.ts'
+import { ApiError, ApiUnreachable } from './errors.ts'
 import { resources } from './object.ts'
 
 /** client-go's EventCorrelator: so many similar events of one source are shown one by one, then they are combined. */
@@ -113,6 +113,8 @@ class Recorder {
       }
       await client.create(resources.events, event)
     } catch (error) {
+      // Who cannot reach the API server loses them, as everybody does in the end.
+      if (error instanceof ApiUnreachable) return
       // A namespace that is on its way out takes no more events; everyone else must know.
       if (error instanceof ApiError && (error.reason === 'Forbidden' || error.reason === 'NotFound')) return
       this.parts.report(`event ${event.reason} of ${event.involvedObject.kind} ${namespace}/${event.involvedObject.name}`, error)

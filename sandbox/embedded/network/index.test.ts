@@ -223,7 +223,8 @@ describe('Services', () => {
   })
 
   test('of the API lead to the API server', async () => {
-    const { pod, put } = cluster({ apiServer: named('api') })
+    const api = named('api')
+    const { pod, put } = cluster({ apiServer: () => api })
     put(service('kubernetes', '10.96.0.1', [{ name: 'https', port: 443 }]))
     put(slice('kubernetes', 'https', 6443, [ready('172.18.0.2')]))
     expect(text((await pod('c', '10.244.0.4').http('kubernetes.default.svc', 443, get())).body)).toBe('api')

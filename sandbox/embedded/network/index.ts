@@ -21,8 +21,8 @@ import { type Joint, Stacks } from './stacks.ts'
 export { nodeCIDR, podCIDR, serviceCIDR } from './hosts.ts'
 
 export interface NetworkOptions {
-  /** Serves connections to the `kubernetes` Service; without it they are refused. */
-  apiServer?: Listener
+  /** Serves connections to the `kubernetes` Service; while there is none they are refused. */
+  apiServer?: () => Listener | undefined
   /** Whether kindnet is the cluster's network plugin; it is unless told otherwise. */
   kindnet?: boolean
   /** For the programs of the built-in gateway. */
@@ -93,6 +93,13 @@ class ClusterNetwork implements Network, Surroundings, Disposable {
     return this.stacks.node(node)
   }
 
+  obstacle(node: string, ip: string, port: number): 'refused' | 'unreachable' | 'dropped' | undefined {
+    const known = this.hosts.node(node)
+    const route = this.forwarding.route(this.hosts.claim((known && internalIP(known)) ?? '', node), 0, { ip, port }, 'TCP')
+    if (typeof route === 'string') return route
+    return this.listening(route, 'TCP') ? undefined : 'refused'
+  }
+
   private nodeNetwork(name: string): NodeNetwork | undefined {
     const stack = this.stacks.node(name)
     if (!stack) return undefined
@@ -119,9 +126,8 @@ class ClusterNetwork implements Network, Surroundings, Disposable {
     const bound = target.listeners.get(socketKey(protocol, to.port))
     if (bound && (bound.host !== '127.0.0.1' || to.ip.startsWith('127.'))) return bound
     if (target.pod || protocol !== 'TCP') return undefined
-    const { apiServer } = this.options
-    const listener =
-      apiServer && to.port === apiServerPort ? apiServer : kubeProxyListener(this.ctx, target.node, to.port, to.ip.startsWith('127.'))
+    const apiServer = to.port === apiServerPort ? this.options.apiServer?.() : undefined
+    const listener = apiServer ?? kubeProxyListener(this.ctx, target.node, to.port, to.ip.startsWith('127.'))
     return listener && { host: '', port: to.port, protocol, listener }
   }
 

@@ -15,6 +15,8 @@ export interface Network {
   node(name: string): PodNetwork
   /** A node's stack; undefined for a node that is not known. */
   stack(node: string): Stack | undefined
+  /** What becomes of a TCP connection from a node to an address; undefined where it is taken. */
+  obstacle(node: string, ip: string, port: number): 'refused' | 'unreachable' | 'dropped' | undefined
   /** Writes what the records lack of the nodes' devices, routes and rules. */
   checkpoint(): void
 }

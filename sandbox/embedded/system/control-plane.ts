@@ -1,126 +1,185 @@
-import type { ClusterContext } from '../machinery/context.ts'
-import { isAlreadyExists } from '../machinery/errors.ts'
-import { resources } from '../machinery/object.ts'
-import type { Container, Node, Pod } from '../schema/types/core.v1.ts'
+import { stringify } from 'yaml'
+import type { Container, Pod, Volume } from '../schema/types/core.v1.ts'
 
-const namespace = 'kube-system'
-/** ms until the kubelet puts a mirror pod back that somebody has deleted. */
-const putBackAfter = 1000
+const pki = '/etc/kubernetes/pki'
 
 /**
- * The mirror pods of a control plane's static pods, as its kubelet keeps them in the API: who deletes one sees it come
- * back. The components themselves are this process. Rejects with ApiError.
+ * The manifests of a control plane's static pods as kubeadm writes them on kind, by file name. Their probes are left out: on
+ * an idle cluster they would be most of the work.
  */
-export async function startControlPlanePods(ctx: ClusterContext, nodeName: string): Promise<Disposable> {
-  const node = ctx.cache.get<Node>(resources.nodes, nodeName)
-  const ip = node?.status?.addresses?.find(({ type }) => type === 'InternalIP')?.address ?? ''
-  const pods = new Map(components(nodeName, ip).map((container) => [`${container.name}-${nodeName}`, container]))
-  const put = async (name: string, container: Container) => {
-    if (ctx.cache.get<Pod>(resources.pods, name, namespace)) return
-    const uid = ctx.cache.get<Node>(resources.nodes, nodeName)?.metadata.uid
-    if (uid === undefined) return
-    try {
-      await ctx.client.create(resources.pods, mirrorPod(ctx, name, container, { name: nodeName, uid }), { namespace })
-    } catch (error) {
-      if (!isAlreadyExists(error)) throw error
-    }
-  }
-  for (const [name, container] of pods) await put(name, container)
-  return ctx.cache.watch<Pod>(resources.pods, ({ type, object: { metadata } }) => {
-    if (type !== 'DELETED' || metadata.namespace !== namespace) return
-    const container = pods.get(metadata.name ?? '')
-    if (!container) return
-    ctx.clock.setTimeout(() => {
-      if (ctx.signal.aborted) return
-      ctx.clock.during(put(metadata.name ?? '', container)).catch((error) => ctx.report(`mirror pod ${metadata.name}`, error))
-    }, putBackAfter)
-  })
+export function controlPlaneManifests(node: string, ip: string): Record<string, string> {
+  return Object.fromEntries(
+    components(node, ip).map(({ container, mounts, annotations }) => {
+      const volumeMounts = mounts.map(({ name, path, readOnly }) => ({ mountPath: path, name, ...(readOnly && { readOnly }) }))
+      const volumes = mounts.map(({ name, path, type = 'DirectoryOrCreate' }): Volume => ({ hostPath: { path, type }, name }))
+      const pod: Pod = {
+        apiVersion: 'v1',
+        kind: 'Pod',
+        metadata: {
+          ...(annotations && { annotations }),
+          labels: { component: container.name, tier: 'control-plane' },
+          name: container.name,
+          namespace: 'kube-system',
+        },
+        spec: {
+          containers: [{ ...container, volumeMounts }],
+          hostNetwork: true,
+          priority: 2_000_001_000,
+          priorityClassName: 'system-node-critical',
+          securityContext: { seccompProfile: { type: 'RuntimeDefault' } },
+          volumes: volumes.sort((one, other) => (one.name < other.name ? -1 : 1)),
+        },
+        status: {},
+      }
+      return [`${container.name}.yaml`, stringify(pod, { indentSeq: false, lineWidth: 0 })]
+    }),
+  )
 }
 
-function mirrorPod(ctx: ClusterContext, name: string, container: Container, node: { name: string; uid: string }): Pod {
-  const hash = Array.from({ length: 32 }, () => Math.floor(ctx.random() * 16).toString(16)).join('')
-  return {
-    apiVersion: 'v1',
-    kind: 'Pod',
-    metadata: {
-      name,
-      namespace,
-      annotations: {
-        'kubernetes.io/config.hash': hash,
-        'kubernetes.io/config.mirror': hash,
-        'kubernetes.io/config.seen': new Date(ctx.clock.now()).toISOString(),
-        'kubernetes.io/config.source': 'file',
-      },
-      labels: { component: container.name, tier: 'control-plane' },
-      ownerReferences: [{ apiVersion: 'v1', kind: 'Node', name: node.name, uid: node.uid, controller: true }],
-    },
-    spec: {
-      containers: [container],
-      hostNetwork: true,
-      nodeName: node.name,
-      priorityClassName: 'system-node-critical',
-      securityContext: { seccompProfile: { type: 'RuntimeDefault' } },
-      tolerations: [{ effect: 'NoExecute', operator: 'Exists' }],
-    },
-  }
+interface StaticComponent {
+  container: Container
+  mounts: { name: string; path: string; readOnly?: boolean; type?: string }[]
+  annotations?: Record<string, string>
 }
 
-/** The components with the flags by which people recognise them. */
-function components(node: string, ip: string): Container[] {
-  const pki = '/etc/kubernetes/pki'
-  const component = (name: string, cpu: string, flags: string[], image = `registry.k8s.io/${name}:v1.34.4`): Container => ({
-    name,
+const certificateFolders = [
+  { name: 'ca-certs', path: '/etc/ssl/certs', readOnly: true },
+  { name: 'etc-ca-certificates', path: '/etc/ca-certificates', readOnly: true },
+  { name: 'k8s-certs', path: pki, readOnly: true },
+  { name: 'usr-local-share-ca-certificates', path: '/usr/local/share/ca-certificates', readOnly: true },
+  { name: 'usr-share-ca-certificates', path: '/usr/share/ca-certificates', readOnly: true },
+]
+
+function components(node: string, ip: string): StaticComponent[] {
+  const component = (name: string, cpu: string, flags: string[], port: number, image = `registry.k8s.io/${name}:v1.34.4`): Container => ({
+    command: [name, ...flags],
     image,
     imagePullPolicy: 'IfNotPresent',
-    command: [name, ...flags],
-    resources: { requests: { cpu, ...(name === 'etcd' ? { memory: '100Mi' } : {}) } },
+    name,
+    ports: [{ containerPort: port, name: 'probe-port', protocol: 'TCP' }],
+    resources: { requests: { cpu, ...(name === 'etcd' && { memory: '100Mi' }) } },
   })
-  const config = (name: string) => `--kubeconfig=/etc/kubernetes/${name}.conf`
+  const config = (name: string) => ({ name: 'kubeconfig', path: `/etc/kubernetes/${name}.conf`, readOnly: true, type: 'FileOrCreate' })
   return [
-    component(
-      'etcd',
-      '100m',
-      [
-        `--advertise-client-urls=https://${ip}:2379`,
-        `--cert-file=${pki}/etcd/server.crt`,
-        '--client-cert-auth=true',
-        '--data-dir=/var/lib/etcd',
-        `--initial-cluster=${node}=https://${ip}:2380`,
-        `--key-file=${pki}/etcd/server.key`,
-        `--listen-client-urls=https://127.0.0.1:2379,https://${ip}:2379`,
-        `--name=${node}`,
-        `--trusted-ca-file=${pki}/etcd/ca.crt`,
+    {
+      annotations: { 'kubeadm.kubernetes.io/etcd.advertise-client-urls': `https://${ip}:2379` },
+      container: component(
+        'etcd',
+        '100m',
+        [
+          `--advertise-client-urls=https://${ip}:2379`,
+          `--cert-file=${pki}/etcd/server.crt`,
+          '--client-cert-auth=true',
+          '--data-dir=/var/lib/etcd',
+          '--feature-gates=InitialCorruptCheck=true',
+          `--initial-advertise-peer-urls=https://${ip}:2380`,
+          `--initial-cluster=${node}=https://${ip}:2380`,
+          `--key-file=${pki}/etcd/server.key`,
+          `--listen-client-urls=https://127.0.0.1:2379,https://${ip}:2379`,
+          '--listen-metrics-urls=http://127.0.0.1:2381',
+          `--listen-peer-urls=https://${ip}:2380`,
+          `--name=${node}`,
+          `--peer-cert-file=${pki}/etcd/peer.crt`,
+          '--peer-client-cert-auth=true',
+          `--peer-key-file=${pki}/etcd/peer.key`,
+          `--peer-trusted-ca-file=${pki}/etcd/ca.crt`,
+          '--snapshot-count=10000',
+          `--trusted-ca-file=${pki}/etcd/ca.crt`,
+          '--watch-progress-notify-interval=5s',
+        ],
+        2381,
+        'registry.k8s.io/etcd:3.6.5-0',
+      ),
+      mounts: [
+        { name: 'etcd-data', path: '/var/lib/etcd' },
+        { name: 'etcd-certs', path: `${pki}/etcd` },
       ],
-      'registry.k8s.io/etcd:3.6.5-0',
-    ),
-    component('kube-apiserver', '250m', [
-      `--advertise-address=${ip}`,
-      '--allow-privileged=true',
-      '--authorization-mode=Node,RBAC',
-      `--client-ca-file=${pki}/ca.crt`,
-      '--enable-admission-plugins=NodeRestriction',
-      '--enable-bootstrap-token-auth=true',
-      '--etcd-servers=https://127.0.0.1:2379',
-      '--secure-port=6443',
-      '--service-account-issuer=https://kubernetes.default.svc.cluster.local',
-      `--service-account-key-file=${pki}/sa.pub`,
-      '--service-cluster-ip-range=10.96.0.0/16',
-      `--tls-cert-file=${pki}/apiserver.crt`,
-      `--tls-private-key-file=${pki}/apiserver.key`,
-    ]),
-    component('kube-controller-manager', '200m', [
-      '--allocate-node-cidrs=true',
-      '--bind-address=127.0.0.1',
-      '--cluster-cidr=10.244.0.0/16',
-      `--cluster-name=${node.replace(/-control-plane$/, '')}`,
-      `--cluster-signing-cert-file=${pki}/ca.crt`,
-      '--controllers=*,bootstrapsigner,tokencleaner',
-      config('controller-manager'),
-      '--leader-elect=true',
-      `--root-ca-file=${pki}/ca.crt`,
-      '--service-cluster-ip-range=10.96.0.0/16',
-      '--use-service-account-credentials=true',
-    ]),
-    component('kube-scheduler', '100m', ['--bind-address=127.0.0.1', config('scheduler'), '--leader-elect=true']),
+    },
+    {
+      annotations: { 'kubeadm.kubernetes.io/kube-apiserver.advertise-address.endpoint': `${ip}:6443` },
+      container: component(
+        'kube-apiserver',
+        '250m',
+        [
+          `--advertise-address=${ip}`,
+          '--allow-privileged=true',
+          '--authorization-mode=Node,RBAC',
+          `--client-ca-file=${pki}/ca.crt`,
+          '--enable-admission-plugins=NodeRestriction',
+          '--enable-bootstrap-token-auth=true',
+          `--etcd-cafile=${pki}/etcd/ca.crt`,
+          `--etcd-certfile=${pki}/apiserver-etcd-client.crt`,
+          `--etcd-keyfile=${pki}/apiserver-etcd-client.key`,
+          '--etcd-servers=https://127.0.0.1:2379',
+          `--kubelet-client-certificate=${pki}/apiserver-kubelet-client.crt`,
+          `--kubelet-client-key=${pki}/apiserver-kubelet-client.key`,
+          '--kubelet-preferred-address-types=InternalIP,ExternalIP,Hostname',
+          `--proxy-client-cert-file=${pki}/front-proxy-client.crt`,
+          `--proxy-client-key-file=${pki}/front-proxy-client.key`,
+          '--requestheader-allowed-names=front-proxy-client',
+          `--requestheader-client-ca-file=${pki}/front-proxy-ca.crt`,
+          '--requestheader-extra-headers-prefix=X-Remote-Extra-',
+          '--requestheader-group-headers=X-Remote-Group',
+          '--requestheader-username-headers=X-Remote-User',
+          '--secure-port=6443',
+          '--service-account-issuer=https://kubernetes.default.svc.cluster.local',
+          `--service-account-key-file=${pki}/sa.pub`,
+          `--service-account-signing-key-file=${pki}/sa.key`,
+          '--service-cluster-ip-range=10.96.0.0/16',
+          `--tls-cert-file=${pki}/apiserver.crt`,
+          `--tls-private-key-file=${pki}/apiserver.key`,
+          '--runtime-config=',
+        ],
+        6443,
+      ),
+      mounts: certificateFolders,
+    },
+    {
+      container: component(
+        'kube-controller-manager',
+        '200m',
+        [
+          '--allocate-node-cidrs=true',
+          '--authentication-kubeconfig=/etc/kubernetes/controller-manager.conf',
+          '--authorization-kubeconfig=/etc/kubernetes/controller-manager.conf',
+          '--bind-address=127.0.0.1',
+          `--client-ca-file=${pki}/ca.crt`,
+          '--cluster-cidr=10.244.0.0/16',
+          `--cluster-name=${node.replace(/-control-plane$/, '')}`,
+          `--cluster-signing-cert-file=${pki}/ca.crt`,
+          `--cluster-signing-key-file=${pki}/ca.key`,
+          '--controllers=*,bootstrapsigner,tokencleaner',
+          '--kubeconfig=/etc/kubernetes/controller-manager.conf',
+          '--leader-elect=true',
+          `--requestheader-client-ca-file=${pki}/front-proxy-ca.crt`,
+          `--root-ca-file=${pki}/ca.crt`,
+          `--service-account-private-key-file=${pki}/sa.key`,
+          '--service-cluster-ip-range=10.96.0.0/16',
+          '--use-service-account-credentials=true',
+          '--enable-hostpath-provisioner=true',
+        ],
+        10257,
+      ),
+      mounts: [
+        ...certificateFolders,
+        { name: 'flexvolume-dir', path: '/usr/libexec/kubernetes/kubelet-plugins/volume/exec' },
+        config('controller-manager'),
+      ],
+    },
+    {
+      container: component(
+        'kube-scheduler',
+        '100m',
+        [
+          '--authentication-kubeconfig=/etc/kubernetes/scheduler.conf',
+          '--authorization-kubeconfig=/etc/kubernetes/scheduler.conf',
+          '--bind-address=127.0.0.1',
+          '--kubeconfig=/etc/kubernetes/scheduler.conf',
+          '--leader-elect=true',
+        ],
+        10259,
+      ),
+      mounts: [config('scheduler')],
+    },
   ]
 }

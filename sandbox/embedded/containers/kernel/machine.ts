@@ -1,5 +1,7 @@
 import type { Clock, Timer } from '../../clock.ts'
 import type { PodNetwork } from '../../network/network.ts'
+import type { NodeHost } from '../../node/host.ts'
+import type { ComponentName } from '../servers/control-plane.ts'
 import { Errno } from '../vfs/errno.ts'
 import type { FileSystem } from '../vfs/file-system.ts'
 import { contentOf, type FifoNode, type Node } from '../vfs/node.ts'
@@ -27,6 +29,10 @@ export interface MachineOptions {
   /** Trees whose bytes are memory. */
   memoryTrees: Tree[]
   programs: ReadonlyMap<string, Program>
+  /** Has a part of the control plane run until it is disposed; where a container is not of the control plane nothing does. */
+  component?: (name: ComponentName) => Disposable
+  /** Of the machine under a kubelet, seen by its own shells. */
+  host?: NodeHost
   report: (where: string, error: unknown) => void
 }
 
@@ -68,6 +74,9 @@ export class Machine {
   /** Told of everything worth a checkpoint. */
   onDirty: () => void = () => {}
   init: Process | undefined
+  /** Of the machine under a kubelet, seen by its own shells. */
+  readonly host: NodeHost | undefined
+  readonly component: (name: ComponentName) => Disposable
   private readonly memoryTrees: Tree[]
   private readonly report: MachineOptions['report']
 
@@ -84,6 +93,8 @@ export class Machine {
     this.memoryLimit = options.memoryLimit
     this.memoryTrees = options.memoryTrees
     this.programs = options.programs
+    this.host = options.host
+    this.component = options.component ?? (() => ({ [Symbol.dispose]: () => {} }))
     this.report = options.report
     this.bootedAt = options.clock.now()
   }
@@ -152,7 +163,8 @@ export class Machine {
     if (process === this.init) this.saved = undefined
     for (const [signal, disposition] of process.dispositions) if (disposition !== 'ignore') process.dispositions.delete(signal)
     process.memoryBytes = 0
-    process.allocate(program.memoryBytes ?? smallProgram)
+    process.declaredBytes = program.memoryBytes ?? smallProgram
+    process.allocate(process.declaredBytes)
   }
 
   /**
@@ -224,7 +236,10 @@ export class Machine {
   }
 
   overLimit(): boolean {
-    return this.memoryBytes > (this.memoryLimit ?? hostLimit)
+    if (this.memoryLimit !== undefined) return this.memoryBytes > this.memoryLimit
+    let declared = 0
+    for (const process of this.processes.values()) declared += process.declaredBytes
+    return this.memoryBytes - declared > hostLimit
   }
 
   /** As the kernel with memory.oom.group: every process of the container dies. */
@@ -247,5 +262,5 @@ export class Machine {
 /** As pids.max. */
 const processLimit = 1024
 const smallProgram = 600 * 1024
-/** What a container without a limit may take before it counts as out of memory: this process's own is at stake. */
+/** What a container without a limit may really take before it counts as out of memory: this process's own is at stake. */
 const hostLimit = 96 * 1024 * 1024

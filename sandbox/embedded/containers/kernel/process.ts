@@ -80,6 +80,8 @@ export class Process {
   readonly children = new Set<Process>()
   terminal: Terminal | undefined
   memoryBytes = 0
+  /** Of these, what its program is said to take; the rest it really holds. */
+  declaredBytes = 0
   cpuNanoseconds = 0
   status: ExitStatus | undefined
   private killed: Killed | undefined

@@ -1,9 +1,20 @@
 import type { Process, Run } from '../kernel/process.ts'
+import { crictl } from './crictl.ts'
 import { bridge } from './iproute.ts'
 import { iptables, iptablesSave } from './iptables.ts'
+import { journalctl } from './journalctl.ts'
+import { systemctl } from './systemctl.ts'
 
 /** What a node has and a container's image has not. */
-export const nodePrograms: Record<string, Run> = { bridge, iptables, 'iptables-save': iptablesSave, 'cni-plugin': cniPlugin }
+export const nodePrograms: Record<string, Run> = {
+  bridge,
+  iptables,
+  'iptables-save': iptablesSave,
+  'cni-plugin': cniPlugin,
+  systemctl,
+  journalctl,
+  crictl,
+}
 
 /** A network plugin called by hand: containerd is who calls it, with its settings in the environment. */
 async function cniPlugin(process: Process): Promise<number> {

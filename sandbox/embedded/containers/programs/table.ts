@@ -1,5 +1,6 @@
 import type { Program, Run } from '../kernel/process.ts'
 import { agnhost } from '../servers/agnhost/index.ts'
+import { controlPlanePrograms } from '../servers/control-plane.ts'
 import { flanneld } from '../servers/flanneld.ts'
 import { gateway } from '../servers/gateway.ts'
 import { labapp } from '../servers/labapp.ts'
@@ -59,5 +60,6 @@ export const programs: ReadonlyMap<string, Program> = new Map<string, Program>([
   ['redis-server', redisServer],
   ['redis-cli', redisCli],
   ['sample-apiserver', sampleApiServer],
+  ...Object.entries(controlPlanePrograms),
   ...Object.entries(smallServers),
 ])

@@ -11,8 +11,9 @@ export class Tree {
   /** Bytes in files that this tree owns. */
   usedBytes = 0
   readonly limitBytes: number
-  /** Counts changes, so that a checkpoint knows what to store again. */
-  changes = 0
+  /** Hear of every change. */
+  readonly listeners = new Set<() => void>()
+  private changed = 0
   readonly medium: 'disk' | 'memory'
 
   constructor(root: DirNode, options: { limitBytes: number; shared?: boolean; medium?: 'disk' | 'memory' }) {
@@ -21,6 +22,16 @@ export class Tree {
     if (!options.shared) root.owner = this
     this.limitBytes = options.limitBytes
     this.medium = options.medium ?? 'disk'
+  }
+
+  /** Counts changes, so that a checkpoint knows what to store again. */
+  get changes(): number {
+    return this.changed
+  }
+
+  set changes(count: number) {
+    this.changed = count
+    for (const listener of this.listeners) listener()
   }
 
   /** The directory at these parts with the right to change it: everything on the way becomes this tree's own. */

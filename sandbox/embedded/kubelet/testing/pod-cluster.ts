@@ -103,7 +103,7 @@ export async function podCluster(options: { nodes?: number; records?: Map<string
     report: (_where, error) => void errors.push(error),
   }
   const runtime = new ProgrammedRuntime(clock)
-  const network = createNetwork(ctx)
+  const network = createNetwork(ctx, { apiServer: () => ({ accept: (connection) => connection.end() }) })
   let kubelets: (NodeApi & AsyncDisposable) | undefined
   onTestFinished(async () => {
     await kubelets?.[Symbol.asyncDispose]()
@@ -123,7 +123,7 @@ export async function podCluster(options: { nodes?: number; records?: Map<string
     remove,
     events,
     async boot(): Promise<NodeApi> {
-      kubelets = await startKubelets(ctx, { nodes: options.nodes ?? 1, network, runtime })
+      kubelets = await startKubelets(ctx, { nodes: options.nodes ?? 1, network, runtime, files: nodeFiles })
       await clock.advance(0)
       return kubelets
     },
@@ -156,6 +156,12 @@ export async function podCluster(options: { nodes?: number; records?: Map<string
     /** When events of a reason came, whole seconds after the cluster began. */
     times: (reason: string) => events.filter((event) => event.reason === reason).map(({ at }) => Math.round(at)),
   }
+}
+
+/** What a kubelet does not start without. */
+function nodeFiles() {
+  const file = { text: '    server: https://172.18.0.2:6443\n', mode: 0o600 }
+  return { 'etc/kubernetes/pki/ca.crt': file, 'etc/kubernetes/kubelet.conf': file }
 }
 
 function merge(target: Tree, patch: Tree): void {

@@ -48,6 +48,14 @@ export class ProgrammedRuntime implements ContainerRuntime {
     return this.pulled.has(image) ? imageOf(image) : undefined
   }
 
+  images(): Image[] {
+    return [...this.pulled].map(imageOf)
+  }
+
+  removeImage(image: string): boolean {
+    return this.pulled.delete(image)
+  }
+
   async create(spec: ContainerSpec): Promise<Container> {
     const container = new ProgrammedContainer(this, spec)
     this.created.push(container)
@@ -67,6 +75,10 @@ export class ProgrammedRuntime implements ContainerRuntime {
 
   restored(): readonly Container[] {
     return this.left
+  }
+
+  containers(): readonly Container[] {
+    return [...this.left, ...this.created.filter(({ removed }) => !removed)]
   }
 }
 
@@ -153,6 +165,10 @@ export class ProgrammedContainer implements Container {
     return { memoryBytes: 1024, cpuNanoCores: 1000, cpuNanoSeconds: 5000 }
   }
 
+  diskBytes(): number {
+    return 0
+  }
+
   remove(): void {
     this.end(137)
     this.removed = true
@@ -193,6 +209,10 @@ class MemoryVolume implements Volume {
 
   usedBytes(): number {
     return 0
+  }
+
+  watch(): Disposable {
+    return { [Symbol.dispose]: () => {} }
   }
 }
 

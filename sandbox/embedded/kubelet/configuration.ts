@@ -1,0 +1,148 @@
+import { parse, YAMLParseError } from 'yaml'
+import type { Volume } from '../containers/runtime.ts'
+import { ServiceFailure } from '../node/systemd.ts'
+
+/** What a kubelet takes from its configuration file. */
+export interface KubeletConfiguration {
+  staticPodPath: string
+  /** Signal to threshold, as written: nodefs.available: 10%. */
+  evictionHard: Record<string, string>
+  evictionSoft: Record<string, string>
+  /** Signal to duration: how long a soft threshold must be met. */
+  evictionSoftGracePeriod: Record<string, string>
+  evictionPressureTransitionPeriod: string
+  imageGCHighThresholdPercent: number
+  imageGCLowThresholdPercent: number
+  verbosity: number
+}
+
+export const configurationFile = 'var/lib/kubelet/config.yaml'
+
+/** pkg/kubelet/apis/config/v1beta1/defaults.go */
+const defaultEvictionHard = {
+  'imagefs.available': '15%',
+  'imagefs.inodesFree': '5%',
+  'memory.available': '100Mi',
+  'nodefs.available': '10%',
+  'nodefs.inodesFree': '5%',
+}
+
+/** Reads what a kubelet is started with. Throws ServiceFailure in the kubelet's words where it cannot run with that. */
+export function readConfiguration(files: Volume, failed: (err: string) => string): KubeletConfiguration {
+  const fail = (err: string) => new ServiceFailure(failed(err))
+  const text = Buffer.from(files.read(configurationFile) ?? []).toString()
+  const where = `failed to load kubelet config file, path: /${configurationFile}, error: failed to load Kubelet config file /${configurationFile}`
+  let given: Record<string, unknown>
+  try {
+    given = parse(text) as Record<string, unknown>
+  } catch (error) {
+    if (!(error instanceof YAMLParseError)) throw error
+    throw fail(`${where}, error failed to decode: yaml: line ${error.linePos?.[0].line ?? 1}: ${error.message.split('\n')[0]}`)
+  }
+  if (typeof given !== 'object' || given === null || given['kind'] !== 'KubeletConfiguration') {
+    const kind = typeof given === 'object' && given !== null ? given['kind'] : undefined
+    const why =
+      kind === undefined
+        ? "Object 'Kind' is missing"
+        : `no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(given['apiVersion'])}`
+    throw fail(`${where}, error failed to decode: ${why}`)
+  }
+  const authentication = given['authentication'] as { x509?: { clientCAFile?: string } } | undefined
+  const clientCA = authentication?.x509?.clientCAFile
+  if (clientCA && files.kindOf(relative(clientCA)) !== 'file') {
+    throw fail(
+      `failed to construct kubelet dependencies: unable to load client CA file ${clientCA}: open ${clientCA}: no such file or directory`,
+    )
+  }
+  if (files.kindOf('etc/kubernetes/kubelet.conf') !== 'file') {
+    const bootstrap = '/etc/kubernetes/bootstrap-kubelet.conf'
+    throw fail(`failed to run Kubelet: unable to load bootstrap kubeconfig: stat ${bootstrap}: no such file or directory`)
+  }
+  const logging = given['logging'] as { verbosity?: number } | undefined
+  return {
+    staticPodPath: String(given['staticPodPath'] ?? ''),
+    evictionHard: thresholds(given['evictionHard']) ?? defaultEvictionHard,
+    evictionSoft: thresholds(given['evictionSoft']) ?? {},
+    evictionSoftGracePeriod: thresholds(given['evictionSoftGracePeriod']) ?? {},
+    evictionPressureTransitionPeriod: durationOr(given['evictionPressureTransitionPeriod'], '5m0s'),
+    imageGCHighThresholdPercent: numberOr(given['imageGCHighThresholdPercent'], 85),
+    imageGCLowThresholdPercent: numberOr(given['imageGCLowThresholdPercent'], 80),
+    verbosity: logging?.verbosity ?? 0,
+  }
+}
+
+/** kubeadm's file as kind has it: eviction off but for memory's end, images never collected. */
+export const kindConfiguration = `apiVersion: kubelet.config.k8s.io/v1beta1
+authentication:
+  anonymous:
+    enabled: false
+  webhook:
+    cacheTTL: 0s
+    enabled: true
+  x509:
+    clientCAFile: /etc/kubernetes/pki/ca.crt
+authorization:
+  mode: Webhook
+  webhook:
+    cacheAuthorizedTTL: 0s
+    cacheUnauthorizedTTL: 0s
+cgroupDriver: systemd
+cgroupRoot: /kubelet
+clusterDNS:
+- 10.96.0.10
+clusterDomain: cluster.local
+containerRuntimeEndpoint: unix:///run/containerd/containerd.sock
+cpuManagerReconcilePeriod: 0s
+crashLoopBackOff: {}
+evictionHard:
+  imagefs.available: 0%
+  nodefs.available: 0%
+  nodefs.inodesFree: 0%
+evictionPressureTransitionPeriod: 0s
+failSwapOn: false
+fileCheckFrequency: 0s
+healthzBindAddress: 127.0.0.1
+healthzPort: 10248
+httpCheckFrequency: 0s
+imageGCHighThresholdPercent: 100
+imageMaximumGCAge: 0s
+imageMinimumGCAge: 0s
+kind: KubeletConfiguration
+logging:
+  flushFrequency: 0
+  options:
+    json:
+      infoBufferSize: "0"
+    text:
+      infoBufferSize: "0"
+  verbosity: 0
+memorySwap: {}
+nodeStatusReportFrequency: 0s
+nodeStatusUpdateFrequency: 0s
+rotateCertificates: true
+runtimeRequestTimeout: 0s
+shutdownGracePeriod: 0s
+shutdownGracePeriodCriticalPods: 0s
+staticPodPath: /etc/kubernetes/manifests
+streamingConnectionIdleTimeout: 0s
+syncFrequency: 0s
+volumeStatsAggPeriod: 0s
+`
+
+function relative(path: string): string {
+  return path.replace(/^\/+|\/+$/g, '')
+}
+
+function thresholds(value: unknown): Record<string, string> | undefined {
+  if (typeof value !== 'object' || value === null) return undefined
+  return Object.fromEntries(Object.entries(value).map(([signal, amount]) => [signal, String(amount)]))
+}
+
+/** A zero stands for what is usual. */
+function durationOr(value: unknown, usual: string): string {
+  return value === undefined || /^0s?$/.test(String(value)) ? usual : String(value)
+}
+
+function numberOr(value: unknown, usual: number): number {
+  return typeof value === 'number' ? value : usual
+}

@@ -1,0 +1,85 @@
+import { expect, test } from 'vitest'
+import { resources } from '../machinery/object.ts'
+import type { Pod } from '../schema/types/core.v1.ts'
+import { nodeCluster } from './testing/node-cluster.ts'
+
+test("a manifest's pod runs on its node, shows in the API, comes back when it is deleted there, and goes with its file", async () => {
+  const { cluster, shell, create, pod, node } = await nodeCluster(2)
+  const web = () => pod('web-labernetes-worker')
+  await shell('labernetes-worker', `cat > /etc/kubernetes/manifests/web.yaml <<'EOF'\n${manifest('nginx:1.27')}EOF`)
+  await cluster.advance(10_000)
+  const first = web()
+  expect(first?.status).toMatchObject({ phase: 'Running', containerStatuses: [{ ready: true, restartCount: 0 }] })
+  expect(first?.metadata.ownerReferences).toEqual([
+    { apiVersion: 'v1', kind: 'Node', name: 'labernetes-worker', uid: node('labernetes-worker')?.metadata.uid, controller: true },
+  ])
+  const { annotations } = first?.metadata ?? {}
+  expect(annotations?.['kubernetes.io/config.source']).toBe('file')
+  expect(annotations?.['kubernetes.io/config.mirror']).toBe(annotations?.['kubernetes.io/config.hash'])
+  const container = first?.status?.containerStatuses?.[0]?.containerID
+
+  await cluster.request({ method: 'DELETE', path: '/api/v1/namespaces/default/pods/web-labernetes-worker' })
+  await cluster.advance(5000)
+  expect(web()?.metadata.uid).not.toBe(first?.metadata.uid)
+  expect(web()?.metadata.deletionTimestamp).toBeUndefined()
+  expect(web()?.status?.containerStatuses?.[0]?.containerID).toBe(container)
+
+  await shell('labernetes-worker', 'sed -i s/1.27/1.28/ /etc/kubernetes/manifests/web.yaml')
+  await cluster.advance(20_000)
+  expect(web()?.spec?.containers[0]?.image).toBe('nginx:1.28')
+  expect(web()?.status?.phase).toBe('Running')
+  expect(web()?.metadata.annotations?.['kubernetes.io/config.hash']).not.toBe(annotations?.['kubernetes.io/config.hash'])
+
+  await shell('labernetes-worker', 'mv /etc/kubernetes/manifests/web.yaml /root/')
+  await cluster.advance(10_000)
+  expect(web()).toBeUndefined()
+})
+
+test('without its manifest the scheduler schedules nothing, and goes on when it is back', async () => {
+  const { cluster, shell, create, pod } = await nodeCluster(1)
+  await shell('labernetes-control-plane', 'mv /etc/kubernetes/manifests/kube-scheduler.yaml /tmp/')
+  await cluster.advance(10_000)
+  expect(cluster.context.cache.get(resources.pods, 'kube-scheduler-labernetes-control-plane', 'kube-system')).toBeUndefined()
+  await create('waits', {})
+  await cluster.advance(30_000)
+  expect(pod('waits')?.spec?.nodeName).toBeUndefined()
+  await using fork = await cluster.fork()
+  await fork.advance(10_000)
+  expect(fork.context.cache.get<Pod>(resources.pods, 'waits', 'default')?.spec?.nodeName).toBeUndefined()
+  await shell('labernetes-control-plane', 'mv /tmp/kube-scheduler.yaml /etc/kubernetes/manifests/')
+  await cluster.advance(10_000)
+  expect(pod('waits')?.status?.phase).toBe('Running')
+})
+
+test('a flag that the scheduler does not know ends it again and again', async () => {
+  const { cluster, shell, create, pod } = await nodeCluster(1)
+  await shell('labernetes-control-plane', 'sed -i s/--leader-elect=/--leader-elekt=/ /etc/kubernetes/manifests/kube-scheduler.yaml')
+  await cluster.advance(60_000)
+  const scheduler = cluster.context.cache.get<Pod>(resources.pods, 'kube-scheduler-labernetes-control-plane', 'kube-system')
+  expect(scheduler?.status?.containerStatuses?.[0]?.state?.waiting?.reason).toBe('CrashLoopBackOff')
+  await create('waits', {})
+  await cluster.advance(10_000)
+  expect(pod('waits')?.spec?.nodeName).toBeUndefined()
+})
+
+test('without its manifest the API server answers nobody; pods run on, and it comes back', async () => {
+  const { cluster, shell, create, pod } = await nodeCluster(1)
+  await create('web', {})
+  await cluster.advance(10_000)
+  await shell('labernetes-control-plane', 'mv /etc/kubernetes/manifests/kube-apiserver.yaml /tmp/')
+  await cluster.advance(120_000)
+  const answer = await cluster.request({ method: 'GET', path: '/api/v1/nodes' })
+  expect(answer.status).toBe(503)
+  await shell('labernetes-control-plane', 'mv /tmp/kube-apiserver.yaml /etc/kubernetes/manifests/')
+  await cluster.advance(60_000)
+  expect((await cluster.request({ method: 'GET', path: '/api/v1/nodes' })).status).toBe(200)
+  expect(pod('web')?.status?.containerStatuses?.[0]).toMatchObject({ ready: true, restartCount: 0 })
+  expect(cluster.context.cache.get(resources.pods, 'kube-apiserver-labernetes-control-plane', 'kube-system')).toBeDefined()
+  await create('later', {})
+  await cluster.advance(10_000)
+  expect(pod('later')?.status?.phase).toBe('Running')
+})
+
+function manifest(image: string): string {
+  return `apiVersion: v1\nkind: Pod\nmetadata:\n  name: web\nspec:\n  terminationGracePeriodSeconds: 2\n  containers:\n  - name: web\n    image: ${image}\n`
+}
