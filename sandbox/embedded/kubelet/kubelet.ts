@@ -157,8 +157,10 @@ export class Kubelet {
     if (!this.working || !this.connected) return
     const { workers } = this.parts
     const shown = workers.get(kubeletUid(pod))
-    if (isMirror(pod) && (shown?.isStatic || this.statics.has(kubeletUid(pod))))
-      return shown?.mirrorChanged(type === 'DELETED' ? undefined : pod)
+    if (isMirror(pod) && (shown?.isStatic || this.statics.has(kubeletUid(pod)))) {
+      shown?.mirrorChanged(type === 'DELETED' ? undefined : pod)
+      return
+    }
     const uid = pod.metadata.uid ?? ''
     const worker = workers.get(uid)
     const pods = [`${pod.metadata.namespace}/${pod.metadata.name}`]

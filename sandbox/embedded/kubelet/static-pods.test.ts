@@ -4,7 +4,7 @@ import type { Pod } from '../schema/types/core.v1.ts'
 import { nodeCluster } from './testing/node-cluster.ts'
 
 test("a manifest's pod runs on its node, shows in the API, comes back when it is deleted there, and goes with its file", async () => {
-  const { cluster, shell, create, pod, node } = await nodeCluster(2)
+  const { cluster, shell, pod, node } = await nodeCluster(2)
   const web = () => pod('web-labernetes-worker')
   await shell('labernetes-worker', `cat > /etc/kubernetes/manifests/web.yaml <<'EOF'\n${manifest('nginx:1.27')}EOF`)
   await cluster.advance(10_000)
