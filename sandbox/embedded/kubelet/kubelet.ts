@@ -389,7 +389,7 @@ export class Kubelet {
   }
 
   private hostOf(): WorkerHost {
-    const { ctx, runtime, network, records, node, workers, nextIP } = this.parts
+    const { ctx, runtime, network, records, node, nextIP } = this.parts
     return {
       ctx,
       runtime,
