@@ -1,4 +1,5 @@
 import type { ContainerRuntime, Container as RuntimeContainer } from '../containers/runtime.ts'
+import { nodeMemory } from '../containers/vfs/proc.ts'
 import type { Change, ClusterContext } from '../machinery/context.ts'
 import type { NodeApi } from '../machinery/node-api.ts'
 import { resources } from '../machinery/object.ts'
@@ -10,8 +11,9 @@ import { Systemd } from '../node/systemd.ts'
 import type { ConfigMap, Node, Pod, Secret } from '../schema/types/core.v1.ts'
 import { CniError, networkProblem } from './cni.ts'
 import { criOf } from './cri.ts'
+import type { Observation } from './eviction.ts'
 import { Kubelet } from './kubelet.ts'
-import { announce, type Beating, Heartbeat, nodeNames, type Pressure, type RegisteredNode, registerNode } from './node.ts'
+import { announce, type Beating, Heartbeat, nodeNames, type RegisteredNode, registerNode } from './node.ts'
 import { createNodeApi } from './node-api.ts'
 import { filesOfNode, type GivenFiles, writeNodeFiles } from './node-files.ts'
 import { servicesOf } from './node-services.ts'
@@ -73,6 +75,10 @@ export async function startKubelets(ctx: ClusterContext, options: KubeletOptions
         const why = network.obstacle(name, ip, port)
         return why && `dial tcp ${ip}:${port}: ${obstacles[why]}`
       },
+      observe,
+      onPressure: () => {
+        ctx.clock.during(heartbeat.lookAt(name)).catch((error) => ctx.report(`status of node ${name}`, error))
+      },
       onReady: () => begun(kubelet),
     })
     const created = ctx.cache.get<Node>(resources.nodes, name)?.metadata.creationTimestamp
@@ -84,12 +90,12 @@ export async function startKubelets(ctx: ClusterContext, options: KubeletOptions
   }
 
   const beating = [...agents].map(([name, { kubelet }]): Beating => {
-    const none: ReadonlySet<Pressure> = new Set()
     const problem = () => kubelet.runtimeProblem ?? networkProblem(kubelet.files)
-    return { name, beats: () => kubelet.connected, problem, pressure: () => none }
+    return { name, beats: () => kubelet.connected, problem, pressure: () => kubelet.eviction.pressure }
   })
   const heartbeat = new Heartbeat(ctx, beating, () => {
     for (const { kubelet } of agents.values()) {
+      kubelet.lookAtUse()
       if (kubelet.reconnect()) ctx.clock.during(heartbeat.renew(kubelet.node.name)).catch((error) => ctx.report('node leases', error))
     }
   })
@@ -100,6 +106,22 @@ export async function startKubelets(ctx: ClusterContext, options: KubeletOptions
   booting = false
   await heartbeat.renew()
   for (const { kubelet } of agents.values()) await kubelet.showStatics()
+
+  function observe(node: string): Record<string, Observation> {
+    const kubelet = agents.get(node)?.kubelet
+    const used = api.nodeUsage(node)?.memoryBytes ?? 0
+    const containers = kubelet?.workers().flatMap(({ containers: own }) => [...own.values()]) ?? []
+    const volumes = kubelet?.workers().flatMap((worker) => [...worker.emptyDirs().values()]) ?? []
+    const written = [...containers.map((container) => container.diskBytes()), ...volumes, kubelet?.files.usedBytes() ?? 0]
+    const images = runtime.images(node).map(({ sizeBytes }) => sizeBytes)
+    const taken = [...written, ...images].reduce((sum, bytes) => sum + bytes, systemDiskBytes)
+    const disk = { capacity: nodeDiskBytes, available: nodeDiskBytes - taken }
+    return {
+      'memory.available': { capacity: nodeMemory, available: nodeMemory - used },
+      'nodefs.available': disk,
+      'imagefs.available': disk,
+    }
+  }
 
   /** A kubelet that has been started says so; those that begin with the cluster have said it when their node was made. */
   function begun(kubelet: Kubelet): void {
@@ -166,6 +188,10 @@ export async function startKubelets(ctx: ClusterContext, options: KubeletOptions
 function pidOf(id: string): number {
   return 5000 + (Number.parseInt(id.slice(0, 6), 16) % 25_000)
 }
+
+/** As the node's capacity has it, and what its system itself takes of it. */
+const nodeDiskBytes = 61_255_492 * 1024
+const systemDiskBytes = 9_000_000_000
 
 /** Where kubelets listen. */
 const kubeletPort = 10250

@@ -10,6 +10,7 @@ import { containerdLine, type Journal, klogLine, type Severity } from '../node/j
 import { ServiceFailure } from '../node/systemd.ts'
 import type { Node, Pod } from '../schema/types/core.v1.ts'
 import { type KubeletConfiguration, readConfiguration } from './configuration.ts'
+import { EvictionManager, type Observation } from './eviction.ts'
 import type { RegisteredNode } from './node.ts'
 import { filesOfNode } from './node-files.ts'
 import type { PodRecord, PodRecords } from './pod-record.ts'
@@ -35,6 +36,10 @@ export interface KubeletParts {
   left(node: string): { record: PodRecord; containers: RuntimeContainer[] }[]
   /** Why a connection from the node to an address fails; undefined where it does not. */
   obstacle(ip: string, port: number): string | undefined
+  /** What the node has left, by eviction signal. */
+  observe(node: string): Record<string, Observation>
+  /** It is short of something, or no longer. */
+  onPressure(kubelet: Kubelet): void
   /** It has begun to run, or its pods run again: say so to the API. */
   onReady(kubelet: Kubelet): void
 }
@@ -47,6 +52,7 @@ export class Kubelet {
   readonly node: RegisteredNode
   readonly files: Volume
   readonly host: WorkerHost
+  readonly eviction: EvictionManager
   private readonly parts: KubeletParts
   private readonly watching: Disposable
   private readonly own = new Map<string, PodWorker>()
@@ -67,6 +73,13 @@ export class Kubelet {
     this.node = parts.node
     this.files = filesOfNode(parts.runtime, parts.node.name)
     this.host = this.hostOf()
+    this.eviction = new EvictionManager({
+      ctx: parts.ctx,
+      kubelet: this,
+      observe: () => parts.observe(parts.node.name),
+      collectImages: () => this.collectImages(),
+      onPressure: () => parts.onPressure(this),
+    })
     this.watching = this.files.watch(() => this.filesChanged())
   }
 
@@ -101,6 +114,7 @@ export class Kubelet {
       throw new ServiceFailure(this.line('E', 'run.go:72', 'command failed', { err }, pid))
     }
     this.pid = pid
+    this.eviction.reset()
     this.say('I', 'server.go:529', 'Kubelet version', { kubeletVersion: 'v1.34.4' })
     this.say('I', 'kubelet.go:475', 'Attempting to sync node with API server')
     const { staticPodPath } = this.configuration
@@ -295,6 +309,17 @@ export class Kubelet {
       if (!worker.isStatic && !present.has(worker.record.uid)) worker.remove()
       else worker.reconnected()
     }
+  }
+
+  /** Looks after how much its pods use; called every ten seconds. */
+  lookAtUse(): void {
+    if (this.working) this.eviction.look()
+  }
+
+  private collectImages(): void {
+    const { runtime, node } = this.parts
+    const used = new Set(this.workers().flatMap(({ record }) => record.runs.map(({ image }) => image)))
+    for (const { name } of runtime.images(node.name)) if (!used.has(name)) runtime.removeImage(name, node.name)
   }
 
   private get working(): boolean {

@@ -24,7 +24,7 @@ export interface PodRecord {
   allocated?: Record<string, ResourceRequirements>
   resize?: PodResize
   /** Set when the pod ended or was rejected by the kubelet itself. */
-  verdict?: { phase: 'Failed'; reason: string; message: string; rejected?: boolean }
+  verdict?: { phase: 'Failed'; reason: string; message: string; rejected?: boolean; disruption?: boolean }
   /** The sandbox and the volumes are gone: nothing runs any more. */
   tornDown?: boolean
 }

@@ -79,6 +79,7 @@ export class PodWorker implements Disposable {
   private reported = ''
   /** The API server could not be told something. */
   private untold = false
+  private evictionGrace: number | undefined
 
   constructor(host: WorkerHost, pod: Pod, known?: PodRecord, restored: readonly RuntimeContainer[] = []) {
     this.host = host
@@ -154,6 +155,37 @@ export class PodWorker implements Disposable {
   /** Another pod of the node has given back what it held. */
   roomMade(): void {
     if (this.record.resize?.pending) this.wake()
+  }
+
+  /** Ends the pod for good because the node cannot bear it: with so many seconds for its containers. */
+  evict(message: string, grace: number, disruption: boolean): void {
+    if (this.isTerminating()) return
+    this.event('Warning', 'Evicted', message)
+    this.evictionGrace = grace
+    this.record.verdict = { phase: 'Failed', reason: 'Evicted', message, ...(disruption && { disruption }) }
+    this.save()
+    this.syncing.abort()
+    this.wake()
+  }
+
+  /** The live container of this name, if it runs. */
+  containerNow(name: string): RuntimeContainer | undefined {
+    const run = latestRun(this.record, name)
+    return run && stateOf(run) === 'running' ? this.containers.get(run.id) : undefined
+  }
+
+  /** Whether a limit says how much the pod may write. */
+  get limitsLocalStorage(): boolean {
+    const { volumes = [], containers = [] } = this.pod.spec ?? {}
+    return (
+      containers.some(({ resources: { limits } = {} }) => limits?.['ephemeral-storage'] !== undefined) ||
+      volumes.some(({ emptyDir }) => emptyDir?.sizeLimit !== undefined && emptyDir.medium !== 'Memory')
+    )
+  }
+
+  /** Bytes in each emptyDir on disk. */
+  emptyDirs(): Map<string, number> {
+    return this.volumes.emptyDirs(this.pod)
   }
 
   /** The API server can be reached again. */
@@ -336,7 +368,9 @@ export class PodWorker implements Disposable {
   private admit(): boolean {
     if (this.admitted) return true
     this.admitted = true
-    const failure = admissionFailure(this.pod, this.host.node, this.host.podsBesides(this.record.uid), this.host.ctx.cache)
+    const { kubelet, node, ctx } = this.host
+    const failure =
+      kubelet.eviction.refusal(this.pod) ?? admissionFailure(this.pod, node, this.host.podsBesides(this.record.uid), ctx.cache)
     if (!failure) {
       this.save()
       return true
@@ -486,6 +520,7 @@ export class PodWorker implements Disposable {
   graceOf(container: Container, probe?: 'livenessProbe' | 'startupProbe'): number {
     const { deletionGracePeriodSeconds } = this.pod.metadata
     if (this.gone && !this.isStatic) return 0
+    if (this.evictionGrace !== undefined) return this.evictionGrace
     if (deletionGracePeriodSeconds !== undefined) return deletionGracePeriodSeconds
     const own = probe && container[probe]?.terminationGracePeriodSeconds
     return own ?? this.pod.spec?.terminationGracePeriodSeconds ?? 30

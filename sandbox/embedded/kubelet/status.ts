@@ -80,6 +80,12 @@ export function podStatusOf(input: StatusInput): PodStatus {
   status.containerStatuses = statuses
   if (ephemeral.length > 0) status.ephemeralContainerStatuses = ephemeral
   const kept = (old.conditions ?? []).filter(({ type }) => !kubeletConditions.includes(type))
+  const { verdict } = record
+  if (verdict?.disruption && !kept.some(({ type }) => type === 'DisruptionTarget')) {
+    const lastTransitionTime = formatTime(now)
+    const why = { reason: 'TerminationByKubelet', message: verdict.message, observedGeneration: pod.metadata.generation }
+    kept.push({ type: 'DisruptionTarget', status: 'True', ...why, lastProbeTime: undefined, lastTransitionTime })
+  }
   const made = conditionsOf(input, phase, initStatuses, statuses, kept)
   status.conditions = [...kept, ...made]
   for (const condition of made) {

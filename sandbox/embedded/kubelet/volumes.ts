@@ -72,6 +72,12 @@ export class PodVolumes {
     )
   }
 
+  /** Bytes in each emptyDir that is on disk. */
+  emptyDirs(pod: Pod): Map<string, number> {
+    const own = (pod.spec?.volumes ?? []).filter(({ emptyDir }) => emptyDir && emptyDir.medium !== 'Memory')
+    return new Map(own.map(({ name }) => [name, this.places.get(name)?.tree.usedBytes() ?? 0]))
+  }
+
   /** When the next token must be renewed, cluster ms. */
   nextRenewal(): number | undefined {
     return this.content.nextRenewal()
