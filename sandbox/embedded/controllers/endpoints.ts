@@ -48,6 +48,7 @@ async function syncService(context: ClusterContext, queue: WorkQueue, key: strin
   }
   if (!selectsPods(service)) return
   const single = subsetsOf(context, service)
+  // Every endpoint is written again with each change of one.
   queue.pause(key, restAfter(3 * single.length))
   const subsets = repack(single)
   const { [headlessLabel]: _headless, ...own } = service.metadata.labels ?? {}

@@ -68,6 +68,7 @@ async function syncService(context: ClusterContext, queue: WorkQueue, key: strin
   try {
     for (const addressType of addressTypes(service)) {
       const groups = groupsOf(context, service, addressType)
+      // Every endpoint is written again with each change of one.
       queue.pause(key, restAfter(3 * groups.reduce((sum, { endpoints }) => sum + endpoints.length, 0)))
       await reconcile(
         context,
