@@ -25,10 +25,14 @@ export interface Skipped {
 const farthest = 3_600_000
 /** And how long it may take: ms. A cluster with much to do has less time skipped. */
 const patience = 30_000
-/** How exactly it stops when something has happened: cluster ms. */
+/** How exactly it stops when something has happened: cluster ms, and farther on the part of the way that it has come. */
 const lookEvery = 1_000
+const lookEveryPart = 1 / 60
 /** A step should take about so long that progress is seen and a stop is heard: ms. */
 const stepTakes = 60
+/** Cluster ms of a step: a busy machine makes each slow, whatever its length. */
+const shortest = 10_000
+const longest = 60_000
 
 /**
  * Skips ahead by `ms` of cluster time, or (null) until something in the cluster's view changes. Calls back with cluster time as
@@ -51,7 +55,7 @@ export async function skipTime(
     const began = performance.now()
     const from = await sandbox.now()
     const target = from + (ms ?? farthest)
-    let step = lookEvery
+    let step = ms === null ? lookEvery : shortest
     for (let now = from; ; onProgress(now)) {
       if (now >= target) return { from, to: now, end: ms === null ? 'limit' : 'reached' }
       if (signal.aborted) return { from, to: now, end: 'stopped' }
@@ -61,7 +65,7 @@ export async function skipTime(
       now = await sandbox.now()
       if (dirty && look()) return { from, to: now, end: 'happened' }
       dirty = false
-      if (ms !== null) step = paced(step, performance.now() - stepBegan)
+      step = ms === null ? Math.max(lookEvery, (now - from) * lookEveryPart) : paced(step, performance.now() - stepBegan)
     }
   } finally {
     watching.abort()
@@ -69,7 +73,7 @@ export async function skipTime(
 }
 
 function paced(step: number, took: number): number {
-  return Math.min(60_000, Math.max(100, step * Math.min(4, Math.max(0.25, stepTakes / Math.max(1, took)))))
+  return Math.min(longest, Math.max(shortest, (step * stepTakes) / Math.max(1, took)))
 }
 
 /** '1 h 2 min 3 s', of ms. */
