@@ -43,7 +43,7 @@ export async function ObjectChanges({ person, submission, digest }: { person: Pe
               // biome-ignore lint/suspicious/noArrayIndexKey: a change has no other name, and the list never changes
               <tr key={index}>
                 <td className="label whitespace-nowrap">+{((each.time - start) / 1000).toFixed(1)} s</td>
-                <td>{t(`change${each.type}`)}</td>
+                <td className="whitespace-nowrap">{t(`change${each.type}`)}</td>
                 <td>
                   {each.type === 'SKIPPED' ? (
                     t('skippedBy', { seconds: Math.round((each.to - each.time) / 1000) })
