@@ -46,6 +46,11 @@ async function main(): Promise<void> {
   }
   const say = (line: string) => void process.stderr.write(`  ${line}\n`)
   const results: object[] = []
+  let open: AsyncDisposableStack | undefined
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    // what a benchmark has started would go on without it
+    process.once(signal, () => void open?.disposeAsync().finally(() => process.exit(130)))
+  }
   for (const name of positionals.length > 0 ? positionals : Object.keys(benchmarks)) {
     const load = benchmarks[name]
     if (!load) continue
@@ -55,6 +60,7 @@ async function main(): Promise<void> {
     const folder = await mkdtemp(join(tmpdir(), 'bench-'))
     try {
       await using cleanup = new AsyncDisposableStack()
+      open = cleanup
       const rows = await benchmark.run({ say, folder, cleanup })
       results.push({ name, rows: rows.map((row) => ({ ...row, ratio: ratio(row) })) })
       if (!values.json) console.log(`\n${name}\n${table(rows)}\n`)

@@ -8,6 +8,7 @@ import type { Clock } from '../../clock.ts'
  */
 export class Cpu {
   private readonly clock: Clock
+  private readonly host: Host
   /** Cores; Infinity without a limit. */
   private limit = nodeCores
   /** Cluster ms up to which the container's budget is spent. */
@@ -19,6 +20,7 @@ export class Cpu {
 
   constructor(clock: Clock, limit: number | undefined) {
     this.clock = clock
+    this.host = hostOf(clock)
     this.setLimit(limit)
   }
 
@@ -38,7 +40,10 @@ export class Cpu {
     const lead = meter.until - now
     const ahead = lead > (meter.until - meter.busySince > patience ? longSlice : slice) ? lead : 0
     const over = this.spentUntil > now ? this.spentUntil - now : 0
-    return Math.max(ahead, over > period ? over : 0)
+    this.host.spentUntil = Math.max(this.host.spentUntil, now - period) + ms / nodeCores
+    // the scheduler lets those through that have hardly run
+    const contended = meter.until - meter.busySince > hostPatience ? this.host.spentUntil - now : 0
+    return Math.max(ahead, over > period ? over : 0, contended > period ? contended : 0)
   }
 
   /** A process that has been busy for long pays more for each step: nobody waits for what a busy loop computes. */
@@ -64,6 +69,23 @@ export class Cpu {
   }
 }
 
+/**
+ * The machine under all nodes of a cluster, as kind's nodes are containers of one machine: however many loops there are, they
+ * share its cores.
+ */
+interface Host {
+  /** Cluster ms up to which its cores are spent. */
+  spentUntil: number
+}
+
+const hosts = new WeakMap<Clock, Host>()
+
+function hostOf(clock: Clock): Host {
+  let host = hosts.get(clock)
+  if (!host) hosts.set(clock, (host = { spentUntil: 0 }))
+  return host
+}
+
 /** One process's place in time. */
 export interface Meter {
   /** Cluster ms up to which it has used its core. */
@@ -82,4 +104,6 @@ const period = 100
 /** ms without work after which a process counts as fresh. */
 const idle = 500
 const patience = 3000
+/** ms of work after which a process waits for the others of its machine. */
+const hostPatience = 500
 const surcharge = 10
