@@ -1,4 +1,3 @@
-import { constants } from 'node:fs'
 import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
@@ -15,7 +14,7 @@ export interface LogEntry {
 }
 
 interface Waiter {
-  /** How many entries must be on the disk. */
+  /** How many entries must have been written. */
   at: number
   promise: Promise<void>
   resolve: () => void
@@ -27,14 +26,13 @@ const compactionSize = 8 * 2 ** 20
 /** Bytes of changes before the current snapshot that stay for those who read the history. */
 const historySize = 64 * 2 ** 20
 const headerSize = 8
-/** Where the system has it, a write returns when it is on the disk: half the ways of a write and a sync (open(2), O_DSYNC). */
-const writesThrough = constants.O_DSYNC !== undefined
-const appending = writesThrough ? constants.O_APPEND | constants.O_CREAT | constants.O_WRONLY | constants.O_DSYNC : 'a'
 
 /**
  * The append-only log of a cluster: numbered generations, each a snapshot of everything (none for the first) and the
  * changes since. A frame is length, CRC-32 and JSON; what a crash tore off at the end is cut when the log is opened.
- * Writes are grouped: `durable()` resolves when all that was appended before is on the disk.
+ * Writes are grouped: `durable()` resolves when all that was appended before is with the operating system, which keeps it whatever becomes
+ * of this process. The disk follows at once, but nobody waits for that (kind's etcd does not even ask for it): a machine that loses its
+ * power may lose the last moment.
  */
 export class Log implements AsyncDisposable {
   private readonly directory: string
@@ -50,6 +48,8 @@ export class Log implements AsyncDisposable {
   private flushing: Promise<void> | undefined
   private compacting: Promise<void> | undefined
   private failure: unknown
+  private syncing: Promise<void> | undefined
+  private unsynced = false
 
   private constructor(directory: string, generation: number, file: FileHandle, size: number) {
     this.directory = directory
@@ -80,7 +80,7 @@ export class Log implements AsyncDisposable {
         break
       }
     }
-    const file = await open(changesFile(directory, generation), appending, 0o600)
+    const file = await open(changesFile(directory, generation), 'a', 0o600)
     await syncDirectory(directory)
     return new Log(directory, generation, file, size)
   }
@@ -91,7 +91,7 @@ export class Log implements AsyncDisposable {
     this.flushing ??= this.flush()
   }
 
-  /** Resolves when everything appended so far is on the disk; rejects for ever after a failed write. */
+  /** Resolves when everything appended so far outlives this process; rejects for ever after a failed write. */
   durable(): Promise<void> {
     if (this.failure) return Promise.reject(this.failure)
     if (this.synced === this.appended) return Promise.resolve()
@@ -128,7 +128,27 @@ export class Log implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.compacting?.catch(() => {})
     await this.flushing
+    await this.syncing
     await this.file.close()
+  }
+
+  /** Begins to bring what was written to the disk, unless that is under way: then once more after it. */
+  private sync(): void {
+    this.unsynced = true
+    this.syncing ??= this.syncNow().finally(() => {
+      this.syncing = undefined
+    })
+  }
+
+  private async syncNow(): Promise<void> {
+    try {
+      while (this.unsynced) {
+        this.unsynced = false
+        await this.file.datasync()
+      }
+    } catch (error) {
+      this.failure = error
+    }
   }
 
   private async flush(): Promise<void> {
@@ -142,7 +162,7 @@ export class Log implements AsyncDisposable {
         if (this.rotation) this.rotation.after -= batch.length
         const bytes = Buffer.concat(batch)
         await writeAll(this.file, bytes)
-        if (!writesThrough) await this.file.datasync()
+        this.sync()
         this.size += bytes.length
         this.synced += batch.length
         while (this.waiting[0] && this.waiting[0].at <= this.synced) this.waiting.shift()?.resolve()
@@ -156,8 +176,9 @@ export class Log implements AsyncDisposable {
   }
 
   private async rotate(generation: number): Promise<void> {
-    const next = await open(changesFile(this.directory, generation), appending, 0o600)
+    const next = await open(changesFile(this.directory, generation), 'a', 0o600)
     await syncDirectory(this.directory)
+    await this.syncing
     await this.file.close()
     this.file = next
     this.generation = generation

@@ -27,7 +27,7 @@ const compactionInterval = 300_000
 
 /**
  * The state of a cluster: tables of frozen objects under one revision, the last thousands of changes, and the records of
- * the node side. Reads and writes are synchronous; `durable()` tells when a write is safe on the disk. Without a
+ * the node side. Reads and writes are synchronous; `durable()` tells when a write outlives this process. Without a
  * directory everything is in memory only.
  *
  * A table is named by its resource and group (`pods`, `deployments.apps`), a key is `namespace/name` or `name`.
@@ -149,7 +149,7 @@ export class Store implements AsyncDisposable {
     return table === '*' ? this.window.slice(start) : this.window.slice(start).filter((change) => change.table === table)
   }
 
-  /** Resolves when everything written so far outlives a crash. */
+  /** Resolves when everything written so far outlives a crash of this process. */
   durable(): Promise<void> {
     return this.log?.durable() ?? Promise.resolve()
   }
