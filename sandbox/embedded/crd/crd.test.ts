@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import type { KubeObject } from '../machinery/object.ts'
+import { Path } from '../registry/field.ts'
 import { findKind } from '../registry/index.ts'
 import type { CustomResourceDefinition, JSONSchemaProps } from '../schema/types/apiextensions.v1.ts'
 import { validateVersions } from './definition.ts'
 import { jsonPath } from './jsonpath.ts'
 import { customResources } from './resource.ts'
+import { structureErrors } from './structure.ts'
 
 function definition(schema: JSONSchemaProps): CustomResourceDefinition {
   return {
@@ -267,4 +269,20 @@ describe('jsonPath', () => {
       expect(jsonPath(path, object)).toEqual(expected)
     })
   }
+})
+
+describe('structure', () => {
+  const faults = (property: JSONSchemaProps) =>
+    structureErrors({ type: 'object', properties: { a: property } }, new Path('schema')).map(({ field }) => field)
+  const spelt = [{ type: 'integer' }, { type: 'string' }]
+
+  it('lets an integer or string be spelt out, as controller-gen writes quantities, and nothing else', () => {
+    expect(faults({ anyOf: spelt, 'x-kubernetes-int-or-string': true })).toEqual([])
+    expect(faults({ type: 'object', additionalProperties: { anyOf: spelt, 'x-kubernetes-int-or-string': true } })).toEqual([])
+    expect(faults({ allOf: [{ anyOf: spelt }, { maxLength: 9 }], 'x-kubernetes-int-or-string': true })).toEqual([])
+    expect(faults({ anyOf: [...spelt].reverse(), 'x-kubernetes-int-or-string': true })).toEqual([
+      'schema.properties[a].anyOf[0].type',
+      'schema.properties[a].anyOf[1].type',
+    ])
+  })
 })

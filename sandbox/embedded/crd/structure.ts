@@ -27,10 +27,20 @@ function partErrors(schema: JSONSchemaProps, path: Path, isRoot = false): FieldE
     errors.push(...partErrors(schema.additionalProperties, path.child('additionalProperties')))
   if (schema.items && !Array.isArray(schema.items)) errors.push(...partErrors(schema.items, path.child('items')))
   for (const junctor of ['allOf', 'anyOf', 'oneOf'] as const) {
-    for (const [index, part] of (schema[junctor] ?? []).entries()) errors.push(...valueErrors(part, path.child(junctor).index(index)))
+    // what an integer or string is may be spelt out, here or in the first allOf
+    if (junctor === 'anyOf' && spellsIntOrString(schema)) continue
+    for (const [index, part] of (schema[junctor] ?? []).entries()) {
+      const spelt = junctor === 'allOf' && index === 0 && spellsIntOrString(part)
+      errors.push(...valueErrors(spelt ? { ...part, anyOf: undefined } : part, path.child(junctor).index(index)))
+    }
   }
   if (schema.not) errors.push(...valueErrors(schema.not, path.child('not')))
   return errors
+}
+
+/** anyOf: [{type: integer}, {type: string}] and nothing more. */
+function spellsIntOrString({ anyOf }: JSONSchemaProps): boolean {
+  return JSON.stringify(anyOf) === '[{"type":"integer"},{"type":"string"}]'
 }
 
 function ownErrors(schema: JSONSchemaProps, path: Path, isRoot: boolean): FieldError[] {
