@@ -23,11 +23,15 @@ interface Member {
   calls: Map<number, { resolve: (result: unknown) => void; reject: (error: Error) => void }>
   clusters: Set<string>
   asked: number | null
+  /** It has said something. */
+  heard: boolean
 }
 
 const pulseMs = 2_000
 /** A process that answers nothing for so long is ended and its clusters are brought back elsewhere. */
 const patienceMs = 15_000
+/** A process that has not answered anything yet may still be loading its program, on a machine that has much to do. */
+const firstPatienceMs = 60_000
 
 /**
  * The processes that run clusters. A cluster stays in its process; when that one dies (or answers nothing any more), every
@@ -140,7 +144,7 @@ export class ProcessPool implements AsyncDisposable {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       execArgv: ['--max-semi-space-size=4', '--disable-warning=ExperimentalWarning'],
     })
-    const member: Member = { child, calls: new Map(), clusters: new Set(), asked: null }
+    const member: Member = { child, calls: new Map(), clusters: new Set(), asked: null, heard: false }
     this.members.push(member)
     child.on('message', (message: FromProcess) => this.receive(member, message))
     child.on('error', (error) => this.options.onFault(`a cluster process: ${error.message}`))
@@ -149,6 +153,7 @@ export class ProcessPool implements AsyncDisposable {
   }
 
   private receive(member: Member, message: FromProcess): void {
+    member.heard = true
     if ('watch' in message) this.watchers.get(message.watch)?.(message.event)
     else if ('terminal' in message) {
       const listener = this.terminals.get(message.terminal)
@@ -179,7 +184,7 @@ export class ProcessPool implements AsyncDisposable {
     const now = performance.now()
     for (const member of this.members) {
       if (member.asked !== null) {
-        if (now - member.asked > patienceMs) member.child.kill('SIGKILL')
+        if (now - member.asked > (member.heard ? patienceMs : firstPatienceMs)) member.child.kill('SIGKILL')
         continue
       }
       const [any] = member.clusters
