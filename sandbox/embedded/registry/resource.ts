@@ -1,4 +1,4 @@
-import type { DeviceClass, ResourceClaim, ResourceClaimTemplate, ResourceSlice } from '../schema/types/resource.v1.ts'
+import type { DeviceClass, ResourceClaim, ResourceClaimSpec, ResourceClaimTemplate, ResourceSlice } from '../schema/types/resource.v1.ts'
 import { define } from './define.ts'
 import type { ResourceInfo } from './resource-info.ts'
 
@@ -7,7 +7,27 @@ const version = 'v1'
 
 export const resource: readonly ResourceInfo[] = [
   define<DeviceClass>(group, version, { kind: 'DeviceClass', resource: 'deviceclasses', namespaced: false, tracksGeneration: true }),
-  define<ResourceClaim>(group, version, { kind: 'ResourceClaim', resource: 'resourceclaims', status: true }),
-  define<ResourceClaimTemplate>(group, version, { kind: 'ResourceClaimTemplate', resource: 'resourceclaimtemplates' }),
+  define<ResourceClaim>(group, version, {
+    kind: 'ResourceClaim',
+    resource: 'resourceclaims',
+    status: true,
+    default: ({ spec }) => defaultDevices(spec),
+  }),
+  define<ResourceClaimTemplate>(group, version, {
+    kind: 'ResourceClaimTemplate',
+    resource: 'resourceclaimtemplates',
+    default: ({ spec }) => defaultDevices(spec?.spec),
+  }),
   define<ResourceSlice>(group, version, { kind: 'ResourceSlice', resource: 'resourceslices', namespaced: false, tracksGeneration: true }),
 ]
+
+/** One device of each that is asked for, and of tolerations the plain comparison. Source: pkg/apis/resource/v1/defaults.go. */
+function defaultDevices(spec: ResourceClaimSpec | undefined): void {
+  for (const { exactly, firstAvailable = [] } of spec?.devices?.requests ?? []) {
+    for (const request of [...(exactly ? [exactly] : []), ...firstAvailable]) {
+      request.allocationMode ??= 'ExactCount'
+      if (request.allocationMode === 'ExactCount') request.count ??= 1
+      for (const toleration of request.tolerations ?? []) toleration.operator ??= 'Equal'
+    }
+  }
+}

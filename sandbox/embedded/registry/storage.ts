@@ -18,7 +18,6 @@ export const storage: readonly ResourceInfo[] = [
     kind: 'CSIDriver',
     resource: 'csidrivers',
     namespaced: false,
-    tracksGeneration: true,
     allowUnconditionalUpdate: false,
     ...csiDriverRules,
   }),

@@ -4,6 +4,7 @@ import type { HorizontalPodAutoscaler as V1 } from '../../schema/types/autoscali
 import type { HorizontalPodAutoscaler, HPAScalingRules } from '../../schema/types/autoscaling.v2.ts'
 import type { Definition } from '../define.ts'
 import { type FieldError, forbidden, invalid, required, specPath } from '../field.ts'
+import { validateMetric, validateReference, validateScalingRules } from './metrics.ts'
 
 const defaultUtilization = 80
 
@@ -34,19 +35,21 @@ export const horizontalPodAutoscalerRules: Partial<Definition<HorizontalPodAutos
     if (min !== undefined && max < min) {
       errors.push(invalid(specPath.child('maxReplicas'), max, 'must be greater than or equal to `minReplicas`'))
     }
-    for (const field of ['kind', 'name'] as const) {
-      if (!spec.scaleTargetRef?.[field]) errors.push(required(specPath.child('scaleTargetRef', field)))
-    }
+    errors.push(...validateReference(spec.scaleTargetRef ?? {}, specPath.child('scaleTargetRef')))
     if (spec.scaleTargetRef && !spec.scaleTargetRef.apiVersion?.includes('/')) {
       errors.push(
         invalid(specPath.child('scaleTargetRef', 'apiVersion'), spec.scaleTargetRef.apiVersion ?? '', 'apiVersion must specify API group'),
       )
     }
+    errors.push(...(spec.metrics ?? []).flatMap((metric, index) => validateMetric(metric, specPath.child('metrics').index(index))))
     const scalesToZero = spec.metrics?.some(({ type }) => type === 'Object' || type === 'External')
     if (min === 0 && !scalesToZero) {
       errors.push(
         forbidden(specPath.child('metrics'), 'must specify at least one Object or External metric to support scaling to zero replicas'),
       )
+    }
+    for (const direction of ['scaleUp', 'scaleDown'] as const) {
+      errors.push(...validateScalingRules(spec.behavior?.[direction], specPath.child('behavior', direction)))
     }
     return errors
   },

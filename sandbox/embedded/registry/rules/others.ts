@@ -83,6 +83,10 @@ export const storageClassRules: Partial<Definition<StorageClass>> = {
 }
 
 export const csiDriverRules: Partial<Definition<CSIDriver>> = {
+  // of a feature that is switched off
+  prepareForCreate({ spec }) {
+    delete spec.nodeAllocatableUpdatePeriodSeconds
+  },
   default({ spec }) {
     if (!spec) return
     spec.attachRequired ??= true
@@ -185,7 +189,7 @@ export const customResourceDefinitionRules: Partial<Definition<CustomResourceDef
   },
   prepareForCreate(definition) {
     const stored = definition.spec.versions?.find(({ storage }) => storage)?.name
-    definition.status = { conditions: [], acceptedNames: { plural: '', kind: '' }, storedVersions: stored ? [stored] : [] }
+    definition.status = { conditions: null as never, acceptedNames: { plural: '', kind: '' }, storedVersions: stored ? [stored] : [] }
   },
   prepareForUpdate(definition) {
     // From now on objects are stored in another version too.

@@ -1,9 +1,10 @@
+import { isIP } from 'node:net'
 import type { Service, ServicePort, ServiceSpec } from '../../schema/types/core.v1.ts'
 import { validatePort } from '../container-validation.ts'
 import type { Definition } from '../define.ts'
 import { duplicate, type FieldError, forbidden, invalid, notSupported, required, specPath } from '../field.ts'
 import { validateEnum, validateLabels } from '../metadata.ts'
-import { dns1035Label, isDns1123Label, isDns1123Subdomain, isPortNumber } from '../names.ts'
+import { dns1035Label, isDns1123Label, isDns1123Subdomain, isPortNumber, isQualifiedName } from '../names.ts'
 import { AllocationError, type Allocator } from '../resource-info.ts'
 
 const types = ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort']
@@ -16,7 +17,10 @@ export const serviceRules: Partial<Definition<Service>> = {
     if (!spec) return
     spec.sessionAffinity ??= 'None'
     if (spec.sessionAffinity === 'None') delete spec.sessionAffinityConfig
-    else spec.sessionAffinityConfig ??= { clientIP: { timeoutSeconds: affinitySeconds } }
+    if (spec.sessionAffinity === 'ClientIP') {
+      const clientIP = ((spec.sessionAffinityConfig ??= {}).clientIP ??= {})
+      clientIP.timeoutSeconds ??= affinitySeconds
+    }
     spec.type ??= 'ClusterIP'
     for (const port of spec.ports ?? []) {
       port.protocol ??= 'TCP'
@@ -39,7 +43,7 @@ export const serviceRules: Partial<Definition<Service>> = {
   },
   validate({ spec }) {
     if (!spec) return [required(specPath)]
-    return [...validatePorts(spec), ...validateAddresses(spec)]
+    return [...validatePorts(spec), ...validateAddresses(spec), ...validateTraffic(spec), ...validateBalancer(spec)]
   },
   validateChange({ spec }, old) {
     const before = old.spec?.clusterIPs ?? []
@@ -112,6 +116,11 @@ function keepAllocated(spec: ServiceSpec, old: ServiceSpec): void {
     if (port.nodePort === undefined) delete port.nodePort
   }
   if (!hasNodePorts(spec.type) && hasNodePorts(old.type) && !spec.externalIPs?.length) delete spec.externalTrafficPolicy
+  const checked = (of: ServiceSpec) => of.type === 'LoadBalancer' && of.externalTrafficPolicy === 'Local'
+  if (checked(old) && !checked(spec) && spec.healthCheckNodePort === old.healthCheckNodePort) delete spec.healthCheckNodePort
+  if (old.type !== 'LoadBalancer' || spec.type === 'LoadBalancer') return
+  if (spec.allocateLoadBalancerNodePorts === old.allocateLoadBalancerNodePorts) delete spec.allocateLoadBalancerNodePorts
+  if (spec.loadBalancerClass === old.loadBalancerClass) delete spec.loadBalancerClass
 }
 
 function validatePorts(spec: ServiceSpec): FieldError[] {
@@ -132,6 +141,10 @@ function validatePorts(spec: ServiceSpec): FieldError[] {
     }
     errors.push(...isPortNumber(port.port).map((text) => invalid(at.child('port'), port.port, text)))
     errors.push(...validateEnum(port.protocol, ['SCTP', 'TCP', 'UDP'], at.child('protocol')))
+    if (port.appProtocol !== undefined) {
+      const { appProtocol } = port
+      errors.push(...isQualifiedName(appProtocol).map((text) => invalid(at.child('appProtocol'), appProtocol, text)))
+    }
     errors.push(...validatePort(port.targetPort, at.child('targetPort')))
     if (port.nodePort && spec.type !== 'NodePort' && spec.type !== 'LoadBalancer') {
       errors.push(forbidden(at.child('nodePort'), `may not be used when \`type\` is '${spec.type}'`))
@@ -152,7 +165,6 @@ function validateAddresses(spec: ServiceSpec): FieldError[] {
   if (!spec.type) errors.push(required(specPath.child('type')))
   else if (!types.includes(spec.type)) errors.push(notSupported(specPath.child('type'), spec.type, types))
   errors.push(...validateEnum(spec.sessionAffinity, ['ClientIP', 'None'], specPath.child('sessionAffinity')))
-  errors.push(...validateEnum(spec.externalTrafficPolicy, ['Cluster', 'Local'], specPath.child('externalTrafficPolicy')))
   errors.push(...validateEnum(spec.internalTrafficPolicy, ['Cluster', 'Local'], specPath.child('internalTrafficPolicy')))
   if (spec.type === 'LoadBalancer' && spec.clusterIP === 'None') {
     errors.push(invalid(specPath.child('clusterIPs').index(0), 'None', "may not be set to 'None' for LoadBalancer services"))
@@ -167,4 +179,79 @@ function validateAddresses(spec: ServiceSpec): FieldError[] {
     else errors.push(...isDns1123Subdomain(name).map((text) => invalid(at, spec.externalName, text)))
   }
   return errors
+}
+
+const familyPolicies = ['PreferDualStack', 'RequireDualStack', 'SingleStack']
+const distributions = ['PreferClose', 'PreferSameZone', 'PreferSameNode']
+const mostAffinitySeconds = 86_400
+
+/** From where traffic may come and which way it goes. Source: ValidateService in pkg/apis/core/validation. */
+function validateTraffic(spec: ServiceSpec): FieldError[] {
+  const at = (name: string) => specPath.child(name)
+  const {
+    externalIPs = [],
+    externalTrafficPolicy: policy,
+    trafficDistribution,
+    healthCheckNodePort = 0,
+    ipFamilies = [],
+    ipFamilyPolicy,
+  } = spec
+  const errors: FieldError[] = externalIPs.flatMap((address, index) =>
+    isIP(address)
+      ? []
+      : [invalid(at('externalIPs').index(index), address, 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)')],
+  )
+  if (spec.sessionAffinity === 'ClientIP') {
+    const seconds = spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? affinitySeconds
+    const place = specPath.child('sessionAffinityConfig', 'clientIP', 'timeoutSeconds')
+    if (seconds <= 0 || seconds > mostAffinitySeconds) {
+      errors.push(invalid(place, seconds, `must be greater than 0 and less than ${mostAffinitySeconds}`))
+    }
+  }
+  const outside = spec.type === 'LoadBalancer' || spec.type === 'NodePort' || (spec.type === 'ClusterIP' && externalIPs.length > 0)
+  if (outside) {
+    errors.push(
+      ...(policy ? validateEnum(policy, ['Cluster', 'Local'], at('externalTrafficPolicy')) : [required(at('externalTrafficPolicy'))]),
+    )
+  } else if (policy) errors.push(invalid(at('externalTrafficPolicy'), policy, 'may only be set for externally-accessible services'))
+  if (healthCheckNodePort !== 0 && !(spec.type === 'LoadBalancer' && policy === 'Local')) {
+    const why = "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'"
+    errors.push(invalid(at('healthCheckNodePort'), healthCheckNodePort, why))
+  } else if (healthCheckNodePort !== 0) {
+    errors.push(...isPortNumber(healthCheckNodePort).map((text) => invalid(at('healthCheckNodePort'), healthCheckNodePort, text)))
+  }
+  errors.push(...validateEnum(trafficDistribution, distributions, at('trafficDistribution')))
+  if (spec.type === 'ExternalName') return errors
+  for (const [index, family] of ipFamilies.entries()) {
+    const place = at('ipFamilies').index(index)
+    errors.push(...validateEnum(family, ['IPv4', 'IPv6'], place))
+    if (ipFamilies.indexOf(family) < index) errors.push(duplicate(place, family))
+  }
+  return [...errors, ...validateEnum(ipFamilyPolicy, familyPolicies, at('ipFamilyPolicy'))]
+}
+
+/** What only a load balancer has. */
+function validateBalancer(spec: ServiceSpec): FieldError[] {
+  const { loadBalancerClass: className, loadBalancerSourceRanges: ranges = [] } = spec
+  const only = "may only be used when `type` is 'LoadBalancer'"
+  const balances = spec.type === 'LoadBalancer'
+  const place = specPath.child('LoadBalancerSourceRanges')
+  const errors: FieldError[] = ranges.length > 0 && !balances ? [forbidden(place, only)] : []
+  for (const [index, range] of ranges.entries()) {
+    if (isCidr(range.trim())) continue
+    errors.push(invalid(place.index(index), range, 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)'))
+  }
+  if (spec.allocateLoadBalancerNodePorts !== undefined && !balances) {
+    errors.push(forbidden(specPath.child('allocateLoadBalancerNodePorts'), only))
+  }
+  if (className === undefined) return errors
+  const at = specPath.child('loadBalancerClass')
+  if (!balances) return [...errors, forbidden(at, only)]
+  return [...errors, ...isQualifiedName(className).map((text) => invalid(at, className, text))]
+}
+
+function isCidr(text: string): boolean {
+  const [address = '', length = '', more] = text.split('/')
+  const version = isIP(address)
+  return more === undefined && version !== 0 && /^\d{1,3}$/.test(length) && Number(length) <= (version === 4 ? 32 : 128)
 }
