@@ -73,6 +73,7 @@ export class PodWorker implements Disposable {
   private again = false
   private working = false
   private ended = false
+  private freshSandbox = false
   private gone = false
   private admitted: boolean
   private mountDelay = mountRetry.first
@@ -283,7 +284,7 @@ export class PodWorker implements Disposable {
         )
         return this.retryDelay()
       }
-      this.createSandbox()
+      this.freshSandbox = this.createSandbox()
     }
 
     const actions = computeActions(this.resized(), this.record)
@@ -338,9 +339,11 @@ export class PodWorker implements Disposable {
     const due: number[] = []
     for (const [name, { reason }] of this.lives.failures) {
       // The kubelet sees a container that could not start as one that has exited, when it looks next.
-      if (reason === 'RunContainerError') due.push(relistPeriod)
+      // And a new sandbox is something new to it.
+      if (reason === 'RunContainerError' || this.freshSandbox) due.push(relistPeriod)
       due.push(Math.min(this.backOffOf(name, reason) ?? Infinity, this.retryDelay()))
     }
+    this.freshSandbox = false
     const deadline = this.deadline()
     if (deadline !== undefined) due.push(deadline - now)
     if (this.record.resize?.pending?.reason === 'Deferred' || this.record.resize?.error) due.push(resizeRetry)
