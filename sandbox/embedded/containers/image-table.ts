@@ -226,14 +226,25 @@ export const definitions: ImageDefinition[] = [
     repositories: ['docker.io/library/postgres', 'docker.io/bitnami/postgresql'],
     tags: versions('9|1\\d', debianFlavors),
     sizeBytes: 155_000_000,
-    root: { base: 'debian', programs: { '/usr/local/bin/postgres': 'postgres', '/usr/local/bin/pg_isready': 'pg_isready' } },
+    root: {
+      base: 'debian',
+      programs: { '/usr/local/bin/postgres': 'postgres', '/usr/local/bin/psql': 'psql', '/usr/local/bin/pg_isready': 'pg_isready' },
+    },
     config: () => ({ cmd: ['postgres'], env: { PGDATA: '/var/lib/postgresql/data' } }),
   },
   {
     repositories: ['docker.io/library/mysql', 'docker.io/library/mariadb'],
     tags: versions('5|8|9|10|11', `${debianFlavors}|debian|oracle|lts|innovation`),
     sizeBytes: 232_000_000,
-    root: { base: 'debian', programs: { '/usr/sbin/mysqld': 'mysqld', '/usr/bin/mysqladmin': 'mysqladmin' } },
+    root: {
+      base: 'debian',
+      programs: {
+        '/usr/sbin/mysqld': 'mysqld',
+        '/usr/bin/mysql': 'mysql',
+        '/usr/bin/mariadb': 'mysql',
+        '/usr/bin/mysqladmin': 'mysqladmin',
+      },
+    },
     config: () => ({ cmd: ['mysqld'] }),
   },
   {

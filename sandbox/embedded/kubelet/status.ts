@@ -11,6 +11,7 @@ import { phaseOf } from './phase.ts'
 import { type ContainerRun, isSidecar, latestRun, type PodRecord, stateOf } from './pod-record.ts'
 import { qosClassOf } from './qos.ts'
 import { shouldRun } from './restart-policy.ts'
+import { terminalStatus } from './terminal-status.ts'
 
 /** Why a container's last start did not work, as its waiting state tells it. */
 export interface StartFailure {
@@ -95,7 +96,7 @@ export function podStatusOf(input: StatusInput): PodStatus {
   }
   if (old.nominatedNodeName) status.nominatedNodeName = old.nominatedNodeName
   if (old.resourceClaimStatuses) status.resourceClaimStatuses = old.resourceClaimStatuses
-  return status
+  return record.tornDown ? terminalStatus(pod, status) : status
 }
 
 /** A pod that the kubelet turned away has no containers to tell of. */

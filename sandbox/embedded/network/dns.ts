@@ -91,7 +91,7 @@ function serviceLocations(
   only?: string,
 ): DnsReply {
   if (service.spec?.clusterIP !== 'None' && only === undefined) {
-    return found(ports.map((port) => ({ name: asked, type: 'SRV', ttl, data: base, port: port.port })))
+    return found(weighed(ports.map((port) => ({ name: asked, type: 'SRV', ttl, data: base, port: port.port }))))
   }
   const answers: DnsAnswer[] = []
   for (const { label, port, portName } of readyEndpoints(ctx, service)) {
@@ -99,7 +99,12 @@ function serviceLocations(
     if (!ports.some((wanted) => (wanted.name ?? '') === portName)) continue
     answers.push({ name: asked, type: 'SRV', ttl, data: `${label}.${base}`, port })
   }
-  return answers.length > 0 ? found(answers) : nxdomain
+  return answers.length > 0 ? found(weighed(answers)) : nxdomain
+}
+
+/** CoreDNS shares a hundred out among locations of one priority. */
+function weighed(locations: DnsAnswer[]): DnsAnswer[] {
+  return locations.map((location) => ({ ...location, weight: Math.floor(100 / locations.length) }))
 }
 
 /** CoreDNS leaves unready addresses out; publishNotReadyAddresses has marked them ready in the slice already. */

@@ -124,6 +124,7 @@ export interface DnsAnswer {
   data: string
   /** SRV only. */
   port?: number
+  weight?: number
 }
 
 export class NetworkError extends Error {

@@ -55,5 +55,6 @@ export const kinds = {
   CronJob: named('batch', 'v1', 'cronjobs'),
   PodDisruptionBudget: named('policy', 'v1', 'poddisruptionbudgets'),
   EndpointSlice: named('discovery.k8s.io', 'v1', 'endpointslices'),
+  NetworkPolicy: named('networking.k8s.io', 'v1', 'networkpolicies'),
   HorizontalPodAutoscaler: named('autoscaling', 'v2', 'horizontalpodautoscalers'),
 } as const

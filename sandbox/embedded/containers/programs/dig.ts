@@ -115,7 +115,7 @@ function dotted(name: string): string {
 }
 
 function data(answer: DnsAnswer): string {
-  if (answer.type === 'SRV') return `0 100 ${answer.port} ${dotted(answer.data)}`
+  if (answer.type === 'SRV') return `0 ${answer.weight} ${answer.port} ${dotted(answer.data)}`
   return answer.type === 'CNAME' || answer.type === 'PTR' ? dotted(answer.data) : answer.data
 }
 

@@ -69,7 +69,7 @@ function record(answer: DnsAnswer, asked: string): string {
     case 'PTR':
       return `${asked}\tname = ${answer.data}\n`
     case 'SRV':
-      return `${answer.name}\tservice = 0 100 ${answer.port} ${answer.data}\n`
+      return `${answer.name}\tservice = 0 ${answer.weight} ${answer.port} ${answer.data}\n`
     default:
       return `Name:\t${answer.name}\nAddress: ${answer.data}\n`
   }

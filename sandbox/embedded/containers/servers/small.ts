@@ -4,6 +4,9 @@ import { contentType } from '../programs/httpd.ts'
 import { last, parseOptions } from '../programs/options.ts'
 import { contentOf } from '../vfs/node.ts'
 import { answer, combinedLog, commonLogTime, type Handler, header, listenHttp } from './http.ts'
+import { mysql } from './sql/mysql.ts'
+import { psql } from './sql/psql.ts'
+import { type ServerFacts, serveSql } from './sql/server.ts'
 
 const megabyte = 1024 * 1024
 
@@ -19,6 +22,8 @@ export const smallServers: Record<string, Program> = {
   node: { run: nodeServer, memoryBytes: 40 * megabyte },
   postgres: { run: database('postgres', 5432), memoryBytes: 28 * megabyte },
   mysqld: { run: database('mysqld', 3306), memoryBytes: 360 * megabyte },
+  psql: { run: psql },
+  mysql: { run: mysql },
   pg_isready: { run: ready(5432) },
   mysqladmin: { run: ready(3306) },
   unknown: { run: unknown, memoryBytes: 10 * megabyte },
@@ -243,7 +248,9 @@ function database(name: string, port: number): Run {
     }
     if (
       name === 'mysqld' &&
-      !['MYSQL_ROOT_PASSWORD', 'MYSQL_ALLOW_EMPTY_PASSWORD', 'MYSQL_RANDOM_ROOT_PASSWORD'].some((each) => process.env.has(each))
+      !['MYSQL_ROOT_PASSWORD', 'MYSQL_ALLOW_EMPTY_PASSWORD', 'MYSQL_RANDOM_ROOT_PASSWORD', 'MARIADB_ROOT_PASSWORD'].some((each) =>
+        process.env.has(each),
+      )
     ) {
       await process.complain(
         '[ERROR] [Entrypoint]: Database is uninitialized and password option is not specified\n    You need to specify one of the following as an environment variable:\n    - MYSQL_ROOT_PASSWORD\n    - MYSQL_ALLOW_EMPTY_PASSWORD\n    - MYSQL_RANDOM_ROOT_PASSWORD\n',
@@ -260,14 +267,49 @@ function database(name: string, port: number): Run {
       })
     }
     await process.sleep(Math.max(0, readyAt - process.machine.now()))
-    const listener = process.machine.network.listen(port, { accept: (connection) => connection.onData(() => connection.end()) })
-    process.onEnd(() => listener[Symbol.dispose]())
+    try {
+      serveSql(process, name === 'postgres' ? postgresFacts(process, port) : mysqlFacts(process, port))
+    } catch (error) {
+      if (!(error instanceof NetworkError) || process.ended) throw error
+      await process.complain(`could not bind IPv4 address "0.0.0.0": Address already in use\n`)
+      return 1
+    }
     await process.complain(
       name === 'postgres'
         ? 'LOG:  database system is ready to accept connections\n'
         : "mysqld: ready for connections. Version: '8.4.5'  port: 3306  MySQL Community Server - GPL.\n",
     )
     return process.block<number>(() => undefined)
+  }
+}
+
+function postgresFacts(process: Process, port: number): ServerFacts {
+  const env = (name: string) => process.env.get(name)
+  const user = env('POSTGRES_USER') ?? 'postgres'
+  const trust = env('POSTGRES_HOST_AUTH_METHOD') === 'trust'
+  return {
+    dialect: 'postgres',
+    port,
+    folder: `${env('PGDATA') ?? '/var/lib/postgresql/data'}/base`,
+    version: 'PostgreSQL 17.5 on x86_64-pc-linux-gnu, 64-bit',
+    users: new Map([[user, trust ? '' : (env('POSTGRES_PASSWORD') ?? '')]]),
+    databases: ['postgres', env('POSTGRES_DB') ?? user],
+    trustsLoopback: true,
+  }
+}
+
+function mysqlFacts(process: Process, port: number): ServerFacts {
+  const env = (name: string) => process.env.get(name) ?? process.env.get(name.replace('MYSQL_', 'MARIADB_'))
+  const user = env('MYSQL_USER')
+  const database = env('MYSQL_DATABASE')
+  return {
+    dialect: 'mysql',
+    port,
+    folder: '/var/lib/mysql/databases',
+    version: '8.4.5',
+    users: new Map([['root', env('MYSQL_ROOT_PASSWORD') ?? ''], ...(user ? ([[user, env('MYSQL_PASSWORD') ?? '']] as const) : [])]),
+    databases: ['mysql', ...(database ? [database] : [])],
+    trustsLoopback: false,
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Story } from '../story.ts'
 import { controllerStories } from './controllers.ts'
 import { deploymentStories } from './deployments.ts'
+import { imageStories } from './images.ts'
 import { jobStories } from './jobs.ts'
 import { networkStories } from './network.ts'
 import { podStories } from './pods.ts'
@@ -10,6 +11,7 @@ import { storageStories } from './storage.ts'
 
 export const stories: readonly Story[] = [
   ...podStories,
+  ...imageStories,
   ...deploymentStories,
   ...statefulSetStories,
   ...jobStories,
