@@ -350,6 +350,13 @@ describe('images', () => {
     else expect(done.stderr).toBe(`sh: ${tool}: not found\n`)
   })
 
+  test('perl counts the digits of pi, which takes CPU', async () => {
+    const world = new World()
+    const container = await world.run({ image: 'perl:5.34.0', command: ['perl', '-Mbignum=bpi', '-wle', 'print bpi(50)'], cpuLimit: 1 })
+    await world.clock.advance(5000)
+    expect(world.text(container)).toBe('3.1415926535897932384626433832795028841971693993751\n')
+  })
+
   test('an image of unknown contents runs and says so', async () => {
     const world = new World()
     const container = await world.run({ image: 'ghcr.io/acme/shop:2' })

@@ -389,6 +389,13 @@ export const definitions: ImageDefinition[] = [
     config: () => ({ cmd: ['python3'] }),
   },
   {
+    repositories: ['docker.io/library/perl', 'registry.k8s.io/e2e-test-images/perl'],
+    tags: versions('5', debianFlavors),
+    sizeBytes: 350_000_000,
+    root: { base: 'debian', programs: { '/usr/local/bin/perl': 'perl' } },
+    config: () => ({ cmd: ['perl', '-de0'] }),
+  },
+  {
     repositories: ['docker.io/library/node', 'docker.io/library/openjdk', 'docker.io/library/eclipse-temurin'],
     tags: versions('\\d+', `${debianFlavors}|jre|jdk|current|lts`),
     sizeBytes: 160_000_000,
@@ -396,6 +403,15 @@ export const definitions: ImageDefinition[] = [
     config: () => ({ cmd: ['node'] }),
   },
 ]
+
+definitions.push({
+  repositories: ['registry.k8s.io/coredns/coredns', 'docker.io/coredns/coredns'],
+  tags: any,
+  sizeBytes: 22_384_805,
+  preloaded: true,
+  root: { base: 'scratch', programs: { '/coredns': 'coredns' } },
+  config: () => ({ entrypoint: ['/coredns'] }),
+})
 
 /** The built-in gateway (gateway/manifest.ts). */
 definitions.push({
@@ -451,7 +467,6 @@ definitions.push(
 
 /** The parts of a cluster that show as pods; their work is done by this process. */
 const clusterParts: [repository: string, path: string, sizeBytes: number, program?: string][] = [
-  ['registry.k8s.io/coredns/coredns', '/coredns', 22_384_805],
   ['registry.k8s.io/etcd', '/usr/local/bin/etcd', 67_870_000, 'etcd'],
   ['registry.k8s.io/kube-apiserver', '/usr/local/bin/kube-apiserver', 89_050_000, 'kube-apiserver'],
   ['registry.k8s.io/kube-controller-manager', '/usr/local/bin/kube-controller-manager', 76_000_000, 'kube-controller-manager'],

@@ -10,7 +10,7 @@ export type RecordType = DnsAnswer['type']
 
 /** A DNS server's answer. NOERROR without answers is a name that exists without records of the type asked for. */
 export interface DnsReply {
-  rcode: 'NOERROR' | 'NXDOMAIN'
+  rcode: 'NOERROR' | 'NXDOMAIN' | 'SERVFAIL' | 'REFUSED'
   answers: DnsAnswer[]
 }
 

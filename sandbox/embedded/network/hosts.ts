@@ -4,6 +4,7 @@ import { podNode } from '../machinery/pod-indexes.ts'
 import type { Node, Pod } from '../schema/types/core.v1.ts'
 import { addressIn, inCIDR } from './addresses.ts'
 import type { Address } from './connection.ts'
+import type { DnsReply, RecordType } from './dns.ts'
 import type { Connection, Listener, PodIdentity, Protocol } from './network.ts'
 
 /** Where the pods' and Services' addresses come from, as kind lays them out. */
@@ -24,7 +25,12 @@ export interface Host {
   /** By socketKey. */
   listeners: Map<string, Bound>
   nextPort: number
+  /** Answers to who asks this stack for names. */
+  names?: NameServer
 }
+
+/** A name server in a stack; `asker` is the address and port of who asks. */
+export type NameServer = (name: string, type: RecordType, asker: Address) => DnsReply | undefined
 
 export interface Bound {
   host: string

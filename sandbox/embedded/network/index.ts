@@ -3,14 +3,17 @@ import type { ClusterContext } from '../machinery/context.ts'
 import { resources } from '../machinery/object.ts'
 import type { Service } from '../schema/types/core.v1.ts'
 import { addressIn } from './addresses.ts'
+import type { Address } from './connection.ts'
+import type { ServerBlock } from './corefile.ts'
 import { clusterDns, type DnsReply, type RecordType, upstream } from './dns.ts'
 import { Fabric } from './fabric.ts'
 import { startFlannel } from './flannel.ts'
 import { type Arrival, Forwarding } from './forwarding.ts'
-import { type Bound, type Host, Hosts, internalIP, nodeCIDR, serviceCIDR, socketKey } from './hosts.ts'
+import { type Bound, ephemeralPort, type Host, Hosts, internalIP, nodeCIDR, serviceCIDR, socketKey } from './hosts.ts'
 import { HttpBridge } from './http-bridge.ts'
 import { startKindnet } from './kindnet.ts'
 import { kubeProxyListener } from './kube-proxy.ts'
+import { answerBy } from './name-server.ts'
 import { Namespace, type Surroundings } from './namespace.ts'
 import { type Listener, type Network, NetworkError, type NodeNetwork, type PodIdentity, type PodNetwork, type Protocol } from './network.ts'
 import { createServiceProxy, slicesOf } from './service-proxy.ts'
@@ -47,6 +50,7 @@ class ClusterNetwork implements Network, Surroundings, Disposable {
   private readonly parts = new DisposableStack()
   private readonly namespaces = new Map<string, Namespace>()
   private closing = false
+  private asking = 0
 
   constructor(ctx: ClusterContext, options: NetworkOptions) {
     this.ctx = ctx
@@ -134,10 +138,48 @@ class ClusterNetwork implements Network, Surroundings, Disposable {
   ask(source: Host, nameserver: string, name: string, type: RecordType): DnsReply | undefined {
     if (nameserver === addressIn(nodeCIDR, 1)) return upstream(this.ctx, name, type)
     const kubeDns = this.ctx.cache.get<Service>(resources.services, 'kube-dns', 'kube-system')
-    if (!kubeDns) return nameserver === addressIn(serviceCIDR, 10) ? clusterDns(this.ctx, name, type) : undefined
-    const route = this.forwarding.route(source, 0, { ip: nameserver, port: 53 }, 'UDP')
+    if (!kubeDns && nameserver === addressIn(serviceCIDR, 10)) return clusterDns(this.ctx, name, type)
+    const route = this.forwarding.route(source, ephemeralPort(source), { ip: nameserver, port: 53 }, 'UDP')
     if (typeof route === 'string') return undefined
+    if (route.target.names) return route.target.names(name, type, route.from)
+    if (!kubeDns) return undefined
     const serves = slicesOf(this.ctx, kubeDns).some((slice) => slice.endpoints?.some(({ addresses }) => addresses.includes(route.to.ip)))
     return serves ? clusterDns(this.ctx, name, type) : undefined
   }
+
+  answer(
+    host: Host,
+    blocks: readonly ServerBlock[],
+    name: string,
+    type: RecordType,
+    asker: Address,
+    log: (line: string) => void,
+  ): DnsReply {
+    if (this.asking >= longestChain) return { rcode: 'SERVFAIL', answers: [] }
+    this.asking++
+    try {
+      const sources = {
+        cluster: (asked: string, kind: RecordType) => clusterDns(this.ctx, asked, kind),
+        upstream: (asked: string, kind: RecordType) => upstream(this.ctx, asked, kind),
+        ask: (server: string, asked: string, kind: RecordType) => this.ask(host, server, asked, kind),
+      }
+      const { reply, logs } = answerBy(blocks, sources, name, type)
+      if (logs) {
+        const full = `${name.replace(/\.$/, '')}.`
+        const id = Math.floor(this.ctx.random() * 65536)
+        const size = full.length + 17
+        const flags = reply.rcode === 'SERVFAIL' ? 'qr,rd' : 'qr,aa,rd'
+        const answered = size + reply.answers.reduce((sum, answer) => sum + answer.name.length + 16, 0)
+        log(
+          `[INFO] ${asker.ip}:${asker.port} - ${id} "${type} IN ${full} udp ${size} false 512" ${reply.rcode} ${flags} ${answered} 0.000${Math.floor(100_000 + this.ctx.random() * 400_000)}s\n`,
+        )
+      }
+      return reply
+    } finally {
+      this.asking--
+    }
+  }
 }
+
+/** Servers that forward to each other stop here. */
+const longestChain = 8

@@ -1,10 +1,11 @@
 import type { GatewaySeat } from '../gateway/seat.ts'
 import type { ClusterContext } from '../machinery/context.ts'
 import { parseIPv4 } from './addresses.ts'
-import { connectionPair } from './connection.ts'
+import { type Address, connectionPair } from './connection.ts'
+import type { ServerBlock } from './corefile.ts'
 import type { DnsReply, RecordType } from './dns.ts'
 import type { Arrival, Forwarding } from './forwarding.ts'
-import { type Bound, type ConnectionOwner, ephemeralPort, type Host, socketKey } from './hosts.ts'
+import { type Bound, type ConnectionOwner, ephemeralPort, type Host, type NameServer, socketKey } from './hosts.ts'
 import { duplexOf, type HttpBridge, requestOver } from './http-bridge.ts'
 import {
   type Connection,
@@ -33,6 +34,8 @@ export interface Surroundings {
   readonly gateway?: GatewaySeat
   /** What answers at the end of a flow; undefined where nothing listens. */
   listening(arrival: Arrival, protocol: Protocol): Bound | undefined
+  /** What CoreDNS in a stack answers. */
+  answer(host: Host, blocks: readonly ServerBlock[], name: string, type: RecordType, asker: Address, log: (line: string) => void): DnsReply
   ask(source: Host, nameserver: string, name: string, type: RecordType): DnsReply | undefined
 }
 
@@ -115,6 +118,17 @@ export class Namespace implements PodNetwork, ConnectionOwner {
     owner?.own(far)
     listener.accept(far)
     return await requestOver(duplexOf(near), request, signal)
+  }
+
+  serveNames(blocks: () => readonly ServerBlock[], log: (line: string) => void): Disposable {
+    const { host, network } = this
+    const names: NameServer = (name, type, asker) => network.answer(host, blocks(), name, type, asker, log)
+    host.names = names
+    return {
+      [Symbol.dispose]: () => {
+        if (host.names === names) delete host.names
+      },
+    }
   }
 
   async resolve(name: string, type: RecordType = 'A', server?: string): Promise<DnsAnswer[]> {

@@ -1,4 +1,5 @@
 import type { GatewaySeat } from '../gateway/seat.ts'
+import type { ServerBlock } from './corefile.ts'
 import type { FlannelConfig, FlannelLease } from './flannel.ts'
 import type { ServiceRules } from './service-rules.ts'
 import type { Stack } from './stack.ts'
@@ -68,6 +69,8 @@ export interface PodNetwork extends Disposable {
   connect(host: string, port: number, signal?: AbortSignal, protocol?: Protocol, patience?: number): Promise<Connection>
   /** One HTTP request; the body is whole. Rejects as connect does. */
   http(host: string, port: number, request: HttpRequest, signal?: AbortSignal, patience?: number): Promise<HttpResponse>
+  /** Answers here for names on port 53 as CoreDNS with these server blocks does, until it is disposed; `log` hears the questions of a block with `log`. */
+  serveNames?(blocks: () => readonly ServerBlock[], log: (line: string) => void): Disposable
   /** By the pod's resolv.conf, or from the server given. Rejects with NetworkError ENOTFOUND (NXDOMAIN) or ETIMEDOUT. */
   resolve(name: string, type?: 'A' | 'AAAA' | 'SRV' | 'PTR' | 'CNAME', server?: string): Promise<DnsAnswer[]>
   /** The address of a name or address as programs find it: /etc/hosts, then DNS. Rejects as resolve does. */

@@ -1,6 +1,7 @@
 import type { Program, Run } from '../kernel/process.ts'
 import { agnhost } from '../servers/agnhost/index.ts'
 import { controlPlanePrograms } from '../servers/control-plane.ts'
+import { coredns } from '../servers/coredns.ts'
 import { flanneld } from '../servers/flanneld.ts'
 import { gateway } from '../servers/gateway.ts'
 import { labapp } from '../servers/labapp.ts'
@@ -53,6 +54,7 @@ export const programs: ReadonlyMap<string, Program> = new Map<string, Program>([
   ['nnp', { run: nnp }],
   ['flanneld', { run: flanneld, memoryBytes: 24 * 1024 * 1024 }],
   ...Object.entries(nodePrograms).map(([name, run]): [string, Program] => [name, { run }]),
+  ['coredns', { run: coredns, memoryBytes: 14 * 1024 * 1024 }],
   ['gateway', { run: gateway, memoryBytes: 20 * 1024 * 1024 }],
   ['labapp', labapp],
   ['resource-consumer', resourceConsumer],

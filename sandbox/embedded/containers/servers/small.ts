@@ -4,6 +4,7 @@ import { contentType } from '../programs/httpd.ts'
 import { last, parseOptions } from '../programs/options.ts'
 import { contentOf } from '../vfs/node.ts'
 import { answer, combinedLog, commonLogTime, type Handler, header, listenHttp } from './http.ts'
+import { perl } from './perl.ts'
 import { mysql } from './sql/mysql.ts'
 import { psql } from './sql/psql.ts'
 import { type ServerFacts, serveSql } from './sql/server.ts'
@@ -22,6 +23,7 @@ export const smallServers: Record<string, Program> = {
   node: { run: nodeServer, memoryBytes: 40 * megabyte },
   postgres: { run: database('postgres', 5432), memoryBytes: 28 * megabyte },
   mysqld: { run: database('mysqld', 3306), memoryBytes: 360 * megabyte },
+  perl: { run: perl, memoryBytes: 12 * megabyte },
   psql: { run: psql },
   mysql: { run: mysql },
   pg_isready: { run: ready(5432) },
