@@ -1,7 +1,7 @@
 import type { Pod } from '../../schema/types/core.v1.ts'
 import type { Scene } from '../scene.ts'
 import type { Story } from '../story.ts'
-import { conditionIs, podReady, rolledOut } from './states.ts'
+import { podReady } from './states.ts'
 
 const follows = ['Pod'] as const
 
@@ -84,32 +84,6 @@ export const imageStories: readonly Story[] = [
     async play(scene) {
       await scene.apply(pod('held', 'busybox:1.36', `initContainers: [{name: first, image: ${nowhere}}]`))
       await scene.until('the kubelet waits', waitsFor(scene, 'held', 'ImagePullBackOff'))
-    },
-  },
-  {
-    name: 'rollout-to-an-image-of-no-registry',
-    follows: ['Deployment', 'ReplicaSet', 'Pod'],
-    async play(scene) {
-      await scene.apply(`
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: web}
-spec:
-  replicas: 2
-  progressDeadlineSeconds: 20
-  selector: {matchLabels: {app: web}}
-  template:
-    metadata: {labels: {app: web}}
-    spec:
-      terminationGracePeriodSeconds: 1
-      containers: [{name: main, image: 'busybox:1.36', command: [sleep, '600']}]
-`)
-      await scene.until('the first is out', rolledOut(scene, 'web'))
-      const image = (name: string) => ({ spec: { template: { spec: { containers: [{ name: 'main', image: name }] } } } })
-      await scene.patch('Deployment', 'web', image(nowhere), { strategic: true })
-      await scene.until('it is late', conditionIs(scene, 'Deployment', 'web', 'Progressing', 'False', 'ProgressDeadlineExceeded'))
-      await scene.patch('Deployment', 'web', image('busybox:1.36'), { strategic: true })
-      await scene.until('it is back', rolledOut(scene, 'web'))
     },
   },
 ]
