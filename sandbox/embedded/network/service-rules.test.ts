@@ -21,6 +21,8 @@ function rulesOn(name: string, services = recorded.services, endpointSlices = re
   const cache = {
     list: ({ resource }: Resource, namespace?: string) =>
       (tables[resource] ?? []).filter(({ metadata }) => namespace === undefined || metadata.namespace === namespace),
+    indexed: ({ resource }: Resource, indexer: (object: KubeObject) => readonly string[], key: string) =>
+      (tables[resource] ?? []).filter((object) => indexer(object).includes(key)),
     get: ({ resource }: Resource, wanted: string) => tables[resource]?.find(({ metadata }) => metadata.name === wanted),
   }
   return serviceRules({ cache } as unknown as ClusterContext, name)

@@ -57,7 +57,7 @@ spec:
       image: busybox:1.36
       command: [sh, -c, 'mkdir /www; echo ${name} > /www/index.html; exec httpd -f -p ${port} -h /www']
       ports: [{name: http, containerPort: ${port}}]
-      readinessProbe: {tcpSocket: {port: http}, periodSeconds: 1, timeoutSeconds: 10}
+      readinessProbe: {tcpSocket: {port: http}, initialDelaySeconds: 2, periodSeconds: 1, timeoutSeconds: 10}
 `
 
 export const networkStories: readonly Story[] = [
