@@ -157,12 +157,12 @@ test("a debugger sees its target's processes and files, and ends with it; a pod 
 
 test('an image that nobody here knows says so in an event and in its log, once a container', async () => {
   await using cluster = await opened()
-  await create(cluster, 'odd', { containers: [{ name: 'main', image: 'example.com/team/api:2.1' }] })
+  await create(cluster, 'odd', { containers: [{ name: 'main', image: 'ghcr.io/team/api:2.1' }] })
   await cluster.advance(30_000)
   const { body } = await cluster.request({ method: 'GET', path: '/api/v1/namespaces/default/events?fieldSelector=reason=UnknownImage' })
   const { items } = body as { items: { message: string; count: number }[] }
   expect(items).toEqual([
-    expect.objectContaining({ count: 1, message: expect.stringMatching(/example\.com\/team\/api:2\.1.*kind engine/) }),
+    expect.objectContaining({ count: 1, message: expect.stringMatching(/ghcr\.io\/team\/api:2\.1.*kind engine/) }),
   ])
   expect(await log(cluster, 'odd')).toContain('kind engine')
 })

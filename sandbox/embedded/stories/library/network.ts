@@ -156,8 +156,7 @@ export const networkStories: readonly Story[] = [
       await scene.wait(3)
       await scene.apply(named('green', 9090))
       await scene.until('the second is ready', podsReady(scene, 3))
-      await scene.remove('Pod', 'blue')
-      await scene.until('the first is gone', podsReady(scene, 2))
+      await scene.patch('Pod', 'blue', { metadata: { labels: { app: 'other' } } })
       await scene.wait(3)
       scene.note((await scene.logs('client')).split('\n').slice(-2).join())
     },
