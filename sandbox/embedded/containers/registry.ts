@@ -40,6 +40,7 @@ const known = [
   'registry.redhat.io',
   'registry.suse.com',
   'xpkg.upbound.io',
+  'example.com',
 ]
 const knownDomains = ['.gcr.io', '.pkg.dev', '.azurecr.io', '.amazonaws.com', '.googleapis.com', '.docker.com', '.jfrog.io']
 
