@@ -161,9 +161,7 @@ test('an image that nobody here knows says so in an event and in its log, once a
   await cluster.advance(30_000)
   const { body } = await cluster.request({ method: 'GET', path: '/api/v1/namespaces/default/events?fieldSelector=reason=UnknownImage' })
   const { items } = body as { items: { message: string; count: number }[] }
-  expect(items).toEqual([
-    expect.objectContaining({ count: 1, message: expect.stringMatching(/ghcr\.io\/team\/api:2\.1.*kind engine/) }),
-  ])
+  expect(items).toEqual([expect.objectContaining({ count: 1, message: expect.stringMatching(/ghcr\.io\/team\/api:2\.1.*kind engine/) })])
   expect(await log(cluster, 'odd')).toContain('kind engine')
 })
 
