@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { prepareTools } from '../../terminal/tools.ts'
 import { chartFlow } from './chart-flow.ts'
 
-/** node record.ts KUBECONFIG: writes what a real cluster makes of the chart, which charts.test.ts compares with. */
+/** node record.ts KUBECONFIG: writes what a real cluster makes of the chart, which chart.test.ts compares with. */
 const [kubeconfig] = process.argv.slice(2)
 if (!kubeconfig) throw new Error('usage: node record.ts KUBECONFIG')
 const cache = join(import.meta.dirname, '../../../.cache')
