@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import { tmpdir } from 'node:os'
@@ -12,7 +12,6 @@ import { ClusterIdentity } from '../auth/certificates.ts'
 import { ClusterClock } from '../clock.ts'
 import { create, type EmbeddedCluster, type StandIn, type StandInContainer, standInProcess } from '../index.ts'
 import { Store } from '../machinery/store.ts'
-import { chartFlow, type Step } from './chart-flow.ts'
 
 const run = promisify(execFile)
 const cache = join(import.meta.dirname, '../../../.cache')
@@ -20,23 +19,6 @@ const helms = [
   { major: '3', minor: '1.31' },
   { major: '4', minor: '1.35' },
 ]
-
-test.concurrent.for(helms)(
-  'helm $major makes of our chart what it makes of it on a real cluster (record.ts)',
-  { timeout: 300_000 },
-  async (tool) => {
-    const { major, minor } = tool
-    const home = await mkdtemp(join(tmpdir(), 'chart-'))
-    await using cluster = await create()
-    const kubeconfig = join(home, 'kubeconfig')
-    await writeFile(kubeconfig, cluster.kubeconfig())
-    const { kubectl, helm } = await prepareTools(cache, minor)
-    const steps = await chartFlow({ kubectl, helm, kubeconfig, namespace: `helm-${major}`, home })
-    const recorded = JSON.parse(await readFile(join(import.meta.dirname, `fixtures/helm-${major}.json`), 'utf8')) as Step[]
-    expect(steps).toEqual(recorded)
-    await rm(home, { recursive: true, force: true })
-  },
-)
 
 interface Chart {
   name: string
