@@ -5,7 +5,9 @@ import type { LeaseState, LeaseView } from './model.ts'
 import { attempt, lease, sandboxHost, ticket } from './schema.ts'
 
 export type Lease = typeof lease.$inferSelect
-export type LeaseChange = Partial<Pick<Lease, 'step' | 'reason' | 'engine' | 'nodes' | 'expiresAt' | 'activeAt' | 'extensionsLeft'>>
+export type LeaseChange = Partial<
+  Pick<Lease, 'step' | 'reason' | 'failure' | 'engine' | 'nodes' | 'expiresAt' | 'activeAt' | 'extensionsLeft'>
+>
 
 /** From which states a state may be entered. */
 const before: Record<LeaseState, readonly LeaseState[]> = {
@@ -116,6 +118,7 @@ export function leaseView(row: Lease): LeaseView {
     engine: row.engine ?? '',
     step: row.step,
     reason: row.reason,
+    failure: row.failure,
     expiresAt: row.expiresAt?.toISOString() ?? null,
     extensionsLeft: row.extensionsLeft,
     nodes: row.nodes,

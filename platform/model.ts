@@ -48,8 +48,10 @@ export interface LeaseView {
   engine: string
   /** While starting: what happens now. */
   step: string | null
-  /** Why it ended, when it did: 'handed-in' 'ended' 'expired' 'idle' 'failed: ...'. */
+  /** Why it ended, when it did: 'handed-in' 'ended' 'expired' 'idle' 'failed'. */
   reason: string | null
+  /** What went wrong, when it failed. */
+  failure: Text | null
   /** ISO 8601. */
   expiresAt: string | null
   extensionsLeft: number

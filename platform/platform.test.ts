@@ -150,8 +150,11 @@ describe.each(databases)('the platform on %s', (_name, newDatabase) => {
       ground.host.gate = gate.promise
       const { id } = await attempts().start(learner, { lab: 'gate' })
       await vi.waitFor(async () => expect((await attempts().get(learner, id)).lease.state).toBe('starting'))
-      gate.reject(new Error('no memory left'))
-      await vi.waitFor(async () => expect((await attempts().get(learner, id)).lease.reason).toBe('failed: no memory left'))
+      const text = { en: 'no memory left', zh: '内存不足' }
+      gate.reject(Object.assign(new Error(text.en), { text }))
+      await vi.waitFor(async () =>
+        expect((await attempts().get(learner, id)).lease).toMatchObject({ state: 'ended', reason: 'failed', failure: text }),
+      )
       ground.host.gate = Promise.resolve()
       expect((await startReady(learner)).id).not.toBe(id)
     })
@@ -233,11 +236,12 @@ describe.each(databases)('the platform on %s', (_name, newDatabase) => {
 
     it('that is lost says so', async () => {
       const { id } = await startReady(learner)
-      ;(await sandboxOf(id)).listener({ type: 'lost', reason: 'the cluster ran out of memory' })
+      ;(await sandboxOf(id)).listener({ type: 'lost', reason: { en: 'it ran out of memory', zh: '内存耗尽' } })
       await vi.waitFor(async () =>
         expect((await attempts().get(learner, id)).lease).toMatchObject({
           state: 'ended',
-          reason: 'failed: the cluster ran out of memory',
+          reason: 'failed',
+          failure: { en: 'it ran out of memory', zh: '内存耗尽' },
         }),
       )
     })
@@ -469,7 +473,11 @@ describe.each(databases)('the platform on %s', (_name, newDatabase) => {
       await ground.restart()
       gate.resolve()
       expect(await attempts().get(learner, kept.id)).toMatchObject({ lease: { state: 'ready' }, verdict: verdictOf(6, 0) })
-      expect((await attempts().get(other, lost.id)).lease).toMatchObject({ state: 'ended', reason: expect.stringContaining('restarted') })
+      expect((await attempts().get(other, lost.id)).lease).toMatchObject({
+        state: 'ended',
+        reason: 'failed',
+        failure: { en: expect.stringContaining('restarted') },
+      })
       await vi.waitFor(async () => expect((await attempts().get(learner, starting.id)).lease.state).toBe('ready'))
       // The process that was thought dead cannot change a lease any more.
       await expect(before.services.attempts.extend(learner, kept.id)).rejects.toMatchObject({ code: 'over' })

@@ -37,8 +37,8 @@ export type SandboxReport =
   | { type: 'time'; time: ClusterTime }
   /** The learner did something (a key, a command); at most once in 10 s. Keeps the lease from idling. */
   | { type: 'active' }
-  /** The sandbox is gone and cannot be brought back; `reason` is a sentence for people. */
-  | { type: 'lost'; reason: string }
+  /** The sandbox is gone and cannot be brought back; `reason` says why. */
+  | { type: 'lost'; reason: Text }
 
 export type SandboxListener = (report: SandboxReport) => void
 
@@ -65,7 +65,10 @@ export interface SandboxHost {
   /** What a lab, or the cluster beside a lesson, could run on: first what is taken unless another is asked for. */
   engineChoices(what: Pick<SandboxOrder, 'lab' | 'lesson'>): Promise<EngineChoice[]>
 
-  /** Resolves when the learner can work in it. Rejects when it cannot be; nothing is left behind then. An abort ends the attempt to start. */
+  /**
+   * Resolves when the learner can work in it. Rejects when it cannot be; nothing is left behind then. The learner reads the
+   * error's `text` (a Text), or else the first line of its message. An abort ends the attempt to start.
+   */
   start(order: SandboxOrder, listener: SandboxListener, signal: AbortSignal): Promise<StartedSandbox>
 
   /**

@@ -3,7 +3,7 @@ import type { PlatformContext } from './context.ts'
 import { PlatformError } from './errors.ts'
 import { type Lease, type LeaseChange, type Leases, leaseView, takeHost } from './leases.ts'
 import { LiveLeases } from './live.ts'
-import type { Skipped, TerminalView } from './model.ts'
+import type { Skipped, TerminalView, Text } from './model.ts'
 import type { SandboxListener, SandboxOrder, SandboxReport, StartedSandbox } from './sandbox-host.ts'
 import { attempt, terminal, ticket, verdictHistory } from './schema.ts'
 
@@ -174,7 +174,7 @@ export class SandboxRuns implements AsyncDisposable {
         // It was about to start when the server went down; it is started anew.
         await this.leases.move(row.id, 'starting')
         this.start(row)
-      } else await this.#show(row.id, 'ended', { reason: 'failed: the server was restarted and the cluster could not be brought back' })
+      } else await this.#show(row.id, 'ended', { reason: 'failed', failure: notBack })
     }
   }
 
@@ -189,7 +189,7 @@ export class SandboxRuns implements AsyncDisposable {
       // At shutdown the lease stays as it is: the next process starts it anew. An abort by `end` is followed by the end.
       if (this.#stop.signal.aborted || stop.signal.aborted) return
       this.#context.log.error({ lease, err: error }, 'a sandbox could not be started')
-      await this.#show(lease, 'ended', { reason: `failed: ${sentenceOf(error)}` })
+      await this.#show(lease, 'ended', { reason: 'failed', failure: failureOf(error) })
       await this.#endSandbox(lease)
     } finally {
       this.#starts.delete(lease)
@@ -260,7 +260,7 @@ export class SandboxRuns implements AsyncDisposable {
       case 'lost':
         this.#context.log.error({ lease, reason: report.reason }, 'a sandbox was lost')
         this.#inBackground(lease, async () => {
-          if (await this.#show(lease, 'ended', { reason: `failed: ${report.reason}` })) await this.#endSandbox(lease)
+          if (await this.#show(lease, 'ended', { reason: 'failed', failure: report.reason })) await this.#endSandbox(lease)
         })
     }
   }
@@ -318,8 +318,15 @@ function queued<T>(queue: Map<string, Promise<unknown>>, key: string, work: () =
   return result
 }
 
+const notBack = {
+  en: 'the server was restarted and the cluster could not be brought back',
+  zh: '服务器重启后未能恢复该集群',
+}
+
 /** What a person may read of an error: sentences made for people, never stacks or addresses. */
-function sentenceOf(error: unknown): string {
-  if (error instanceof PlatformError) return error.message
-  return error instanceof Error && error.message ? error.message.split('\n')[0]!.slice(0, 300) : 'the cluster could not be started'
+function failureOf(error: unknown): Text {
+  if (error instanceof PlatformError) return error.sentence
+  if (error instanceof Error && 'text' in error) return error.text as Text
+  const message = error instanceof Error ? error.message.split('\n')[0]!.slice(0, 300) : ''
+  return message ? { en: message, zh: message } : { en: 'the cluster could not be started', zh: '集群无法启动' }
 }

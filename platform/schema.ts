@@ -14,7 +14,7 @@ import {
   timestamp,
   uniqueIndex,
 } from 'drizzle-orm/pg-core'
-import type { LeaseState, Verdict } from './model.ts'
+import type { LeaseState, Text, Verdict } from './model.ts'
 import type { Role } from './services.ts'
 
 const time = (name: string) => timestamp(name, { withTimezone: true, precision: 3, mode: 'date' })
@@ -160,6 +160,7 @@ export const lease = pgTable(
     state: text('state').$type<LeaseState>().notNull(),
     step: text('step'),
     reason: text('reason'),
+    failure: jsonb('failure').$type<Text>(),
     engine: text('engine'),
     nodes: jsonb('nodes').$type<string[]>().notNull().default([]),
     host: text('host').notNull(),

@@ -54,7 +54,7 @@ export function Bench({ attempt, words, terminalWords, leaseWords, clockWords, l
       {ready ? (
         <Terminals attempt={attempt} terminals={terminals} nodes={lease.nodes} words={terminalWords} />
       ) : (
-        <LeaseWait lease={lease} words={leaseWords} />
+        <LeaseWait lease={lease} words={leaseWords} locale={locale} />
       )}
     </>
   )

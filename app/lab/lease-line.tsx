@@ -22,12 +22,12 @@ export function LeaseLine({ lease, words, onExtend }: { lease: LeaseView | null;
 }
 
 /** What is happening while there is no cluster to work on. */
-export function LeaseWait({ lease, words }: { lease: LeaseView | null; words: LeaseWords }) {
+export function LeaseWait({ lease, words, locale }: { lease: LeaseView | null; words: LeaseWords; locale: string }) {
   const ended = lease?.state === 'ended'
   return (
     <div className="lease-wait" role="status">
       {ended ? null : <span className="lease-bar" aria-hidden="true" />}
-      <p>{ended ? sayEnd(lease.reason, words) : lease?.state === 'paused' ? words.paused : words.starting}</p>
+      <p>{ended ? sayEnd(lease, words, locale) : lease?.state === 'paused' ? words.paused : words.starting}</p>
       {!ended && lease?.step ? (
         <p className="label">
           {sayEngine(lease.engine, words)} · {sayStep(lease.step, words)}
@@ -46,7 +46,7 @@ function sayStep(step: string, words: LeaseWords): string {
   return (words as Record<string, string>)[`step-${step}`] ?? step
 }
 
-function sayEnd(reason: string | null, words: LeaseWords): string {
+function sayEnd({ reason, failure }: LeaseView, words: LeaseWords, locale: string): string {
   switch (reason) {
     case 'handed-in':
       return words.endedHandedIn
@@ -58,7 +58,7 @@ function sayEnd(reason: string | null, words: LeaseWords): string {
     case null:
       return words.ended
     default:
-      return fill(words.endedFailed, { reason: reason.replace(/^failed:\s*/, '') })
+      return fill(words.endedFailed, { reason: (locale === 'zh' ? failure?.zh : failure?.en) ?? reason })
   }
 }
 

@@ -186,7 +186,7 @@ export function Workspace({ locale, attempt, title, tasks, maxPoints, submission
               <Terminals attempt={attempt.id} terminals={live.terminals} nodes={lease.nodes} words={words.terminal} />
             ) : (
               <>
-                <LeaseWait lease={lease} words={words.lease} />
+                <LeaseWait lease={lease} words={words.lease} locale={locale} />
                 {over ? (
                   <p className="pane-empty">
                     <button type="button" className="button" onClick={() => router.refresh()}>

@@ -97,7 +97,7 @@ export class MachineHost implements SandboxHost {
 
   /** A sandbox breaks by itself. */
   lose(lease: string): void {
-    this.listeners.get(lease)?.({ type: 'lost', reason: 'its memory ran out' })
+    this.listeners.get(lease)?.({ type: 'lost', reason: { en: 'its memory ran out', zh: '内存耗尽' } })
   }
 
   async openTerminal(_lease: string, node: string | null) {

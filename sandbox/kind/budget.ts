@@ -1,4 +1,5 @@
 import { loadavg } from 'node:os'
+import type { Text } from '../text.ts'
 import { memoryCgroup, memoryUsed } from './cgroup.ts'
 import type { Docker } from './docker.ts'
 import { examineMachine, inGibibytes, type Machine } from './machine.ts'
@@ -41,31 +42,41 @@ export class Budget {
   }
 
   /** Why there is no room for a cluster of so many bytes; null when there is. */
-  async whyNoRoom(docker: Docker, bytes: number): Promise<string | null> {
+  async whyNoRoom(docker: Docker, bytes: number): Promise<Text | null> {
     const [machine, running] = await Promise.all([examineMachine(), docker.list('container', { [this.label]: '' })])
-    if (machine.missing[0]) return machine.missing[0].en
+    if (machine.missing[0]) return { en: machine.missing[0].en, zh: machine.missing[0].zh }
     const allowed = machine.memory.totalBytes * this.limits.memory
     const used = (await memoryOf(docker, running)) ?? running.length * firstEstimate.control
     if (used + bytes > allowed)
-      return `Kind clusters use ${inGibibytes(used)} of the ${inGibibytes(allowed)} they may have together; another one needs ${inGibibytes(bytes)}.`
+      return {
+        en: `Kind clusters use ${inGibibytes(used)} of the ${inGibibytes(allowed)} they may have together; another one needs ${inGibibytes(bytes)}.`,
+        zh: `kind 集群共可使用 ${inGibibytes(allowed)} 内存，已用 ${inGibibytes(used)}，再建一个还需要 ${inGibibytes(bytes)}。`,
+      }
     return whyNotOnMachine(machine, bytes, this.limits)
   }
 
   /** As whyNoRoom, and also for a machine that is busy: nothing is made ahead of need then. */
-  async whyNotAhead(docker: Docker, bytes: number): Promise<string | null> {
+  async whyNotAhead(docker: Docker, bytes: number): Promise<Text | null> {
     const room = await this.whyNoRoom(docker, bytes)
     if (room) return room
     const machine = await examineMachine()
     const load = (loadavg()[0] ?? 0) / machine.cpus
-    return load > this.limits.load ? `The machine is busy: a load of ${load.toFixed(1)} per CPU.` : null
+    if (load <= this.limits.load) return null
+    return { en: `The machine is busy: a load of ${load.toFixed(1)} per CPU.`, zh: `机器繁忙：每个 CPU 的负载为 ${load.toFixed(1)}。` }
   }
 }
 
-function whyNotOnMachine({ memory, diskFreeBytes }: Machine, bytes: number, limits: BudgetLimits): string | null {
+function whyNotOnMachine({ memory, diskFreeBytes }: Machine, bytes: number, limits: BudgetLimits): Text | null {
   if (memory.availableBytes < bytes * 1.25)
-    return `${inGibibytes(memory.availableBytes)} of memory are free; another kind cluster needs ${inGibibytes(bytes)}.`
+    return {
+      en: `${inGibibytes(memory.availableBytes)} of memory are free; another kind cluster needs ${inGibibytes(bytes)}.`,
+      zh: `空闲内存只有 ${inGibibytes(memory.availableBytes)}，再建一个 kind 集群需要 ${inGibibytes(bytes)}。`,
+    }
   if (diskFreeBytes !== null && diskFreeBytes < limits.disk)
-    return `${inGibibytes(diskFreeBytes)} of disk are free where Docker keeps its data; ${inGibibytes(limits.disk)} are to stay free.`
+    return {
+      en: `${inGibibytes(diskFreeBytes)} of disk are free where Docker keeps its data; ${inGibibytes(limits.disk)} are to stay free.`,
+      zh: `Docker 数据所在磁盘只剩 ${inGibibytes(diskFreeBytes)}，须保留 ${inGibibytes(limits.disk)}。`,
+    }
   return null
 }
 

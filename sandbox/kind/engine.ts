@@ -239,7 +239,7 @@ export class KindEngine implements Engine {
     for (;;) {
       const reason = await this.budget.whyNoRoom(docker, cost)
       if (!reason) break
-      if (!(await this.pool.giveBack()) && !(await this.stopOnePaused())) throw new Error(reason)
+      if (!(await this.pool.giveBack()) && !(await this.stopOnePaused())) throw new Shortage(reason)
     }
     return this.makeWithToolbox(docker, order)
   }

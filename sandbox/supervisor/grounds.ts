@@ -1,6 +1,6 @@
 import type { Text } from '../check/kit.ts'
 import type { Capability, ClusterShape, Engine, EngineName } from '../engine.ts'
-import { joined } from '../text.ts'
+import { joined, Shortage } from '../text.ts'
 import type { Lab } from './labs.ts'
 
 /** A sandbox to try things in, without tasks. */
@@ -75,12 +75,18 @@ export class Grounds {
     const chosen = choices.find(({ engine, missing }) => (asked === null ? missing === null : engine === asked))
     const engine = this.parts.engines.find(({ name }) => name === chosen?.engine)
     if (engine && chosen?.missing === null) return engine
-    if (chosen) throw new Error(`It cannot run on ${chosen.engine} here. ${chosen.missing?.en}`)
-    if (asked !== null) throw new Error(`It does not run on ${asked} here.`)
-    if (choices.length === 0) throw new Error('This server has none of the engines that it is made for.')
-    throw new Error(
-      `No engine of this server can run it. ${choices.map(({ engine: name, missing }) => `${name}: ${missing?.en}`).join(' ')}`,
-    )
+    if (chosen)
+      throw new Shortage({
+        en: `It cannot run on ${chosen.engine} here. ${chosen.missing?.en}`,
+        zh: `在这台服务器上不能用 ${chosen.engine} 运行。${chosen.missing?.zh}`,
+      })
+    if (asked !== null) throw new Shortage({ en: `It does not run on ${asked} here.`, zh: `这里不能用 ${asked} 运行。` })
+    if (choices.length === 0)
+      throw new Shortage({ en: 'This server has none of the engines that it is made for.', zh: '这台服务器没有它所需的引擎。' })
+    throw new Shortage({
+      en: `No engine of this server can run it. ${choices.map(({ engine: name, missing }) => `${name}: ${missing?.en}`).join(' ')}`,
+      zh: `这台服务器上没有引擎能运行它。${choices.map(({ engine: name, missing }) => `${name}：${missing?.zh}`).join('')}`,
+    })
   }
 
   /** Those that it is made for in its order of preference, or all, cheapest first. */

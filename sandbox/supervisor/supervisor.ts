@@ -56,7 +56,7 @@ export type Report =
   /** Time begins to be skipped, goes on, or is over. */
   | { type: 'time'; time: ClusterTime }
   | { type: 'active' }
-  | { type: 'lost'; reason: string }
+  | { type: 'lost'; reason: Text }
 
 export type Listener = (report: Report) => void
 
