@@ -261,8 +261,8 @@ let runs = 0
 async function run(terminal: TerminalClient, command: string): Promise<string> {
   const mark = `ended-${++runs}`
   terminal.text = ''
-  // the quotes keep the command's own echo from being taken for its end
-  terminal.type(`${command}; echo "ended-"${runs}\r`)
+  // an empty line first; the quotes keep the command's own echo from being taken for its end
+  terminal.type(`\x15${command}; echo "ended-"${runs}\r`)
   await terminal.until((text) => text.includes(mark), 60_000)
   return terminal.text
 }
