@@ -45,6 +45,21 @@ test('a stopped kubelet: its containers run on, its node is given up, its pods a
   expect(pod('stays')?.status?.containerStatuses?.[0]).toMatchObject({ ready: true, restartCount: 0, containerID: before })
 })
 
+test('what somebody else says of a pod is set right by its kubelet', async () => {
+  const { cluster, create, pod } = await nodeCluster(2)
+  await create('web', { nodeName: worker })
+  await cluster.advance(20_000)
+  const ready = () => pod('web')?.status?.conditions?.find(({ type }) => type === 'Ready')?.status
+  expect(ready()).toBe('True')
+  // as the node controller does where a node is not ready
+  const body = { status: { conditions: [{ type: 'Ready', status: 'False' }] } }
+  const headers = { 'content-type': 'application/strategic-merge-patch+json' }
+  await cluster.request({ method: 'PATCH', path: '/api/v1/namespaces/default/pods/web/status', body, headers })
+  expect(ready()).toBe('False')
+  await cluster.advance(10_000)
+  expect(ready()).toBe('True')
+})
+
 test('what happened while a kubelet was stopped it finds out when it starts: containers that ended, pods that are no more', async () => {
   const { cluster, shell, create, pod } = await nodeCluster(2)
   await create('ends', { nodeName: worker, containers: [{ name: 'c', image: 'busybox:1.36', command: ['sleep', '60'] }] })

@@ -5,7 +5,7 @@ import { copyOf } from '../machinery/copy.ts'
 import { ApiUnreachable, isNotFound } from '../machinery/errors.ts'
 import { resources } from '../machinery/object.ts'
 import type { Network, PodNetwork } from '../network/network.ts'
-import type { Container, Pod } from '../schema/types/core.v1.ts'
+import type { Container, Pod, PodStatus } from '../schema/types/core.v1.ts'
 import { computeActions } from './actions.ts'
 import { admissionFailure } from './admission.ts'
 import { backOffLeft, backOffLeftSinceUpdate } from './back-off.ts'
@@ -78,6 +78,9 @@ export class PodWorker implements Disposable {
   private admitted: boolean
   private mountDelay = mountRetry.first
   private reported = ''
+  /** What was last told of the pod, as far as only the kubelet may say it. */
+  private said: string | undefined
+  private correction: Timer | undefined
   /** The API server could not be told something. */
   private untold = false
   private evictionGrace: number | undefined
@@ -132,12 +135,14 @@ export class PodWorker implements Disposable {
     if (grace !== undefined && graceBefore !== undefined && grace < graceBefore) this.hurry.abort(grace)
     if (this.isTerminating()) this.syncing.abort()
     if (wantsSync(before, pod)) this.wake()
+    this.correct(pod)
   }
 
   /** What shows a static pod in the API has changed, or is gone. */
   mirrorChanged(mirror: Pod | undefined): void {
     this.pod = { ...this.pod, status: mirror?.status }
     if (!mirror || mirror.metadata.deletionTimestamp) this.wake()
+    else this.correct(mirror)
   }
 
   /** The pod is gone from the API, or from the node's manifests. */
@@ -212,6 +217,7 @@ export class PodWorker implements Disposable {
     this.ended = true
     this.syncing.abort()
     this.timer?.cancel()
+    this.correction?.cancel()
     this.probes?.[Symbol.dispose]()
   }
 
@@ -532,8 +538,23 @@ export class PodWorker implements Disposable {
   /** A probe's result is another one now. */
   probed(): void {
     this.save()
+    this.retell()
+  }
+
+  private retell(): void {
     if (this.isTerminating()) void this.writeStatus().catch((error) => this.host.ctx.report(`pod ${podLabel(this.pod)}`, error))
     else this.wake()
+  }
+
+  /** What somebody else has said in the kubelet's place is set right at its next look at all statuses (status_manager.go). */
+  private correct(shown: Pod): void {
+    if (this.said === undefined || this.correction || saidOf(shown.status) === this.said) return
+    const { clock } = this.host.ctx
+    const correct = () => {
+      this.correction = undefined
+      if (!this.ended) this.retell()
+    }
+    this.correction = clock.setTimeout(correct, statusPeriod - (clock.now() % statusPeriod))
   }
 
   private async writeStatus(terminal = false): Promise<void> {
@@ -557,6 +578,7 @@ export class PodWorker implements Disposable {
     const text = JSON.stringify(patch)
     if (!patch || (text === this.reported && current.metadata.resourceVersion === pod.metadata.resourceVersion)) return
     this.reported = text
+    this.said = saidOf(status)
     try {
       const options = { namespace: record.namespace, subresource: 'status', fieldManager: 'kubelet' }
       const written = await ctx.clock.during(ctx.client.patch<Pod>(resources.pods, record.name, patch, 'merge', options))
@@ -604,6 +626,15 @@ export class PodWorker implements Disposable {
 
 function isStaticPod({ metadata: { annotations } }: Pod): boolean {
   return annotations?.['kubernetes.io/config.source'] === 'file' && annotations['kubernetes.io/config.mirror'] === undefined
+}
+
+/** ms between two looks of the kubelet at what is told of its pods. */
+const statusPeriod = 10_000
+const ownConditions = new Set(['PodReadyToStartContainers', 'Initialized', 'ContainersReady', 'Ready'])
+
+function saidOf(status: PodStatus | undefined): string {
+  const own = status?.conditions?.filter(({ type }) => ownConditions.has(type)).map(({ type, status: is }) => `${type}=${is}`)
+  return [status?.phase, ...(own ?? []).sort()].join()
 }
 
 /** Whether a change in the API is one that the kubelet acts on; its own status is not. */
