@@ -53,8 +53,8 @@ test('what somebody else says of a pod is set right by its kubelet', async () =>
   expect(ready()).toBe('True')
   // as the node controller does where a node is not ready
   const body = { status: { conditions: [{ type: 'Ready', status: 'False' }] } }
-  const headers = { 'content-type': 'application/strategic-merge-patch+json' }
-  await cluster.request({ method: 'PATCH', path: '/api/v1/namespaces/default/pods/web/status', body, headers })
+  const contentType = 'application/strategic-merge-patch+json'
+  await cluster.request({ method: 'PATCH', path: '/api/v1/namespaces/default/pods/web/status', body, contentType })
   expect(ready()).toBe('False')
   await cluster.advance(10_000)
   expect(ready()).toBe('True')
