@@ -83,3 +83,16 @@ test('without its manifest the API server answers nobody; pods run on, and it co
 function manifest(image: string): string {
   return `apiVersion: v1\nkind: Pod\nmetadata:\n  name: web\nspec:\n  terminationGracePeriodSeconds: 2\n  containers:\n  - name: web\n    image: ${image}\n`
 }
+
+test("an etcd of somebody's own runs, and does not stand in for the cluster's", async () => {
+  const { cluster, shell, create, pod } = await nodeCluster(2)
+  const command = ['/usr/local/bin/etcd', '--listen-client-urls', 'http://127.0.0.1:2379', '--advertise-client-urls', 'http://127.0.0.1:2379']
+  const image = 'registry.k8s.io/etcd:3.6.4-0'
+  await create('own', { nodeName: 'labernetes-worker', containers: [{ name: 'etcd', image, command }] })
+  await cluster.advance(20_000)
+  expect(pod('own')?.status?.containerStatuses?.[0]).toMatchObject({ ready: true, restartCount: 0 })
+  await shell('labernetes-control-plane', 'mv /etc/kubernetes/manifests/etcd.yaml /root/')
+  await cluster.advance(60_000)
+  const answer = await cluster.request({ method: 'GET', path: '/api/v1/nodes' })
+  expect(answer.status).toBe(503)
+})

@@ -23,10 +23,12 @@ type Demands = (flags: Flags, exists: (path: string) => boolean) => string | und
 function component(name: ComponentName, demands: Demands): Run {
   return async (process) => {
     const flags = new Map<string, string>()
-    for (const arg of process.args) {
-      const [, flag = '', value = 'true'] = /^--?([^=]+)(?:=(.*))?$/s.exec(arg) ?? []
+    const args = [...process.args]
+    for (let arg = args.shift(); arg !== undefined; arg = args.shift()) {
+      const [, flag = '', value] = /^--?([^=]+)(?:=(.*))?$/s.exec(arg) ?? []
       if (!componentFlags[name].has(flag)) return await unknownFlag(process, name, arg, flag)
-      flags.set(flag, value)
+      const apart = value === undefined && args[0] !== undefined && !args[0].startsWith('-') ? args.shift() : undefined
+      flags.set(flag, value ?? apart ?? 'true')
     }
     const log = (severity: 'I' | 'E', place: string, message: string, values?: Record<string, unknown>) =>
       process.complain(`${klogLine(process.machine.now(), 1, severity, place, message, values)}\n`)
@@ -38,8 +40,11 @@ function component(name: ComponentName, demands: Demands): Run {
       else await log('E', 'run.go:72', 'command failed', { err: missing })
       return 1
     }
-    const running = process.machine.component(name)
-    process.onEnd(() => running[Symbol.dispose]())
+    // an etcd without the cluster's certificates is somebody's own
+    if (name !== 'etcd' || flags.has('cert-file')) {
+      const running = process.machine.component(name)
+      process.onEnd(() => running[Symbol.dispose]())
+    }
     if (name === 'etcd')
       await process.complain(`${JSON.stringify({ level: 'info', ts: stamp(process), msg: 'ready to serve client requests' })}\n`)
     else await log('I', 'server.go:152', 'Golang settings', { GOGC: '', GOMAXPROCS: '', GOTRACEBACK: '' })
