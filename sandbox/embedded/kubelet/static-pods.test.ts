@@ -86,7 +86,13 @@ function manifest(image: string): string {
 
 test("an etcd of somebody's own runs, and does not stand in for the cluster's", async () => {
   const { cluster, shell, create, pod } = await nodeCluster(2)
-  const command = ['/usr/local/bin/etcd', '--listen-client-urls', 'http://127.0.0.1:2379', '--advertise-client-urls', 'http://127.0.0.1:2379']
+  const command = [
+    '/usr/local/bin/etcd',
+    '--listen-client-urls',
+    'http://127.0.0.1:2379',
+    '--advertise-client-urls',
+    'http://127.0.0.1:2379',
+  ]
   const image = 'registry.k8s.io/etcd:3.6.4-0'
   await create('own', { nodeName: 'labernetes-worker', containers: [{ name: 'etcd', image, command }] })
   await cluster.advance(20_000)
