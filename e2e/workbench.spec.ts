@@ -73,7 +73,7 @@ for (const locale of locales) {
       await expect(audit.getByRole('row').last()).toContainText('pods later')
       await audit.getByRole('link').click()
       await expect(page.locator('.replay-player .ap-player')).toBeVisible()
-      await expect(page.locator('.replay-player')).toContainText('delete pod later', { timeout: 20_000 })
+      await expect(page.locator('.replay-player')).toContainText('pod "later" deleted', { timeout: 20_000 })
       await page.screenshot({ path: `test-results/eye/audit-${locale}.png`, fullPage: true })
     })
   })
