@@ -73,7 +73,8 @@ export interface SandboxHost {
 
   /**
    * Once, at the platform's start, before anything else: brings back the sandboxes of these orders (with their terminals'
-   * list where shells survived) and destroys every other one that is found. Resolves with those that live again, by lease.
+   * list where shells survived) and destroys every other one that is found. Resolves with those that live
+   * again, by lease, also when they had been paused.
    */
   adopt(orders: readonly SandboxOrder[], listener: (lease: string) => SandboxListener): Promise<Map<string, StartedSandbox>>
 

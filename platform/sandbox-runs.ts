@@ -169,6 +169,11 @@ export class SandboxRuns implements AsyncDisposable {
       const sandbox = found.get(row.id)
       if (sandbox) {
         await this.leases.change(row.id, ['ready', 'paused'], { engine: sandbox.engine, nodes: sandbox.nodes })
+        // the host brings all of them up
+        if (row.state === 'paused')
+          await this.#context.host
+            .pause(row.id)
+            .catch((err) => this.#context.log.error({ lease: row.id, err }, 'a sandbox could not be paused again'))
         await this.refreshTerminals(row.id)
       } else if (row.state === 'requested' || row.state === 'starting') {
         // It was about to start when the server went down; it is started anew.

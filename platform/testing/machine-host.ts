@@ -61,6 +61,7 @@ export class MachineHost implements SandboxHost {
       if (state === 'half' || !orders.some((order) => order.lease === lease) || chance() < 0.08) running.delete(lease)
       else {
         this.listeners.set(lease, listener(lease))
+        running.set(lease, 'up')
         found.set(lease, started)
       }
     }
