@@ -14,6 +14,7 @@ import { bootstrap } from './api/bootstrap.ts'
 import { Discovery } from './api/discovery.ts'
 import { plain } from './api/encode.ts'
 import { FlowControl } from './api/flow-control.ts'
+import { startFlowSchemaStatus } from './api/flow-schema-status.ts'
 import { HttpServer, inClusterServer, type ListenAddress, type ServingParts } from './api/http-server.ts'
 import { type ClusterLimits, Limits } from './api/limits.ts'
 import { NonResourceHandler, version } from './api/non-resource.ts'
@@ -498,6 +499,7 @@ export class Cluster implements AsyncDisposable {
     if (isNew && addons.includes('gateway')) await installGateway(this.clientOf('kubectl'))
     const nodes = { ...this.context, client: this.outsideClient('kubelet') }
     this.parts.use(startRegistration(this.context, this.resources))
+    this.parts.use(startFlowSchemaStatus(this.context))
     this.parts.use(startAvailability(this.context, this.aggregator, answersItself))
     const inside = this.parts.use(inClusterServer(this.serving()))
     const apiServer = { accept: (connection: Connection) => inside.accept(duplexOf(connection)) }

@@ -9,10 +9,13 @@ import { apiServerPort, nodeCIDR, serviceCIDR } from '../network/index.ts'
 import { builtInResources } from '../registry/index.ts'
 import type { Endpoints, Namespace, Service } from '../schema/types/core.v1.ts'
 import type { EndpointSlice } from '../schema/types/discovery.v1.ts'
+import type { FlowSchema } from '../schema/types/flowcontrol.v1.ts'
 import type { ServiceCIDR } from '../schema/types/networking.v1.ts'
 import type { PriorityClass } from '../schema/types/scheduling.v1.ts'
 import type { StorageClass } from '../schema/types/storage.v1.ts'
 import { addons } from '../system/addons.ts'
+import { flowSchemas as mandatoryFlowSchemas, priorityLevels as mandatoryPriorityLevels } from '../system/flow-control.ts'
+import { danglingCondition, danglingOptions, danglingPatch, flowSchemas, priorityLevels } from './flow-schema-status.ts'
 import { timestamp, uuid } from './object-meta.ts'
 import { apiVersionOf } from './resources.ts'
 
@@ -38,6 +41,8 @@ export async function bootstrap(parts: BootstrapParts, cluster: Parameters<typeo
   }
   for (const object of bootstrapPolicy()) await createCommon(parts, rbac[object.kind] as Resource, object)
   for (const object of priorityClasses) await createCommon(parts, resources.priorityClasses, object)
+  for (const object of mandatoryPriorityLevels) await createCommon(parts, priorityLevels, object)
+  for (const object of mandatoryFlowSchemas) await createCommon(parts, flowSchemas, object, judgeFlowSchema)
   await createCommon(parts, resources.storageClasses, standardStorageClass)
   await client.create(resources.serviceCIDRs, serviceCIDRObject)
   await client.create(resources.services, kubernetesService)
@@ -46,28 +51,49 @@ export async function bootstrap(parts: BootstrapParts, cluster: Parameters<typeo
   for (const object of addons(cluster)) await client.create(resourceOf(object), object, { namespace: object.metadata.namespace })
 }
 
-/** What every cluster has alike, as the first one of this process has stored it. */
-const common = new Map<string, KubeObject>()
+/** What every cluster has alike, as the first one of this process has stored it: the states it went through. */
+const common = new Map<string, readonly KubeObject[]>()
 
 /**
- * Makes an object that is the same in every cluster. The first cluster of a process goes the whole way of a request; the
- * others share what came of it, frozen, and have an identity and times of their own.
+ * Makes an object that is the same in every cluster. The first cluster of a process goes the whole way of a request (and of
+ * another, `after`, where the server says something of it at once); the others share what came of it, frozen, and have an
+ * identity and times of their own.
  */
-async function createCommon({ client, store, clock, random }: BootstrapParts, resource: Resource, object: KubeObject): Promise<void> {
+async function createCommon<T extends KubeObject>(
+  parts: BootstrapParts,
+  resource: Resource,
+  object: T,
+  after?: (parts: BootstrapParts, made: T) => Promise<T>,
+): Promise<void> {
+  const { client, store, clock, random } = parts
   const { namespace, name = '' } = object.metadata
   const table = qualified(resource)
   const key = namespace ? `${namespace}/${name}` : name
-  const made = common.get(`${table}/${key}`)
-  if (!made) {
-    common.set(`${table}/${key}`, await client.create(resource, object))
+  const states = common.get(`${table}/${key}`)
+  if (!states) {
+    const created = await client.create(resource, object)
+    common.set(`${table}/${key}`, after ? [created, await after(parts, created)] : [created])
     return
   }
   const now = timestamp(clock.now())
-  const managedFields = made.metadata.managedFields?.map((entry) => ({ ...entry, time: now }))
-  store.put(table, key, {
-    ...made,
-    metadata: { ...made.metadata, uid: uuid(random), creationTimestamp: now, ...(managedFields ? { managedFields } : {}) },
-  })
+  const own = { uid: uuid(random), creationTimestamp: now }
+  for (const state of states) {
+    const managedFields = state.metadata.managedFields?.map((entry) => ({ ...entry, time: now }))
+    const metadata = { ...state.metadata, ...own, ...(managedFields ? { managedFields } : {}) }
+    store.put(table, key, { ...state, metadata, ...timedStatus(state, now) })
+  }
+}
+
+/** What the server says of a FlowSchema as soon as it sees it. */
+async function judgeFlowSchema({ client, clock }: BootstrapParts, { metadata: { name = '' }, spec }: FlowSchema): Promise<FlowSchema> {
+  const condition = danglingCondition(spec?.priorityLevelConfiguration.name ?? '', true, timestamp(clock.now()))
+  return await client.patch<FlowSchema>(flowSchemas, name, danglingPatch(name, condition), 'apply', danglingOptions)
+}
+
+/** The conditions of what all clusters have alike came about when this one was made. */
+function timedStatus({ status }: KubeObject & { status?: FlowSchema['status'] }, now: string): { status?: FlowSchema['status'] } {
+  if (!status?.conditions) return {}
+  return { status: { ...status, conditions: status.conditions.map((condition) => ({ ...condition, lastTransitionTime: now })) } }
 }
 
 function resourceOf({ apiVersion, kind }: KubeObject): Resource {

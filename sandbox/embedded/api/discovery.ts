@@ -53,13 +53,13 @@ export class Discovery {
     }))
   }
 
-  /** The aggregated form of /api (only the core group) or /apis (all others), for apidiscovery.k8s.io at this version. */
-  aggregated(core: boolean, version: string): { document: unknown; etag: string } {
-    return this.once(`aggregated/${core}/${version}`, () => {
+  /** The aggregated form of /api (only the core group) or /apis (all others). */
+  aggregated(core: boolean): { document: unknown; etag: string } {
+    return this.once(`aggregated/${core}`, () => {
       const groups = core ? [''] : this.groupNames()
       const document = {
         kind: 'APIGroupDiscoveryList',
-        apiVersion: `apidiscovery.k8s.io/${version}`,
+        apiVersion: 'apidiscovery.k8s.io/v2',
         metadata: {},
         items: groups.map((name) => this.aggregatedGroup(name)),
       }
@@ -73,6 +73,8 @@ export class Discovery {
       const priorities = new Map<string, number>()
       for (const { group, definition } of this.resources.all()) priorities.set(group, definition ? customPriority : builtInPriority)
       for (const { group, groupPriority } of this.remotes()) priorities.set(group, Math.max(groupPriority, priorities.get(group) ?? 0))
+      // kube-aggregator names its own group before it sorts the others.
+      priorities.set(aggregatorGroup, Number.POSITIVE_INFINITY)
       return [...priorities]
         .filter(([name]) => name !== '')
         .sort(([a, left], [b, right]) => right - left || (left === customPriority ? (a < b ? -1 : 1) : 0))
@@ -114,7 +116,7 @@ export class Discovery {
   private remoteVersion(group: string, version: string) {
     const remote = this.remotes().find((one) => one.group === group && one.version === version)
     if (!remote) return undefined
-    return { version, resources: aggregatedList(remote), freshness: remote.available ? 'Current' : 'Stale' }
+    return { version, ...(remote.list ? { resources: aggregatedList(remote) } : {}), freshness: remote.available ? 'Current' : 'Stale' }
   }
 
   private groupOf(name: string): APIGroup {
@@ -138,6 +140,7 @@ const noRemotes = { remotes: () => [], generation: 0 }
 const builtInPriority = 16_000
 const customPriority = 1000
 const customVersionPriority = 100
+const aggregatorGroup = 'apiregistration.k8s.io'
 
 /** A list of the older form in the aggregated one, as kube-aggregator makes it for servers that speak only that. */
 function aggregatedList({ group, version, list }: RemoteVersion) {
@@ -199,14 +202,16 @@ function resourcesOf(info: ResourceInfo): APIResource[] {
 
 function aggregatedResource(info: ResourceInfo) {
   const { resource, singular, namespaced, kind, verbs, shortNames, categories, subresources } = info
+  // Only of custom resources the group and version are told where they are the resource's own.
+  const own = info.definition ? { group: info.group, version: info.version } : { group: '', version: '' }
   const responseKind = (of: { kind: string; group?: string; version?: string }) => ({
-    group: of.group ?? '',
-    version: of.version ?? '',
+    group: of.group ?? own.group,
+    version: of.version ?? own.version,
     kind: of.kind,
   })
   return {
     resource,
-    responseKind: info.decode ? { group: info.group, version: info.version, kind } : responseKind({ kind }),
+    responseKind: responseKind({ kind }),
     scope: namespaced ? 'Namespaced' : 'Cluster',
     singularResource: singular,
     verbs: [...verbs],
@@ -218,6 +223,6 @@ function aggregatedResource(info: ResourceInfo) {
   }
 }
 
-function storageHash({ storage, kind }: ResourceInfo): string {
-  return createHash('sha256').update(`${storage.group}/${storage.version}/${kind}`).digest().subarray(0, 8).toString('base64')
+function storageHash({ storage, storageVersion = storage.version, kind }: ResourceInfo): string {
+  return createHash('sha256').update(`${storage.group}/${storageVersion}/${kind}`).digest().subarray(0, 8).toString('base64')
 }

@@ -75,12 +75,18 @@ export function assertAccepted(accept: string | undefined, available: readonly s
   if (!types.some((type) => type === '*/*' || available.includes(type))) throw ApiError.routeNotAcceptable(available)
 }
 
+/** Whether a clause's parameters ask for the aggregated form, of which a 1.34 server has one version. */
+function isAggregatedDiscovery(parameters: Readonly<Record<string, string>>): boolean {
+  const { as, g, v } = parameters
+  return as === 'APIGroupDiscoveryList' && g === 'apidiscovery.k8s.io' && v === 'v2'
+}
+
 /** The same of discovery's documents, which have no other forms but one. */
 export function assertDiscoveryAccepted(accept: string | undefined): void {
   const clauses = (accept || '*/*').split(',').map(clause)
   const plain = clauses.some(({ type, parameters }) => {
     const fits = type === '*/*' || type === 'application/*' || supported.includes(type)
-    return fits && (Object.keys(parameters).every((name) => name === 'q') || parameters['as'] === 'APIGroupDiscoveryList')
+    return fits && (Object.keys(parameters).every((name) => name === 'q') || isAggregatedDiscovery(parameters))
   })
   if (!plain) throw ApiError.notAcceptable(supported)
 }

@@ -1,13 +1,10 @@
 import type { Cache } from '../machinery/context.ts'
 import type { UserInfo } from '../machinery/object.ts'
 import type { FlowSchema, FlowSchemaSpec, PriorityLevelConfiguration } from '../schema/types/flowcontrol.v1.ts'
+import { flowSchemas, priorityLevels } from './flow-schema-status.ts'
 import type { RequestInfo } from './request-info.ts'
 
 type Rule = NonNullable<FlowSchemaSpec['rules']>[number]
-
-const group = 'flowcontrol.apiserver.k8s.io'
-const flowSchemas = { group, version: 'v1', resource: 'flowschemas' }
-const priorityLevels = { group, version: 'v1', resource: 'prioritylevelconfigurations' }
 
 /**
  * API Priority and Fairness as clients see it: the headers of every answer name the FlowSchema that took the request in and

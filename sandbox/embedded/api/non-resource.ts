@@ -26,25 +26,43 @@ export const version = {
   platform: 'linux/amd64',
 }
 
+/** In the order in which kube-apiserver 1.34 makes them; readiness has a few of its own. */
 const healthChecks = [
   'ping',
   'log',
   'etcd',
   'poststarthook/start-apiserver-admission-initializer',
   'poststarthook/generic-apiserver-start-informers',
+  'poststarthook/priority-and-fairness-config-consumer',
+  'poststarthook/priority-and-fairness-filter',
+  'poststarthook/storage-object-count-tracker-hook',
   'poststarthook/start-apiextensions-informers',
   'poststarthook/start-apiextensions-controllers',
   'poststarthook/crd-informer-synced',
   'poststarthook/start-system-namespaces-controller',
+  'poststarthook/start-cluster-authentication-info-controller',
+  'poststarthook/start-kube-apiserver-identity-lease-controller',
+  'poststarthook/start-kube-apiserver-identity-lease-garbage-collector',
+  'poststarthook/start-legacy-token-tracking-controller',
+  'poststarthook/start-service-ip-repair-controllers',
   'poststarthook/rbac/bootstrap-roles',
   'poststarthook/scheduling/bootstrap-system-priority-classes',
+  'poststarthook/priority-and-fairness-config-producer',
   'poststarthook/bootstrap-controller',
+  'poststarthook/start-kubernetes-service-cidr-controller',
+  'poststarthook/aggregator-reload-proxy-client-cert',
   'poststarthook/start-kube-aggregator-informers',
+  'poststarthook/apiservice-status-local-available-controller',
+  'poststarthook/apiservice-status-remote-available-controller',
+  'poststarthook/apiservice-registration-controller',
+  'poststarthook/apiservice-discovery-controller',
   'poststarthook/kube-apiserver-autoregistration',
   'autoregister-completion',
   'poststarthook/apiservice-openapi-controller',
   'poststarthook/apiservice-openapiv3-controller',
 ]
+const readyChecks = [...healthChecks.flatMap((name) => (name === 'etcd' ? [name, 'etcd-readiness', 'informer-sync'] : [name])), 'shutdown']
+const checksOf = (endpoint: string) => (endpoint === 'readyz' ? readyChecks : healthChecks)
 
 export interface NonResourceParts {
   discovery: Discovery
@@ -90,7 +108,13 @@ export class NonResourceHandler {
       case 'openapi':
         return this.openApi(call, rest, request)
       case 'metrics':
-        return { type: 'text', status: 200, text: this.metrics(), headers: { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' } }
+        if (rest.length > 0 && path !== '/metrics/slis') return this.missing(request)
+        return {
+          type: 'text',
+          status: 200,
+          text: rest.length > 0 ? healthMetrics() : this.metrics(),
+          headers: { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' },
+        }
       case '.well-known':
         if (rest.join('/') === 'openid-configuration')
           return document(openIdConfiguration(call.headers['host'] ?? 'kubernetes.default.svc'))
@@ -116,8 +140,7 @@ export class NonResourceHandler {
     assertDiscoveryAccepted(call.headers['accept'])
     const [group = '', version] = root === 'api' ? ['', ...rest] : rest
     if (rest.length === 0) {
-      const aggregated = aggregatedVersion(call.headers['accept'])
-      if (aggregated) return aggregatedOutcome(discovery.aggregated(root === 'api', aggregated), aggregated, call)
+      if (isAggregatedAsked(call.headers['accept'])) return aggregatedOutcome(discovery.aggregated(root === 'api'), call)
       if (root === 'apis') return document(discovery.groupList())
       const addresses = [{ clientCIDR: '0.0.0.0/0', serverAddress: call.headers['host'] ?? '' }]
       return document({ kind: 'APIVersions', versions: ['v1'], serverAddressByClientCIDRs: addresses })
@@ -128,8 +151,7 @@ export class NonResourceHandler {
 
   private health(endpoint: string, rest: readonly string[], { query }: RequestInfo): Outcome {
     const excluded = query.getAll('exclude')
-    // Only readiness has a check of its own for a server that is about to stop.
-    const all = endpoint === 'readyz' ? [...healthChecks, 'shutdown'] : healthChecks
+    const all = checksOf(endpoint)
     const checks = all.filter((name) => !excluded.includes(name))
     if (rest.length > 0) {
       const known = all.includes(rest.join('/'))
@@ -188,13 +210,14 @@ export class NonResourceHandler {
     const groups = discovery
       .groupNames()
       .flatMap((name) => [`/apis/${name}`, ...discovery.versionsOf(name).map((v) => `/apis/${name}/${v}`)])
-    const health = ['healthz', 'livez', 'readyz'].flatMap((name) => [`/${name}`, ...healthChecks.map((check) => `/${name}/${check}`)])
+    const health = ['healthz', 'livez', 'readyz'].flatMap((name) => [`/${name}`, ...checksOf(name).map((check) => `/${name}/${check}`)])
     const rest = [
       '/api',
       '/api/v1',
       '/apis',
       '/apis/',
       '/metrics',
+      '/metrics/slis',
       '/openapi/v2',
       '/openapi/v3',
       '/openapi/v3/',
@@ -205,27 +228,43 @@ export class NonResourceHandler {
   }
 }
 
+/** KEP 3466: each check as a gauge, by its name and endpoint. */
+function healthMetrics(): string {
+  const endpoints = ['healthz', 'livez', 'readyz']
+  const lines = [...readyChecks]
+    .sort()
+    .flatMap((name) =>
+      endpoints
+        .filter((type) => checksOf(type).includes(name))
+        .map((type) => `kubernetes_healthcheck{name=${JSON.stringify(name)},type=${JSON.stringify(type)}} 1`),
+    )
+  const head = [
+    '# HELP kubernetes_healthcheck [STABLE] This metric records the result of a single healthcheck.',
+    '# TYPE kubernetes_healthcheck gauge',
+  ]
+  return `${[...head, ...lines].join('\n')}\n`
+}
+
 function document(document: unknown): Outcome {
   return { type: 'document', document }
 }
 
-/** The version of aggregated discovery that the first fitting clause of Accept names. */
-function aggregatedVersion(accept = ''): string | undefined {
+/** Whether the first fitting clause of Accept asks for the aggregated form. */
+function isAggregatedAsked(accept = ''): boolean {
   for (const clause of accept.split(',')) {
-    const match = /;\s*g=apidiscovery\.k8s\.io;\s*v=(v2(?:beta1)?);\s*as=APIGroupDiscoveryList/.exec(clause)
-    if (match) return match[1]
-    if (/^\s*application\/json\s*$/.test(clause)) return undefined
+    if (/;\s*g=apidiscovery\.k8s\.io;\s*v=v2;\s*as=APIGroupDiscoveryList/.test(clause)) return true
+    if (/^\s*application\/json\s*$/.test(clause)) return false
   }
-  return undefined
+  return false
 }
 
-function aggregatedOutcome({ document, etag }: { document: unknown; etag: string }, version: string, call: ApiCall): Outcome {
+function aggregatedOutcome({ document, etag }: { document: unknown; etag: string }, call: ApiCall): Outcome {
   const quoted = `"${etag}"`
   if (call.headers['if-none-match'] === quoted) return { type: 'text', status: 304, text: '' }
   return {
     type: 'document',
     document,
-    contentType: `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`,
+    contentType: 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList',
     headers: { etag: quoted, vary: 'Accept', 'cache-control': 'public' },
   }
 }

@@ -1,10 +1,9 @@
 import { copyOf } from '../machinery/copy.ts'
 import { type KubeObject, resources } from '../machinery/object.ts'
-import { allVerbs } from '../registry/define.ts'
 import type { FieldError } from '../registry/field.ts'
 import { validateObjectMeta, validateObjectMetaUpdate } from '../registry/metadata.ts'
 import { dnsSubdomain } from '../registry/names.ts'
-import type { Conversion, ResourceInfo, Strategy, SubresourceInfo } from '../registry/resource-info.ts'
+import type { Conversion, ResourceInfo, Strategy, SubresourceInfo, Verb } from '../registry/resource-info.ts'
 import { type Decoded, decodeObject, TypeMismatch } from '../schema/decode.ts'
 import type { CustomResourceDefinition, CustomResourceDefinitionVersion, JSONSchemaProps } from '../schema/types/apiextensions.v1.ts'
 import { wireTypeOf } from '../schema/wire.ts'
@@ -32,7 +31,7 @@ export function customResources({ spec }: CustomResourceDefinition, webhook?: Co
       shortNames: names.shortNames ?? [],
       categories: names.categories ?? [],
       namespaced: spec.scope === 'Namespaced',
-      verbs: allVerbs,
+      verbs: customVerbs,
       subresources: subresourcesOf(names.kind, version),
       storage: { group, version: storage, resource: names.plural },
       conversion: { ...conversion(group, storage, version), ...(webhook ? { webhook } : {}) },
@@ -41,6 +40,9 @@ export function customResources({ spec }: CustomResourceDefinition, webhook?: Co
       definition: version,
     }))
 }
+
+/** In the order of customresource_discovery_controller.go, which discovery shows. */
+const customVerbs: readonly Verb[] = ['delete', 'deletecollection', 'get', 'list', 'patch', 'create', 'update', 'watch']
 
 function schemaOf(version: CustomResourceDefinitionVersion): JSONSchemaProps {
   return version.schema?.openAPIV3Schema ?? { type: 'object', 'x-kubernetes-preserve-unknown-fields': true }

@@ -1,12 +1,14 @@
+import { setTimeout } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { Cluster } from '../cluster.ts'
 import { probes } from './bad-requests.ts'
+import { discoveryOf, type Found, published, recordDiscovery } from './discovery.ts'
 import { answersOf, record, recorded, type Suite, suites, writeDifferences } from './fixtures.ts'
 import { Server, startOracle } from './server.ts'
 
 /**
  * `node oracle/record.ts`: asks a real API server (ORACLE_KUBECONFIG, or the kit's) everything that recorded.test.ts compares and
- * stores what it answers; then writes down where this cluster answers otherwise. With `differences` only the latter, from what
+ * stores what it answers, with its discovery documents; then writes down where this cluster answers otherwise. With `differences` only the latter, from what
  * is stored. The server should have no controllers running, which touch what is made.
  */
 const names = Object.keys(suites) as Suite[]
@@ -17,10 +19,22 @@ async function recordAll(): Promise<void> {
   await using oracle = await startOracle()
   using server = new Server(oracle.kubeconfig)
   for (const { method, path, body } of probes) await server.send(method, path, body)
+  recordDiscovery(await publishedDiscovery(server))
   for (const name of names) record(name, await answersOf(server, name, suites[name].requests()))
   for (const { path, body } of probes) {
     const { name } = (body as { metadata: { name: string } }).metadata
     await server.send('DELETE', `${path}/${name}`)
+  }
+}
+
+/** With its definitions and APIServices there for as long as it takes, and a little longer for the server to see them. */
+async function publishedDiscovery(server: Server): Promise<Found> {
+  for (const { path, body } of published) await server.send('POST', path, body)
+  await setTimeout(5000)
+  try {
+    return await discoveryOf(server)
+  } finally {
+    for (const { path, body } of published) await server.send('DELETE', `${path}/${body.metadata.name}`)
   }
 }
 

@@ -14,6 +14,7 @@ export const apiextensions: readonly ResourceInfo[] = [
     shortNames: ['crd', 'crds'],
     categories: ['api-extensions'],
     namespaced: false,
+    storageVersion: 'v1beta1',
     status: true,
     tracksGeneration: true,
     allowUnconditionalUpdate: false,

@@ -27,6 +27,7 @@ export interface Definition<T extends KubeObject> {
   status?: boolean
   subresources?: readonly SubresourceInfo[]
   storage?: ResourceInfo['storage']
+  storageVersion?: string
   conversion?: ResourceInfo['conversion']
   name?: NameRule
   /** The status that a client creates an object with is kept (Nodes). */
@@ -71,6 +72,7 @@ export function define<T extends KubeObject>(group: string, version: string, def
     verbs: definition.verbs ?? allVerbs,
     subresources: [...(definition.subresources ?? []), ...status].sort((a, b) => (a.name < b.name ? -1 : 1)),
     storage: definition.storage ?? { group, version, resource },
+    ...(definition.storageVersion ? { storageVersion: definition.storageVersion } : {}),
     conversion: definition.conversion,
     strategy: strategyOf(definition, namespaced),
   }

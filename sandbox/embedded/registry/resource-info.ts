@@ -34,6 +34,8 @@ export interface ResourceInfo {
   readonly subresources: readonly SubresourceInfo[]
   /** Where the object lies in the store; another ResourceInfo's group, version and resource when that one stores it. */
   readonly storage: { readonly group: string; readonly version: string; readonly resource: string }
+  /** The version that the real server stores, where that is an older one: discovery's storageVersionHash tells of it. */
+  readonly storageVersion?: string
   /** Between this version and the stored one; absent when they are the same. */
   readonly conversion?: Conversion
   readonly strategy: Strategy

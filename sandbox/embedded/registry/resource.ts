@@ -4,21 +4,36 @@ import type { ResourceInfo } from './resource-info.ts'
 
 const group = 'resource.k8s.io'
 const version = 'v1'
+const storageVersion = 'v1beta2'
 
 export const resource: readonly ResourceInfo[] = [
-  define<DeviceClass>(group, version, { kind: 'DeviceClass', resource: 'deviceclasses', namespaced: false, tracksGeneration: true }),
+  define<DeviceClass>(group, version, {
+    kind: 'DeviceClass',
+    resource: 'deviceclasses',
+    storageVersion,
+    namespaced: false,
+    tracksGeneration: true,
+  }),
   define<ResourceClaim>(group, version, {
     kind: 'ResourceClaim',
     resource: 'resourceclaims',
+    storageVersion,
     status: true,
     default: ({ spec }) => defaultDevices(spec),
   }),
   define<ResourceClaimTemplate>(group, version, {
     kind: 'ResourceClaimTemplate',
     resource: 'resourceclaimtemplates',
+    storageVersion,
     default: ({ spec }) => defaultDevices(spec?.spec),
   }),
-  define<ResourceSlice>(group, version, { kind: 'ResourceSlice', resource: 'resourceslices', namespaced: false, tracksGeneration: true }),
+  define<ResourceSlice>(group, version, {
+    kind: 'ResourceSlice',
+    resource: 'resourceslices',
+    storageVersion,
+    namespaced: false,
+    tracksGeneration: true,
+  }),
 ]
 
 /** One device of each that is asked for, and of tolerations the plain comparison. Source: pkg/apis/resource/v1/defaults.go. */

@@ -45,6 +45,7 @@ export const storage: readonly ResourceInfo[] = [
     kind: 'VolumeAttributesClass',
     resource: 'volumeattributesclasses',
     shortNames: ['vac'],
+    storageVersion: 'v1beta1',
     namespaced: false,
   }),
 ]

@@ -4,7 +4,6 @@ import type { DaemonSet, Deployment } from '../schema/types/apps.v1.ts'
 import type { Lease } from '../schema/types/coordination.v1.ts'
 import type { ConfigMap, Container, PodSpec, Service, ServiceAccount } from '../schema/types/core.v1.ts'
 import type { ClusterRole, ClusterRoleBinding, PolicyRule } from '../schema/types/rbac.v1.ts'
-import { flowSchemas, priorityLevels } from './flow-control.ts'
 
 const system = 'kube-system'
 const storage = 'local-path-storage'
@@ -31,8 +30,6 @@ export function addons({
   kindnet: boolean
 }): KubeObject[] {
   return [
-    ...flowSchemas,
-    ...priorityLevels,
     ...apiServices(),
     { apiVersion: 'v1', kind: 'Namespace', metadata: { name: storage } },
     ...controllerAccounts.split(' ').map((name) => account(name)),

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { KubeObject } from '../machinery/object.ts'
 import type { ResourceInfo } from '../registry/index.ts'
+import type { FlowSchema } from '../schema/types/flowcontrol.v1.ts'
 import type { ListMeta } from '../schema/types/meta.v1.ts'
 import { apiCells } from './api.ts'
 import { type Age, ageAt, type Cell, type CellsOf } from './cell.ts'
@@ -42,6 +43,11 @@ export interface TableOptions {
 
 const printers: Record<string, CellsOf> = { ...podCells, ...workloadCells, ...networkCells, ...storageCells, ...clusterCells, ...apiCells }
 
+/** The one kind whose rows the server sorts itself: by whom it asks first. */
+const orders: Record<string, (a: KubeObject, b: KubeObject) => number> = {
+  'flowcontrol.apiserver.k8s.io/v1/flowschemas': byPrecedence,
+}
+
 let columns: Record<string, ColumnDefinition[]> | undefined
 
 /** What the API server answers to `Accept: application/json;as=Table`: real columns, and cells as kubectl prints them. */
@@ -59,12 +65,17 @@ export function toTable(
     apiVersion: 'meta.k8s.io/v1',
     metadata: options.metadata ?? {},
     columnDefinitions: definitions,
-    rows: objects.map((object) => ({
+    rows: (orders[path] ? objects.toSorted(orders[path]) : objects).map((object) => ({
       cells: printer(object as never, age),
       ...conditionsOf(path, object),
       object: carried(object, options.includeObject ?? 'Metadata'),
     })),
   }
+}
+
+function byPrecedence(a: KubeObject & Pick<FlowSchema, 'spec'>, b: KubeObject & Pick<FlowSchema, 'spec'>): number {
+  const difference = (a.spec?.matchingPrecedence ?? 0) - (b.spec?.matchingPrecedence ?? 0)
+  return difference || ((a.metadata.name ?? '') < (b.metadata.name ?? '') ? -1 : 1)
 }
 
 function columnsOf(path: string): ColumnDefinition[] {
