@@ -1,5 +1,6 @@
 /** The one way islands call the API. */
 import type { Text } from '../../platform/model.ts'
+import { spoken } from '../i18n/spoken.ts'
 
 /** An answer that is not 2xx, with its sentence in the reader's language. */
 export class CallError extends Error {
@@ -31,7 +32,9 @@ async function errorOf(response: Response): Promise<CallError> {
     code?: string
     message?: string
   }
-  const language = document.documentElement.lang.startsWith('zh') ? 'zh' : 'en'
-  const sentence = answer.error?.sentence?.[language] ?? answer.error?.message ?? answer.message ?? response.statusText
-  return new CallError(response.status, answer.error?.code ?? answer.code ?? 'unknown', sentence)
+  const { error = {} } = answer
+  const sentence = error.sentence
+    ? spoken(error.sentence, document.documentElement.lang)
+    : (error.message ?? answer.message ?? response.statusText)
+  return new CallError(response.status, error.code ?? answer.code ?? 'unknown', sentence)
 }

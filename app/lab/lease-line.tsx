@@ -2,6 +2,7 @@
 import { useEffect, useState } from 'react'
 import type { LeaseView } from '../../platform/model.ts'
 import { fill } from '../client/words.ts'
+import { spoken } from '../i18n/spoken.ts'
 import type { LeaseWords } from './words.ts'
 
 /** Time left of the cluster, with the way to have more. */
@@ -58,7 +59,7 @@ function sayEnd({ reason, failure }: LeaseView, words: LeaseWords, locale: strin
     case null:
       return words.ended
     default:
-      return fill(words.endedFailed, { reason: (locale === 'zh' ? failure?.zh : failure?.en) ?? reason })
+      return fill(words.endedFailed, { reason: failure ? spoken(failure, locale) : reason })
   }
 }
 

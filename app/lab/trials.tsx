@@ -1,6 +1,7 @@
 'use client'
 import type { Text } from '../../platform/model.ts'
 import { fill } from '../client/words.ts'
+import { spoken } from '../i18n/spoken.ts'
 import { RichText } from './rich-text.tsx'
 import type { LabWords } from './words.ts'
 
@@ -38,7 +39,7 @@ export function Trials({ locale, trials, onCopy, words, busy, onTry }: Props) {
 export function TrialBanner({ locale, trial, words }: { locale: string; trial: Text | null; words: LabWords }) {
   return (
     <p role="status" className={trial ? 'trial-banner' : 'sr-only'}>
-      {trial ? fill(words.trialRuns, { what: locale === 'zh' ? trial.zh : trial.en }) : ''}
+      {trial ? fill(words.trialRuns, { what: spoken(trial, locale) }) : ''}
     </p>
   )
 }

@@ -1,8 +1,8 @@
 import type { Metadata } from 'next'
 import { getFormatter, getTranslations, setRequestLocale } from 'next-intl/server'
-import type { Text } from '../../../../platform/model.ts'
 import { services } from '../../../../platform/services.ts'
 import { localised } from '../../../i18n/routing.ts'
+import { spoken } from '../../../i18n/spoken.ts'
 import { requireRole } from '../../../session.ts'
 import { RoleSelect } from './role-select.tsx'
 
@@ -23,7 +23,6 @@ export default async function AdminPage({ params }: { params: Promise<{ locale: 
     services().machine(),
   ])
   const roles = { learner: t('learner'), instructor: t('instructor'), admin: t('administrator') }
-  const spoken = (text: Text) => (locale === 'zh' ? text.zh : text.en)
   const facts = {
     memory: t('factMemory'),
     cpus: t('factCpus'),
@@ -80,7 +79,7 @@ export default async function AdminPage({ params }: { params: Promise<{ locale: 
                   <th scope="row">{facts[name]}</th>
                   <td>
                     <code>{value || '–'}</code>
-                    {problem ? <p className="label">{spoken(problem)}</p> : null}
+                    {problem ? <p className="label">{spoken(problem, locale)}</p> : null}
                   </td>
                 </tr>
               ))}
@@ -103,7 +102,7 @@ export default async function AdminPage({ params }: { params: Promise<{ locale: 
                       <path d="M3 8h10" stroke="currentColor" strokeWidth="2" />
                     )}
                   </svg>
-                  <code>{capability}</code> <span className="label">{has === true ? t('has') : spoken(has)}</span>
+                  <code>{capability}</code> <span className="label">{has === true ? t('has') : spoken(has, locale)}</span>
                 </li>
               ))}
             </ul>
