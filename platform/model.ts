@@ -94,6 +94,9 @@ export interface ServiceView {
   endpoints: { ip: string; pod: string | null; ready: boolean; terminating: boolean }[]
 }
 
+/** What a file that a submission keeps tells of its attempt. */
+export type EvidenceKind = 'evidence' | 'snapshot' | 'changes' | 'verdicts' | 'recording' | 'audit'
+
 /** Time in a cluster, which is its own where the engine has a clock. */
 export interface ClusterTime {
   /** Cluster ms when this was told. */

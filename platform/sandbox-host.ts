@@ -5,7 +5,7 @@
  * Who decides what: the platform keeps leases (states, time to live, idle limit, quotas) in the database and tells the host
  * to start, pause, resume and end; the host never ends a sandbox by itself, it reports `lost` when one cannot go on.
  */
-import type { ClusterTime, ClusterView, EngineChoice, Skipped, TerminalView, Text, Verdict } from './model.ts'
+import type { ClusterTime, ClusterView, EngineChoice, EvidenceKind, Skipped, TerminalView, Text, Verdict } from './model.ts'
 
 /** What to start. `lease` is unique for ever and safe in a file name: it is the sandbox's id too. */
 export interface SandboxOrder {
@@ -44,7 +44,7 @@ export type SandboxListener = (report: SandboxReport) => void
 
 /** One piece of what a submission keeps. Names are unique within a hand-in; a recording is named after its terminal. */
 export interface EvidencePiece {
-  kind: 'evidence' | 'snapshot' | 'changes' | 'verdicts' | 'recording' | 'audit'
+  kind: EvidenceKind
   /** File name with extension: snapshot.json, terminal-1.cast. */
   name: string
   /** application/json, application/x-asciicast ... */

@@ -14,7 +14,7 @@ import {
   timestamp,
   uniqueIndex,
 } from 'drizzle-orm/pg-core'
-import type { LeaseState, Text, Verdict } from './model.ts'
+import type { EvidenceKind, LeaseState, Text, Verdict } from './model.ts'
 import type { Role } from './services.ts'
 
 const time = (name: string) => timestamp(name, { withTimezone: true, precision: 3, mode: 'date' })
@@ -269,7 +269,7 @@ export const evidenceFile = pgTable(
       .notNull()
       .references(() => submission.id, { onDelete: 'cascade' }),
     name: text('name').notNull(),
-    kind: text('kind').$type<'evidence' | 'snapshot' | 'changes' | 'verdicts' | 'recording' | 'audit'>().notNull(),
+    kind: text('kind').$type<EvidenceKind>().notNull(),
     contentType: text('content_type').notNull(),
     digest: text('digest').notNull(),
     bytes: bigint('bytes', { mode: 'number' }).notNull(),

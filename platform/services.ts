@@ -3,7 +3,7 @@
  * know nothing else of the system. Every method that acts for a person takes that person and authorises (authorise.ts).
  * Methods reject with PlatformError (errors.ts): a code, an HTTP status and a sentence for people.
  */
-import type { ClusterView, EngineChoice, LeaseView, SandboxEvent, Skipped, TerminalView, Text, Verdict } from './model.ts'
+import type { ClusterView, EngineChoice, EvidenceKind, LeaseView, SandboxEvent, Skipped, TerminalView, Text, Verdict } from './model.ts'
 
 export type Role = 'learner' | 'instructor' | 'admin'
 
@@ -49,12 +49,7 @@ export interface SubmissionView extends SubmissionRow {
   checkedPoints: number
   hints: Record<string, number>
   versions: { lab: string; engine: string; kubernetes: string }
-  evidence: {
-    digest: string
-    bytes: number
-    kind: 'evidence' | 'snapshot' | 'changes' | 'verdicts' | 'recording' | 'audit'
-    name: string
-  }[]
+  evidence: { digest: string; bytes: number; kind: EvidenceKind; name: string }[]
   overrides: { task: string | null; points: number; reason: string; by: string; at: string }[]
   comments: { by: string; text: string; at: string }[]
 }

@@ -2,7 +2,7 @@ import { loadavg } from 'node:os'
 import type { Text } from '../text.ts'
 import { memoryCgroup, memoryUsed } from './cgroup.ts'
 import type { Docker } from './docker.ts'
-import { examineMachine, inGibibytes, type Machine } from './machine.ts'
+import { examineMachine, inGibibytes, type Machine, whyNoCluster } from './machine.ts'
 
 /** How much of the machine kind clusters may have. */
 export interface BudgetLimits {
@@ -44,7 +44,8 @@ export class Budget {
   /** Why there is no room for a cluster of so many bytes; null when there is. */
   async whyNoRoom(docker: Docker, bytes: number): Promise<Text | null> {
     const [machine, running] = await Promise.all([examineMachine(), docker.list('container', { [this.label]: '' })])
-    if (machine.missing[0]) return { en: machine.missing[0].en, zh: machine.missing[0].zh }
+    const missing = whyNoCluster(machine)
+    if (missing) return missing
     const allowed = machine.memory.totalBytes * this.limits.memory
     const used = (await memoryOf(docker, running)) ?? running.length * firstEstimate.control
     if (used + bytes > allowed)

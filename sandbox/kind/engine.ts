@@ -9,7 +9,7 @@ import { clusterLabel, KindCluster } from './cluster.ts'
 import type { Step } from './create.ts'
 import type { Docker, ObjectKind } from './docker.ts'
 import { findKind } from './kind.ts'
-import { examineMachine, type Machine } from './machine.ts'
+import { examineMachine, type Machine, whyNoCluster } from './machine.ts'
 import { ClusterMaker, type Order } from './maker.ts'
 import { equipNodes } from './node-tools.ts'
 import { type PoolTarget, type WarmCluster, WarmPool } from './pool.ts'
@@ -323,8 +323,7 @@ export class KindEngine implements Engine {
 
   private async examine(): Promise<Capabilities> {
     const machine = await examineMachine()
-    const [wanting] = machine.missing
-    const reason = (wanting && { en: wanting.en, zh: wanting.zh }) ?? (await whyNoKind(this.options.cache))
+    const reason = whyNoCluster(machine) ?? (await whyNoKind(this.options.cache))
     const has = reason ?? true
     const shell = reason ?? (await this.whyNoToolbox(machine)) ?? true
     return {
@@ -365,10 +364,10 @@ export class KindEngine implements Engine {
   }
 
   private async docker(): Promise<Docker> {
-    const { docker, missing } = await examineMachine()
-    if (missing[0]) throw new Shortage(missing[0])
-    if (!docker) throw new Error('Docker is not installed')
-    return docker
+    const machine = await examineMachine()
+    const reason = whyNoCluster(machine)
+    if (reason) throw new Shortage(reason)
+    return machine.docker!
   }
 }
 

@@ -88,6 +88,12 @@ export async function examineMachine(signal?: AbortSignal): Promise<Machine> {
   return machine
 }
 
+/** Why no cluster can be made on a machine; null when one can. */
+export function whyNoCluster({ docker, missing: [first] }: Machine): Text | null {
+  if (first) return { en: first.en, zh: first.zh }
+  return docker ? null : noDocker
+}
+
 /** Bytes that could be used without swapping, as the kernel estimates it. */
 export async function availableMemory(): Promise<number> {
   const text = await readFile('/proc/meminfo', 'utf8').catch(() => '')

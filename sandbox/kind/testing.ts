@@ -1,6 +1,6 @@
 import type { Docker } from './docker.ts'
 import { findKind } from './kind.ts'
-import { examineMachine } from './machine.ts'
+import { examineMachine, whyNoCluster } from './machine.ts'
 
 /** What tests of real kind clusters need, or the sentence that says why they are skipped. */
 export type KindGround = { docker: Docker; nodeImages: ReadonlyMap<string, string> } | { missing: string }
@@ -10,8 +10,10 @@ const official = 'kindest/node:v1.34.0'
 
 /** Finds Docker, kind and a node image that is here already: a test pulls nothing. */
 export async function findGround(cache: string): Promise<KindGround> {
-  const { docker, missing } = await examineMachine()
-  if (!docker || missing[0]) return { missing: missing[0]?.en ?? 'Docker is not installed' }
+  const machine = await examineMachine()
+  const reason = whyNoCluster(machine)
+  if (reason) return { missing: reason.en }
+  const docker = machine.docker!
   const noKind = await findKind(cache).then(
     () => null,
     (error: Error) => error.message,
