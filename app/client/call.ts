@@ -16,14 +16,23 @@ export class CallError extends Error {
 }
 
 export async function call<T = void>(method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, body?: unknown): Promise<T> {
-  const response = await fetch(path, {
+  const text = await ask(path, {
     method,
     headers: body === undefined ? {} : { 'content-type': 'application/json' },
     body: body === undefined ? null : JSON.stringify(body),
   })
-  if (!response.ok) throw await errorOf(response)
-  const text = await response.text()
   return (text === '' ? undefined : JSON.parse(text)) as T
+}
+
+/** A file as text. */
+export function read(path: string, signal: AbortSignal): Promise<string> {
+  return ask(path, { signal })
+}
+
+async function ask(path: string, request: RequestInit): Promise<string> {
+  const response = await fetch(path, request)
+  if (!response.ok) throw await errorOf(response)
+  return response.text()
 }
 
 async function errorOf(response: Response): Promise<CallError> {

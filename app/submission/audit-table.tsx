@@ -97,8 +97,13 @@ function Moment({ request, replay, words, clock }: { request: AuditedRequest; re
     </time>
   )
   if (!replay) return time
+  const hash = momentHash(request.at)
+  const again = () => {
+    // nobody is told of a link to where the address is already
+    if (location.hash === hash) dispatchEvent(new HashChangeEvent('hashchange'))
+  }
   return (
-    <a className="link" href={momentHash(request.at)} title={words.show}>
+    <a className="link" href={hash} title={words.show} onClick={again}>
       {time}
     </a>
   )

@@ -18,6 +18,11 @@ it('finds nothing where nothing was shown, and never a second before the beginni
   expect(findMoment([recording(1_000, [1, 'o', '$ '])], 990_000)).toEqual({ index: 0, second: 0 })
 })
 
+it('passes over what cannot be read', () => {
+  const torn = `${recording(1_000, [1, 'o', '$ '], [60, 'o', 'created'])}\n[61.5,"o","dele`
+  expect(findMoment(['', 'no recording', torn], 1_061_000)).toEqual({ index: 2, second: 61 })
+})
+
 it('stands in the address', () => {
   expect(momentOf(momentHash(1_763_744_000_123))).toBe(1_763_744_000_123)
   expect(momentOf('#tasks')).toBeNull()

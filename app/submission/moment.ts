@@ -15,21 +15,29 @@ export function momentOf(hash: string): number | null {
 
 /**
  * Where a moment is among recordings (asciicast v2): the one that showed something closest to it, and the second in it. Null when
- * none has shown anything.
+ * none has shown anything. Lines that cannot be read (a last one that was torn off) are passed over.
  */
 export function findMoment(recordings: readonly string[], at: number): { index: number; second: number } | null {
   let best: { index: number; second: number; distance: number } | null = null
   for (const [index, recording] of recordings.entries()) {
-    const [header, ...lines] = recording.split('\n')
-    const { timestamp } = JSON.parse(header || '{}') as { timestamp?: number }
+    const [header = '', ...lines] = recording.split('\n')
+    const { timestamp } = (parse(header) ?? {}) as { timestamp?: number }
     if (timestamp === undefined) continue
     const second = (at - timestamp * 1000) / 1000
     for (const line of lines) {
-      const [time, kind] = line ? (JSON.parse(line) as [number, string]) : [0, '']
-      if (kind !== 'o') continue
-      const distance = Math.abs(time - second)
+      const event = parse(line)
+      if (!Array.isArray(event) || event[1] !== 'o') continue
+      const distance = Math.abs(event[0] - second)
       if (!best || distance < best.distance) best = { index, second: Math.max(0, second), distance }
     }
   }
   return best && { index: best.index, second: best.second }
+}
+
+function parse(line: string): unknown {
+  try {
+    return JSON.parse(line)
+  } catch {
+    return null
+  }
 }

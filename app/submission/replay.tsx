@@ -1,18 +1,21 @@
 'use client'
-import { useEffect, useRef, useState } from 'react'
+import { useEffect, useEffectEvent, useRef, useState } from 'react'
 import 'asciinema-player/dist/bundle/asciinema-player.css'
 import './replay.css'
+import { read } from '../client/call.ts'
 import { findMoment, momentOf } from './moment.ts'
 
 interface Props {
   recordings: { name: string; url: string }[]
-  words: { load: string; loading: string; fault: string }
+  words: { load: string; loading: string; fault: string; momentFault: string; momentNone: string }
 }
 
 interface Shown {
   url: string
   /** s from the recording's beginning. */
   from: number
+  /** Asking for the same again plays it again. */
+  asking: number
 }
 
 /** Before a moment that somebody wants to see, so much is shown of what led to it: s. */
@@ -24,22 +27,40 @@ const leadIn = 3
  */
 export function Replay({ recordings, words }: Props) {
   const [chosen, setChosen] = useState<Shown | null>(null)
+  const [said, setSaid] = useState('')
   const place = useRef<HTMLDivElement>(null)
-  useEffect(() => {
-    const show = async () => {
-      const at = momentOf(location.hash)
-      if (at === null) return
-      const texts = await Promise.all(recordings.map(async ({ url }) => (await fetch(url)).text()))
+  const play = (url: string, from: number) => {
+    setSaid('')
+    setChosen((before) => ({ url, from, asking: (before?.asking ?? 0) + 1 }))
+  }
+  const showMoment = useEffectEvent(async (at: number, signal: AbortSignal) => {
+    try {
+      const texts = await Promise.all(recordings.map(({ url }) => read(url, signal)))
       const found = findMoment(texts, at)
       const recording = found && recordings[found.index]
-      if (!recording) return
-      setChosen({ url: recording.url, from: Math.max(0, found.second - leadIn) })
-      place.current?.scrollIntoView({ block: 'start' })
+      if (recording) play(recording.url, Math.max(0, found.second - leadIn))
+      else setSaid(words.momentNone)
+    } catch {
+      if (signal.aborted) return
+      setSaid(words.momentFault)
     }
-    void show()
-    addEventListener('hashchange', show)
-    return () => removeEventListener('hashchange', show)
-  }, [recordings])
+    place.current?.scrollIntoView({ block: 'start' })
+  })
+  useEffect(() => {
+    let asked = new AbortController()
+    const follow = () => {
+      asked.abort()
+      asked = new AbortController()
+      const at = momentOf(location.hash)
+      if (at !== null) void showMoment(at, asked.signal)
+    }
+    follow()
+    addEventListener('hashchange', follow)
+    return () => {
+      removeEventListener('hashchange', follow)
+      asked.abort()
+    }
+  }, [])
   return (
     <div className="replay" ref={place}>
       <div className="replay-choice">
@@ -49,18 +70,19 @@ export function Replay({ recordings, words }: Props) {
             type="button"
             className="button button-small"
             aria-pressed={recording.url === chosen?.url}
-            onClick={() => setChosen({ url: recording.url, from: 0 })}
+            onClick={() => play(recording.url, 0)}
           >
             {words.load} {recording.name}
           </button>
         ))}
       </div>
-      {chosen ? <Player key={`${chosen.url} ${chosen.from}`} {...chosen} words={words} /> : null}
+      <p role="status">{said}</p>
+      {chosen ? <Player key={chosen.asking} {...chosen} words={words} /> : null}
     </div>
   )
 }
 
-function Player({ url, from, words }: Shown & { words: Props['words'] }) {
+function Player({ url, from, words }: Pick<Shown, 'url' | 'from'> & Pick<Props, 'words'>) {
   const place = useRef<HTMLDivElement>(null)
   const [said, setSaid] = useState(words.loading)
   useEffect(() => {

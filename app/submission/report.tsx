@@ -105,7 +105,13 @@ export async function SubmissionReport({ locale, person, submission, gradeTask, 
               <h2 id="replay">{t('replay')}</h2>
               <Replay
                 recordings={recordings.map((each) => ({ name: each.name, url: file(each.digest) }))}
-                words={{ load: t('replayLoad'), loading: t('replayLoading'), fault: t('replayFault') }}
+                words={{
+                  load: t('replayLoad'),
+                  loading: t('replayLoading'),
+                  fault: t('replayFault'),
+                  momentFault: t('replayMomentFault'),
+                  momentNone: t('replayMomentNone'),
+                }}
               />
             </section>
           ) : null}
