@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { Sandbox, WatchEvent } from '../../engine.ts'
 import { listObjects } from '../../manifests.ts'
 import { prepareTools } from '../../terminal/tools.ts'
@@ -73,6 +73,15 @@ test('a node has a shell and scripts of its own; what they do is done to the nod
   terminal.write('exit 3\r')
   expect(await over).toEqual({ exitCode: 3 })
   await engine.destroy('shells')
+})
+
+test('a folder for temporary files in which no socket fits is refused at the start, with what to do', async () => {
+  vi.stubEnv('TMPDIR', join(folder, 'long'.repeat(25)))
+  try {
+    await expect(start()).rejects.toThrow(/TMPDIR.* has too long a name: .* Set TMPDIR to a shorter one/)
+  } finally {
+    vi.unstubAllEnvs()
+  }
 })
 
 test('a refused manifest leaves nothing behind and says which', async () => {

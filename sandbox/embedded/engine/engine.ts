@@ -21,7 +21,7 @@ import type {
 import { applyManifests } from '../../manifests.ts'
 import { findJails, type JailKind } from '../../terminal/jail.ts'
 import { openToolbox, type Toolbox } from '../../terminal/toolbox.ts'
-import { joined, type Text } from '../../text.ts'
+import { joined, Shortage, type Text } from '../../text.ts'
 import { NodeTerminal } from './node-terminal.ts'
 import { ProcessPool } from './pool.ts'
 
@@ -43,6 +43,10 @@ const onLoopback: Text = {
   en: 'Shells without a jail are offered on loopback only.',
   zh: '没有隔离环境的 shell 只在本机回环地址上提供。',
 }
+
+/** Bytes that the path of a Unix socket may have (unix(7), sun_path; other systems have 4 fewer). */
+const longestSocket = process.platform === 'linux' ? 107 : 103
+const socketsFolder = 'labernetes-'
 
 /** The engine that needs nothing but this program: Kubernetes clusters in our own processes. */
 export class EmbeddedEngine implements Engine {
@@ -70,10 +74,11 @@ export class EmbeddedEngine implements Engine {
     }
   }
 
+  /** Rejects with a Shortage where the folder for temporary files has too long a name for sockets. */
   static async start(options: EmbeddedOptions): Promise<EmbeddedEngine> {
+    refuseLongFolder(tmpdir())
     await mkdir(options.dir, { recursive: true, mode: 0o700 })
-    // a socket's path may have 107 bytes at most, whatever the data folder is called
-    const engine = new EmbeddedEngine(options, await mkdtemp(join(tmpdir(), 'labernetes-')))
+    const engine = new EmbeddedEngine(options, await mkdtemp(join(tmpdir(), socketsFolder)))
     engine.pool.warm()
     return engine
   }
@@ -175,7 +180,7 @@ export class EmbeddedEngine implements Engine {
 
   /** The Unix socket on which a sandbox's API server listens, for figures. */
   apiSocket(id: string): string {
-    return join(this.sockets, `${id.slice(-32)}.sock`)
+    return join(this.sockets, socketName(id))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -509,4 +514,18 @@ function seedOf(id: string): number {
   let seed = 2166136261
   for (const char of id) seed = Math.imul(seed ^ char.charCodeAt(0), 16777619)
   return seed >>> 0
+}
+
+function socketName(id: string): string {
+  return `${id.slice(-24)}.sock`
+}
+
+/** Sockets are not in the data folder, whose name may be as long as it likes. */
+function refuseLongFolder(folder: string): void {
+  const excess = Buffer.byteLength(join(folder, `${socketsFolder}XXXXXX`, socketName('x'.repeat(24)))) - longestSocket
+  if (excess <= 0) return
+  throw new Shortage({
+    en: `The folder for temporary files (TMPDIR), ${folder}, has too long a name: sockets in it would be ${excess} bytes longer than the ${longestSocket} that the system allows. Set TMPDIR to a shorter one, such as /tmp.`,
+    zh: `临时文件夹（TMPDIR）${folder} 的路径太长：其中的套接字路径会比系统允许的 ${longestSocket} 字节多出 ${excess} 字节。请把 TMPDIR 设为更短的路径，例如 /tmp。`,
+  })
 }
