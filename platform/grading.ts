@@ -154,6 +154,7 @@ function rowOf(row: Submission, learner: string): SubmissionRow {
     points: row.points,
     maxPoints: row.maxPoints,
     overridden: row.points !== row.checkedPoints,
+    faultyChecks: row.verdict.tasks.flatMap(({ criteria }) => criteria).filter(({ faulty }) => faulty).length,
     engine: row.engine,
   }
 }

@@ -16,6 +16,8 @@ export interface CriterionVerdict {
   expected?: Text
   observed?: Text
   hint?: number
+  /** The check itself failed: nothing is known of the learner's work. */
+  faulty?: true
 }
 
 export interface TaskVerdict {

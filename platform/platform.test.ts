@@ -7,6 +7,8 @@ import type { AttemptView, Person } from './services.ts'
 import { type Ground, minute, openGround, verdictOf } from './testing/ground.ts'
 import { type PostgresServer, startPostgres } from './testing/postgres.ts'
 
+/** As a person would who waits for it, also on a busy machine. */
+const eventually = <T>(look: () => Promise<T> | T) => vi.waitFor(look, { timeout: 30_000 })
 const quiet = () => {}
 const silent = { debug: quiet, info: quiet, warn: quiet, error: quiet }
 const postgres = await startPostgres()
@@ -50,7 +52,7 @@ describe.each(databases)('the platform on %s', (_name, newDatabase) => {
 
   async function startReady(person: Person, lab = 'gate'): Promise<AttemptView> {
     const { id } = await attempts().start(person, { lab })
-    return vi.waitFor(async () => {
+    return eventually(async () => {
       const view = await attempts().get(person, id)
       expect(view.lease.state).toBe('ready')
       return view
@@ -91,11 +93,11 @@ describe.each(databases)('the platform on %s', (_name, newDatabase) => {
       const { id, lease } = await attempts().start(learner, { lab: 'gate' })
       expect(lease).toMatchObject({ state: 'requested', expiresAt: null, extensionsLeft: 2 })
       const listening = attempts().events(learner, id, (event) => events.push(event), stop.signal)
-      await vi.waitFor(() =>
+      await eventually(() =>
         expect(events).toContainEqual(expect.objectContaining({ lease: expect.objectContaining({ step: 'starting the control plane' }) })),
       )
       gate.resolve()
-      await vi.waitFor(() => expect(events.map((event) => event.type)).toContain('cluster'))
+      await eventually(() => expect(events.map((event) => event.type)).toContain('cluster'))
       expect(events.findLast((event) => event.type === 'lease')).toMatchObject({
         lease: { state: 'ready', engine: 'embedded', step: null },
       })
@@ -138,7 +140,7 @@ describe.each(databases)('the platform on %s', (_name, newDatabase) => {
     it('ends while it starts', async () => {
       ground.host.gate = new Promise(() => {})
       const { id } = await attempts().start(learner, { lab: 'gate' })
-      await vi.waitFor(async () => expect((await attempts().get(learner, id)).lease.state).toBe('starting'))
+      await eventually(async () => expect((await attempts().get(learner, id)).lease.state).toBe('starting'))
       await attempts().end(learner, id)
       ground.host.gate = Promise.resolve()
       expect((await attempts().get(learner, id)).lease).toMatchObject({ state: 'ended', reason: 'ended' })
@@ -149,10 +151,10 @@ describe.each(databases)('the platform on %s', (_name, newDatabase) => {
       const gate = Promise.withResolvers<void>()
       ground.host.gate = gate.promise
       const { id } = await attempts().start(learner, { lab: 'gate' })
-      await vi.waitFor(async () => expect((await attempts().get(learner, id)).lease.state).toBe('starting'))
+      await eventually(async () => expect((await attempts().get(learner, id)).lease.state).toBe('starting'))
       const text = { en: 'no memory left', zh: '内存不足' }
       gate.reject(Object.assign(new Error(text.en), { text }))
-      await vi.waitFor(async () =>
+      await eventually(async () =>
         expect((await attempts().get(learner, id)).lease).toMatchObject({ state: 'ended', reason: 'failed', failure: text }),
       )
       ground.host.gate = Promise.resolve()
@@ -178,7 +180,7 @@ describe.each(databases)('the platform on %s', (_name, newDatabase) => {
       const { listener } = await sandboxOf(id)
       listener({ type: 'verdict', verdict: verdictOf(6, 0) })
       listener({ type: 'verdict', verdict: verdictOf(6, 4) })
-      await vi.waitFor(() => expect(seen).toHaveLength(2))
+      await eventually(() => expect(seen).toHaveLength(2))
       stop.abort()
       expect((await Promise.all(seen)).at(-1)).toEqual(verdictOf(6, 4))
       const history = await ground.context.queries.select().from(verdictHistory).where(eq(verdictHistory.attempt, id))
@@ -195,10 +197,10 @@ describe.each(databases)('the platform on %s', (_name, newDatabase) => {
       const sandbox = await sandboxOf(id)
       sandbox.listener({ type: 'verdict', verdict: verdictOf(6, 0) })
       await attempts().openTerminal(learner, id, null)
-      await vi.waitFor(async () => expect((await attempts().get(learner, id)).verdict).not.toBeNull())
+      await eventually(async () => expect((await attempts().get(learner, id)).verdict).not.toBeNull())
       const view = await attempts().reset(learner, id)
       expect(view).toMatchObject({ verdict: null, terminals: [] })
-      await vi.waitFor(async () => expect((await attempts().get(learner, id)).lease.state).toBe('ready'))
+      await eventually(async () => expect((await attempts().get(learner, id)).lease.state).toBe('ready'))
       expect(ground.host.calls).toContain(`reset ${sandbox.order.lease}`)
     })
 
@@ -220,7 +222,7 @@ describe.each(databases)('the platform on %s', (_name, newDatabase) => {
       const { listener } = await sandboxOf(id)
       ground.pass(20 * minute)
       listener({ type: 'active' })
-      await vi.waitFor(async () => expect((await leaseOf(id)).activeAt).toEqual(ground.context.now()))
+      await eventually(async () => expect((await leaseOf(id)).activeAt).toEqual(ground.context.now()))
       ground.pass(20 * minute)
       await ground.platform.keepLeases()
       expect((await attempts().get(learner, id)).lease.state).toBe('ready')
@@ -237,7 +239,7 @@ describe.each(databases)('the platform on %s', (_name, newDatabase) => {
     it('that is lost says so', async () => {
       const { id } = await startReady(learner)
       ;(await sandboxOf(id)).listener({ type: 'lost', reason: { en: 'it ran out of memory', zh: '内存耗尽' } })
-      await vi.waitFor(async () =>
+      await eventually(async () =>
         expect((await attempts().get(learner, id)).lease).toMatchObject({
           state: 'ended',
           reason: 'failed',
@@ -251,13 +253,13 @@ describe.each(databases)('the platform on %s', (_name, newDatabase) => {
       expect(await attempts().skipAhead(learner, id, 60)).toEqual({ from: 0, to: 60_000, end: 'reached' })
       await expect(attempts().skipAhead(learner, id, 3601)).rejects.toMatchObject({ code: 'bad-request' })
       const far = attempts().skipAhead(learner, id, null)
-      await vi.waitFor(() => expect(ground.host.calls.at(-1)).toMatch(/^skip .* null$/))
+      await eventually(() => expect(ground.host.calls.at(-1)).toMatch(/^skip .* null$/))
       await expect(attempts().skipAhead(learner, id, 60)).rejects.toMatchObject({ code: 'skipping' })
       await attempts().stopSkipping(learner, id)
       expect(await far).toMatchObject({ end: 'stopped' })
       const before = ground.host.calls.length
       const farther = attempts().skipAhead(learner, id, null)
-      await vi.waitFor(() => expect(ground.host.calls.slice(before)).toEqual([expect.stringMatching(/^skip .* null$/)]))
+      await eventually(() => expect(ground.host.calls.slice(before)).toEqual([expect.stringMatching(/^skip .* null$/)]))
       await attempts().end(learner, id)
       expect(await farther).toMatchObject({ end: 'stopped' })
     })
@@ -397,6 +399,18 @@ describe.each(databases)('the platform on %s', (_name, newDatabase) => {
       expect((await attempts().get(learner, id)).lease.reason).toBe('handed-in')
     })
 
+    it('tells an instructor of checks that failed themselves', async () => {
+      const { id } = await startReady(learner)
+      const verdict = verdictOf(6, 0)
+      const [criterion] = verdict.tasks[1]!.criteria
+      Object.assign(criterion!, { state: 'waiting', faulty: true })
+      ground.host.verdict = verdict
+      const { submission } = await attempts().handIn(learner, id)
+      const row = (await grading().submissions(instructor, { lab: 'gate' })).find((each) => each.id === submission)
+      expect(row).toMatchObject({ points: 6, faultyChecks: 1 })
+      expect((await grading().submission(instructor, submission)).verdict).toEqual(verdict)
+    })
+
     it('lets an instructor override with a reason, and writes down who did', async () => {
       const submission = await handedIn()
       const changed = await grading().override(instructor, submission, {
@@ -463,7 +477,7 @@ describe.each(databases)('the platform on %s', (_name, newDatabase) => {
     it('loses nothing that was acknowledged, and goes on with what lives', async () => {
       const kept = await startReady(learner)
       ;(await sandboxOf(kept.id)).listener({ type: 'verdict', verdict: verdictOf(6, 0) })
-      await vi.waitFor(async () => expect((await attempts().get(learner, kept.id)).verdict).not.toBeNull())
+      await eventually(async () => expect((await attempts().get(learner, kept.id)).verdict).not.toBeNull())
       const lost = await startReady(other)
       const lostLease = (await leaseOf(lost.id)).id
       const gate = Promise.withResolvers<void>()
@@ -479,7 +493,7 @@ describe.each(databases)('the platform on %s', (_name, newDatabase) => {
         reason: 'failed',
         failure: { en: expect.stringContaining('restarted') },
       })
-      await vi.waitFor(async () => expect((await attempts().get(learner, starting.id)).lease.state).toBe('ready'))
+      await eventually(async () => expect((await attempts().get(learner, starting.id)).lease.state).toBe('ready'))
       // The process that was thought dead cannot change a lease any more.
       await expect(before.services.attempts.extend(learner, kept.id)).rejects.toMatchObject({ code: 'over' })
       ground.host.survives = () => true

@@ -40,6 +40,8 @@ export interface SubmissionRow {
   points: number
   maxPoints: number
   overridden: boolean
+  /** How many checks failed themselves, so that their points are for a person to give. */
+  faultyChecks: number
   engine: string
 }
 

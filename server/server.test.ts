@@ -293,7 +293,7 @@ describe('the terminal socket', () => {
     cookie = (await signUp(`typist${secrets.size}`)).cookie
     const who = (await services().people.current(new Headers({ cookie })))!
     const { id } = await services().attempts.start(who, { lab: 'gate' })
-    await vi.waitFor(async () => expect((await services().attempts.get(who, id)).lease.state).toBe('ready'))
+    await vi.waitFor(async () => expect((await services().attempts.get(who, id)).lease.state).toBe('ready'), { timeout: 30_000 })
     const terminal = await services().attempts.openTerminal(who, id, null)
     ticket = (await services().attempts.terminalTicket(who, id, terminal.id)).ticket
     secrets.add(ticket)

@@ -1,6 +1,6 @@
 import type { CriterionVerdict, Evidence, LabDefinition, Outcome, TaskVerdict, Verdict } from './kit.ts'
 
-/** A judge that threw: a fault of the lab, told to the operator and never counted against the learner's understanding. */
+/** A judge that threw: a fault of the lab, logged for the operator. Instructors find it in the submission (`faulty`) and can give the points. */
 export interface JudgeFault {
   criterion: string
   error: unknown
@@ -28,6 +28,7 @@ export function judge(
         ...('expected' in outcome ? { expected: outcome.expected } : {}),
         ...(outcome.observed ? { observed: outcome.observed } : {}),
         ...('hint' in outcome && outcome.hint !== undefined ? { hint: outcome.hint } : {}),
+        ...(outcome === broken ? { faulty: true } : {}),
       }
     })
     return { id: task.id, state: stateOf(criteria), points: sum(criteria, 'points'), maxPoints: sum(criteria, 'maxPoints'), criteria }
@@ -40,12 +41,17 @@ function outcomeOf(run: () => Outcome, onFault: (error: unknown) => void): Outco
     return run()
   } catch (error) {
     onFault(error)
-    return {
-      state: 'waiting',
-      expected: { en: 'The check can be run', zh: '检查能够执行' },
-      observed: { en: 'The check itself failed. Your instructor has been told.', zh: '检查程序本身出错了，已通知教师。' },
-    }
+    return broken
   }
+}
+
+const broken: Outcome = {
+  state: 'waiting',
+  expected: { en: 'The check can be run', zh: '检查能够执行' },
+  observed: {
+    en: 'The check itself failed: this is no mistake of yours. When you hand in, your instructor sees it and can give you the points.',
+    zh: '检查程序本身出错了，并不是你做错了。提交后教师会看到这一点，可以为你补上分数。',
+  },
 }
 
 function stateOf(criteria: readonly CriterionVerdict[]): Outcome['state'] {

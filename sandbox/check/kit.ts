@@ -1,7 +1,7 @@
 /**
  * What a lab.ts imports. A check is collect + judge: `collect` names what to look at, `judge` is a pure function from
  * evidence to an outcome. A judge must not throw; a missing object is an outcome. (A judge that throws all the same is
- * shown to the learner as "waiting" and reported to the operator as a fault of the lab.)
+ * shown to the learner as "waiting", marked in the submission for the instructor, and logged for the operator.)
  *
  * What the learner finds is start/*.yaml (applied in the order of their names), start/home/** (copied to their home) and, for
  * what manifests cannot tell, start.sh: run once in the toolbox after both, before the lab counts as started.
@@ -167,6 +167,8 @@ export interface CriterionVerdict {
   expected?: Text
   observed?: Text
   hint?: number
+  /** The judge threw: nothing is known of the learner's work. */
+  faulty?: true
 }
 
 export interface TaskVerdict {

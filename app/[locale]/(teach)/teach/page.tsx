@@ -70,6 +70,7 @@ export default async function TeachPage({ params, searchParams }: Props) {
                   <td>
                     {row.points} / {row.maxPoints}
                     {row.overridden ? <span className="label"> {t('overridden')}</span> : null}
+                    {row.faultyChecks > 0 ? <span className="label"> {t('faultyChecks', { count: row.faultyChecks })}</span> : null}
                   </td>
                   <td className="label">{row.engine}</td>
                 </tr>
