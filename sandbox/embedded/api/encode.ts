@@ -1,17 +1,15 @@
+import { Readable } from 'node:stream'
 import { promisify } from 'node:util'
-import { gzip } from 'node:zlib'
+import { createGzip, gzip } from 'node:zlib'
 import { stringify } from 'yaml'
-import { jsonLine, jsonOf } from '../machinery/encoded.ts'
+import { jsonLine } from '../machinery/encoded.ts'
 import { ApiError } from '../machinery/errors.ts'
 import type { KubeObject } from '../machinery/object.ts'
 import { encodeProtobuf, encodeWatchFrame, protobufContentType } from '../protobuf/index.ts'
 import type { ResourceInfo } from '../registry/index.ts'
-import type { ListMeta } from '../schema/types/meta.v1.ts'
-import { toTable } from '../table/index.ts'
 import type { Outcome } from './call.ts'
-import { customTable } from './custom-table.ts'
+import { listForm, listPieces, partial, sizeOfList, table } from './list-form.ts'
 import type { Listing } from './listing.ts'
-import { apiVersionOf } from './resources.ts'
 import type { WatchEvent } from './watch.ts'
 
 /** How a client wants an answer. */
@@ -28,6 +26,8 @@ export interface Encoded {
   status: number
   headers: Record<string, string>
   body: Uint8Array | AsyncIterable<Uint8Array>
+  /** About how many bytes a body has that has an end. */
+  size?: number
   /** Never compressed here. */
   verbatim?: boolean
 }
@@ -95,6 +95,8 @@ export interface EncodeContext {
   query: URLSearchParams
   /** Cluster ms, from which ages in tables count. */
   now: number
+  /** Waits for the cluster's turn: what is large is made bit by bit, and others' work comes in between. */
+  turn(): Promise<void>
 }
 
 /** Throws ApiError for what cannot be put into the accepted form. */
@@ -103,8 +105,7 @@ export function encode(outcome: Outcome, accepted: Accepted, context: EncodeCont
     case 'object':
       return whole(outcome.status, objectForm(outcome.object, outcome.info, accepted, context), accepted)
     case 'list':
-      if (isPlain(accepted)) return { status: 200, headers: { 'content-type': json }, body: listLine(outcome.listing) }
-      return whole(200, listForm(outcome.listing, accepted, context), accepted)
+      return list(outcome.listing, accepted, context)
     case 'watch':
       return {
         status: 200,
@@ -143,21 +144,19 @@ export function plain(outcome: Outcome): unknown {
   return outcome.type === 'text' ? outcome.text : undefined
 }
 
-/** Compresses a large whole body for those who can read it. */
+/** Compresses a large body for those who can read it. */
 export async function compress(encoded: Encoded, acceptEncoding: string | undefined): Promise<Encoded> {
   const { body } = encoded
-  if (encoded.verbatim || !(body instanceof Uint8Array) || body.length < compressFrom || !/\bgzip\b/.test(acceptEncoding ?? ''))
-    return encoded
-  return {
-    ...encoded,
-    headers: { ...encoded.headers, 'content-encoding': 'gzip', vary: 'Accept-Encoding' },
-    body: await gzipped(body, { level: 1 }),
-  }
+  const size = body instanceof Uint8Array ? body.length : (encoded.size ?? 0)
+  if (encoded.verbatim || size < compressFrom || !/\bgzip\b/.test(acceptEncoding ?? '')) return encoded
+  const headers = { ...encoded.headers, 'content-encoding': 'gzip', vary: 'Accept-Encoding' }
+  if (body instanceof Uint8Array) return { ...encoded, headers, body: await gzipped(body, { level: 1 }) }
+  return { ...encoded, headers, body: Readable.from(body).compose(createGzip({ level: 1 })) }
 }
 
-type Form = { apiVersion: string; kind: string }
+export type Form = { apiVersion: string; kind: string }
 
-function objectForm(object: Form, info: ResourceInfo | undefined, accepted: Accepted, context: EncodeContext): Form {
+function objectForm(object: Form, info: ResourceInfo | undefined, accepted: Accepted, context: Pick<EncodeContext, 'query' | 'now'>): Form {
   const { as, version } = accepted
   if (as === 'object' || !info || object.kind !== info.kind) return object
   // Of what is never stored (reviews) there is neither a table nor metadata worth asking for.
@@ -166,43 +165,24 @@ function objectForm(object: Form, info: ResourceInfo | undefined, accepted: Acce
   return partial(object as KubeObject, version)
 }
 
-function listForm({ info, items, metadata }: Listing, accepted: Accepted, context: EncodeContext): Form {
-  const { as, version } = accepted
-  if (as === 'Table') return table(info, items, metadata, accepted, context)
-  if (as === 'PartialObjectMetadata') {
-    const list = {
-      kind: 'PartialObjectMetadataList',
-      apiVersion: `meta.k8s.io/${version}`,
-      metadata,
-      items: items.map((item) => partial(item, version)),
-    }
-    return list
+function list(listing: Listing, accepted: Accepted, context: EncodeContext): Encoded {
+  const headers = { 'content-type': accepted.mediaType }
+  const pieces = listPieces(listing, accepted, context)
+  const size = sizeOfList(listing)
+  if (size <= wholeUpTo) return { status: 200, headers, body: Buffer.concat([...pieces]) }
+  return { status: 200, headers, body: byTurns(pieces, context), size }
+}
+
+/** Bytes, about, from which a list is made in several turns. */
+const wholeUpTo = 256 * 2 ** 10
+
+async function* byTurns(pieces: Iterator<Uint8Array>, { turn }: EncodeContext): AsyncGenerator<Uint8Array> {
+  for (;;) {
+    await turn()
+    const { value, done } = pieces.next()
+    if (done) return
+    if (value.length > 0) yield value
   }
-  // In a list of a built-in kind the items don't repeat their type.
-  const bare = info.decode ? items : items.map(({ apiVersion: _, kind: __, ...item }) => item)
-  const list = { kind: info.listKind, apiVersion: apiVersionOf(info), metadata, items: bare }
-  return list
-}
-
-function table(
-  info: ResourceInfo,
-  objects: readonly KubeObject[],
-  metadata: object,
-  { version }: Accepted,
-  { query, now }: EncodeContext,
-): Form {
-  const { resourceVersion, continue: token, remainingItemCount } = metadata as ListMeta
-  const given = { resourceVersion, continue: token, remainingItemCount }
-  const kept = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as ListMeta
-  const includeObject = (query.get('includeObject') ?? 'Metadata') as 'None' | 'Metadata' | 'Object'
-  const custom = customTable(info)
-  const made = toTable(info, objects, { now, includeObject, metadata: kept, ...(custom ? { custom } : {}) })
-  return version === 'v1' ? made : ({ ...made, apiVersion: `meta.k8s.io/${version}` } as Form)
-}
-
-function partial({ metadata }: KubeObject, version: string): Form {
-  const form = { kind: 'PartialObjectMetadata', apiVersion: `meta.k8s.io/${version}`, metadata }
-  return form
 }
 
 function whole(status: number, form: Form, accepted: Accepted): Encoded {
@@ -239,14 +219,17 @@ async function* watchFrames(
   for await (const batch of batches) {
     let frames: Uint8Array[] = []
     let size = 0
+    await context.turn()
     for (const [index, event] of batch.entries()) {
       const next = frame(event)
       frames.push(next)
       size += next.length
       if (size < framesAtOnce && index < batch.length - 1) continue
       yield frames.length === 1 ? next : Buffer.concat(frames)
+      if (index === batch.length - 1) continue
       frames = []
       size = 0
+      await context.turn()
     }
   }
 }
@@ -266,43 +249,6 @@ function jsonFrame(type: string, object: object): Uint8Array {
 }
 
 const endOfFrame = Buffer.from('}\n')
-
-/** An answer of whole objects in JSON without spaces, as nearly all are. */
-function isPlain({ mediaType, as, pretty }: Accepted): boolean {
-  return mediaType === json && as === 'object' && !pretty
-}
-
-/** What `listForm` gives, put together from its items' bytes. */
-function listLine({ info, items, metadata }: Listing): Buffer {
-  const head = JSON.stringify({ kind: info.listKind, apiVersion: apiVersionOf(info), metadata })
-  const parts: Uint8Array[] = [Buffer.from(`${head.slice(0, -1)},"items":[`)]
-  const bare = info.decode ? undefined : bareItem(info)
-  for (const [index, item] of items.entries()) {
-    if (index > 0) parts.push(comma)
-    parts.push(bare ? bare(item) : jsonOf(item))
-  }
-  parts.push(endOfList)
-  return Buffer.concat(parts)
-}
-
-const comma = Buffer.from(',')
-const endOfList = Buffer.from(']}\n')
-
-/** The bytes of an item that does not repeat its type. */
-function bareItem(info: ResourceInfo): (item: KubeObject) => Uint8Array {
-  const type = Buffer.from(JSON.stringify({ apiVersion: apiVersionOf(info), kind: info.kind }).replace(/}$/, ','))
-  const brace = '{'.charCodeAt(0)
-  return (item) => {
-    const line = jsonOf(item)
-    if (line.length <= type.length || type.compare(line, 0, type.length) !== 0) {
-      const { apiVersion: _, kind: __, ...rest } = item
-      return Buffer.from(JSON.stringify(rest))
-    }
-    const bytes = Buffer.from(line.subarray(type.length - 1))
-    bytes[0] = brace
-    return bytes
-  }
-}
 
 function clause(text: string): { type: string; parameters: Record<string, string> } {
   const [type = '', ...parameters] = text.split(';').map((part) => part.trim())

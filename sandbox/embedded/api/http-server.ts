@@ -29,9 +29,9 @@ export interface ServingParts {
   durable(): Promise<void>
   /** Takes a connection that wants to speak another protocol (exec, attach, port-forward). */
   upgrade(call: ApiCall, request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void>
-  limits?: Pick<Limits, 'watch' | 'assertTurn' | 'inTransit'>
-  /** The cluster's part of the thread; without one every request is served at once. */
-  share?: Pick<Share, 'run' | 'waiting'>
+  limits?: Pick<Limits, 'watch' | 'queue' | 'inTransit'>
+  /** The cluster's part of the thread, from which all is taken that requests cost. */
+  share: Pick<Share, 'turn'>
   /** Where requests are noted; nowhere without one. */
   audit?: Pick<AuditLog, 'note'>
   /** Whose headers every answer has. */
@@ -53,6 +53,10 @@ const largeAnswer = 64 * 2 ** 10
 const longestAnswer = 60_000
 /** Of one address; each keeps some memory though it says nothing. */
 const connections = 2_000
+/** What a connection costs after it was let in, ms. */
+const handshake = 1
+/** Bytes of a body that are read in one turn. */
+const readAtOnce = 128 * 2 ** 10
 /** Why what was done for a request is given up. One for all: most requests are over by then, and an error takes its time to make. */
 const connectionClosed = new Error('the connection was closed')
 
@@ -134,13 +138,15 @@ export function inClusterServer(parts: ServingParts): { accept(connection: Duple
 
 function secureServer(parts: ServingParts): Server {
   const { key, certificate } = parts.keys()
-  const options = { key, cert: certificate, ca: parts.ca(), requestCert: true, rejectUnauthorized: false, keepAliveTimeout: 90_000 }
+  const trust = { key, cert: certificate, ca: parts.ca(), requestCert: true, rejectUnauthorized: false }
+  const options = { ...trust, keepAliveTimeout: 90_000, pauseOnConnect: true }
   const server = createServer(options, (request, response) => {
     serve(parts, request, response).catch((error) => {
       parts.report(`${request.method} ${request.url}`, error)
       response.destroy()
     })
   })
+  letInByTurns(server, parts.share)
   // Watches and logs last as long as they like.
   server.requestTimeout = 0
   server.maxConnections = connections
@@ -151,6 +157,17 @@ function secureServer(parts: ServingParts): Server {
   })
   server.on('tlsClientError', (_error, socket) => socket.destroy())
   return server
+}
+
+/** Who connects waits until the cluster has time for a handshake. */
+function letInByTurns(server: Server, share: ServingParts['share']): void {
+  const listeners = server.listeners('connection') as ((this: Server, connection: Duplex) => void)[]
+  server.removeAllListeners('connection')
+  server.on('connection', async (connection: Duplex) => {
+    await share.turn(handshake)
+    if (connection.destroyed) return
+    for (const listener of listeners) listener.call(server, connection)
+  })
 }
 
 async function serve(parts: ServingParts, request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -173,21 +190,19 @@ async function serve(parts: ServingParts, request: IncomingMessage, response: Se
     seen.by(user)
     for (const [name, value] of Object.entries(parts.flow?.headers(user, seen.request) ?? {})) response.setHeader(name, value)
     const method = request.method ?? 'GET'
+    await inTurn(parts)
     using _room = hasBody(request) ? parts.limits?.inTransit(announced(headers)) : undefined
-    const body = await readBody(request)
+    const body = await readBody(request, parts.share)
+    if (body.length > 0) await inTurn(parts)
+    // it has waited
+    if (ended.signal.aborted) return
     const { annotations } = seen
     const call: ApiCall = { method, url, headers, user, signal: ended.signal, annotations, ...(body.length ? { body } : {}) }
-    using place = new DisposableStack()
-    const answer = async () => {
-      // it has waited for its turn
-      if (ended.signal.aborted) throw connectionClosed
-      const { outcome, warnings } = await api.handle(call)
-      if (outcome.type === 'watch') place.use(parts.limits?.watch())
-      if (outcome.type === 'object' || outcome.type === 'list' || outcome.type === 'watch') accepted = negotiate(headers, query)
-      return { outcome, warnings, whole: encode(outcome, accepted, { query, now: parts.now() }) }
-    }
-    if (parts.share) parts.limits?.assertTurn(parts.share.waiting)
-    const { outcome, warnings, whole } = await (parts.share ? parts.share.run(answer) : answer())
+    const { outcome, warnings } = await api.handle(call)
+    using _place = outcome.type === 'watch' ? parts.limits?.watch() : undefined
+    if (outcome.type === 'object' || outcome.type === 'list' || outcome.type === 'watch') accepted = negotiate(headers, query)
+    const turn = () => parts.share.turn()
+    const whole = encode(outcome, accepted, { query, now: parts.now(), turn })
     const encoded = await compress(whole, headers['accept-encoding'])
     seen.answered(encoded.status, outcome.type === 'object' ? outcome.object : undefined)
     if (method !== 'GET') await parts.durable()
@@ -203,6 +218,12 @@ async function serve(parts: ServingParts, request: IncomingMessage, response: Se
     seen?.failed(error)
     await sendError(parts, request, response, error, accepted)
   }
+}
+
+/** Waits for the cluster's turn. Rejects with ApiError TooManyRequests when too many wait already. */
+async function inTurn({ share, limits }: ServingParts): Promise<void> {
+  using _place = limits?.queue()
+  await share.turn()
 }
 
 /** Gathers what the audit log is to say of a request. Throws ApiError for a URL that cannot be read. */
@@ -256,43 +277,46 @@ async function sendError(
     error instanceof Overloaded
       ? { type: 'text', status: answer.code, text: `${answer.message}\n` }
       : { type: 'object', status: answer.code, object: answer.body }
-  await send(response, encode(outcome, form, { query: new URLSearchParams(), now: 0 }), false)
+  await send(response, encode(outcome, form, { query: new URLSearchParams(), now: 0, turn: () => parts.share.turn() }), false)
 }
 
-async function send(
-  response: ServerResponse,
-  { status, headers, body }: Encoded,
-  headOnly: boolean,
-  limits?: ServingParts['limits'],
-): Promise<void> {
+async function send(response: ServerResponse, encoded: Encoded, headOnly: boolean, limits?: ServingParts['limits']): Promise<void> {
+  const { status, headers, body } = encoded
+  const size = body instanceof Uint8Array ? body.length : (encoded.size ?? 0)
   response.statusCode = status
   // Clients keep the headers of a 304 in place of those of the answer they know: it must not say another type.
   if (status === 304) {
     response.end()
     return
   }
-  const large = body instanceof Uint8Array && body.length > largeAnswer && !headOnly
-  const room = large ? limits?.inTransit(body.length) : undefined
+  const large = size > largeAnswer && !headOnly
+  if (large) holdUntilRead(response, limits?.inTransit(size))
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
   if (body instanceof Uint8Array) {
     response.setHeader('content-length', body.length)
     response.end(headOnly ? undefined : body)
-    if (large) {
-      // real time: it is for the network, which the cluster's clock does not move
-      const impatient = setTimeout(() => response.destroy(), longestAnswer)
-      response.on('close', () => {
-        clearTimeout(impatient)
-        room?.[Symbol.dispose]()
-      })
-    }
     return
   }
   response.flushHeaders()
+  if (headOnly) {
+    response.end()
+    return
+  }
   for await (const chunk of body) {
     if (response.destroyed) return
-    if (!response.write(chunk) && !(await readOn(response, chunk, limits))) return
+    if (!response.write(chunk) && !(await readOn(response, chunk, large ? undefined : limits))) return
   }
   response.end()
+}
+
+/** Ends the connection of one who takes too long to read a whole answer; keeps the room that it takes until then. */
+function holdUntilRead(response: ServerResponse, room: Disposable | undefined): void {
+  // real time: it is for the network, which the cluster's clock does not move
+  const impatient = setTimeout(() => response.destroy(), longestAnswer)
+  response.on('close', () => {
+    clearTimeout(impatient)
+    room?.[Symbol.dispose]()
+  })
 }
 
 /** Waits until the client has read; false when it has gone, or must go since too much is unread already. */
@@ -381,21 +405,27 @@ function announced(headers: Readonly<Record<string, string | undefined>>): numbe
   return Math.min(Number(headers['content-length'] ?? bodyLimit) || 0, bodyLimit)
 }
 
-/** Rejects with ApiError for a body that is too large, and with the connection's end. */
-function readBody(request: IncomingMessage): Promise<Buffer> {
+/** Rejects with ApiError for a body that is too large, and with the connection's end. A large one is read in turns. */
+function readBody(request: IncomingMessage, share: ServingParts['share']): Promise<Buffer> {
   if (request.method === 'GET' || request.method === 'HEAD') return Promise.resolve(nothing)
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
     let size = 0
+    let inTurn = 0
     request.on('data', (chunk: Buffer) => {
       size += chunk.length
-      if (size <= bodyLimit) {
-        chunks.push(chunk)
+      inTurn += chunk.length
+      if (size > bodyLimit) {
+        request.pause()
+        request.removeAllListeners('data')
+        reject(ApiError.entityTooLarge(`limit is ${bodyLimit}`))
         return
       }
+      chunks.push(chunk)
+      if (inTurn < readAtOnce) return
+      inTurn = 0
       request.pause()
-      request.removeAllListeners('data')
-      reject(ApiError.entityTooLarge(`limit is ${bodyLimit}`))
+      void share.turn().then(() => request.resume())
     })
     request.on('end', () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)))
     request.on('error', reject)

@@ -29,6 +29,7 @@ export class Limits implements Disposable {
   private bytes = 0
   private watches = 0
   private transit = 0
+  private queued = 0
 
   constructor(store: Store, limits: Partial<ClusterLimits> = {}) {
     this.store = store
@@ -73,9 +74,11 @@ export class Limits implements Disposable {
     }
   }
 
-  /** Throws ApiError TooManyRequests, in the API server's own words, when so many wait that one more would wait too long. */
-  assertTurn(waiting: number): void {
-    if (waiting >= this.limits.requests) throw new Overloaded()
+  /** A request that waits, until it is disposed. Throws ApiError TooManyRequests, in the API server's own words, when too many do. */
+  queue(): Disposable {
+    if (this.queued >= this.limits.requests) throw new Overloaded()
+    this.queued++
+    return { [Symbol.dispose]: () => void this.queued-- }
   }
 
   /** Takes room for bytes on their way until it is disposed. Throws ApiError TooManyRequests when there is none. */

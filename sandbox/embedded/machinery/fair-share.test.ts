@@ -1,42 +1,69 @@
 import { expect, test } from 'vitest'
-import { FairShare } from './fair-share.ts'
+import { FairShare, type Share } from './fair-share.ts'
 
 let time = 0
 
-/** Takes ms of the thread. */
-function busy(ms: number): void {
+/** Takes ms of the thread in the share's turn. */
+async function work(share: Share, ms: number, done: () => void = () => undefined): Promise<void> {
+  await share.turn()
   time += ms
+  done()
 }
 
-test('work in an idle process begins at once and gives what it gives', async () => {
+const round = () => new Promise((resolve) => setImmediate(resolve))
+
+test('in an idle process the turn is at once', async () => {
   using share = new FairShare(() => time).join()
   let began = false
-  const result = share.run(async () => {
+  void share.turn().then(() => {
     began = true
-    return 7
   })
+  await null
+  await null
   expect(began).toBe(true)
-  expect(await result).toBe(7)
-  await expect(share.run(() => Promise.reject(new Error('no')))).rejects.toThrow('no')
 })
 
-test('one who comes late with little to do is served before the pile of another', async () => {
+test('the event loop goes round between two slices of one who is alone', async () => {
+  using share = new FairShare(() => time).join()
+  let pieces = 0
+  let most = 0
+  let before = 0
+  const pile = Array.from({ length: 60 }, () => work(share, 1, () => pieces++))
+  for (; pieces < 60; before = pieces) {
+    await round()
+    most = Math.max(most, pieces - before)
+  }
+  await Promise.all(pile)
+  // what is done at once when nobody waits, and the slice after it
+  expect(most).toBeLessThanOrEqual(4)
+})
+
+test('one who comes late with little to do does not wait for the pile of another', async () => {
   const shares = new FairShare(() => time)
   using noisy = shares.join()
   using quiet = shares.join()
   const order: string[] = []
-  const work = (name: string) => async () => {
-    busy(2)
-    order.push(name)
-  }
-  const pile = Array.from({ length: 50 }, () => noisy.run(work('noisy')))
-  await new Promise((resolve) => setImmediate(resolve))
+  const pile = Array.from({ length: 50 }, () => work(noisy, 1, () => order.push('noisy')))
+  await round()
   const before = order.length
-  await quiet.run(work('quiet'))
-  // at most what was under way, and a slice
-  expect(order.indexOf('quiet') - before).toBeLessThanOrEqual(4)
+  expect(before).toBeLessThan(10)
+  await work(quiet, 1, () => order.push('quiet'))
+  expect(order.indexOf('quiet')).toBe(before)
   await Promise.all(pile)
   expect(order).toHaveLength(51)
+})
+
+test('who had nothing to do for long has not saved up for it', async () => {
+  const shares = new FairShare(() => time)
+  using busy = shares.join()
+  using idle = shares.join()
+  for (let index = 0; index < 100; index++) await work(busy, 10)
+  const order: string[] = []
+  const piles = (['idle', 'busy'] as const).flatMap((name) =>
+    Array.from({ length: 40 }, () => work(name === 'idle' ? idle : busy, 1, () => order.push(name))),
+  )
+  await Promise.all(piles)
+  expect(order.slice(0, 30).filter((name) => name === 'busy').length).toBeGreaterThan(8)
 })
 
 test('two who both want all of it get as much each, however many pieces one cuts it into', async () => {
@@ -45,18 +72,40 @@ test('two who both want all of it get as much each, however many pieces one cuts
   using coarse = shares.join()
   const had = { fine: 0, coarse: 0 }
   let over = false
-  const work = (whose: 'fine' | 'coarse', ms: number) => async () => {
+  const piece = async (whose: 'fine' | 'coarse', ms: number) => {
+    await (whose === 'fine' ? fine : coarse).turn()
     if (over) return
-    busy(ms)
+    time += ms
     had[whose] += ms
   }
-  const piles = [
-    ...Array.from({ length: 400 }, () => fine.run(work('fine', 1))),
-    ...Array.from({ length: 100 }, () => coarse.run(work('coarse', 4))),
-  ]
-  while (had.fine + had.coarse < 200) await new Promise((resolve) => setImmediate(resolve))
+  const piles = [...Array.from({ length: 400 }, () => piece('fine', 1)), ...Array.from({ length: 100 }, () => piece('coarse', 4))]
+  while (had.fine + had.coarse < 200) await round()
   over = true
   await Promise.all(piles)
   expect(had.fine / (had.fine + had.coarse)).toBeGreaterThan(0.3)
   expect(had.fine / (had.fine + had.coarse)).toBeLessThan(0.7)
+})
+
+test('what a turn will cause later counts as well', async () => {
+  const shares = new FairShare(() => time)
+  using connecting = shares.join()
+  using working = shares.join()
+  const order: string[] = []
+  const piles = [
+    ...Array.from({ length: 20 }, async () => {
+      await connecting.turn(4)
+      order.push('connecting')
+    }),
+    ...Array.from({ length: 20 }, () => work(working, 1, () => order.push('working'))),
+  ]
+  await Promise.all(piles)
+  expect(order.slice(0, 20).filter((name) => name === 'connecting').length).toBeLessThan(9)
+})
+
+test('nobody waits for a share that has ended', async () => {
+  const shares = new FairShare(() => time)
+  const ended = shares.join()
+  const pile = Array.from({ length: 20 }, () => work(ended, 5))
+  ended[Symbol.dispose]()
+  await Promise.all([...pile, ended.turn()])
 })

@@ -2,7 +2,7 @@ import protobufjs from 'protobufjs/minimal.js'
 import { decodeObject } from '../schema/decode.ts'
 import { wireTypeOf } from '../schema/wire.ts'
 import { readMessage } from './read.ts'
-import { writeMessage } from './write.ts'
+import { writeFieldOf, writeMessage } from './write.ts'
 
 /** A body that is no protobuf of a known kind; answered with 400. */
 export class ProtobufError extends Error {}
@@ -34,23 +34,44 @@ export function decodeProtobuf(bytes: Uint8Array): Record<string, unknown> {
 
 /** The envelope for an object or list with apiVersion and kind. Throws ProtobufError for kinds that have no wire form (custom resources, Table). */
 export function encodeProtobuf(object: { apiVersion: string; kind: string }): Uint8Array {
-  const { apiVersion, kind } = object
+  const raw = writeMessage(object as unknown as Record<string, unknown>, typeOf(object))
+  return Buffer.concat([envelopeStart(object, raw.length), raw, envelopeEnd])
+}
+
+/**
+ * The envelope of a list, whose items come in groups, bit by bit. The first pieces are empty, one for each group: what it is made
+ * of must be known before its first byte, its length. Throws as `encodeProtobuf` does.
+ */
+export function* listPieces(head: { apiVersion: string; kind: string }, groups: Iterable<readonly object[]>): Generator<Uint8Array> {
+  const type = typeOf(head)
+  const parts = [writeMessage(head as unknown as Record<string, unknown>, type)]
+  for (const items of groups) {
+    parts.push(writeFieldOf({ items }, type, 'items'))
+    yield nothing
+  }
+  const length = parts.reduce((sum, part) => sum + part.length, 0)
+  yield envelopeStart(head, length)
+  yield* parts
+  yield envelopeEnd
+}
+
+const nothing = new Uint8Array()
+
+function typeOf({ apiVersion, kind }: { apiVersion: string; kind: string }): string {
   const type = wireTypeOf(apiVersion, kind) ?? wireTypeOf('v1', kind)
   if (!type) throw new ProtobufError(`no kind "${kind}" is registered for version "${apiVersion}"`)
-  const raw = writeMessage(object as unknown as Record<string, unknown>, type)
-  const meta = protobufjs.Writer.create().uint32(10).string(apiVersion).uint32(18).string(kind).finish()
-  const envelope = protobufjs.Writer.create()
-    .uint32(10)
-    .bytes(meta)
-    .uint32(18)
-    .bytes(raw)
-    .uint32(26)
-    .string('')
-    .uint32(34)
-    .string('')
-    .finish()
-  return Buffer.concat([magic, envelope])
+  return type
 }
+
+/** What stands in the envelope before the object's own bytes. */
+function envelopeStart({ apiVersion, kind }: { apiVersion: string; kind: string }, length: number): Uint8Array {
+  const meta = protobufjs.Writer.create().uint32(10).string(apiVersion).uint32(18).string(kind).finish()
+  const start = protobufjs.Writer.create().uint32(10).bytes(meta).uint32(18).uint32(length).finish()
+  return Buffer.concat([magic, start])
+}
+
+/** The encoding and the content type: both empty. */
+const envelopeEnd = protobufjs.Writer.create().uint32(26).string('').uint32(34).string('').finish()
 
 /** One frame of a watch in protobuf: four bytes of length (big endian), then the WatchEvent. */
 export function encodeWatchFrame(type: string, object: { apiVersion: string; kind: string }): Uint8Array {

@@ -70,6 +70,8 @@ function serve(process: Process, port: number, keys: { certificate: string; key:
       random,
       now: () => clock.now(),
       durable: async () => {},
+      // its host's time is the cluster's, which has waited for its turn already
+      share: { turn: async () => {} },
       upgrade: () => Promise.reject(ApiError.unknownPath()),
       report: (_where, error) => report(error),
       keys: () => keys,

@@ -1,0 +1,155 @@
+import { stringify } from 'yaml'
+import { jsonOf } from '../machinery/encoded.ts'
+import type { KubeObject } from '../machinery/object.ts'
+import { sizeOfStored } from '../machinery/object-size.ts'
+import { protobufContentType, listPieces as protobufPieces } from '../protobuf/index.ts'
+import type { ResourceInfo } from '../registry/index.ts'
+import type { ListMeta } from '../schema/types/meta.v1.ts'
+import { type Table, toTable } from '../table/index.ts'
+import { customTable } from './custom-table.ts'
+import type { Accepted, EncodeContext, Form } from './encode.ts'
+import type { Listing } from './listing.ts'
+import { apiVersionOf } from './resources.ts'
+
+/** What a list is made of: what stands before its items, and how they are shown. */
+interface ListForm {
+  head: Form
+  key: 'items' | 'rows'
+  shown(items: readonly KubeObject[]): readonly object[]
+}
+
+/** Bytes, as they are stored, and number of the items that are put into a form at once. */
+const bytesAtOnce = 256 * 2 ** 10
+const itemsAtOnce = 250
+
+/** A list in the form that a client accepts, as data. */
+export function listForm(listing: Listing, accepted: Accepted, context: Pick<EncodeContext, 'query' | 'now'>): Form {
+  const { head, key, shown } = formOf(listing, accepted, context)
+  return { ...head, [key]: shown(listing.items) }
+}
+
+/** About how many bytes a list will be. */
+export function sizeOfList({ items }: Listing): number {
+  let size = 0
+  for (const item of items) size += sizeOfStored(item)
+  return size
+}
+
+/** The same in bytes, made bit by bit as they are asked for: none of the pieces takes long. */
+export function* listPieces(listing: Listing, accepted: Accepted, context: Pick<EncodeContext, 'query' | 'now'>): Generator<Uint8Array> {
+  const { head, key, shown } = formOf(listing, accepted, context)
+  if (accepted.mediaType === protobufContentType) {
+    yield* protobufPieces(head, groupsOf(listing.items))
+    return
+  }
+  const { begin, item, between, end } = textOf(listing, head, key, accepted)
+  let parts: Uint8Array[] = [Buffer.from(begin)]
+  for (const [index, group] of groupsOf(listing.items).entries()) {
+    const forms = item.ofStored ? group : shown(group)
+    for (const [position, form] of forms.entries()) {
+      if (index + position > 0 && between) parts.push(between)
+      parts.push(item.bytes(form))
+    }
+    yield Buffer.concat(parts)
+    parts = []
+  }
+  yield Buffer.concat([...parts, Buffer.from(end)])
+}
+
+export function table(
+  info: ResourceInfo,
+  objects: readonly KubeObject[],
+  metadata: object,
+  { version }: Accepted,
+  { query, now }: Pick<EncodeContext, 'query' | 'now'>,
+): Table {
+  const { resourceVersion, continue: token, remainingItemCount } = metadata as ListMeta
+  const given = { resourceVersion, continue: token, remainingItemCount }
+  const kept = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as ListMeta
+  const includeObject = (query.get('includeObject') ?? 'Metadata') as 'None' | 'Metadata' | 'Object'
+  const custom = customTable(info)
+  const made = toTable(info, objects, { now, includeObject, metadata: kept, ...(custom ? { custom } : {}) })
+  return version === 'v1' ? made : ({ ...made, apiVersion: `meta.k8s.io/${version}` } as unknown as Table)
+}
+
+export function partial({ metadata }: KubeObject, version: string): Form {
+  const form = { kind: 'PartialObjectMetadata', apiVersion: `meta.k8s.io/${version}`, metadata }
+  return form
+}
+
+function formOf({ info, metadata }: Listing, accepted: Accepted, context: Pick<EncodeContext, 'query' | 'now'>): ListForm {
+  const { as, version } = accepted
+  if (as === 'Table') {
+    const { rows: _, ...head } = table(info, [], metadata, accepted, context)
+    return { head, key: 'rows', shown: (items) => table(info, items, metadata, accepted, context).rows }
+  }
+  if (as === 'PartialObjectMetadata') {
+    const head = { kind: 'PartialObjectMetadataList', apiVersion: `meta.k8s.io/${version}`, metadata }
+    return { head, key: 'items', shown: (items) => items.map((item) => partial(item, version)) }
+  }
+  const head = { kind: info.listKind, apiVersion: apiVersionOf(info), metadata }
+  // In a list of a built-in kind the items don't repeat their type.
+  const shown = (items: readonly KubeObject[]) => (info.decode ? items : items.map(({ apiVersion: _, kind: __, ...item }) => item))
+  return { head, key: 'items', shown }
+}
+
+interface ListText {
+  begin: string
+  /** `ofStored`: its bytes are made of what is stored, where others have them from too. */
+  item: { ofStored: boolean; bytes(form: object): Uint8Array }
+  between: Uint8Array | undefined
+  end: string
+}
+
+function textOf({ info, items }: Listing, head: Form, key: string, { as, mediaType, pretty }: Accepted): ListText {
+  const empty = items.length === 0
+  if (mediaType === 'application/yaml') {
+    const bytes = (form: object) => Buffer.from(stringify([form]).replace(/^(?=.)/gm, '  '))
+    return { begin: `${stringify(head)}${key}:${empty ? ' []' : ''}\n`, item: { ofStored: false, bytes }, between: undefined, end: '' }
+  }
+  if (pretty) {
+    const bytes = (form: object) => Buffer.from(`\n    ${JSON.stringify(form, null, 2).replaceAll('\n', '\n    ')}`)
+    const begin = `${JSON.stringify(head, null, 2).slice(0, -2)},\n  "${key}": [`
+    return { begin, item: { ofStored: false, bytes }, between: comma, end: empty ? ']\n}' : '\n  ]\n}' }
+  }
+  const begin = `${JSON.stringify(head).slice(0, -1)},"${key}":[`
+  const text = { begin, between: comma, end: ']}\n' }
+  if (as !== 'object') return { ...text, item: { ofStored: false, bytes: (form) => Buffer.from(JSON.stringify(form)) } }
+  const bytes = info.decode ? (item: object) => jsonOf(item) : bareItem(info)
+  return { ...text, item: { ofStored: true, bytes: bytes as (form: object) => Uint8Array } }
+}
+
+const comma = Buffer.from(',')
+
+/** The bytes of an item that does not repeat its type. */
+function bareItem(info: ResourceInfo): (item: KubeObject) => Uint8Array {
+  const type = Buffer.from(JSON.stringify({ apiVersion: apiVersionOf(info), kind: info.kind }).replace(/}$/, ','))
+  const brace = '{'.charCodeAt(0)
+  return (item) => {
+    const line = jsonOf(item)
+    if (line.length <= type.length || type.compare(line, 0, type.length) !== 0) {
+      const { apiVersion: _, kind: __, ...rest } = item
+      return Buffer.from(JSON.stringify(rest))
+    }
+    const bytes = Buffer.from(line.subarray(type.length - 1))
+    bytes[0] = brace
+    return bytes
+  }
+}
+
+/** At least one, and none that takes long. */
+function groupsOf(items: readonly KubeObject[]): KubeObject[][] {
+  const groups: KubeObject[][] = []
+  let group: KubeObject[] = []
+  let size = 0
+  for (const item of items) {
+    group.push(item)
+    size += sizeOfStored(item)
+    if (size < bytesAtOnce && group.length < itemsAtOnce) continue
+    groups.push(group)
+    group = []
+    size = 0
+  }
+  if (group.length > 0 || groups.length === 0) groups.push(group)
+  return groups
+}
