@@ -2,6 +2,7 @@ import type { Aggregator } from '../aggregation/aggregator.ts'
 import type { Authorizer } from '../auth/rbac.ts'
 import { forbidden } from '../auth/rbac.ts'
 import { ApiError } from '../machinery/errors.ts'
+import type { Verb } from '../registry/index.ts'
 import type { ApiCall, Outcome, ResourceCall } from './call.ts'
 import { assertAccepted, listable } from './encode.ts'
 import type { NonResourceHandler } from './non-resource.ts'
@@ -53,6 +54,8 @@ export class ApiServer {
     const annotate = (key: string, value: string) => {
       if (call.annotations) call.annotations[key] = value
     }
+    // no route begins with nothing
+    if (request.path.startsWith('//')) return { outcome: this.parts.nonResource.missing(request), warnings }
     const remote = this.parts.aggregator?.serviceFor(request.path)
     const forwarded = remote && (await this.parts.aggregator?.answer(remote, call))
     if (forwarded) return { outcome: forwarded, warnings }
@@ -76,16 +79,19 @@ export class ApiServer {
     const path = request.resource
     if (!path) return undefined
     const info = this.parts.resources.find(path.group, path.version, path.resource)
-    assertName(path.name)
+    if (path.name.includes('/')) throw ApiError.unknownPath()
     if (!info || (!info.namespaced && path.namespace && path.resource !== 'namespaces')) return undefined
     // What is only made has no names, and what is not listed has no place without a namespace.
     if (path.name && !path.subresource && !info.verbs.includes('get')) return undefined
     if (info.namespaced && !path.namespace && !path.name) {
       if (!info.verbs.includes('list')) return undefined
-      if (!['list', 'watch'].includes(request.verb)) throw ApiError.methodNotSupported()
+      // the path of one namespace, whose name is empty
+      const nameless = request.path.includes('/namespaces//')
+      if (nameless && request.verb === 'deletecollection') throw ApiError.badRequest('Namespace parameter required.')
+      if (!(nameless && request.verb === 'create') && !['list', 'watch'].includes(request.verb)) throw ApiError.methodNotSupported()
     }
     // Only in lists and watches does a namespaced path mean all namespaces.
-    if (info.namespaced && !path.namespace && !['list', 'watch', 'create'].includes(request.verb)) return undefined
+    if (info.namespaced && !path.namespace && path.name) return undefined
     const deprecation = deprecations[path.group === '' ? `${path.version} ${info.kind}` : '']
     if (deprecation) notes.warn(deprecation)
     return { ...call, request, path: info.namespaced ? path : { ...path, namespace: '' }, info, ...notes }
@@ -124,19 +130,21 @@ export class ApiServer {
   }
 }
 
-/** Names that cannot be a part of a path. Throws ApiError. */
-function assertName(name: string): void {
-  if (name === '.' || name === '..') throw ApiError.badRequest(`Name parameter invalid: ${JSON.stringify(name)}: may not be '${name}'`)
-  if (name.includes('/')) throw ApiError.unknownPath()
-}
-
-/** Subresources that are a conversation or bytes: anything may be accepted of them. */
-const streams = ['attach', 'exec', 'log', 'portforward', 'proxy']
+/** Subresources that are a conversation: whatever they may be asked, nothing of it can be tried. */
+const conversations = ['attach', 'exec', 'portforward', 'proxy']
+/** Those and bytes: anything may be accepted of them. */
+const streams = [...conversations, 'log']
 
 /** What the real server's router refuses before anybody looks at the request; custom resources are not behind it. */
-function assertRouted({ info, path, method, headers }: ResourceCall): void {
-  if (path.subresource && !info.subresources.some(({ name }) => name === path.subresource)) throw ApiError.unknownPath()
-  if (info.definition || streams.includes(path.subresource)) return
-  if (method === 'HEAD') throw ApiError.methodNotSupported()
+function assertRouted({ info, path, method, headers, request }: ResourceCall): void {
+  const verbs = path.subresource ? info.subresources.find(({ name }) => name === path.subresource)?.verbs : info.verbs
+  if (!verbs) throw ApiError.unknownPath()
+  if (info.definition) return
+  if (path.subresource !== 'proxy') {
+    if (method === 'HEAD') throw ApiError.methodNotSupported()
+    if (path.subresource && !verbs.includes(request.verb as Verb)) throw ApiError.methodNotSupported()
+  }
+  if (conversations.includes(path.subresource) && request.query.has('dryRun')) throw ApiError.badRequest('dryRun is not supported')
+  if (streams.includes(path.subresource)) return
   assertAccepted(headers['accept'], method === 'GET' && !path.name ? listable : undefined)
 }

@@ -1,4 +1,4 @@
-import { type Document, LineCounter, parseDocument } from 'yaml'
+import { type Document, LineCounter, parseDocument, type ScalarTag, type YAMLError } from 'yaml'
 import { copyOf } from '../machinery/copy.ts'
 import { ApiError } from '../machinery/errors.ts'
 import type { KubeObject } from '../machinery/object.ts'
@@ -32,11 +32,14 @@ export interface Parsed {
 /** Throws ApiError 400 or 415, and Unreadable for what is no object at all. */
 export function parseBody(bytes: Uint8Array, contentType: string | undefined): Parsed {
   const type = contentType ? mediaType(contentType) : jsonType
-  if (!accepted.includes(type)) throw ApiError.unsupportedMediaType(accepted)
+  if (!accepted.includes(type) || !parametersOfType.test(contentType ?? '')) throw ApiError.unsupportedMediaType(accepted)
   if (type === protobufContentType) return { value: fromProtobuf(bytes) }
   const text = Buffer.from(bytes).toString()
   return type === jsonType ? fromJson(text) : fromYaml(text)
 }
+
+/** What may stand behind a media type; Go's mime package takes no other, and a last semicolon. */
+const parametersOfType = /^[^;]*(;\s*[\w!#$%&'*+.^`|~-]+\s*=\s*([\w!#$%&'*+.^`|~-]+|"([^"\\]|\\.)*")\s*)*;?\s*$/
 
 /** A body in which no object was found. */
 export class Unreadable extends Error {}
@@ -189,7 +192,13 @@ function fromJson(text: string): Parsed {
     const why = goJsonFault(text) ?? (error as Error).message
     throw new Unreadable(`couldn't get version/kind; json parse error: ${why}`, { cause: error })
   }
-  assertHarmless(value)
+  try {
+    assertHarmless(value)
+  } catch (error) {
+    const fault = goJsonFault(text)
+    if (fault) throw new Unreadable(`couldn't get version/kind; json parse error: ${fault}`, { cause: error })
+    throw error
+  }
   return { value: asObject(value), duplicates: () => duplicatesInJson(text), order: () => fieldsOfJson(text) }
 }
 
@@ -206,12 +215,27 @@ function fromYaml(text: string): Parsed {
   }
   if (text.length > yamlLimit) throw ApiError.entityTooLarge(`limit is ${yamlLimit}`)
   const lineCounter = new LineCounter()
-  const document = parseDocument(text, { uniqueKeys: false, schema: 'core', lineCounter })
-  const problem = document.errors[0]
-  if (problem) throw new Unreadable(yamlFault(problem, lineCounter))
+  const document = parseDocument(text, { uniqueKeys: false, schema: 'core', lineCounter, prettyErrors: false, customTags: [binary] })
+  // of several documents the first counts
+  const problem = document.errors.find(({ code }) => code !== 'MULTIPLE_DOCS')
+  if (problem) throw new Unreadable(yamlFault(problem, lineCounter, text))
+  if (document.directives?.yaml.explicit && !/^%YAML\s+1\.1\s/m.test(text)) {
+    throw new Unreadable('yaml: found incompatible YAML document')
+  }
   const value = yamlValue(document)
   assertHarmless(value)
   return { value: asObject(value), duplicates: () => duplicatesInYaml(document, lineCounter) }
+}
+
+/** Text in base64, which go-yaml reads. */
+const binary: ScalarTag = {
+  tag: 'tag:yaml.org,2002:binary',
+  resolve(text, onError) {
+    if (!/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(text.replace(/\s/g, ''))) {
+      onError('!!binary value contains invalid base64 data')
+    }
+    return Buffer.from(text, 'base64').toString()
+  },
 }
 
 /** Throws ApiError BadRequest for aliases that would grow beyond measure. */
@@ -219,7 +243,10 @@ function yamlValue(document: Document): unknown {
   try {
     return document.toJS()
   } catch (error) {
-    if (error instanceof ReferenceError) throw new Unreadable(`yaml: ${error.message}`)
+    if (error instanceof ReferenceError) {
+      const unknown = /^Unresolved alias .*: (.*)$/.exec(error.message)?.[1]
+      throw new Unreadable(unknown === undefined ? `yaml: ${error.message}` : `yaml: unknown anchor '${unknown}' referenced`)
+    }
     throw error
   }
 }
@@ -245,7 +272,7 @@ function asObject(value: unknown): Fields {
 }
 
 /** What libyaml would say, where it can be told from what this parser says. */
-function yamlFault({ code, message, pos }: { code: string; message: string; pos: [number, number] }, lines: LineCounter): string {
+function yamlFault({ code, message, pos }: YAMLError, lines: LineCounter, text: string): string {
   const { line } = lines.linePos(pos[0])
   const at = line > 1 ? `line ${line}: ` : ''
   switch (code) {
@@ -255,7 +282,12 @@ function yamlFault({ code, message, pos }: { code: string; message: string; pos:
     case 'MULTILINE_IMPLICIT_KEY':
       return `yaml: ${at}mapping values are not allowed in this context`
     case 'MISSING_CHAR':
-      return `yaml: ${at}${message.includes('quote') ? 'found unexpected end of stream' : 'line 1: did not find expected node content'}`
+    case 'BAD_INDENT': {
+      if (message.includes('quote')) return `yaml: ${at}found unexpected end of stream`
+      const closing = /([}\]])$/.exec(message)?.[1]
+      const inside = /[{[,:]\s*$/.test(text) ? 'node content' : `',' or '${closing}'`
+      return closing ? `yaml: ${at || 'line 1: '}did not find expected ${inside}` : `yaml: ${at}${message}`
+    }
     default:
       return `yaml: ${message}`
   }

@@ -36,6 +36,11 @@ export class Discovery {
     }))
   }
 
+  /** Whether the server itself brings the group, and neither a CustomResourceDefinition nor an APIService. */
+  isBuiltIn(group: string): boolean {
+    return this.resources.all().some((info) => info.group === group && !info.definition)
+  }
+
   /** /apis/GROUP; undefined for an unknown one. */
   group(name: string): APIGroup | undefined {
     return this.groupNames().includes(name) ? { kind: 'APIGroup', apiVersion: 'v1', ...this.groupOf(name) } : undefined

@@ -3,19 +3,20 @@ import { promisify } from 'node:util'
 import { createGzip, gzip } from 'node:zlib'
 import { stringify } from 'yaml'
 import { jsonLine } from '../machinery/encoded.ts'
-import { ApiError } from '../machinery/errors.ts'
+import { ApiError, PlainError } from '../machinery/errors.ts'
 import type { KubeObject } from '../machinery/object.ts'
+import { openApiProtobuf, openApiProtobufAsked } from '../openapi/protobuf.ts'
 import { encodeProtobuf, encodeWatchFrame, protobufContentType } from '../protobuf/index.ts'
 import type { ResourceInfo } from '../registry/index.ts'
 import type { Outcome } from './call.ts'
-import { listForm, listPieces, partial, sizeOfList, table } from './list-form.ts'
+import { goType, listForm, listPieces, partial, sizeOfList, table, unfit } from './list-form.ts'
 import type { Listing } from './listing.ts'
 import type { WatchEvent } from './watch.ts'
 
 /** How a client wants an answer. */
 export interface Accepted {
   mediaType: string
-  as: 'object' | 'Table' | 'PartialObjectMetadata'
+  as: 'object' | 'Table' | 'PartialObjectMetadata' | 'PartialObjectMetadataList'
   /** Of the Table or PartialObjectMetadata: v1 or v1beta1. */
   version: string
   pretty: boolean
@@ -51,12 +52,13 @@ export function negotiate(headers: Readonly<Record<string, string | undefined>>,
     const mediaType = type === '*/*' || type === 'application/*' ? json : type
     if (!supported.includes(mediaType)) return []
     const as = parameters['as']
+    if (as === undefined && (parameters['g'] !== undefined || parameters['v'] !== undefined)) return []
     if (as === undefined) return [{ mediaType, as: 'object', version: 'v1', pretty }]
     const version = parameters['v'] ?? ''
     if (parameters['g'] !== 'meta.k8s.io' || (version !== 'v1' && version !== 'v1beta1')) return []
     if (as === 'Table' && mediaType !== protobufContentType) return [{ mediaType, as, version, pretty }]
     if (as === 'PartialObjectMetadata' || as === 'PartialObjectMetadataList') {
-      return [{ mediaType, as: 'PartialObjectMetadata', version, pretty }]
+      return [{ mediaType, as, version, pretty }]
     }
     return []
   })
@@ -86,9 +88,16 @@ export function assertDiscoveryAccepted(accept: string | undefined): void {
   const clauses = (accept || '*/*').split(',').map(clause)
   const plain = clauses.some(({ type, parameters }) => {
     const fits = type === '*/*' || type === 'application/*' || supported.includes(type)
-    return fits && (Object.keys(parameters).every((name) => name === 'q') || isAggregatedDiscovery(parameters))
+    return fits && (Object.keys(parameters).every((name) => name === 'q' || name === 'stream') || isAggregatedDiscovery(parameters))
   })
   if (!plain) throw ApiError.notAcceptable(supported)
+}
+
+/** The same of the OpenAPI v2 document, which says nothing of what it has. Throws PlainError 406. */
+export function assertOpenApiAccepted(accept: string | undefined): void {
+  const types = (accept || '*/*').split(',').map((part) => part.split(';')[0]?.trim() ?? '')
+  const fits = ['*/*', 'application/*', json, openApiProtobuf, openApiProtobufAsked]
+  if (!types.some((type) => fits.includes(type))) throw new PlainError(406, undefined, '')
 }
 
 export interface EncodeContext {
@@ -162,6 +171,7 @@ function objectForm(object: Form, info: ResourceInfo | undefined, accepted: Acce
   // Of what is never stored (reviews) there is neither a table nor metadata worth asking for.
   if (!info.verbs.includes('get')) throw ApiError.notAcceptable(supported)
   if (as === 'Table') return table(info, [object as KubeObject], (object as KubeObject).metadata, accepted, context)
+  if (as === 'PartialObjectMetadataList') throw unfit(as, `not a list (${goType(info, info.kind)})`)
   return partial(object as KubeObject, version)
 }
 
@@ -206,10 +216,12 @@ async function* watchFrames(
   context: EncodeContext,
 ): AsyncGenerator<Uint8Array> {
   let columnsSent = false
+  // a watch gives one object after the other, whichever of both was asked for
+  const each: Accepted = accepted.as === 'PartialObjectMetadataList' ? { ...accepted, as: 'PartialObjectMetadata' } : accepted
   const frame = ({ type, object }: WatchEvent): Uint8Array => {
     let form = object as Form
     if (type !== 'ERROR') {
-      form = objectForm(form, info, accepted, context)
+      form = objectForm(form, info, each, context)
       // Clients keep the columns of the first table.
       if (accepted.as === 'Table' && columnsSent) form = { ...form, columnDefinitions: null } as Form
       columnsSent = true

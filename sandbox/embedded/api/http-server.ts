@@ -7,7 +7,7 @@ import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import type { Authenticator } from '../auth/authenticate.ts'
 import type { KeyPair } from '../auth/certificates.ts'
-import { ApiError } from '../machinery/errors.ts'
+import { ApiError, PlainError } from '../machinery/errors.ts'
 import type { Share } from '../machinery/fair-share.ts'
 import type { UserInfo } from '../machinery/object.ts'
 import type { ApiServer } from './api-server.ts'
@@ -15,7 +15,7 @@ import type { AuditedRequest, AuditLog } from './audit.ts'
 import type { ApiCall, Outcome } from './call.ts'
 import { type Accepted, compress, type Encoded, encode, negotiate } from './encode.ts'
 import type { FlowControl } from './flow-control.ts'
-import { type Limits, Overloaded } from './limits.ts'
+import type { Limits } from './limits.ts'
 import { uuid } from './object-meta.ts'
 import { requestInfo } from './request-info.ts'
 
@@ -274,8 +274,8 @@ async function sendError(
   if (answer.code === 413) response.setHeader('connection', 'close')
   const form: Accepted = { ...accepted, mediaType: 'application/json', as: 'object' }
   const outcome: Outcome =
-    error instanceof Overloaded
-      ? { type: 'text', status: answer.code, text: `${answer.message}\n` }
+    error instanceof PlainError
+      ? { type: 'text', status: answer.code, text: answer.message && `${answer.message}\n` }
       : { type: 'object', status: answer.code, object: answer.body }
   await send(response, encode(outcome, form, { query: new URLSearchParams(), now: 0, turn: () => parts.share.turn() }), false)
 }

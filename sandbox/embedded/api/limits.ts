@@ -1,4 +1,4 @@
-import { ApiError } from '../machinery/errors.ts'
+import { ApiError, PlainError } from '../machinery/errors.ts'
 import type { KubeObject } from '../machinery/object.ts'
 import { sizeOf, sizeOfStored } from '../machinery/object-size.ts'
 import type { Store } from '../machinery/store.ts'
@@ -110,7 +110,7 @@ export class Limits implements Disposable {
 }
 
 /** What API Priority and Fairness says to those whose queue is full (apiserver, priority-and-fairness.go). No Status: text alone. */
-export class Overloaded extends ApiError {
+export class Overloaded extends PlainError {
   constructor() {
     super(429, 'TooManyRequests', 'Too many requests, please try again later.', { retryAfterSeconds: 1 })
   }

@@ -1,5 +1,6 @@
 import { stringify } from 'yaml'
 import { jsonOf } from '../machinery/encoded.ts'
+import { ApiError } from '../machinery/errors.ts'
 import type { KubeObject } from '../machinery/object.ts'
 import { sizeOfStored } from '../machinery/object-size.ts'
 import { protobufContentType, listPieces as protobufPieces } from '../protobuf/index.ts'
@@ -77,13 +78,25 @@ export function partial({ metadata }: KubeObject, version: string): Form {
   return form
 }
 
+/** For metadata of the wrong number of objects. */
+export function unfit(as: string, what: string): ApiError {
+  return new ApiError(406, 'NotAcceptable', `you requested ${as}, but the requested object is ${what}`)
+}
+
+/** The type that the real server has in hand. */
+export function goType({ group, definition }: ResourceInfo, kind: string): string {
+  if (definition) return kind.endsWith('List') ? '*unstructured.UnstructuredList' : '*unstructured.Unstructured'
+  return `*${group === '' ? 'core' : group.split('.')[0]}.${kind}`
+}
+
 function formOf({ info, metadata }: Listing, accepted: Accepted, context: Pick<EncodeContext, 'query' | 'now'>): ListForm {
   const { as, version } = accepted
   if (as === 'Table') {
     const { rows: _, ...head } = table(info, [], metadata, accepted, context)
     return { head, key: 'rows', shown: (items) => table(info, items, metadata, accepted, context).rows }
   }
-  if (as === 'PartialObjectMetadata') {
+  if (as === 'PartialObjectMetadata') throw unfit(as, `a list (${goType(info, info.listKind)})`)
+  if (as === 'PartialObjectMetadataList') {
     const head = { kind: 'PartialObjectMetadataList', apiVersion: `meta.k8s.io/${version}`, metadata }
     return { head, key: 'items', shown: (items) => items.map((item) => partial(item, version)) }
   }

@@ -6,7 +6,7 @@ import { type CustomKind, openApiDocument, openApiIndex, openApiVersion2, type R
 import { openApiProtobuf, openApiProtobufAsked } from '../openapi/protobuf.ts'
 import type { ApiCall, Outcome } from './call.ts'
 import type { Discovery } from './discovery.ts'
-import { assertAccepted, assertDiscoveryAccepted } from './encode.ts'
+import { assertAccepted, assertDiscoveryAccepted, assertOpenApiAccepted } from './encode.ts'
 import type { RequestInfo } from './request-info.ts'
 import type { ServedResources } from './resources.ts'
 
@@ -88,7 +88,7 @@ export class NonResourceHandler {
 
   /** Throws ApiError. */
   handle(call: ApiCall, request: RequestInfo): Outcome {
-    if (call.method !== 'GET' && call.method !== 'HEAD') return this.missing(request)
+    if (request.path.startsWith('//')) return this.missing(request)
     const path = request.path.replace(/\/+$/, '') || '/'
     const [first = '', ...rest] = path.slice(1).split('/')
     switch (first) {
@@ -98,7 +98,8 @@ export class NonResourceHandler {
       case 'apis':
         return this.discovery(call, first, rest, request)
       case 'version':
-        if (call.method === 'HEAD') throw ApiError.methodNotSupported()
+        if (rest.length > 0) throw ApiError.unknownPath()
+        if (call.method !== 'GET') throw ApiError.methodNotSupported()
         assertAccepted(call.headers['accept'], ['application/json'])
         return { type: 'text', status: 200, text: JSON.stringify(version, undefined, 2), headers: { 'content-type': 'application/json' } }
       case 'healthz':
@@ -109,6 +110,7 @@ export class NonResourceHandler {
         return this.openApi(call, rest, request)
       case 'metrics':
         if (rest.length > 0 && path !== '/metrics/slis') return this.missing(request)
+        if (rest.length === 0 && call.method === 'DELETE') return { type: 'text', status: 200, text: 'metrics reset\n' }
         return {
           type: 'text',
           status: 200,
@@ -116,37 +118,45 @@ export class NonResourceHandler {
           headers: { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' },
         }
       case '.well-known':
-        if (rest.join('/') === 'openid-configuration')
-          return document(openIdConfiguration(call.headers['host'] ?? 'kubernetes.default.svc'))
-        return this.missing(request)
+        if (rest.join('/') !== 'openid-configuration') return this.missing(request)
+        if (call.method !== 'GET' && call.method !== 'HEAD') throw ApiError.methodNotSupported()
+        return document(openIdConfiguration(call.headers['host'] ?? 'kubernetes.default.svc'))
       case 'openid':
         if (rest.join('/') !== 'v1/jwks') return this.missing(request)
+        if (call.method !== 'GET' && call.method !== 'HEAD') throw ApiError.methodNotSupported()
         return { type: 'document', document: this.parts.tokens.keySet(), contentType: 'application/jwk-set+json' }
       default:
         return this.missing(request)
     }
   }
 
-  /** For a path that nothing serves: a Status where the group and version are known, plain text elsewhere. */
-  missing({ resource }: RequestInfo): Outcome {
-    if (resource && this.parts.discovery.resourceList(resource.group, resource.version)) throw ApiError.unknownPath()
+  /** For a path that nothing serves: a Status where it begins with one of the server's own groups, plain text elsewhere. */
+  missing({ path, resource }: RequestInfo): Outcome {
+    if (!path.startsWith('//')) {
+      if (resource && this.parts.discovery.resourceList(resource.group, resource.version)) throw ApiError.unknownPath()
+      const [, root, group = ''] = path.split('/')
+      if (root === 'api' || (root === 'apis' && this.parts.discovery.isBuiltIn(group))) throw ApiError.unknownPath()
+    }
     return { type: 'text', status: 404, text: '404 page not found\n' }
   }
 
   private discovery(call: ApiCall, root: 'api' | 'apis', rest: readonly string[], request: RequestInfo): Outcome {
     const { discovery } = this.parts
-    if (call.method === 'HEAD' && (root === 'api' || rest.length > 0)) throw ApiError.methodNotSupported()
+    const [group = '', version] = root === 'api' ? ['', ...rest] : rest
+    const found = rest.length === 0 || (version === undefined ? discovery.group(group) : discovery.resourceList(group, version))
+    if (!found || rest.length > (root === 'api' ? 1 : 2)) return this.missing(request)
+    // the groups and the list of them are told by the aggregator, whatever the method
+    const routed = root === 'api' || rest.length > 1
+    if (routed && call.method !== 'GET') throw ApiError.methodNotSupported()
     if (root === 'api' || rest.length > 0) assertAccepted(call.headers['accept'])
     assertDiscoveryAccepted(call.headers['accept'])
-    const [group = '', version] = root === 'api' ? ['', ...rest] : rest
     if (rest.length === 0) {
       if (isAggregatedAsked(call.headers['accept'])) return aggregatedOutcome(discovery.aggregated(root === 'api'), call)
       if (root === 'apis') return document(discovery.groupList())
       const addresses = [{ clientCIDR: '0.0.0.0/0', serverAddress: call.headers['host'] ?? '' }]
       return document({ kind: 'APIVersions', versions: ['v1'], serverAddressByClientCIDRs: addresses })
     }
-    const found = version === undefined ? discovery.group(group) : discovery.resourceList(group, version)
-    return found ? document(found) : this.missing(request)
+    return document(found)
   }
 
   private health(endpoint: string, rest: readonly string[], { query }: RequestInfo): Outcome {
@@ -165,6 +175,7 @@ export class NonResourceHandler {
   private openApi(call: ApiCall, [version, ...rest]: readonly string[], request: RequestInfo): Outcome {
     const custom = this.parts.customKinds()
     if (version === 'v2' && rest.length === 0) {
+      assertOpenApiAccepted(call.headers['accept'])
       const binary = [openApiProtobufAsked, openApiProtobuf].some((type) => call.headers['accept']?.includes(type))
       const whole = this.once(binary ? 'v2 protobuf' : 'v2', () => openApiVersion2(custom, binary ? 'protobuf' : 'json'))
       const etag = `"${whole.hash}"`
@@ -179,7 +190,7 @@ export class NonResourceHandler {
     if (rest.length === 0) return document(this.once('v3', () => openApiIndex(custom, remotes)))
     const path = rest.join('/')
     const found = this.once(`v3/${path}`, () => remotes.get(path) ?? openApiDocument(path, custom))
-    if (!found) return this.missing(request)
+    if (!found) return { type: 'text', status: 404, text: '' }
     const etag = `"${found.hash}"`
     if (call.headers['if-none-match'] === etag) return { type: 'text', status: 304, text: '' }
     const fixed = request.query.get('hash') === found.hash

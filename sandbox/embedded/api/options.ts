@@ -1,5 +1,5 @@
 import { ApiError } from '../machinery/errors.ts'
-import { type FieldError, forbidden, invalid, notSupported, Path, tooLong } from '../registry/field.ts'
+import { type FieldError, forbidden, invalid, notSupported, Path, required, tooLong } from '../registry/field.ts'
 
 export interface ListOptions {
   labelSelector: string
@@ -51,36 +51,36 @@ export function listOptions(query: URLSearchParams): ListOptions {
   if (initial !== undefined) options.sendInitialEvents = initial
   const errors = listErrors(options, match)
   if (errors.length > 0) throw ApiError.invalid({ group: 'meta.k8s.io', kind: 'ListOptions' }, '', errors)
-  if (options.resourceVersion !== '' && !(/^\d+$/.test(options.resourceVersion) && BigInt(options.resourceVersion) < 2n ** 64n)) {
-    const error = invalid(
-      new Path('resourceVersion'),
-      options.resourceVersion,
-      `strconv.ParseUint: parsing ${JSON.stringify(options.resourceVersion)}: ${/^\d+$/.test(options.resourceVersion) ? 'value out of range' : 'invalid syntax'}`,
-    )
-    const why = `${error.field}: ${error.message}`
+  if (options.resourceVersion !== '' && unsignedFault(options.resourceVersion)) {
+    const why = `resourceVersion: Invalid value: ${JSON.stringify(options.resourceVersion)}: ${unsignedFault(options.resourceVersion)}`
     if (options.watch) throw new ApiError(500, undefined, why)
     throw ApiError.badRequest(`invalid resource version: ${why}`)
   }
   return options
 }
 
-/** Throws ApiError BadRequest or Invalid. `kind` is CreateOptions, UpdateOptions or PatchOptions. */
-export function writeOptions(query: URLSearchParams, kind: string): WriteOptions {
-  const errors = dryRunErrors(query.getAll('dryRun'))
+/** Throws ApiError BadRequest or Invalid. `kind` is CreateOptions, UpdateOptions or PatchOptions, and `patch` of a patch its type. */
+export function writeOptions(query: URLSearchParams, kind: string, patch?: 'json' | 'merge' | 'strategic' | 'apply'): WriteOptions {
+  const force = boolean(query, 'force')
+  const errors: FieldError[] = []
   const fieldManager = query.get('fieldManager') ?? ''
   const path = new Path('fieldManager')
+  if (patch === 'apply' && !fieldManager) errors.push(required(path, 'is required for apply patch'))
+  if (patch && patch !== 'apply' && force !== undefined) {
+    errors.push(forbidden(new Path('force'), 'may not be specified for non-apply patch'))
+  }
   if (fieldManager.length > 128) errors.push(tooLong(path, 128))
   const unprintable = [...fieldManager].findIndex((character) => /[\p{C}\p{Zl}\p{Zp}]/u.test(character))
   if (unprintable >= 0) {
     const code = ([...fieldManager][unprintable]?.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')
     errors.push(invalid(path, fieldManager, `invalid character U+${code} (at position ${unprintable})`))
   }
+  errors.push(...dryRunErrors(query.getAll('dryRun')))
   const validation = query.get('fieldValidation') ?? ''
   if (!['', 'Ignore', 'Warn', 'Strict'].includes(validation)) {
     errors.push(notSupported(new Path('fieldValidation'), validation, ['', 'Ignore', 'Strict', 'Warn']))
   }
   if (errors.length > 0) throw ApiError.invalid({ group: 'meta.k8s.io', kind }, '', errors)
-  const force = boolean(query, 'force')
   return {
     dryRun: query.has('dryRun') && query.get('dryRun') !== '',
     fieldManager,
@@ -128,8 +128,8 @@ export function deletionOptions(query: URLSearchParams, body: Record<string, unk
 function urlPreconditions(query: URLSearchParams): DeletionOptions['preconditions'] {
   const uid = query.get('uid')
   const resourceVersion = query.get('resourceVersion')
-  if (uid === null && resourceVersion === null) return undefined
-  return { ...(uid === null ? {} : { uid }), ...(resourceVersion === null ? {} : { resourceVersion }) }
+  if (!uid && !resourceVersion) return undefined
+  return { ...(uid ? { uid } : {}), ...(resourceVersion ? { resourceVersion } : {}) }
 }
 
 function listErrors(options: ListOptions, match: string): FieldError[] {
@@ -140,6 +140,9 @@ function listErrors(options: ListOptions, match: string): FieldError[] {
     if (options.sendInitialEvents !== undefined && match !== 'NotOlderThan') {
       errors.push(forbidden(path, 'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan'))
     }
+    // a watch from any version begins with what there is, which is as if it had asked for that
+    const fromAny = options.sendInitialEvents === undefined && ['', '0'].includes(options.resourceVersion)
+    if (!match && fromAny && options.continue) errors.push(forbidden(path, 'resourceVersionMatch is forbidden when continue is provided'))
     if (!match) return errors
     if (options.sendInitialEvents === undefined) {
       errors.push(forbidden(path, 'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided'))
@@ -163,6 +166,13 @@ function listErrors(options: ListOptions, match: string): FieldError[] {
 function dryRunErrors(values: readonly string[]): FieldError[] {
   const unknown = values.filter((value) => value !== '' && value !== 'All')
   return unknown.length > 0 ? [notSupported(new Path('dryRun'), values, ['All'])] : []
+}
+
+/** What Go's strconv says of a text that is no uint64; undefined for one that is. */
+export function unsignedFault(text: string): string | undefined {
+  const digits = /^\d+$/.test(text)
+  if (digits && BigInt(text) < 2n ** 64n) return undefined
+  return `strconv.ParseUint: parsing ${JSON.stringify(text)}: ${digits ? 'value out of range' : 'invalid syntax'}`
 }
 
 function number(query: URLSearchParams, name: string): number | undefined {

@@ -1,4 +1,4 @@
-import { ApiError } from '../machinery/errors.ts'
+import { ApiError, PlainError } from '../machinery/errors.ts'
 
 /** What a URL asks for, in the words of authorization. */
 export interface RequestInfo {
@@ -24,7 +24,7 @@ export interface ResourcePath {
 
 const verbs: Record<string, string> = { POST: 'create', GET: 'get', HEAD: 'get', PUT: 'update', PATCH: 'patch', DELETE: 'delete' }
 
-/** Reads a request's URL as apiserver's RequestInfoFactory does. Throws ApiError BadRequest for an undecodable one. */
+/** Reads a request's URL as apiserver's RequestInfoFactory does. Throws ApiError for an undecodable one and for a bare `watch`. */
 export function requestInfo(method: string, url: string): RequestInfo {
   const mark = url.indexOf('?')
   const path = mark < 0 ? url : url.slice(0, mark)
@@ -37,7 +37,11 @@ export function requestInfo(method: string, url: string): RequestInfo {
   const version = decode(parts.shift())
   let verb = verbs[method] ?? method.toLowerCase()
   let namespace = ''
-  if (parts[0] === 'watch' && parts.length > 1) {
+  if ((parts[0] === 'watch' || parts[0] === 'proxy') && parts.length === 1) {
+    const why = `failed to create RequestInfo: unable to determine kind and namespace from url, ${url}`
+    throw new PlainError(500, undefined, `Internal Server Error: ${JSON.stringify(url)}: ${why}`)
+  }
+  if (parts[0] === 'watch') {
     verb = 'watch'
     parts.shift()
   }

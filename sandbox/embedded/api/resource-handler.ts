@@ -1,19 +1,17 @@
 import { copyOf } from '../machinery/copy.ts'
 import { ApiError } from '../machinery/errors.ts'
 import type { KubeObject } from '../machinery/object.ts'
-import { sortedJson } from '../machinery/sorted-json.ts'
-import { applyPatch, PatchError, patchContentTypes } from '../patch/index.ts'
-import { invalid, Path } from '../registry/field.ts'
+import { patchContentTypes } from '../patch/index.ts'
 import type { GroupVersionKind, ResourceInfo, Verb } from '../registry/index.ts'
 import { decodeObject, TypeMismatch } from '../schema/decode.ts'
-import { decodeAs, mediaType, notRegistered, type Parsed, parseBody, parseJson, Unreadable, unreadable } from './body.ts'
+import { decodeAs, mediaType, notRegistered, type Parsed, parseBody, Unreadable, unreadable } from './body.ts'
 import { type Outcome, objectOutcome, type ResourceCall } from './call.ts'
 import { type Deletion, deleteCollection, deleteObject, deletionAnswer } from './deletion.ts'
 import { applyFields, schemaFor, trackFields } from './field-manager.ts'
-import { goJsonType } from './go-json.ts'
 import { listObjects, tooLarge } from './listing.ts'
-import { timestamp } from './object-meta.ts'
-import { deletionOptions, listOptions, type WriteOptions, writeOptions } from './options.ts'
+import { matchName, matchNamespace, timestamp } from './object-meta.ts'
+import { deletionOptions, listOptions, unsignedFault, type WriteOptions, writeOptions } from './options.ts'
+import { type PatchType, parsePatch, patchedObject } from './patched.ts'
 import { apiVersionOf } from './resources.ts'
 import type { Rest, UpdateRules, WriteRequest } from './rest.ts'
 import { selection } from './selection.ts'
@@ -36,6 +34,8 @@ export class ResourceHandler {
     if (!verbs.includes(verb as Verb)) throw ApiError.methodNotSupported()
     // a collection is neither replaced nor patched
     if (!name && (verb === 'update' || verb === 'patch')) throw ApiError.methodNotSupported()
+    if (name && verb === 'create') throw ApiError.methodNotSupported()
+    if (verb !== 'update') assertName(name)
     switch (verb) {
       case 'get':
         return this.get(call)
@@ -44,7 +44,6 @@ export class ResourceHandler {
       case 'watch':
         return this.watch(call)
       case 'create':
-        if (name) throw ApiError.methodNotSupported()
         return this.create(call)
       case 'update':
         return this.update(call)
@@ -97,7 +96,8 @@ export class ResourceHandler {
     )
   }
 
-  private parsed(call: ResourceCall, kind: string): Parsed {
+  /** The call's body as data. Throws ApiError for one that is no object. */
+  parsed(call: ResourceCall, kind: string): Parsed {
     if (call.value !== undefined) return { value: call.value as Record<string, unknown> }
     const bytes = call.body ?? new Uint8Array()
     try {
@@ -112,11 +112,8 @@ export class ResourceHandler {
     const { info, path, request } = call
     const asked = request.query.get('resourceVersion') ?? ''
     const wanted = Number(asked)
-    if (!/^\d*$/.test(asked)) {
-      const shown = JSON.stringify(asked)
-      const why = `resourceVersion: Invalid value: ${shown}: strconv.ParseUint: parsing ${shown}: invalid syntax`
-      throw new ApiError(500, undefined, why)
-    }
+    const fault = asked ? unsignedFault(asked) : undefined
+    if (fault) throw new ApiError(500, undefined, `resourceVersion: Invalid value: ${JSON.stringify(asked)}: ${fault}`)
     const { revision } = this.rest.store
     if (wanted > revision) throw tooLarge(wanted, revision)
     return objectOutcome(await this.rest.get(info, path.namespace, path.name), info)
@@ -151,6 +148,8 @@ export class ResourceHandler {
     const { info } = call
     const options = writeOptions(call.request.query, 'UpdateOptions')
     const body = this.body(call, info, options)
+    matchNamespace(info, body, call.path.namespace)
+    matchName(body, call.path.name)
     const produce = (existing: KubeObject | undefined) => {
       const object = copyOf(body)
       info.strategy.default(object)
@@ -169,27 +168,14 @@ export class ResourceHandler {
       const types = Object.entries(patchContentTypes).filter(([, one]) => one !== 'strategic' || !info.definition)
       throw ApiError.unsupportedMediaType(types.map(([name]) => name))
     }
-    const options = writeOptions(call.request.query, 'PatchOptions')
-    const request = this.writeRequest(call, options, 'PatchOptions')
+    const options = writeOptions(call.request.query, 'PatchOptions', type)
+    const request = { ...this.writeRequest(call, options, 'PatchOptions'), patches: true }
     if (type !== 'apply') {
-      if (options.force !== undefined) {
-        const error = {
-          ...invalid(new Path('force'), true, ''),
-          reason: 'FieldValueForbidden' as const,
-          message: 'Forbidden: may not be specified for non-apply patch',
-        }
-        throw ApiError.invalid({ group: 'meta.k8s.io', kind: 'PatchOptions' }, '', [error])
-      }
       const patch = call.value ?? parsePatch(call.body ?? new Uint8Array(), type)
       const produce = (existing: KubeObject | undefined) => this.patched(call, type, patch, existing as KubeObject, options)
-      const noCreate = { ...request, patches: true }
       if (!this.rest.has(info, request.namespace, request.name)) throw ApiError.notFound(info, request.name)
-      const { object } = await this.rest.update(noCreate, produce, rules ? { rules } : {})
+      const { object } = await this.rest.update(request, produce, rules ? { rules } : {})
       return objectOutcome(object, info)
-    }
-    if (!options.fieldManager) {
-      const error = { reason: 'FieldValueRequired' as const, field: 'fieldManager', message: 'Required value: is required for apply patch' }
-      throw ApiError.invalid({ group: 'meta.k8s.io', kind: 'PatchOptions' }, '', [error])
     }
     const parsed = call.value === undefined ? parseApplied(call.body ?? new Uint8Array()) : { value: call.value as Record<string, unknown> }
     const applied = parsed.value as unknown as KubeObject
@@ -215,33 +201,15 @@ export class ResourceHandler {
     return objectOutcome(object, info, created ? 201 : 200)
   }
 
-  private patched(
-    call: ResourceCall,
-    type: 'json' | 'merge' | 'strategic',
-    patch: unknown,
-    existing: KubeObject,
-    options: WriteOptions,
-  ): KubeObject {
+  private patched(call: ResourceCall, type: PatchType, patch: unknown, existing: KubeObject, options: WriteOptions): KubeObject {
     const { info } = call
-    let value: unknown
-    try {
-      value = applyPatch(type, existing, patch, info.definition ? undefined : schemaFor(info))
-    } catch (error) {
-      if (!(error instanceof PatchError)) throw error
-      if (error.status === 415) throw new ApiError(415, 'UnsupportedMediaType', error.message, undefined, error)
-      if (error.status === 422) throw new ApiError(422, 'Invalid', error.message, {}, error)
-      throw new ApiError(400, 'BadRequest', error.message, undefined, error)
-    }
-    const parsed = { value: value as Record<string, unknown> }
-    const warn = options.fieldValidation === 'Warn' ? call.warn : () => {}
-    let object: KubeObject
-    try {
-      object = decodeAs(info, parsed, options.fieldValidation, warn, info.decode)
-    } catch (error) {
-      const why = error instanceof ApiError ? /(?<=cannot be handled as an? \S+: ).*$/s.exec(error.message)?.[0] : undefined
-      if (!why) throw error
-      throw ApiError.invalid({ group: '', kind: '' }, '', [invalid(new Path('patch'), sortedJson(value), why)])
-    }
+    const object = patchedObject(type, existing, patch, {
+      kind: info,
+      schema: info.definition ? undefined : schemaFor(info),
+      decoder: info.decode,
+      validation: options.fieldValidation,
+      warn: options.fieldValidation === 'Warn' ? call.warn : () => {},
+    })
     info.strategy.default(object)
     this.track(call, options, existing, object)
     return object
@@ -257,6 +225,8 @@ export class ResourceHandler {
     const { request, body } = this.deletion(call)
     const options = listOptions(call.request.query)
     const selected = selection(call.info, options.labelSelector, options.fieldSelector)
+    // what cannot be listed is not deleted either
+    await listObjects(this.rest.store, call.info, call.path.namespace, options, selected)
     const items = await deleteCollection(this.rest, { ...request, namespace: call.path.namespace }, body, selected)
     return { type: 'list', listing: { info: call.info, items, metadata: { resourceVersion: String(this.rest.store.revision) } } }
   }
@@ -274,6 +244,11 @@ export class ResourceHandler {
     const by = { manager, subresource: call.path.subresource, time: timestamp(this.rest.clock.now()) }
     trackFields(call.info, existing, object, by)
   }
+}
+
+/** Names that cannot be a part of a key. Throws ApiError BadRequest. */
+function assertName(name: string): void {
+  if (name === '.' || name === '..') throw ApiError.badRequest(`Name parameter invalid: ${JSON.stringify(name)}: may not be '${name}'`)
 }
 
 /** What fits the schema and yet is no value of its type (a quantity "1x") fails late in an apply, and as an internal error. */
@@ -297,23 +272,12 @@ function parseDeleteOptions(bytes: Uint8Array, contentType: string | undefined):
   try {
     const { value } = parseBody(bytes, contentType)
     const { kind, apiVersion } = value
-    if (kind && kind !== 'DeleteOptions') throw new Unreadable(notRegistered(String(kind), String(apiVersion ?? '')))
+    if (kind && kind !== 'DeleteOptions') throw new Unreadable(notRegistered(String(kind), String(apiVersion || 'meta.k8s.io/v1')))
     return decodeObject(value, deleteOptions).object
   } catch (error) {
     if (error instanceof Unreadable || error instanceof TypeMismatch) throw new ApiError(500, undefined, error.message, undefined, error)
     throw error
   }
-}
-
-/** A JSON or merge patch, read. Throws ApiError BadRequest. */
-function parsePatch(bytes: Uint8Array, type: 'json' | 'merge' | 'strategic'): unknown {
-  const prefix = type === 'strategic' ? '' : 'error decoding patch: '
-  const patch = parseJson(bytes, prefix)
-  const wrong = (into: string) => ApiError.badRequest(`${prefix}json: cannot unmarshal ${goJsonType(patch)} into Go value of type ${into}`)
-  if (patch === null) return type === 'json' ? [] : {}
-  if (type === 'json' && !Array.isArray(patch)) throw wrong('[]handlers.jsonPatchOp')
-  if (type !== 'json' && (typeof patch !== 'object' || Array.isArray(patch))) throw wrong('map[string]interface {}')
-  return patch
 }
 
 /** What is applied, which is YAML whatever it says. Throws ApiError BadRequest. */

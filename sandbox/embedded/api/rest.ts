@@ -8,6 +8,7 @@ import type { Store } from '../machinery/store.ts'
 import { invalid, metadataPath } from '../registry/field.ts'
 import type { CreateContext, ResourceInfo } from '../registry/index.ts'
 import { AllocationError } from '../registry/resource-info.ts'
+import { registryKey } from '../registry/storage-key.ts'
 import type { ServiceAllocator } from './allocator.ts'
 import { decodeAs } from './body.ts'
 import { readServed, toStored } from './conversion.ts'
@@ -22,6 +23,7 @@ import {
   sameButManagedTimes,
   timestamp,
 } from './object-meta.ts'
+import { unsignedFault } from './options.ts'
 import { apiVersionOf, keyOf, tableOf } from './resources.ts'
 
 /** One write on its way to the store. */
@@ -127,6 +129,7 @@ export class Rest {
         const draft = await produce(undefined)
         // what an update creates may name a version that is long gone
         delete draft.metadata.resourceVersion
+        matchNamespace(info, draft, namespace)
         matchName(draft, name)
         return { object: await this.create(request, draft), created: true }
       }
@@ -164,7 +167,9 @@ export class Rest {
     const asked = this.admissionRequest(request, 'CREATE', object, undefined)
     await this.admission.admit('mutate', asked)
     const draft = asked.object as KubeObject
-    if (draft.metadata.resourceVersion) throw new ApiError(500, undefined, 'resourceVersion should not be set on objects to be created')
+    // only the storage looks, and a dry run does not come that far
+    if (draft.metadata.resourceVersion && !request.dryRun)
+      throw new ApiError(500, undefined, 'resourceVersion should not be set on objects to be created')
     fillSystemFields(draft, this.clock, this.random)
     // A later attempt's name is the one that was generated for it.
     if (!again) object.metadata.name = draft.metadata.name as string
@@ -196,15 +201,19 @@ export class Rest {
   ): Promise<KubeObject> {
     const { info, namespace, name, subresource } = request
     const { strategy } = info
-    matchName(object, name)
     matchNamespace(info, object, namespace)
+    matchName(object, name)
     const { resourceVersion, uid } = object.metadata
     // a patch that changes it is wrong, not late
     if (uid && uid !== old.metadata.uid && !request.patches) {
-      const why = `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${old.metadata.uid}`
+      const failed = `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${old.metadata.uid}`
+      const key = registryKey(info, namespace, name)
+      const why = `StorageError: invalid object, Code: 4, Key: ${key}, ResourceVersion: 0, AdditionalErrorMsg: ${failed}`
       throw ApiError.conflict(info, name, why)
     }
-    if (!resourceVersion) {
+    const fault = resourceVersion ? unsignedFault(resourceVersion) : undefined
+    if (fault) throw new ApiError(500, undefined, fault)
+    if (!Number(resourceVersion ?? 0)) {
       if (!strategy.allowUnconditionalUpdate) {
         const error = invalid(metadataPath.child('resourceVersion'), 0, 'must be specified for an update')
         throw ApiError.invalid({ group: info.group, kind: info.resource }, name, [error])

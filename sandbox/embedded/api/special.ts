@@ -50,13 +50,15 @@ export function specialHandlers({
     const options = writeOptions(call.request.query, 'CreateOptions')
     const object = generic.body(call, call.info, options)
     call.info.strategy.default(object)
-    return objectOutcome(reviews.create(object, call.path.namespace, call.user), call.info, 201)
+    const named = String(generic.parsed(call, call.info.kind).value['kind'] ?? '')
+    return objectOutcome(reviews.create(object, call.path.namespace, call.user, named), call.info, 201)
   }
   const questions = resources.all().filter((info) => reviews.handles(info))
   return new Map<string, SpecialHandler>([
     ...questions.map((info) => [`${info.resource}.${info.group}`, review] as const),
     ['*/scale', scaleHandler(generic, scalePaths)],
     ['pods/log', logHandler(generic, nodes)],
+    ...['attach', 'exec', 'portforward'].map((name) => [`pods/${name}`, withoutUpgrade(generic)] as const),
     ...proxyHandlers(proxy),
     ['pods/binding', binding],
     ['bindings', binding],
@@ -74,6 +76,14 @@ export function specialHandlers({
 /** GET, PUT and PATCH of an object's view that writes only some of it. */
 function withRules(generic: ResourceHandler, rules: UpdateRules): SpecialHandler {
   return (call) => (call.request.verb === 'get' ? generic.handle(call) : generic.writeSubresource(call, rules))
+}
+
+/** A conversation that begins as a plain request comes to nothing. */
+function withoutUpgrade(generic: ResourceHandler): SpecialHandler {
+  return async ({ info, path }) => {
+    await generic.rest.get(info, path.namespace, path.name)
+    throw ApiError.badRequest('Upgrade request required')
+  }
 }
 
 function tokenHandler(generic: ResourceHandler, context: TokenRequestContext): SpecialHandler {
@@ -151,6 +161,6 @@ const componentStatuses: SpecialHandler = (call: ResourceCall) => {
   if (call.request.verb === 'list') return { type: 'list', listing: { info: call.info, items, metadata: {} } }
   const found = items.find((item) => item.metadata.name === call.path.name)
   if (call.request.verb !== 'get') throw ApiError.methodNotSupported()
-  if (!found) throw ApiError.notFound(call.info, call.path.name)
+  if (!found) throw ApiError.notFound({ group: '', resource: 'componentstatus' }, call.path.name)
   return objectOutcome(found, call.info)
 }

@@ -48,7 +48,7 @@ export interface ApplyRequest {
  */
 export function serverSideApply(request: ApplyRequest): KubeObject {
   const { live, applied, schema, subresource, now, hasStatus = false } = request
-  if (applied.metadata?.managedFields?.length) throw new ApplyError('metadata.managedFields must be nil')
+  if (applied.metadata?.managedFields) throw new ApplyError('metadata.managedFields must be nil')
   assertTyped(applied, schema)
   const self: Manager = { name: request.manager, operation: 'Apply', apiVersion: applied.apiVersion, subresource: subresource ?? '' }
   const before = live ? withoutManagedFields(live) : emptyObject(applied)

@@ -32,8 +32,11 @@ export class Reviews {
     return group === 'authentication.k8s.io' || group === 'authorization.k8s.io' ? reviewed.has(resource) : false
   }
 
-  /** Answers a create by `user` in `namespace` ('' for cluster-scoped kinds). Throws ApiError for a question that makes no sense. */
-  create(object: KubeObject, namespace: string, user: UserInfo): KubeObject {
+  /**
+   * Answers a create by `user` in `namespace` ('' for cluster-scoped kinds). Throws ApiError for a question that makes no sense,
+   * which it calls what the body called itself.
+   */
+  create(object: KubeObject, namespace: string, user: UserInfo, named: string = object.kind): KubeObject {
     switch (object.kind) {
       case 'SelfSubjectReview':
         return { ...object, status: { userInfo: shown(user) } } as SelfSubjectReview
@@ -41,12 +44,12 @@ export class Reviews {
         return this.token(object as TokenReview)
       case 'SelfSubjectAccessReview': {
         const { spec } = object as SelfSubjectAccessReview
-        check(object, validateAttributes(spec))
+        check(named, validateAttributes(spec))
         return { ...object, status: this.decide(spec, user) } as SelfSubjectAccessReview
       }
       case 'SubjectAccessReview':
       case 'LocalSubjectAccessReview':
-        return this.access(object as SubjectAccessReview | LocalSubjectAccessReview, namespace)
+        return this.access(object as SubjectAccessReview | LocalSubjectAccessReview, namespace, named)
       case 'SelfSubjectRulesReview':
         return this.rules(object as SelfSubjectRulesReview, user)
       default:
@@ -54,7 +57,7 @@ export class Reviews {
     }
   }
 
-  private access(review: SubjectAccessReview | LocalSubjectAccessReview, namespace: string): KubeObject {
+  private access(review: SubjectAccessReview | LocalSubjectAccessReview, namespace: string, named: string): KubeObject {
     const { spec } = review
     const errors = validateAttributes(spec)
     if (!spec.user && !spec.groups?.length)
@@ -65,7 +68,7 @@ export class Reviews {
         errors.push(invalid(new Path('spec.resourceAttributes.namespace'), asked, 'must match metadata.namespace'))
       }
     }
-    check(review, errors)
+    check(named, errors)
     const subject: UserInfo = {
       username: spec.user ?? '',
       groups: spec.groups ?? [],
@@ -156,6 +159,6 @@ function validateAttributes(spec: SubjectAccessReviewSpec): FieldError[] {
   return [invalid(path.child('resourceAttributes'), null, 'exactly one of nonResourceAttributes or resourceAttributes must be specified')]
 }
 
-function check(review: KubeObject, errors: FieldError[]): void {
-  if (errors.length > 0) throw ApiError.invalid({ group: 'authorization.k8s.io', kind: review.kind }, '', errors)
+function check(kind: string, errors: FieldError[]): void {
+  if (errors.length > 0) throw ApiError.invalid({ group: 'authorization.k8s.io', kind }, '', errors)
 }

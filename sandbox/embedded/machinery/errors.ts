@@ -216,6 +216,9 @@ export class ApiError extends Error {
 
 export const objectModified = 'the object has been modified; please apply your changes to the latest version and try again'
 
+/** An answer that is not a Status but a line of text. */
+export class PlainError extends ApiError {}
+
 /** The API server does not answer at all: what a client of it says then. */
 export class ApiUnreachable extends ApiError {
   /** @param why dial tcp 172.18.0.2:6443: connect: connection refused */

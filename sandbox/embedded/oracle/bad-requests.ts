@@ -458,8 +458,10 @@ function queries(): Exchange[] {
       (other) => `resourceVersionMatch=${match}&${other}`,
     ),
   )
+  // how long a server knows its first version is a matter of its age
+  const lasting = matched.filter((option) => option !== 'resourceVersionMatch=Exact&resourceVersion=1')
   return [
-    ...[...options, ...matched].map(asked(maps)),
+    ...[...options, ...lasting].map(asked(maps)),
     ...options.map(asked(map)),
     ...options.filter((option) => option.startsWith('fieldSelector')).map(asked(deployments)),
     ...watches.map((option) => asked(maps)(`watch=true&timeoutSeconds=1&${option}`)).filter(({ path }) => refusesWatch(path)),

@@ -8,10 +8,12 @@ import { Server, startOracle } from './server.ts'
 
 /**
  * `node oracle/record.ts`: asks a real API server (ORACLE_KUBECONFIG, or the kit's) everything that recorded.test.ts compares and
- * stores what it answers, with its discovery documents; then writes down where this cluster answers otherwise. With `differences` only the latter, from what
- * is stored. The server should have no controllers running, which touch what is made.
+ * stores what it answers, with its discovery documents; then writes down where this cluster answers otherwise. With `differences`
+ * only the latter, from what is stored. Names of suites behind it: only those. The server should have no controllers running, which
+ * touch what is made.
  */
-const names = Object.keys(suites) as Suite[]
+const asked = process.argv.slice(2).filter((argument) => argument !== 'differences')
+const names = (Object.keys(suites) as Suite[]).filter((name) => asked.length === 0 || asked.includes(name))
 if (process.argv[2] !== 'differences') await recordAll()
 await compareAll()
 

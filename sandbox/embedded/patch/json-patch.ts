@@ -11,10 +11,17 @@ interface Operation {
 
 type Container = Record<string, unknown> | unknown[]
 
+/** As the API server has it. */
+const mostOperations = 10_000
+
 /** RFC 6902, with the API server's words where an operation does not apply. The object itself is not changed. */
 export function applyJsonPatch(object: unknown, patch: unknown): unknown {
   if (!Array.isArray(patch)) {
     throw new PatchError(400, 'json: cannot unmarshal object into Go value of type jsonpatch.Patch')
+  }
+  if (patch.length > mostOperations) {
+    const why = `The allowed maximum operations in a JSON patch is ${mostOperations}, got ${patch.length}`
+    throw new PatchError(413, `Request entity too large: ${why}`)
   }
   const holder: { document: unknown } = { document: copyOf(object) }
   for (const operation of patch as (Operation | null)[]) apply(holder, operation ?? { op: '', path: '' })
@@ -52,10 +59,6 @@ function apply(holder: { document: unknown }, operation: Operation): void {
 }
 
 function add(holder: { document: unknown }, path: string, value: unknown, op: string): void {
-  if (path === '') {
-    holder.document = value
-    return
-  }
   const place = parentOf(holder.document, path)
   if (!place) {
     throw missing(
@@ -87,7 +90,8 @@ function remove(holder: { document: unknown }, path: string): void {
 
 function replace(holder: { document: unknown }, path: string, value: unknown): void {
   if (path === '') {
-    holder.document = value
+    // Of what is neither object nor array the server's library makes an error, and then forgets it.
+    if (isContainer(value)) holder.document = value
     return
   }
   const place = parentOf(holder.document, path)
@@ -112,10 +116,11 @@ function test(holder: { document: unknown }, path: string, value: unknown): void
 
 function read(holder: { document: unknown }, path: string, op: string): unknown {
   const place = parentOf(holder.document, path)
-  if (!place || !Object.hasOwn(place.parent, place.key)) {
-    throw missing(`${op} operation does not apply: doc is missing from path: ${path}`)
-  }
-  return (place.parent as Record<string, unknown>)[place.key]
+  if (!place) throw missing(`${op} operation does not apply: doc is missing from path: ${path}`)
+  const { parent, key } = place
+  if (Array.isArray(parent)) return parent[position(key, parent.length - 1, `error in ${op} for path: '${path}'`)]
+  // of an object what is not there is nothing
+  return Object.hasOwn(parent, key) ? parent[key] : null
 }
 
 function parentOf(document: unknown, path: string): { parent: Container; key: string } | undefined {

@@ -1,14 +1,14 @@
 import { isDeepStrictEqual } from 'node:util'
 import { copyOf } from '../machinery/copy.ts'
 import { resolve, type Schema, schemaOfField, schemaOfItems } from '../schema/index.ts'
-import { PatchError } from './patch-error.ts'
+import { doesNotFit, PatchError } from './patch-error.ts'
 
 type Fields = Record<string, unknown>
 
 const marker = '$patch'
 const retainKeys = '$retainKeys'
-const elementOrder = '$setElementOrder/'
-const deleteFromList = '$deleteFromPrimitiveList/'
+const elementOrder = '$setElementOrder'
+const deleteFromList = '$deleteFromPrimitiveList'
 
 /**
  * Kubernetes' strategic merge patch: objects merge, lists merge by the schema's patchMergeKey or are replaced, and
@@ -33,30 +33,31 @@ function mergeFields(original: Fields, patch: Fields, schema: Schema | undefined
   retain(original, patch)
   order(original, patch, schema)
   for (const [key, value] of Object.entries(patch)) {
-    if (key === retainKeys) continue
-    if (key.startsWith(deleteFromList)) {
-      const name = key.slice(deleteFromList.length)
-      const list = original[name]
-      if (Array.isArray(list) && Array.isArray(value)) original[name] = withoutItems(list, value)
-      continue
-    }
+    const deletes = key.startsWith(deleteFromList)
+    const name = deletes ? nameIn(key, deleteFromList, 'primitive list') : key
     if (value === null) {
-      delete original[key]
+      delete original[name]
       continue
     }
-    const field = schemaOfField(schema, key)
-    const before = original[key]
+    const field = schemaOfField(schema, name)
+    const before = original[name]
     if (isObject(before) && isObject(value)) {
-      original[key] = strategies(field).includes('replace') ? value : mergeFields(before, value, field)
+      original[name] = strategies(field).includes('replace') ? value : mergeFields(before, value, field)
     } else if (Array.isArray(before) && Array.isArray(value)) {
-      original[key] = strategies(field).includes('merge') ? mergeList(before, value, field) : value
-    } else {
+      original[name] = deletes || strategies(field).includes('merge') ? mergeList(before, value, field, deletes) : value
+    } else if (!deletes) {
       const plain = withoutDirectives(withoutNulls(value))
-      if (plain === undefined) delete original[key]
-      else original[key] = plain
+      if (plain === undefined) delete original[name]
+      else original[name] = plain
     }
   }
   return original
+}
+
+/** The list that a directive's key names after its slash. */
+function nameIn(key: string, prefix: string, what: string): string {
+  if (!key.startsWith(`${prefix}/`)) throw new PatchError(400, `invalid patch format of ${what}`)
+  return key.slice(prefix.length + 1)
 }
 
 function directive(patch: Fields): Fields {
@@ -69,71 +70,83 @@ function directive(patch: Fields): Fields {
 function retain(original: Fields, patch: Fields): void {
   const keys = patch[retainKeys]
   if (keys === undefined) return
-  if (!Array.isArray(keys)) throw new PatchError(500, 'invalid patch format of retainKeys')
-  const extra = Object.keys(patch).find((key) => !key.startsWith('$') && patch[key] !== null && !keys.includes(key))
-  if (extra !== undefined) throw new PatchError(500, 'patch contains fields not present in the retainKeys list')
-  for (const key of Object.keys(original)) if (!keys.includes(key)) delete original[key]
+  delete patch[retainKeys]
+  const directives = [elementOrder, deleteFromList]
+  const retained = (key: string) => Array.isArray(keys) && keys.includes(key)
+  const fits = (key: string) => patch[key] === null || directives.some((prefix) => key.startsWith(prefix)) || retained(key)
+  if (!Array.isArray(keys) || !Object.keys(patch).every(fits)) throw new PatchError(400, 'invalid patch format of retainKeys')
+  for (const key of Object.keys(original)) if (!retained(key)) delete original[key]
 }
 
 /** Merges and orders every list that the patch gives an order for, and takes it off the patch. */
 function order(original: Fields, patch: Fields, schema: Schema | undefined): void {
   for (const key of Object.keys(patch).filter((name) => name.startsWith(elementOrder))) {
-    const wanted = patch[key]
+    const wanted = listOf(patch[key])
     delete patch[key]
-    if (!Array.isArray(wanted)) throw new PatchError(500, 'invalid patch format of setElementOrder list')
-    const name = key.slice(elementOrder.length)
-    const before = original[name]
-    const change = patch[name]
+    const name = nameIn(key, elementOrder, 'setElementOrder list')
+    const before = name in original ? listOf(original[name]) : undefined
+    const change = name in patch ? listOf(patch[name]) : undefined
     const field = schemaOfField(schema, name)
     const mergeKey = field?.['x-kubernetes-patch-merge-key']
-    const isList = (value: unknown): value is unknown[] => Array.isArray(value)
-    checkOrder(isList(change) ? change : [], wanted, mergeKey)
-    const removed = patch[deleteFromList + name]
-    delete patch[deleteFromList + name]
+    checkOrder(change ?? [], wanted, mergeKey)
     let merged: unknown[]
-    if (isList(before) && isList(change)) merged = strategies(field).includes('merge') ? mergeList(before, change, field) : change
-    else if (isList(before)) merged = before
-    else if (isList(change)) merged = withoutDirectives(change) as unknown[]
+    if (before && change) merged = strategies(field).includes('merge') ? mergeList(before, change, field, false) : change
+    else if (before) merged = before
+    else if (change) merged = withoutDirectives(change) as unknown[]
     else continue
-    if (isList(removed)) merged = withoutItems(merged, removed)
-    original[name] = inOrder(merged, wanted, isList(before) ? before : [], mergeKey)
+    typeOfItems(before ?? [], change ?? [])
+    original[name] = inOrder(merged, wanted, before ?? [], mergeKey)
     delete patch[name]
   }
 }
 
+function listOf(value: unknown): unknown[] {
+  if (Array.isArray(value)) return value
+  throw new PatchError(500, `expected a []interface {}, but received a ${goTypeOf(value)}`)
+}
+
 /** Every item that the patch changes must stand in the given order, and in the same order. */
 function checkOrder(change: unknown[], wanted: unknown[], mergeKey: string | undefined): void {
+  if (change.length === 0 || wanted.length === 0) return
   let at = 0
   for (const item of change) {
     if (isObject(item) && marker in item) continue
     while (at < wanted.length && !same(wanted[at], item, mergeKey)) at += 1
     if (at >= wanted.length) {
-      throw new PatchError(
-        400,
-        `The order in patch list:\n${JSON.stringify(change)}\n doesn't match $setElementOrder list:\n${JSON.stringify(wanted)}\n`,
-      )
+      throw new PatchError(500, `The order in patch list:\n${goValue(change)}\n doesn't match $setElementOrder list:\n${goValue(wanted)}\n`)
     }
     at += 1
   }
 }
 
-function mergeList(original: unknown[], patch: unknown[], schema: Schema | undefined): unknown[] {
+function mergeList(original: unknown[], patch: unknown[], schema: Schema | undefined, deletes: boolean): unknown[] {
   if (original.length === 0 && patch.length === 0) return original
-  const ofObjects = isObject(original[0] ?? patch[0])
-  const mergeKey = ofObjects ? schema && resolve(schema)['x-kubernetes-patch-merge-key'] : undefined
-  if (!ofObjects) return inOrder([...new Set([...original, ...patch])], patch, original, undefined)
+  if (typeOfItems(original, patch) !== 'object') {
+    if (deletes) return original.filter((item) => !patch.includes(item))
+    return inOrder([...new Set([...original, ...patch])], patch, original, undefined)
+  }
+  const mergeKey = schema && resolve(schema)['x-kubernetes-patch-merge-key']
   if (!mergeKey) throw new PatchError(500, 'cannot merge lists without merge key')
   const { kept, changes } = special(original as Fields[], patch as Fields[], mergeKey)
   const merged = [...kept]
   for (const change of changes) {
-    if (!isObject(change)) throw new PatchError(500, 'cannot merge lists of different types')
     if (!(mergeKey in change)) throw noMergeKey(change, mergeKey)
     const index = merged.findIndex((item) => same(item, change, mergeKey))
     const before = merged[index]
     if (before) merged[index] = mergeFields(before, change, schemaOfItems(schema))
-    else merged.push(withoutDirectives(withoutNulls(change)) as Fields)
+    else merged.push(change)
   }
   return inOrder(merged, changes, kept, mergeKey)
+}
+
+/** The one type that all items have: what lists are merged of. */
+function typeOfItems(...lists: unknown[][]): string {
+  const types = new Set(lists.flat(1).map(goTypeOf))
+  const [type] = types
+  if (type === undefined) throw new PatchError(500, 'no elements in any of the given slices')
+  if (Array.isArray(lists.flat(1)[0])) throw doesNotFit('lists of lists are not supported')
+  if (types.size > 1) throw new PatchError(500, `list element types are not identical: ${goValue(lists)}`)
+  return type === goTypeOf({}) ? 'object' : type
 }
 
 function special(original: Fields[], patch: Fields[], mergeKey: string): { kept: Fields[]; changes: Fields[] } {
@@ -141,7 +154,7 @@ function special(original: Fields[], patch: Fields[], mergeKey: string): { kept:
   let replace = false
   const changes: Fields[] = []
   for (const item of patch) {
-    const kind = isObject(item) ? item[marker] : undefined
+    const kind = item[marker]
     if (kind === undefined) changes.push(item)
     else if (kind === 'replace') replace = true
     else if (kind === 'delete') {
@@ -168,10 +181,6 @@ function inOrder(items: unknown[], wanted: unknown[], original: unknown[], merge
   return [...result, ...named, ...others]
 }
 
-function withoutItems(list: unknown[], removed: unknown[]): unknown[] {
-  return list.filter((item) => !removed.some((other) => isDeepStrictEqual(item, other)))
-}
-
 function same(a: unknown, b: unknown, mergeKey: string | undefined): boolean {
   if (mergeKey === undefined || !isObject(a) || !isObject(b)) return isDeepStrictEqual(a, b)
   return isDeepStrictEqual(a[mergeKey], b[mergeKey])
@@ -181,20 +190,17 @@ function strategies(schema: Schema | undefined): string[] {
   return (schema?.['x-kubernetes-patch-strategy'] ?? '').split(',')
 }
 
-/** The value without directives; undefined when it is itself an order to delete. */
+/** The value without what a directive stands in; undefined when that is the whole. */
 function withoutDirectives(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutDirectives).filter((item) => item !== undefined)
   if (!isObject(value)) return value
-  if (value[marker] === 'delete') return undefined
-  return Object.fromEntries(
-    Object.entries(value)
-      .filter(([key]) => key !== marker && key !== retainKeys && !key.startsWith(elementOrder) && !key.startsWith(deleteFromList))
-      .map(([key, item]) => [key, withoutDirectives(item)])
-      .filter(([, item]) => item !== undefined),
-  )
+  if (marker in value) return undefined
+  const entries = Object.entries(value).map(([key, item]) => [key, withoutDirectives(item)])
+  return Object.fromEntries(entries.filter(([, item]) => item !== undefined))
 }
 
 function withoutNulls(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutNulls)
   if (!isObject(value)) return value
   return Object.fromEntries(
     Object.entries(value)
@@ -204,21 +210,29 @@ function withoutNulls(value: unknown): unknown {
 }
 
 function noMergeKey(item: Fields, mergeKey: string): PatchError {
-  return new PatchError(500, `map: ${goMap(item)} does not contain declared merge key: ${mergeKey}`)
+  return new PatchError(500, `map: ${goValue(item)} does not contain declared merge key: ${mergeKey}`)
 }
 
 function badDirective(kind: unknown, patch: Fields): PatchError {
-  return new PatchError(500, `unknown patch type: ${String(kind)} in map: ${goMap(patch)}`)
+  return new PatchError(500, `unknown patch type: ${String(kind)} in map: ${goValue(patch)}`)
 }
 
-/** A map as Go's %v prints it. */
-function goMap(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(goMap).join(' ')}]`
+/** As Go's %v prints it. */
+function goValue(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(goValue).join(' ')}]`
   if (!isObject(value)) return value === null ? '<nil>' : String(value)
   return `map[${Object.keys(value)
     .sort()
-    .map((key) => `${key}:${goMap(value[key])}`)
+    .map((key) => `${key}:${goValue(value[key])}`)
     .join(' ')}]`
+}
+
+/** The Go type that JSON is read into. */
+function goTypeOf(value: unknown): string {
+  if (value === null || value === undefined) return '%!s(<nil>)'
+  if (Array.isArray(value)) return '[]interface {}'
+  if (typeof value === 'number') return Number.isInteger(value) ? 'int64' : 'float64'
+  return typeof value === 'object' ? 'map[string]interface {}' : typeof value === 'boolean' ? 'bool' : 'string'
 }
 
 function isObject(value: unknown): value is Fields {

@@ -16,9 +16,11 @@ export const protobufContentType = 'application/vnd.kubernetes.protobuf'
  * Throws ProtobufError for anything else.
  */
 export function decodeProtobuf(bytes: Uint8Array): Record<string, unknown> {
+  if (bytes.length === 0) throw new ProtobufError('empty data')
   if (!magic.every((byte, index) => bytes[index] === byte)) {
     throw new ProtobufError('provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]')
   }
+  if (bytes.length === magic.length) throw new ProtobufError('empty body')
   const { apiVersion, kind, raw } = readEnvelope(bytes.subarray(magic.length))
   const type = wireTypeOf(apiVersion, kind) ?? wireTypeOf('v1', kind)
   if (!type) throw new ProtobufError(`no kind "${kind}" is registered for version "${apiVersion}"`)
@@ -97,9 +99,11 @@ function readEnvelope(bytes: Uint8Array): { apiVersion: string; kind: string; ra
           else reader.skipType(inner & 7)
         }
       } else if (tag === 18) found.raw = reader.bytes()
+      else if ((tag & 7) > 5) throw new ProtobufError(`proto: illegal wireType ${tag & 7}`)
       else reader.skipType(tag & 7)
     }
   } catch (error) {
+    if (error instanceof ProtobufError) throw error
     throw new ProtobufError('unexpected EOF', { cause: error })
   }
   return found

@@ -25,6 +25,9 @@ export const pathSegment: NameRule = (name, prefix) => {
   return ['/', '%'].filter((part) => name.includes(part)).map((part) => `may not contain '${part}'`)
 }
 
+/** The same for RBAC, where the beginning of a name must be a name too. Source: ValidateRBACName in pkg/apis/rbac/validation. */
+export const rbacName: NameRule = (name) => pathSegment(name)
+
 export function isDns1123Label(value: string): string[] {
   const errors = atMost(value, 63)
   if (matches(value, label1123)) return errors

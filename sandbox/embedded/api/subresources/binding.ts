@@ -20,8 +20,9 @@ export function bindingHandler(generic: ResourceHandler, resources: ServedResour
     const name = call.path.name || (binding.metadata.name ?? '')
     const pods = resources.find('', 'v1', 'pods')
     if (!pods) throw ApiError.unknownPath()
-    if (binding.metadata.name && binding.metadata.name !== name)
-      throw ApiError.badRequest('name in URL does not match name in Binding object')
+    if ((binding.metadata.name ?? '') !== name) throw ApiError.badRequest('name in URL does not match name in Binding object')
+    const wrong = bindingErrors(binding)
+    if (wrong.length > 0) throw new ApiError(500, undefined, wrong.length > 1 ? `[${wrong.join(', ')}]` : (wrong[0] ?? ''))
     const write = { ...generic.writeRequest(call, options, 'CreateOptions'), info: pods, name, subresource: 'binding' }
     await generic.rest.admitBody(write, 'CREATE', binding)
     const produce = (existing: KubeObject | undefined) => {
@@ -50,6 +51,13 @@ export function bindingHandler(generic: ResourceHandler, resources: ServedResour
     const success: Status = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 }
     return objectOutcome(success, undefined, 201)
   }
+}
+
+/** What is wrong with a binding, which is no client's error on the real server. Source: ValidatePodBinding in pkg/apis/core/validation. */
+function bindingErrors({ target }: Binding): string[] {
+  const { kind = '', name = '' } = target ?? {}
+  const wrongKind = `target.kind: Unsupported value: ${JSON.stringify(kind)}: supported values: "Node", "<empty>"`
+  return [...(['', 'Node'].includes(kind) ? [] : [wrongKind]), ...(name ? [] : ['target.name: Required value'])]
 }
 
 /** The handler has made the whole change itself. */

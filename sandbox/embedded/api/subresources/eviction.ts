@@ -23,7 +23,7 @@ export function evictionHandler(generic: ResourceHandler, resources: ServedResou
     const { info, path } = call
     const options = writeOptions(call.request.query, 'CreateOptions')
     const eviction = generic.body(call, evictionKind, options) as Eviction
-    if (eviction.metadata.name && eviction.metadata.name !== path.name) {
+    if (eviction.metadata.name !== path.name) {
       throw ApiError.badRequest('name in URL does not match name in Eviction object')
     }
     const given = deletionOptions(new URLSearchParams(), (eviction.deleteOptions as Record<string, unknown> | undefined) ?? {})

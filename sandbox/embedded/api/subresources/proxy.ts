@@ -65,9 +65,9 @@ function serviceTarget({ cache, random }: ProxyParts, call: ResourceCall): Targe
   const { scheme, name, port } = identifier(call)
   const { namespace } = call.path
   let portName = port
+  const service = cache.get<Service>(resources.services, name, namespace)
+  if (!service) throw ApiError.notFound(call.info, name)
   if (/^\d+$/.test(port)) {
-    const service = cache.get<Service>(resources.services, name, namespace)
-    if (!service) throw ApiError.notFound(call.info, name)
     const declared = service.spec?.ports?.find((each) => each.port === Number(port))
     if (!declared) throw unavailable(`no service port ${port} found for service "${name}"`)
     portName = declared.name ?? ''

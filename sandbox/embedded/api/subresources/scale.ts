@@ -1,15 +1,17 @@
 import { copyOf } from '../../machinery/copy.ts'
 import { ApiError } from '../../machinery/errors.ts'
 import type { KubeObject } from '../../machinery/object.ts'
-import { applyPatch, PatchError, patchContentTypes } from '../../patch/index.ts'
+import { patchContentTypes } from '../../patch/index.ts'
 import { invalid, specPath } from '../../registry/field.ts'
 import type { ResourceInfo } from '../../registry/index.ts'
 import { schemaOf } from '../../schema/index.ts'
 import type { Scale } from '../../schema/types/autoscaling.v1.ts'
 import type { LabelSelector } from '../../schema/types/meta.v1.ts'
-import { decodeAs, mediaType, parseBody, parseJson } from '../body.ts'
+import { mediaType, parseBody } from '../body.ts'
 import { type Outcome, objectOutcome, type ResourceCall } from '../call.ts'
-import { writeOptions } from '../options.ts'
+import { matchName } from '../object-meta.ts'
+import { type WriteOptions, writeOptions } from '../options.ts'
+import { parsePatch, patchedObject } from '../patched.ts'
 import type { ResourceHandler } from '../resource-handler.ts'
 
 /** Where a kind keeps what its Scale shows. Paths are field names from the root. */
@@ -31,12 +33,15 @@ export function scaleHandler(generic: ResourceHandler, pathsOf: (info: ResourceI
     const paths = pathsOf(info) ?? builtIn
     if (request.verb === 'get') return objectOutcome(scaleOf(await generic.rest.get(info, path.namespace, path.name), paths))
     if (request.verb !== 'update' && request.verb !== 'patch') throw ApiError.methodNotSupported()
-    const options = writeOptions(request.query, request.verb === 'patch' ? 'PatchOptions' : 'UpdateOptions')
-    const given = request.verb === 'update' ? (generic.body(call, scaleKind, options) as Scale) : undefined
+    const type = request.verb === 'patch' ? patchContentTypes[mediaType(call.headers['content-type'])] : undefined
+    if (request.verb === 'patch' && !type) throw ApiError.routeUnsupported()
+    const options = writeOptions(request.query, type ? 'PatchOptions' : 'UpdateOptions', type)
+    const given = type ? undefined : (generic.body(call, scaleKind, options) as Scale)
+    if (given) matchName(given, path.name)
     const write = generic.writeRequest(call, options, request.verb === 'patch' ? 'PatchOptions' : 'UpdateOptions')
     const produce = (existing: KubeObject | undefined) => {
       const current = existing as KubeObject
-      const scale = given ?? patched(call, scaleOf(current, paths))
+      const scale = given ?? patched(call, scaleOf(current, paths), type ?? 'merge', options)
       check(scale, path.name)
       const next = copyOf(current)
       setAt(next as unknown as Tree, paths.specReplicas, scale.spec?.replicas ?? 0)
@@ -83,23 +88,13 @@ function scaleOf(object: KubeObject, paths: ScalePaths): Scale {
   } as Scale
 }
 
-function patched(call: ResourceCall, scale: Scale): Scale {
-  const type = patchContentTypes[mediaType(call.headers['content-type'])]
-  if (!type) throw ApiError.routeUnsupported()
-  const body = call.value ?? patchBody(call, type)
-  try {
-    const schema = schemaOf(scaleKind.group, scaleKind.version, scaleKind.kind)
-    const value = applyPatch(type === 'apply' ? 'merge' : type, scale, body, schema) as Tree
-    return decodeAs(scaleKind, { value }, 'Ignore', () => {}) as Scale
-  } catch (error) {
-    if (!(error instanceof PatchError)) throw error
-    throw new ApiError(error.status, error.status === 422 ? 'Invalid' : 'BadRequest', error.message, undefined, error)
-  }
-}
-
-function patchBody(call: ResourceCall, type: string): unknown {
-  if (type === 'apply') return parseBody(call.body ?? new Uint8Array(), 'application/yaml').value
-  return parseJson(call.body ?? new Uint8Array())
+/** An apply is a merge here: of a Scale's fields there is only one. */
+function patched(call: ResourceCall, scale: Scale, type: 'json' | 'merge' | 'strategic' | 'apply', options: WriteOptions): Scale {
+  const schema = schemaOf(scaleKind.group, scaleKind.version, scaleKind.kind)
+  const bytes = call.body ?? new Uint8Array()
+  const patch = call.value ?? (type === 'apply' ? parseBody(bytes, 'application/yaml').value : parsePatch(bytes, type))
+  const how = { kind: scaleKind, schema, validation: options.fieldValidation, warn: call.warn }
+  return patchedObject(type === 'apply' ? 'merge' : type, scale, patch, how) as Scale
 }
 
 function check(scale: Scale, name: string): void {

@@ -16,6 +16,9 @@ export const limitRangeRules: Partial<Definition<LimitRange>> = {
       for (const [name, value] of Object.entries(item.min ?? {})) (item.defaultRequest ??= {})[name] ??= value
     }
   },
+  prepareForCreate({ metadata }) {
+    metadata.name ||= metadata.uid as string
+  },
   validate({ spec }) {
     const seen = new Set<string>()
     return (spec?.limits ?? []).flatMap((item, index) => {

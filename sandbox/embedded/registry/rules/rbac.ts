@@ -3,19 +3,19 @@ import type { ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, Ro
 import type { Definition } from '../define.ts'
 import { type FieldError, invalid, notSupported, Path, required } from '../field.ts'
 import { validateLabelSelector } from '../metadata.ts'
-import { isDns1123Subdomain, pathSegment } from '../names.ts'
+import { isDns1123Subdomain, pathSegment, rbacName } from '../names.ts'
 
 const rbacGroup = 'rbac.authorization.k8s.io'
 const rulesPath = new Path('rules')
 
 /** pkg/apis/rbac/validation. */
 export const roleRules: Partial<Definition<Role>> = {
-  name: pathSegment,
+  name: rbacName,
   validate: ({ rules }) => (rules ?? []).flatMap((rule, index) => validateRule(rule, true, rulesPath.index(index))),
 }
 
 export const clusterRoleRules: Partial<Definition<ClusterRole>> = {
-  name: pathSegment,
+  name: rbacName,
   validate({ rules, aggregationRule }) {
     const selectors = aggregationRule?.clusterRoleSelectors ?? []
     const path = new Path('aggregationRule').child('clusterRoleSelectors')
@@ -31,7 +31,7 @@ export const clusterRoleBindingRules: Partial<Definition<ClusterRoleBinding>> = 
 
 function bindingRules(namespaced: boolean): Partial<Definition<RoleBinding | ClusterRoleBinding>> {
   return {
-    name: pathSegment,
+    name: rbacName,
     default({ roleRef, subjects }) {
       if (roleRef) roleRef.apiGroup ||= rbacGroup
       for (const subject of subjects ?? []) if (subject.kind === 'User' || subject.kind === 'Group') subject.apiGroup ??= rbacGroup
