@@ -1,7 +1,9 @@
 import { bootstrapPolicy } from '../auth/bootstrap-policy.ts'
 import type { Clock } from '../clock.ts'
 import type { Client } from '../machinery/context.ts'
+import { copyOf } from '../machinery/copy.ts'
 import { qualified } from '../machinery/errors.ts'
+import { deepEqual } from '../machinery/freeze.ts'
 import { type KubeObject, type Resource, resources } from '../machinery/object.ts'
 import type { Store } from '../machinery/store.ts'
 import { addressIn } from '../network/addresses.ts'
@@ -35,31 +37,29 @@ export interface BootstrapParts {
 
 /** Makes what a new cluster has before anyone has asked for anything. Rejects with ApiError. */
 export async function bootstrap(parts: BootstrapParts, cluster: Parameters<typeof addons>[0]): Promise<void> {
-  const { client } = parts
-  for (const name of ['default', 'kube-system', 'kube-public', 'kube-node-lease']) {
-    await client.create<Namespace>(resources.namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } })
-  }
-  for (const object of bootstrapPolicy()) await createCommon(parts, rbac[object.kind] as Resource, object)
-  for (const object of priorityClasses) await createCommon(parts, resources.priorityClasses, object)
-  for (const object of mandatoryPriorityLevels) await createCommon(parts, priorityLevels, object)
-  for (const object of mandatoryFlowSchemas) await createCommon(parts, flowSchemas, object, judgeFlowSchema)
-  await createCommon(parts, resources.storageClasses, standardStorageClass)
-  await client.create(resources.serviceCIDRs, serviceCIDRObject)
-  await client.create(resources.services, kubernetesService)
-  await client.create(resources.endpoints, kubernetesEndpoints)
-  await client.create(resources.endpointSlices, kubernetesEndpointSlice)
-  for (const object of addons(cluster)) await client.create(resourceOf(object), object, { namespace: object.metadata.namespace })
+  for (const object of namespaces) await createAlike(parts, resources.namespaces, object)
+  for (const object of (policy ??= bootstrapPolicy())) await createAlike(parts, rbac[object.kind] as Resource, object)
+  for (const object of priorityClasses) await createAlike(parts, resources.priorityClasses, object)
+  for (const object of mandatoryPriorityLevels) await createAlike(parts, priorityLevels, object)
+  for (const object of mandatoryFlowSchemas) await createAlike(parts, flowSchemas, object, judgeFlowSchema)
+  await createAlike(parts, resources.storageClasses, standardStorageClass)
+  await createAlike(parts, resources.serviceCIDRs, serviceCIDRObject)
+  await createAlike(parts, resources.services, kubernetesService)
+  await createAlike(parts, resources.endpoints, kubernetesEndpoints)
+  await createAlike(parts, resources.endpointSlices, kubernetesEndpointSlice)
+  for (const object of addons(cluster)) await createAlike(parts, resourceOf(object), object)
 }
 
-/** What every cluster has alike, as the first one of this process has stored it: the states it went through. */
-const common = new Map<string, readonly KubeObject[]>()
+/** What clusters have alike: what the first one of this process asked for, and the states that the stored object went through. */
+const common = new Map<string, { asked: KubeObject; states: readonly KubeObject[] }>()
+let policy: readonly KubeObject[] | undefined
 
 /**
- * Makes an object that is the same in every cluster. The first cluster of a process goes the whole way of a request (and of
- * another, `after`, where the server says something of it at once); the others share what came of it, frozen, and have an
- * identity and times of their own.
+ * Makes an object that is most often the same in every cluster. The first cluster of a process goes the whole way of a request (and of
+ * another, `after`, where the server says something of it at once); those that ask for the same share what came of it, frozen, and
+ * have an identity and times of their own.
  */
-async function createCommon<T extends KubeObject>(
+async function createAlike<T extends KubeObject>(
   parts: BootstrapParts,
   resource: Resource,
   object: T,
@@ -69,15 +69,17 @@ async function createCommon<T extends KubeObject>(
   const { namespace, name = '' } = object.metadata
   const table = qualified(resource)
   const key = namespace ? `${namespace}/${name}` : name
-  const states = common.get(`${table}/${key}`)
-  if (!states) {
-    const created = await client.create(resource, object)
-    common.set(`${table}/${key}`, after ? [created, await after(parts, created)] : [created])
+  const known = common.get(`${table}/${key}`)
+  if (!known || !deepEqual(known.asked, object)) {
+    const asked = copyOf(object)
+    const created = await client.create(resource, object, { namespace })
+    const states = after ? [created, await after(parts, created)] : [created]
+    if (!known && states.every(isTimeless)) common.set(`${table}/${key}`, { asked, states })
     return
   }
   const now = timestamp(clock.now())
   const own = { uid: uuid(random), creationTimestamp: now }
-  for (const state of states) {
+  for (const state of known.states) {
     const managedFields = state.metadata.managedFields?.map((entry) => ({ ...entry, time: now }))
     const metadata = { ...state.metadata, ...own, ...(managedFields ? { managedFields } : {}) }
     store.put(table, key, { ...state, metadata, ...timedStatus(state, now) })
@@ -96,11 +98,27 @@ function timedStatus({ status }: KubeObject & { status?: FlowSchema['status'] },
   return { status: { ...status, conditions: status.conditions.map((condition) => ({ ...condition, lastTransitionTime: now })) } }
 }
 
+/** Whether it tells its time and identity nowhere else: then it is alike. */
+function isTimeless(state: KubeObject): boolean {
+  const { metadata, ...rest } = { ...state, ...timedStatus(state, '') }
+  const text = JSON.stringify(rest)
+  return !text.includes(metadata.creationTimestamp ?? '') && !text.includes(metadata.uid ?? '')
+}
+
+const kinds = new Map<string, Resource>()
+
 function resourceOf({ apiVersion, kind }: KubeObject): Resource {
+  const known = kinds.get(`${apiVersion} ${kind}`)
+  if (known) return known
   const found = builtInResources.find((info) => info.kind === kind && apiVersionOf(info) === apiVersion)
   if (!found) throw new Error(`no built-in resource is a ${kind} of ${apiVersion}`)
+  kinds.set(`${apiVersion} ${kind}`, found)
   return found
 }
+
+const namespaces = ['default', 'kube-system', 'kube-public', 'kube-node-lease'].map(
+  (name): Namespace => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } }),
+)
 
 const serviceCIDRObject: ServiceCIDR = {
   apiVersion: 'networking.k8s.io/v1',

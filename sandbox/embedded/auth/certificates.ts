@@ -47,7 +47,7 @@ export interface SigningRequest {
 export class ClusterIdentity {
   private readonly records: Records
   private readonly clock: Clock
-  private readonly loaded = new Map<string, { certificate: string; key: KeyObject; x509: X509Certificate }>()
+  private readonly loaded = new Map<string, Authority>()
   private tokenKey: KeyObject | undefined
 
   constructor(records: Records, clock: Clock) {
@@ -100,7 +100,7 @@ export class ClusterIdentity {
   client(identity: ClientIdentity): KeyPair {
     return this.issue({
       subject: { commonName: identity.username, organizations: identity.groups },
-      notBefore: Date.parse(this.authority().x509.validFrom),
+      notBefore: this.authority().validFrom,
       notAfter: this.clock.now() + (identity.ttl ?? 365 * 86_400) * 1000,
       extendedUsages: ['client auth'],
       keyEncipherment: true,
@@ -109,8 +109,8 @@ export class ClusterIdentity {
 
   /** Signs a certificate, PEM, that ends no later than the CA. */
   sign(request: SigningRequest, by: AuthorityName = clusterCa): string {
-    const { key, x509 } = this.authority(by)
-    const notAfter = Math.min(request.notAfter, Date.parse(x509.validTo))
+    const { key, validTo, identifier } = this.authority(by)
+    const notAfter = Math.min(request.notAfter, validTo)
     const { digitalSignature = true, keyEncipherment = false } = request
     // An extension without any bit is not a valid one.
     const usesKey = digitalSignature || keyEncipherment
@@ -122,7 +122,7 @@ export class ClusterIdentity {
         der.sequence(...request.extendedUsages.map((usage) => der.objectIdentifier(usageOids[usage]))),
       ),
       extension(oid.basicConstraints, true, der.sequence()),
-      extension(oid.authorityKeyIdentifier, false, der.sequence(der.implicit(0, keyIdentifier(publicKeyOf(x509))))),
+      extension(oid.authorityKeyIdentifier, false, der.sequence(der.implicit(0, identifier))),
     ]
     if (request.dnsNames?.length || request.ipAddresses?.length) {
       extensions.push(extension(oid.subjectAlternativeName, false, alternativeNames(request)))
@@ -160,8 +160,8 @@ export class ClusterIdentity {
   }
 
   private lifetime(by: AuthorityName): Pick<SigningRequest, 'notBefore' | 'notAfter'> {
-    const { x509 } = this.authority(by)
-    return { notBefore: Date.parse(x509.validFrom), notAfter: Date.parse(x509.validTo) }
+    const { validFrom, validTo } = this.authority(by)
+    return { notBefore: validFrom, notAfter: validTo }
   }
 
   private issue(request: Omit<SigningRequest, 'publicKey'>, by: AuthorityName = clusterCa): KeyPair {
@@ -169,43 +169,45 @@ export class ClusterIdentity {
     return { certificate: this.sign({ ...request, publicKey }, by), key: keyPem(privateKey) }
   }
 
-  private authority(name: AuthorityName = clusterCa) {
+  private authority(name: AuthorityName = clusterCa): Authority {
     const known = this.loaded.get(name.record)
     if (known) return known
-    const stored = this.records.get<KeyPair>(name.record) ?? this.createAuthority(name)
+    const stored = this.records.get<KeyPair>(name.record)
+    const { certificate: text, key } = stored ? { ...stored, key: createPrivateKey(stored.key) } : this.createAuthority(name)
+    const x509 = new X509Certificate(text)
     const authority = {
-      certificate: stored.certificate,
-      key: createPrivateKey(stored.key),
-      x509: new X509Certificate(stored.certificate),
+      certificate: text,
+      key,
+      x509,
+      identifier: keyIdentifier(publicKeyOf(x509)),
+      validFrom: Date.parse(x509.validFrom),
+      validTo: Date.parse(x509.validTo),
     }
     this.loaded.set(name.record, authority)
     return authority
   }
 
-  private createAuthority({ record, commonName }: AuthorityName): KeyPair {
+  private createAuthority({ record, commonName }: AuthorityName): { certificate: string; key: KeyObject } {
     const { privateKey, publicKey } = newKey()
     const now = Math.floor(this.clock.now() / 1000) * 1000
-    const pair = {
-      certificate: certificate(
-        {
-          subject: { commonName },
-          issuer: { commonName },
-          publicKey,
-          notBefore: now - backdate,
-          notAfter: now - backdate + 10 * 365 * 86_400_000,
-          extensions: [
-            keyUsage(true, true, true),
-            extension(oid.basicConstraints, true, der.sequence(der.boolean(true))),
-            extension(oid.subjectKeyIdentifier, false, der.octetString(keyIdentifier(publicKey))),
-            extension(oid.subjectAlternativeName, false, alternativeNames({ dnsNames: [commonName] })),
-          ],
-        },
-        privateKey,
-      ),
-      key: keyPem(privateKey),
-    }
-    this.records.put(record, pair)
-    return pair
+    const text = certificate(
+      {
+        subject: { commonName },
+        issuer: { commonName },
+        publicKey,
+        notBefore: now - backdate,
+        notAfter: now - backdate + 10 * 365 * 86_400_000,
+        extensions: [
+          keyUsage(true, true, true),
+          extension(oid.basicConstraints, true, der.sequence(der.boolean(true))),
+          extension(oid.subjectKeyIdentifier, false, der.octetString(keyIdentifier(publicKey))),
+          extension(oid.subjectAlternativeName, false, alternativeNames({ dnsNames: [commonName] })),
+        ],
+      },
+      privateKey,
+    )
+    this.records.put(record, { certificate: text, key: keyPem(privateKey) })
+    return { certificate: text, key: privateKey }
   }
 }
 
@@ -257,6 +259,17 @@ export const usageOids: Record<KeyUsage, string> = {
 interface AuthorityName {
   record: string
   commonName: string
+}
+
+interface Authority {
+  certificate: string
+  key: KeyObject
+  x509: X509Certificate
+  /** Of its key, as what it signs names it. */
+  identifier: Buffer
+  /** ms since the epoch. */
+  validFrom: number
+  validTo: number
 }
 
 const clusterCa: AuthorityName = { record: 'auth/ca', commonName: 'kubernetes' }
@@ -335,9 +348,14 @@ function addressBytes(address: string): Uint8Array {
 
 /** A fresh ECDSA P-256 key, its public half as SubjectPublicKeyInfo. */
 export function newKey(): { privateKey: KeyObject; publicKey: Buffer } {
-  const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-  return { privateKey: pair.privateKey, publicKey: pair.publicKey.export({ type: 'spki', format: 'der' }) }
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  // OpenSSL takes longer to write this than to make the key
+  const { x = '', y = '' } = publicKey.export({ format: 'jwk' })
+  return { privateKey, publicKey: Buffer.concat([spkiOfP256, Buffer.from(x, 'base64url'), Buffer.from(y, 'base64url')]) }
 }
+
+/** A SubjectPublicKeyInfo of P-256 up to the two coordinates of its point (RFC 5480). */
+const spkiOfP256 = Buffer.from('3059301306072a8648ce3d020106082a8648ce3d03010703420004', 'hex')
 
 /** PKCS #8. */
 export function keyPem(key: KeyObject): string {

@@ -12,7 +12,11 @@ export const der = {
   integer: (bytes: Uint8Array) => encode(0x02, unsigned(bytes)),
   bitString: (bytes: Uint8Array, unusedBits = 0) => encode(0x03, Uint8Array.of(unusedBits), bytes),
   octetString: (bytes: Uint8Array) => encode(0x04, bytes),
-  objectIdentifier: (dotted: string) => encode(0x06, objectIdentifierBytes(dotted)),
+  objectIdentifier: (dotted: string) => {
+    let encoded = identifiers.get(dotted)
+    if (!encoded) identifiers.set(dotted, (encoded = encode(0x06, objectIdentifierBytes(dotted))))
+    return encoded
+  },
   utf8String: (text: string) => encode(0x0c, new TextEncoder().encode(text)),
   /** UTCTime until 2049 and GeneralizedTime after, as RFC 5280 4.1.2.5 demands. `ms` since the epoch. */
   time: (ms: number) => {
@@ -108,11 +112,24 @@ export function pemDecode(label: string, text: string): Buffer | undefined {
   return block ? Buffer.from(block[1] as string, 'base64') : undefined
 }
 
+/** There are few of them. */
+const identifiers = new Map<string, Buffer>()
+
 function encode(tag: number, ...parts: Uint8Array[]): Buffer {
-  const length = parts.reduce((sum, part) => sum + part.length, 0)
-  const head = length < 0x80 ? [tag, length] : length < 0x100 ? [tag, 0x81, length] : [tag, 0x82, length >> 8, length & 0xff]
+  let length = 0
+  for (const part of parts) length += part.length
   if (length > 0xffff) throw new RangeError('element too long')
-  return Buffer.concat([Uint8Array.from(head), ...parts])
+  let at = length < 0x80 ? 2 : length < 0x100 ? 3 : 4
+  const bytes = Buffer.allocUnsafe(at + length)
+  bytes[0] = tag
+  if (at > 2) bytes[1] = 0x80 | (at - 2)
+  if (at > 3) bytes[2] = length >> 8
+  bytes[at - 1] = length & 0xff
+  for (const part of parts) {
+    bytes.set(part, at)
+    at += part.length
+  }
+  return bytes
 }
 
 function unsigned(bytes: Uint8Array): Uint8Array {

@@ -1,6 +1,7 @@
-import { parse, YAMLParseError } from 'yaml'
+import { YAMLParseError } from 'yaml'
 import type { Volume } from '../containers/runtime.ts'
 import { ServiceFailure } from '../node/systemd.ts'
+import { readYaml } from './node-yaml.ts'
 
 /** What a kubelet takes from its configuration file. */
 export interface KubeletConfiguration {
@@ -34,7 +35,7 @@ export function readConfiguration(files: Volume, failed: (err: string) => string
   const where = `failed to load kubelet config file, path: /${configurationFile}, error: failed to load Kubelet config file /${configurationFile}`
   let given: Record<string, unknown>
   try {
-    given = parse(text) as Record<string, unknown>
+    given = readYaml(text) as Record<string, unknown>
   } catch (error) {
     if (!(error instanceof YAMLParseError)) throw error
     throw fail(`${where}, error failed to decode: yaml: line ${error.linePos?.[0].line ?? 1}: ${error.message.split('\n')[0]}`)

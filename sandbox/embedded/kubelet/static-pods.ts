@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto'
-import { parse, YAMLParseError } from 'yaml'
+import { YAMLParseError } from 'yaml'
 import type { Volume } from '../containers/runtime.ts'
+import { copyOf } from '../machinery/copy.ts'
 import { defaultPod } from '../registry/pod-defaults.ts'
 import type { Node, Pod } from '../schema/types/core.v1.ts'
+import { readYaml } from './node-yaml.ts'
 
 /** What says of a pod that a kubelet has it from a file, and of one in the API that it shows such a pod. */
 const hashAnnotation = 'kubernetes.io/config.hash'
@@ -44,7 +46,7 @@ export function readManifests(files: Volume, folder: string, node: string, seen:
 }
 
 function staticPod(text: string, path: string, node: string, seen: string): Pod {
-  const pod = parse(text) as Pod | null
+  const pod = copyOf(readYaml(text)) as Pod | null
   if (typeof pod !== 'object' || pod === null || typeof pod.kind !== 'string') throw new Error("Object 'Kind' is missing")
   if (pod.kind !== 'Pod' || !Array.isArray(pod.spec?.containers) || !pod.metadata?.name) {
     throw new Error(`invalid pod: ${JSON.stringify(pod).slice(0, 200)}`)

@@ -7,7 +7,15 @@ const pki = '/etc/kubernetes/pki'
  * The manifests of a control plane's static pods as kubeadm writes them on kind, by file name. Their probes are left out: on
  * an idle cluster they would be most of the work.
  */
-export function controlPlaneManifests(node: string, ip: string): Record<string, string> {
+export function controlPlaneManifests(node: string, ip: string): Readonly<Record<string, string>> {
+  if (last?.node !== node || last.ip !== ip) last = { node, ip, manifests: manifestsOf(node, ip) }
+  return last.manifests
+}
+
+/** Most clusters of a process call their nodes the same. */
+let last: { node: string; ip: string; manifests: Readonly<Record<string, string>> } | undefined
+
+function manifestsOf(node: string, ip: string): Record<string, string> {
   return Object.fromEntries(
     components(node, ip).map(({ container, mounts, annotations }) => {
       const volumeMounts = mounts.map(({ name, path, readOnly }) => ({ mountPath: path, name, ...(readOnly && { readOnly }) }))
