@@ -25,3 +25,19 @@ test('clusters that share their policy have identities and times of their own', 
     expect(metadata['managedFields']).toEqual([expect.objectContaining({ time: '2026-01-02T00:00:00Z' })])
   }
 })
+
+test('a cluster asks for what is its own, whatever the first one of the process has asked for', async () => {
+  const caOf = async (name: string) => {
+    await using cluster = await Cluster.open({ nodes: 1, name, clock: { start, rate: 0 } })
+    const { objects } = cluster.snapshot()
+    const find = (kind: string, wanted: string) => objects.find((object) => object.kind === kind && object.metadata.name === wanted)
+    const published = find('ConfigMap', 'extension-apiserver-authentication') as unknown as { data: Record<string, string> }
+    const kindnet = find('DaemonSet', 'kindnet')
+    return { ca: published.data['client-ca-file'], kindnet: JSON.stringify(kindnet), own: cluster.kubeconfig({ server: '' }) }
+  }
+  const [one, other] = [await caOf('one'), await caOf('other')]
+  for (const { ca = '', own } of [one, other]) expect(own).toContain(Buffer.from(ca).toString('base64'))
+  expect(one.ca).not.toBe(other.ca)
+  expect(other.kindnet).toContain('other-control-plane')
+  expect(other.kindnet).not.toContain('one-control-plane')
+})

@@ -1,26 +1,45 @@
-/** Bytes of JSON that are kept in this process, whatever the number of its clusters. */
-const budget = 16 * 2 ** 20
+/** Bytes that objects are in one format. Of frozen objects alone, which never say anything else; the oldest go first. */
+class Kept {
+  private readonly bytes = new Map<object, Buffer>()
+  private readonly budget: number
+  private size = 0
 
-/** Of frozen objects alone, which never say anything else; the oldest go first. */
-const kept = new Map<object, Buffer>()
-let size = 0
+  /** Of bytes that are kept in this process, whatever the number of its clusters. */
+  constructor(budget: number) {
+    this.budget = budget
+  }
+
+  of(object: object, encode: () => Buffer): Buffer {
+    const known = this.bytes.get(object)
+    if (known) return known
+    const made = encode()
+    if (!Object.isFrozen(object)) return made
+    this.bytes.set(object, made)
+    this.size += made.length
+    for (const [oldest] of this.bytes) {
+      if (this.size <= this.budget) break
+      this.forget(oldest)
+    }
+    return made
+  }
+
+  forget(object: object): void {
+    const bytes = this.bytes.get(object)
+    if (!bytes) return
+    this.bytes.delete(object)
+    this.size -= bytes.length
+  }
+}
+
+const lines = new Kept(16 * 2 ** 20)
+const messages = new Kept(8 * 2 ** 20)
 
 /**
  * An object as a line of JSON. That of a stored (frozen) object is made once for everybody who wants it: the log, the answer,
  * every watcher and list. Nobody may change the bytes.
  */
 export function jsonLine(object: object): Buffer {
-  const known = kept.get(object)
-  if (known) return known
-  const line = Buffer.from(`${JSON.stringify(object)}\n`)
-  if (!Object.isFrozen(object)) return line
-  kept.set(object, line)
-  size += line.length
-  for (const [oldest] of kept) {
-    if (size <= budget) break
-    forgetJson(oldest)
-  }
-  return line
+  return lines.of(object, () => Buffer.from(`${JSON.stringify(object)}\n`))
 }
 
 /** The same without the end of its line. */
@@ -28,10 +47,13 @@ export function jsonOf(object: object): Buffer {
   return jsonLine(object).subarray(0, -1)
 }
 
+/** An object as a message of protobuf, which is made once likewise. */
+export function messageOf(object: object, encode: () => Buffer): Buffer {
+  return messages.of(object, encode)
+}
+
 /** What has been replaced is hardly asked for again. */
-export function forgetJson(object: object): void {
-  const line = kept.get(object)
-  if (!line) return
-  kept.delete(object)
-  size -= line.length
+export function forgetEncoded(object: object): void {
+  lines.forget(object)
+  messages.forget(object)
 }

@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts'
 import type { Change, Records } from './context.ts'
-import { forgetJson, jsonOf } from './encoded.ts'
+import { forgetEncoded, jsonOf } from './encoded.ts'
 import { ApiError } from './errors.ts'
 import { freezeSharing } from './freeze.ts'
 import { Log, type LogEntry } from './log.ts'
@@ -242,7 +242,7 @@ export class Store implements AsyncDisposable {
   private committed(change: StoredChange): void {
     this.remember(change)
     const { table, key, revision, time, type, object, previous } = change
-    if (previous) forgetJson(previous)
+    if (previous) forgetEncoded(previous)
     if (this.log) {
       const stored = type === 'DELETED' ? {} : { value: object, json: jsonOf(object) }
       this.append({ key: objectKey(table, key), revision, time, ...stored })

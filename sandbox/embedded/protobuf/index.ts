@@ -1,8 +1,9 @@
 import protobufjs from 'protobufjs/minimal.js'
+import { messageOf } from '../machinery/encoded.ts'
 import { decodeObject } from '../schema/decode.ts'
-import { wireTypeOf } from '../schema/wire.ts'
+import { type WireField, wireFields, wireTypeOf } from '../schema/wire.ts'
 import { readMessage } from './read.ts'
-import { writeFieldOf, writeMessage } from './write.ts'
+import { writeMessage } from './write.ts'
 
 /** A body that is no protobuf of a known kind; answered with 400. */
 export class ProtobufError extends Error {}
@@ -36,7 +37,7 @@ export function decodeProtobuf(bytes: Uint8Array): Record<string, unknown> {
 
 /** The envelope for an object or list with apiVersion and kind. Throws ProtobufError for kinds that have no wire form (custom resources, Table). */
 export function encodeProtobuf(object: { apiVersion: string; kind: string }): Uint8Array {
-  const raw = writeMessage(object as unknown as Record<string, unknown>, typeOf(object))
+  const raw = messageOf(object, () => encoded(object, typeOf(object)))
   return Buffer.concat([envelopeStart(object, raw.length), raw, envelopeEnd])
 }
 
@@ -46,9 +47,11 @@ export function encodeProtobuf(object: { apiVersion: string; kind: string }): Ui
  */
 export function* listPieces(head: { apiVersion: string; kind: string }, groups: Iterable<readonly object[]>): Generator<Uint8Array> {
   const type = typeOf(head)
+  const items = wireFields(type)?.find(({ name }) => name === 'items')
+  if (!items) throw new ProtobufError(`${head.kind} is no list`)
   const parts = [writeMessage(head as unknown as Record<string, unknown>, type)]
-  for (const items of groups) {
-    parts.push(writeFieldOf({ items }, type, 'items'))
+  for (const group of groups) {
+    parts.push(itemsOf(group, items))
     yield nothing
   }
   const length = parts.reduce((sum, part) => sum + part.length, 0)
@@ -58,6 +61,23 @@ export function* listPieces(head: { apiVersion: string; kind: string }, groups: 
 }
 
 const nothing = new Uint8Array()
+
+/** The items one after the other, each as its own message. */
+function itemsOf(objects: readonly object[], { number, type }: WireField): Uint8Array {
+  const parts: Uint8Array[] = []
+  for (const object of objects) {
+    const message = messageOf(object, () => encoded(object, type))
+    const start = protobufjs.Writer.create()
+      .uint32((number << 3) | 2)
+      .uint32(message.length)
+    parts.push(start.finish(), message)
+  }
+  return Buffer.concat(parts)
+}
+
+function encoded(object: object, type: string): Buffer {
+  return Buffer.from(writeMessage(object as Record<string, unknown>, type))
+}
 
 function typeOf({ apiVersion, kind }: { apiVersion: string; kind: string }): string {
   const type = wireTypeOf(apiVersion, kind) ?? wireTypeOf('v1', kind)

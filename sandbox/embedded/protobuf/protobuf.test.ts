@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { decodeProtobuf, encodeProtobuf, encodeWatchFrame, ProtobufError } from './index.ts'
+import { decodeProtobuf, encodeProtobuf, encodeWatchFrame, listPieces, ProtobufError } from './index.ts'
 import { formatDuration } from './read.ts'
 import { parseDuration } from './write.ts'
 
@@ -52,6 +52,21 @@ test('any port, number or name, survives the way there and back', () => {
 test('durations read as Go writes them', () => {
   for (const text of ['0s', '1h0m0s', '1m30s', '500ms', '1.5s', '2h45m30.5s'])
     expect(formatDuration(BigInt(parseDuration(text)))).toBe(text)
+})
+
+test('a list put together from its items is the list as a whole, whether these are frozen or not', () => {
+  const pod = (name: string, image: string) => {
+    return { apiVersion: 'v1', kind: 'Pod', metadata: { name }, spec: { containers: [{ name: 'main', image }] } }
+  }
+  const head = { apiVersion: 'v1', kind: 'PodList', metadata: { resourceVersion: '7', continue: 'more' } }
+  const items = [pod('one', 'nginx'), pod('long', 'x'.repeat(5000)), pod('', '')]
+  const put = (list: { apiVersion: string; kind: string }, objects: object[]) =>
+    Buffer.concat([...listPieces(list, [objects.slice(0, 2), objects.slice(2)])])
+  const whole = Buffer.from(encodeProtobuf({ ...head, items } as typeof head))
+  expect(put(head, items)).toEqual(whole)
+  const frozen = items.map((item) => Object.freeze(item))
+  for (let round = 0; round < 2; round++) expect(put(head, frozen)).toEqual(whole)
+  expect(put(head, [])).toEqual(Buffer.from(encodeProtobuf({ ...head, items: [] } as typeof head)))
 })
 
 test('a watch frame says how long it is', () => {

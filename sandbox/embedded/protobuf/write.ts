@@ -12,15 +12,6 @@ export function writeMessage(object: Fields, type: string): Uint8Array {
   return writer.finish()
 }
 
-/** The bytes of one field alone: those of a list's items may follow each other in several pieces. Throws Error for a field that is none. */
-export function writeFieldOf(object: Fields, type: string, name: string): Uint8Array {
-  const field = wireFields(type)?.find((one) => one.name === name)
-  if (!field) throw new Error(`${type} has no field ${name}`)
-  const writer = protobufjs.Writer.create()
-  writeField(writer, field, object)
-  return writer.finish()
-}
-
 function writeFields(writer: Writer, object: Fields, type: string): void {
   for (const field of fieldsByNumber(type)) writeField(writer, field, object)
 }
