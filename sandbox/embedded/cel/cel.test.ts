@@ -50,7 +50,10 @@ describe('checking before anything runs', () => {
       "1 + 'a' == 2",
       "compilation failed: ERROR: <input>:1:3: found no matching overload for '_+_' applied to '(int, string)'\n | 1 + 'a' == 2\n | ..^",
     ],
-    ['object.x >', 'compilation failed: ERROR: <input>:1:11: Syntax error: Unexpected token: EOF\n | object.x >\n | ..........^'],
+    [
+      'object.x >',
+      "compilation failed: ERROR: <input>:1:11: Syntax error: mismatched input '<EOF>' expecting {'[', '{', '(', '.', '-', '!', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, BYTES, IDENTIFIER}\n | object.x >\n | ..........^",
+    ],
     ["'text'", 'must evaluate to bool but got string'],
     ["object.metadata.name != 'x'", undefined],
   ])('%s', (text, expected) => {

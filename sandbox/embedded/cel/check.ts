@@ -1,6 +1,8 @@
 import type { Environment, TypeCheckResult } from '@marcbachmann/cel-js'
+import { type Fault, worded } from './fault-words.ts'
 import { newEnvironment } from './index.ts'
 import { withStandIns } from './library/stand-ins.ts'
+import { literalFaults } from './literals.ts'
 
 /** What an expression may name, with its CEL type. */
 export type Variables = Readonly<Record<string, string>>
@@ -22,22 +24,25 @@ export function problemOf(text: string, variables: Variables, returns?: readonly
 /** The same in an environment of one's own. */
 export function problemIn(environment: Environment, text: string, returns?: readonly string[]): string | undefined {
   const { valid, type = 'dyn', error } = checked(environment, text)
-  if (!valid) return `compilation failed: ${located(text, error)}`
+  const faults = valid ? literalFaults(environment, text) : worded(text, error, environment)
+  if (faults.length > 0) return `compilation failed: ${faults.map(({ at, message }) => located(text, at, message)).join('\n')}`
   if (!returns || type === 'dyn' || returns.includes(type)) return undefined
   return `must evaluate to ${returns.length === 1 ? returns[0] : `one of [${returns.join(' ')}]`} but got ${type}`
 }
 
-interface Fault {
-  code?: string
-  summary?: string
-  message: string
-  range?: { start: number; end: number }
-  node?: { args?: unknown }
+/** Whether an expression, a valid one, uses a variable. */
+export function names(environment: Environment, text: string, variable: string): boolean {
+  const within = (node: unknown): boolean => {
+    if (Array.isArray(node)) return node.some(within)
+    if (typeof node !== 'object' || node === null || !('op' in node) || !('args' in node)) return false
+    return (node.op === 'id' && node.args === variable) || within(node.args)
+  }
+  return within(environment.parse(withStandIns(text)).ast)
 }
 
 function checked(environment: Environment, text: string): { valid: boolean; type?: string; error?: Fault } {
   try {
-    const result: TypeCheckResult = environment.check(withStandIns(text))
+    const result: TypeCheckResult = environment.check(withStandIns(text).replace(/(?<![\w.])has(?=\()/g, 'Has'))
     return { valid: result.valid, ...(result.type ? { type: result.type } : {}), ...(result.error ? { error: result.error as Fault } : {}) }
   } catch (error) {
     return { valid: false, error: error as Fault }
@@ -45,41 +50,11 @@ function checked(environment: Environment, text: string): { valid: boolean; type
 }
 
 /** As cel-go shows a fault: where, what, and the line with a mark under the place. */
-function located(text: string, fault: Fault | undefined): string {
-  const start = Math.min(placeOf(text, fault), text.length)
+function located(text: string, place: number, message: string): string {
+  const start = Math.min(place, text.length)
   const before = text.slice(0, start)
   const line = before.split('\n').length
   const column = start - (before.lastIndexOf('\n') + 1)
   const shown = text.split('\n')[line - 1] ?? ''
-  return `ERROR: <input>:${line}:${column + 1}: ${wording(fault)}\n | ${shown}\n | ${'.'.repeat(column)}^`
-}
-
-/** Of an operator that does not fit its operands it is the operator that is pointed at. */
-function placeOf(text: string, fault: Fault | undefined): number {
-  const start = fault?.range?.start ?? 0
-  const [left, right] = (Array.isArray(fault?.node?.args) ? fault.node.args : []) as { start?: number; end?: number }[]
-  if (fault?.code !== 'no_such_overload' || left?.end === undefined || right?.start === undefined) return start
-  return left.end + Math.max(0, text.slice(left.end, right.start).search(/[^\s)]/))
-}
-
-function wording(fault: Fault | undefined): string {
-  const summary = fault?.summary ?? fault?.message ?? ''
-  switch (fault?.code) {
-    case 'unknown_variable':
-      return `undeclared reference to '${summary.replace(/^Unknown variable: /, '')}' (in container '')`
-    case 'no_such_key':
-      return `undefined field '${summary.replace(/^No such key: /, '')}'`
-    case 'no_such_overload': {
-      const [, left, operator, right] = /^no such overload: (\S+) (\S+) (\S+)$/.exec(summary) ?? []
-      return operator ? `found no matching overload for '_${operator}_' applied to '(${left}, ${right})'` : summary
-    }
-    case 'no_matching_overload': {
-      const [, receiver = '', name = '', args = ''] = /'(?:(.*)\.)?([^.(]+)\((.*)\)'$/.exec(summary) ?? []
-      return name ? `found no matching overload for '${name}' applied to '${receiver ? `${receiver}.` : ''}(${args})'` : summary
-    }
-    case 'invalid_logical_operand':
-      return summary
-    default:
-      return fault?.code && /token|unterminated|character|expected/.test(fault.code) ? `Syntax error: ${summary}` : summary
-  }
+  return `ERROR: <input>:${line}:${column + 1}: ${message}\n | ${shown}\n | ${'.'.repeat(column)}^`
 }

@@ -20,5 +20,11 @@ export function goRegExp(pattern: string, flags = ''): RegExp {
     .replaceAll('(?P<', '(?<')
     // Flags behind something hold to the end.
     .replace(/^([^()|]+)\(\?([ims]+)\)(.*)$/s, '$1(?$2:$3)')
-  return new RegExp(source, `u${flags}${(inline?.[1] ?? '').replace('U', '')}`)
+  const all = `${flags}${(inline?.[1] ?? '').replace('U', '')}`
+  try {
+    return new RegExp(source, `u${all}`)
+  } catch {
+    // RE2 lets every sign be escaped; JavaScript does where it does not know of Unicode.
+    return new RegExp(source, all)
+  }
 }

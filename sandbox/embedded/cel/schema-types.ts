@@ -10,7 +10,7 @@ export function environmentOf(
 ): Environment {
   const environment = newEnvironment()
   const type = typeOf(environment, atRoot ? withHead(schema) : schema, 'self')
-  return environment.registerVariable('self', type).registerVariable('oldSelf', optionalOldSelf ? 'dyn' : type)
+  return environment.registerVariable('self', type).registerVariable('oldSelf', optionalOldSelf ? `optional<${type}>` : type)
 }
 
 /** Of an object's metadata rules see the names alone. */
@@ -25,7 +25,7 @@ function typeOf(environment: Environment, schema: JSONSchemaProps, path: string)
     return 'dyn'
   switch (schema.type) {
     case 'string':
-      return { 'date-time': 'google.protobuf.Timestamp', date: 'google.protobuf.Timestamp', byte: 'bytes' }[schema.format ?? ''] ?? 'string'
+      return formats[schema.format ?? ''] ?? 'string'
     case 'integer':
       return 'int'
     case 'number':
@@ -34,22 +34,30 @@ function typeOf(environment: Environment, schema: JSONSchemaProps, path: string)
       return 'bool'
     case 'array': {
       const items = schema.items
-      return items && !Array.isArray(items) ? `list<${typeOf(environment, items, `${path}.items`)}>` : 'list'
+      return items && !Array.isArray(items) ? `list<${typeOf(environment, items, `${path}.__idx`)}>` : 'list'
     }
     case 'object': {
       const { properties, additionalProperties } = schema
-      if (typeof additionalProperties === 'object') return `map<string, ${typeOf(environment, additionalProperties, `${path}.values`)}>`
+      if (typeof additionalProperties === 'object') return `map<string, ${typeOf(environment, additionalProperties, `${path}.__elem`)}>`
       if (!properties) return 'dyn'
       const fields = Object.fromEntries(
-        Object.entries(properties).map(([name, property]) => {
+        Object.entries(properties).flatMap(([name, property]) => {
           const field = escapeField(name)
-          return [field, typeOf(environment, property, `${path}.${field}`)]
+          // Rules do not see what CEL has no name for.
+          return /^[A-Za-z_]\w*$/.test(field) ? [[field, typeOf(environment, property, `${path}.${field}`)]] : []
         }),
       )
-      environment.registerType(path, { fields })
+      environment.registerType(path, { fields }).registerOperator(`${path} == ${path}`, () => false)
       return path
     }
     default:
       return 'dyn'
   }
+}
+
+const formats: Readonly<Record<string, string>> = {
+  'date-time': 'google.protobuf.Timestamp',
+  date: 'google.protobuf.Timestamp',
+  duration: 'google.protobuf.Duration',
+  byte: 'bytes',
 }

@@ -1,3 +1,4 @@
+import { Duration } from '@marcbachmann/cel-js/evaluator'
 import { itemsOf, propertyOf } from '../crd/schema.ts'
 import type { JSONSchemaProps } from '../schema/types/apiextensions.v1.ts'
 
@@ -20,6 +21,7 @@ export function toCel(value: unknown, schema?: JSONSchemaProps): unknown {
 
 function formatted(value: string, format: string): unknown {
   if (format === 'byte') return new Uint8Array(Buffer.from(value, 'base64'))
+  if (format === 'duration') return durationOf(value) ?? value
   if (format !== 'date' && format !== 'date-time') return value
   const date = new Date(value)
   return Number.isNaN(date.getTime()) ? value : date
@@ -36,4 +38,26 @@ export function escapeField(name: string): string {
     /__|\.|-|\//g,
     (text) => ({ __: '__underscores__', '.': '__dot__', '-': '__dash__', '/': '__slash__' })[text] as string,
   )
+}
+
+const units: Readonly<Record<string, bigint>> = {
+  h: 3_600_000_000_000n,
+  m: 60_000_000_000n,
+  s: 1_000_000_000n,
+  ms: 1_000_000n,
+  us: 1000n,
+  ns: 1n,
+}
+const second = 1_000_000_000n
+
+/** Of a text such as 1h30m; undefined where it is none. */
+function durationOf(text: string): Duration | undefined {
+  if (!/^[+-]?(?:\d+(?:\.\d+)?(?:ns|us|µs|ms|s|m|h))+$/.test(text)) return undefined
+  let total = 0n
+  for (const [, whole = '0', fraction = '', unit = 's'] of text.matchAll(/(\d+)(?:\.(\d+))?(ns|us|µs|ms|s|m|h)/g)) {
+    const one = units[unit.replace('µ', 'u')] ?? second
+    total += BigInt(whole) * one + (BigInt(fraction.slice(0, 13).padEnd(13, '0')) * one) / 10_000_000_000_000n
+  }
+  const signed = text.startsWith('-') ? -total : total
+  return new Duration(signed / second, Number(signed % second))
 }

@@ -1,17 +1,20 @@
 import { isDeepStrictEqual } from 'node:util'
-import { problemIn } from '../cel/check.ts'
+import type { Environment } from '@marcbachmann/cel-js'
+import { names, problemIn } from '../cel/check.ts'
+import { declaredType } from '../cel/declared-type.ts'
 import { environmentOf } from '../cel/schema-types.ts'
 import { duplicate, type FieldError, forbidden, invalid, notSupported, type Path, required, specPath } from '../registry/field.ts'
 import { isDns1035Label } from '../registry/names.ts'
 import { serviceErrors, urlErrors } from '../registry/rules/webhook-client.ts'
-import type { CustomResourceDefinition, CustomResourceDefinitionVersion } from '../schema/types/apiextensions.v1.ts'
+import type { CustomResourceDefinition, CustomResourceDefinitionVersion, ValidationRule } from '../schema/types/apiextensions.v1.ts'
+import { childCardinality, messageCostErrors, type RuleContext, ruleCostErrors, TotalCost } from './rule-cost.ts'
 import { structureErrors } from './structure.ts'
 
 /**
  * What is wrong with the versions of a definition: names, structural schemas, rules, columns, selectable fields and scale
  * paths. What all versions have alike is told of once, at the place that it had in the first version of this API.
  */
-export function validateVersions({ spec }: CustomResourceDefinition): FieldError[] {
+export function validateVersions({ spec }: CustomResourceDefinition, old?: CustomResourceDefinition): FieldError[] {
   const versions = spec.versions ?? []
   const path = specPath.child('versions')
   const errors: FieldError[] = []
@@ -31,7 +34,10 @@ export function validateVersions({ spec }: CustomResourceDefinition): FieldError
     const place = (field: keyof CustomResourceDefinitionVersion, hoisted = String(field)): Path | undefined =>
       uniform(field) ? (index === 0 ? specPath.child(hoisted) : undefined) : at.child(field)
     const schema = place('schema', 'validation')
-    if (schema) errors.push(...schemaErrors(version, schema.child('openAPIV3Schema')))
+    if (schema) {
+      const before = old?.spec.versions.find(({ name }) => name === version.name)?.schema
+      errors.push(...schemaErrors(version, schema.child('openAPIV3Schema'), isDeepStrictEqual(before, version.schema)))
+    }
     const subresources = place('subresources')
     if (subresources) errors.push(...scaleErrors(version, subresources.child('scale')))
     const columns = place('additionalPrinterColumns')
@@ -61,37 +67,83 @@ export function shown(versions: readonly CustomResourceDefinitionVersion[]): unk
   }))
 }
 
-function schemaErrors({ schema }: CustomResourceDefinitionVersion, path: Path): FieldError[] {
+function schemaErrors({ schema }: CustomResourceDefinitionVersion, path: Path, isUnchanged: boolean): FieldError[] {
   const root = schema?.openAPIV3Schema
   if (!root) return []
   const errors = structureErrors(root, path)
   // Rules are compiled only against a schema that is sound.
-  return errors.length > 0 ? errors : compileErrors(root, path, true)
+  if (errors.length > 0) return errors
+  const total = new TotalCost()
+  return [...compileErrors(root, path, { atRoot: true, cardinality: 1, total, isUnchanged }), ...total.errors(path)]
 }
 
 type Schema = NonNullable<NonNullable<CustomResourceDefinitionVersion['schema']>['openAPIV3Schema']>
 
-function compileErrors(schema: Schema, path: Path, atRoot = false): FieldError[] {
+interface Place extends Pick<RuleContext, 'cardinality' | 'total' | 'isUnchanged'> {
+  atRoot: boolean
+  /** The highest part above of which nobody can say which of its parts was which before. */
+  uncorrelatable?: Path
+}
+
+function compileErrors(schema: Schema, path: Path, place: Place): FieldError[] {
+  const { atRoot, cardinality } = place
+  const rules = schema['x-kubernetes-validations'] ?? []
+  const type = rules.length > 0 ? declaredType(schema, atRoot || schema['x-kubernetes-embedded-resource']) : undefined
   const errors: FieldError[] = []
-  for (const [index, { rule, messageExpression, optionalOldSelf = false }] of (schema['x-kubernetes-validations'] ?? []).entries()) {
+  for (const [index, given] of rules.entries()) {
+    const { rule, messageExpression, optionalOldSelf } = given
     const at = path.child('x-kubernetes-validations').index(index)
-    const environment = environmentOf(schema, { atRoot, optionalOldSelf })
+    const environment = environmentOf(schema, { atRoot, optionalOldSelf: optionalOldSelf === true })
+    const context = type && { ...place, environment, type }
     const problem = problemIn(environment, rule, ['bool'])?.replace(/^must evaluate to bool.*/, 'cel expression must evaluate to a bool')
-    if (problem) errors.push(invalid(at.child('rule'), rule, problem))
-    const inMessage =
-      messageExpression &&
-      problemIn(environment, messageExpression, ['string'])?.replace(
-        /^must evaluate to string.*/,
-        'messageExpression must evaluate to a string',
-      )
-    if (inMessage) errors.push(invalid(at.child('messageExpression'), messageExpression, inMessage))
+    if (problem) errors.push(invalid(at.child('rule'), shownRule(given), problem))
+    else if (context) errors.push(...ruleCostErrors(rule, at.child('rule'), context))
+    if (messageExpression && !problem) errors.push(...messageErrors(given, at.child('messageExpression'), environment, context))
+    if (!problem && names(environment, rule, 'oldSelf')) {
+      const why = `oldSelf cannot be used on the uncorrelatable portion of the schema within ${place.uncorrelatable}`
+      if (place.uncorrelatable) errors.push(invalid(at.child('rule'), rule, why))
+    } else if (optionalOldSelf !== undefined) {
+      errors.push(invalid(at.child('optionalOldSelf'), optionalOldSelf, 'may not be set if oldSelf is not used in rule'))
+    }
   }
+  const factor = childCardinality(schema)
+  const within = {
+    ...place,
+    atRoot: false,
+    cardinality: cardinality === undefined || factor === undefined ? undefined : cardinality * factor,
+  }
+  const ofFields = schema['x-kubernetes-map-type'] === 'atomic' ? uncorrelated(within, path) : within
   for (const [name, property] of Object.entries(schema.properties ?? {}))
-    errors.push(...compileErrors(property, path.child('properties').key(name)))
+    errors.push(...compileErrors(property, path.child('properties').key(name), ofFields))
   if (typeof schema.additionalProperties === 'object')
-    errors.push(...compileErrors(schema.additionalProperties, path.child('additionalProperties')))
-  if (schema.items && !Array.isArray(schema.items)) errors.push(...compileErrors(schema.items, path.child('items')))
+    errors.push(...compileErrors(schema.additionalProperties, path.child('additionalProperties'), within))
+  const ofItems = schema['x-kubernetes-list-type'] === 'map' ? within : uncorrelated(within, path)
+  if (schema.items && !Array.isArray(schema.items)) errors.push(...compileErrors(schema.items, path.child('items'), ofItems))
   return errors
+}
+
+function uncorrelated(place: Place, path: Path): Place {
+  return place.uncorrelatable ? place : { ...place, uncorrelatable: path }
+}
+
+function messageErrors(rule: ValidationRule, path: Path, environment: Environment, context: RuleContext | undefined): FieldError[] {
+  const { messageExpression = '' } = rule
+  const problem = problemIn(environment, messageExpression, ['string'])
+  if (!problem) return context ? messageCostErrors(messageExpression, path, context) : []
+  const shown = problem.startsWith('must evaluate') ? 'messageExpression must evaluate to a string' : `messageExpression ${problem}`
+  return [invalid(path, shownRule(rule), shown)]
+}
+
+/** As Go's JSON shows the server's own type of it. */
+function shownRule({ rule, message = '', messageExpression = '', reason, fieldPath = '', optionalOldSelf }: ValidationRule): unknown {
+  return {
+    Rule: rule,
+    Message: message,
+    MessageExpression: messageExpression,
+    Reason: reason ?? null,
+    FieldPath: fieldPath,
+    OptionalOldSelf: optionalOldSelf ?? null,
+  }
 }
 
 function scaleErrors({ subresources }: CustomResourceDefinitionVersion, path: Path): FieldError[] {

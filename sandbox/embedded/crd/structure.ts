@@ -139,7 +139,7 @@ const reasons = ['FieldValueDuplicate', 'FieldValueForbidden', 'FieldValueInvali
 
 /** Of rules what can be said without compiling them. */
 function ruleErrors(schema: JSONSchemaProps, path: Path): FieldError[] {
-  return (schema['x-kubernetes-validations'] ?? []).flatMap(({ rule, message, messageExpression, reason }, index) => {
+  return (schema['x-kubernetes-validations'] ?? []).flatMap(({ rule, message, messageExpression, reason, fieldPath }, index) => {
     const at = path.child('x-kubernetes-validations').index(index)
     const errors: FieldError[] = []
     if (!rule?.trim()) errors.push(required(at.child('rule'), 'rule is not specified'))
@@ -149,8 +149,11 @@ function ruleErrors(schema: JSONSchemaProps, path: Path): FieldError[] {
     else if (rule?.trim().includes('\n') && !message?.trim())
       errors.push(required(at.child('message'), 'message must be specified if rule contains line breaks'))
     if (messageExpression && !messageExpression.trim())
-      errors.push(required(at.child('messageExpression'), 'must be non-empty if specified'))
+      errors.push(required(at.child('messageExpression'), 'messageExpression must be non-empty if specified'))
     if (reason !== undefined && !reasons.includes(reason)) errors.push(notSupported(at.child('reason'), reason, reasons))
+    if (fieldPath && !fieldPath.trim()) errors.push(invalid(at.child('fieldPath'), fieldPath, 'must be non-empty if specified'))
+    if (fieldPath?.includes('\n')) errors.push(invalid(at.child('fieldPath'), fieldPath, 'must not contain line breaks'))
+    if (fieldPath && !isFieldPath(fieldPath, schema)) errors.push(invalid(at.child('fieldPath'), fieldPath, 'must be a valid path'))
     return errors
   })
 }
@@ -204,4 +207,18 @@ function patternFault(pattern: string): string | undefined {
             : error.message
     return `error parsing regexp: ${why}: \`${pattern}\``
   }
+}
+
+/** Whether a path such as `.spec.ports['http']` leads to a field of the schema; lists have no names to follow. */
+function isFieldPath(path: string, schema: JSONSchemaProps): boolean {
+  const steps = [...path.matchAll(/\.([^.[\]]+)|\['((?:[^'\\]|\\.)*)'\]/gy)]
+  if (steps.length === 0 || steps.map(([step]) => step).join('') !== path) return false
+  let part: JSONSchemaProps | undefined = schema
+  for (const [, field, key] of steps) {
+    const name = field ?? key ?? ''
+    const values: JSONSchemaProps | undefined = typeof part.additionalProperties === 'object' ? part.additionalProperties : undefined
+    part = part.properties?.[name] ?? values
+    if (!part) return false
+  }
+  return true
 }

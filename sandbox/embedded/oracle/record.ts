@@ -4,6 +4,7 @@ import { Cluster } from '../cluster.ts'
 import { probes } from './bad-requests.ts'
 import { discoveryOf, type Found, published, recordDiscovery } from './discovery.ts'
 import { answersOf, record, recorded, type Suite, suites, writeDifferences } from './fixtures.ts'
+import { objectionsOf, recordObjections } from './rules.ts'
 import { Server, startOracle } from './server.ts'
 
 /**
@@ -22,6 +23,7 @@ async function recordAll(): Promise<void> {
   using server = new Server(oracle.kubeconfig)
   for (const { method, path, body } of probes) await server.send(method, path, body)
   recordDiscovery(await publishedDiscovery(server))
+  recordObjections(await objectionsOf(server))
   for (const name of names) record(name, await answersOf(server, name, suites[name].requests()))
   for (const { path, body } of probes) {
     const { name } = (body as { metadata: { name: string } }).metadata

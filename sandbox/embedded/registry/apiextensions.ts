@@ -1,11 +1,13 @@
 import { conversionErrors, validateVersions } from '../crd/definition.ts'
 import type { CustomResourceDefinition } from '../schema/types/apiextensions.v1.ts'
 import { define } from './define.ts'
+import type { FieldError } from './field.ts'
 import type { ResourceInfo } from './resource-info.ts'
 import { customResourceDefinitionRules } from './rules/others.ts'
 
 const group = 'apiextensions.k8s.io'
 const version = 'v1'
+const { validate, validateChange, ...rules } = customResourceDefinitionRules
 
 export const apiextensions: readonly ResourceInfo[] = [
   define<CustomResourceDefinition>(group, version, {
@@ -18,11 +20,12 @@ export const apiextensions: readonly ResourceInfo[] = [
     status: true,
     tracksGeneration: true,
     allowUnconditionalUpdate: false,
-    ...customResourceDefinitionRules,
-    validate: (definition) => [
-      ...(customResourceDefinitionRules.validate?.(definition) ?? []),
-      ...validateVersions(definition),
-      ...conversionErrors(definition),
-    ],
+    ...rules,
+    validateCreate: (definition) => definitionErrors(definition),
+    validateUpdate: (definition, old) => [...definitionErrors(definition, old), ...(validateChange?.(definition, old) ?? [])],
   }),
 ]
+
+function definitionErrors(definition: CustomResourceDefinition, old?: CustomResourceDefinition): FieldError[] {
+  return [...(validate?.(definition) ?? []), ...validateVersions(definition, old), ...conversionErrors(definition)]
+}

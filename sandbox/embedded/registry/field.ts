@@ -101,7 +101,12 @@ function error(reason: FieldErrorReason, path: Path, start: string, detail: stri
 function show(value: unknown): string {
   if (value === undefined || value === null) return 'null'
   if (typeof value === 'number' || typeof value === 'boolean') return String(value)
-  return typeof value === 'string' ? goQuoted(value) : JSON.stringify(value)
+  return typeof value === 'string' ? goQuoted(value) : goJson(value)
+}
+
+/** Go's JSON is safe within HTML. */
+function goJson(value: unknown): string {
+  return JSON.stringify(value).replace(/[<>&]/g, (sign) => `\\u00${sign.charCodeAt(0).toString(16)}`)
 }
 
 /** A text as Go's %q prints it, which differs from JSON in control characters. */
