@@ -1,7 +1,10 @@
+import { once } from 'node:events'
 import { request } from 'node:https'
-import { afterEach, describe, expect, it } from 'vitest'
+import { Worker } from 'node:worker_threads'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { parse } from 'yaml'
 import { Cluster } from '../cluster.ts'
+import { fairShare } from '../machinery/fair-share.ts'
 import { auditEvents } from './audit.ts'
 import type { ClusterLimits } from './limits.ts'
 
@@ -89,6 +92,35 @@ it('names the flow schema and the priority level of a request', async () => {
   )
 })
 
+it('takes a large request of a client that has a large answer before this process knows that it is written', async () => {
+  // as it is in a process with much to do: requests wait for their turn, and clients are faster
+  const share = { turn: () => new Promise<void>((resolve) => void setImmediate(resolve)), [Symbol.dispose]: () => {} }
+  vi.spyOn(fairShare, 'join').mockReturnValueOnce(share)
+  const busy = setInterval(() => {
+    const until = performance.now() + 15
+    while (performance.now() < until);
+  }, 1)
+  const { cluster } = await start()
+  const { port } = (await cluster.listen({ host: '127.0.0.1', port: 0 })) as { port: number }
+  const object = (name: string, size: number) => ({
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name },
+    data: { text: 'x'.repeat(size) },
+  })
+  await cluster.request({ method: 'POST', path: configMaps, body: object('large', 900_000) })
+  const { users } = parse(cluster.kubeconfig({ server: '' })) as { users: { user: Record<string, string> }[] }
+  const workerData = { port, configMaps, user: users[0]?.user, body: JSON.stringify(object('another', 300_000)), rounds: 40 }
+  const client = new Worker(busyClient, { eval: true, workerData })
+  try {
+    const [seen] = (await once(client, 'message')) as [number[]]
+    expect(seen).toEqual(Array.from({ length: 40 }, () => [200, 201]).flat())
+  } finally {
+    clearInterval(busy)
+    await client.terminate()
+  }
+})
+
 describe('a cluster that is full', () => {
   it('takes no more objects, but lets go of some', async () => {
     const { cluster, asUser } = await start({ objects: 400 })
@@ -125,3 +157,35 @@ describe('a cluster that is full', () => {
     expect(answer).toMatchObject({ status: 429, body: { reason: 'TooManyRequests' }, headers: { 'retry-after': '1' } })
   })
 })
+
+/** On one connection, from a thread of its own: gets a large object and sends another at once, again and again. */
+const busyClient = `
+const { Agent, request } = require('node:https')
+const { parentPort, workerData } = require('node:worker_threads')
+const { port, configMaps, user, body, rounds } = workerData
+const pem = (name) => Buffer.from(user[name], 'base64')
+const agent = new Agent({ keepAlive: true, maxSockets: 1, rejectUnauthorized: false, cert: pem('client-certificate-data'), key: pem('client-key-data') })
+const ask = (method, path, body) =>
+  new Promise((resolve, reject) => {
+    const headers = { 'content-type': 'application/json', ...(body ? { 'content-length': Buffer.byteLength(body) } : {}) }
+    const outgoing = request({ agent, port, host: '127.0.0.1', method, path, headers }, (incoming) => {
+      incoming.resume()
+      incoming.on('end', () => resolve(incoming.statusCode))
+      incoming.on('error', reject)
+    })
+    outgoing.on('error', reject)
+    outgoing.end(body)
+  })
+const all = async () => {
+  const seen = []
+  for (let round = 0; round < rounds; round++) {
+    try {
+      seen.push(await ask('GET', configMaps + '/large'), await ask('POST', configMaps + '?dryRun=All', body))
+    } catch (error) {
+      seen.push(error.message)
+    }
+  }
+  parentPort.postMessage(seen)
+}
+all()
+`

@@ -47,8 +47,8 @@ export interface ServingParts {
 export type ListenAddress = { path: string } | { host: string; port: number }
 
 const bodyLimit = 3 * 2 ** 20
-/** Answers from this size on count as long as they are unread: bytes. */
-const largeAnswer = 64 * 2 ** 10
+/** Answers from this size on count as long as they are unread: bytes. With its headers, a smaller one fits into a socket's buffer. */
+const largeAnswer = 32 * 2 ** 10
 /** ms that a client has for reading a whole answer, as an API server gives for a request. */
 const longestAnswer = 60_000
 /** Of one address; each keeps some memory though it says nothing. */
@@ -294,19 +294,36 @@ async function send(response: ServerResponse, encoded: Encoded, headOnly: boolea
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
   if (body instanceof Uint8Array) {
     response.setHeader('content-length', body.length)
-    response.end(headOnly ? undefined : body)
-    return
-  }
-  response.flushHeaders()
+    if (headOnly || !large) {
+      response.end(headOnly ? undefined : body)
+      return
+    }
+  } else response.flushHeaders()
   if (headOnly) {
     response.end()
     return
   }
-  for await (const chunk of body) {
+  const chunks = body instanceof Uint8Array ? [body] : body
+  for await (const chunk of large ? lastByteApart(chunks) : chunks) {
     if (response.destroyed) return
     if (!response.write(chunk) && !(await readOn(response, chunk, large ? undefined : limits))) return
   }
   response.end()
+}
+
+/**
+ * Node breaks a connection on which a large request comes before it has noticed that a large answer is written (HPE_PAUSED:
+ * over TLS its parser is paused amid what was read). Until then the client is not to have all of the answer.
+ */
+async function* lastByteApart(chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let last: Uint8Array | undefined
+  for await (const chunk of chunks) {
+    if (last) yield last
+    last = chunk
+  }
+  if (!last) return
+  yield last.subarray(0, -1)
+  yield last.subarray(-1)
 }
 
 /** Ends the connection of one who takes too long to read a whole answer; keeps the room that it takes until then. */
