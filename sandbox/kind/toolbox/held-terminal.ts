@@ -19,7 +19,8 @@ export interface HeldTerminalOptions {
   onClosed?: () => void
 }
 
-type Begin = { fresh: boolean; seq: number }
+/** `beat`: so often, in s, the holder says something at least; one from before an upgrade does not. */
+type Begin = { fresh: boolean; seq: number; beat?: number }
 type Exit = { exitCode: number; signal?: number }
 
 /** Where the holder listens, inside its container. */
@@ -29,6 +30,8 @@ const openWithinMs = 20_000
 /** A connection that broke (docker was restarted, somebody killed its client) is made again so often, at such a distance. ms. */
 const attempts = 5
 const retryAfterMs = 400
+/** So many beats that the holder misses are a broken connection: `docker exec` may never learn that its container has ended. */
+const missedBeats = 4
 
 /**
  * A shell that a holder keeps in a container, seen through `docker exec`. Opening the id of a shell that runs attaches to it.
@@ -56,6 +59,8 @@ class HeldTerminal implements TerminalProcess {
   private closing = false
   private closed = false
   private flowing = true
+  /** `performance.now()` when something came last, or could come again. */
+  private heardAt = 0
 
   constructor(options: HeldTerminalOptions) {
     this.options = options
@@ -99,6 +104,7 @@ class HeldTerminal implements TerminalProcess {
       }
     })
     child.stdout.on('data', (chunk: Buffer) => {
+      this.heardAt = performance.now()
       try {
         take(chunk)
       } catch (error) {
@@ -110,6 +116,7 @@ class HeldTerminal implements TerminalProcess {
     try {
       const begin = await started.promise
       stood = true
+      if (begin.beat) this.listenFor(child, begin.beat * 1000)
       return begin
     } catch (error) {
       this.connection = null
@@ -137,6 +144,7 @@ class HeldTerminal implements TerminalProcess {
 
   resume(): void {
     this.flowing = true
+    this.heardAt = performance.now()
     this.connection?.stdout.resume()
   }
 
@@ -183,6 +191,18 @@ class HeldTerminal implements TerminalProcess {
     this.exit = exit
     for (const listener of this.exitListeners) listener(exit)
     this.exitListeners.clear()
+  }
+
+  /** Breaks the connection when nothing is heard on it though the holder says something every `beat` ms. */
+  private listenFor(child: ChildProcessWithoutNullStreams, beat: number): void {
+    const silence = setInterval(() => {
+      if (!this.flowing || performance.now() - this.heardAt <= missedBeats * beat) return
+      child.kill('SIGKILL')
+      // whatever `docker` started may hold these open
+      for (const stream of [child.stdin, child.stdout, child.stderr]) stream.destroy()
+    }, beat)
+    silence.unref()
+    child.once('close', () => clearInterval(silence))
   }
 
   /** The connection ended without being asked to: back to the same shell, or the shell is gone with its container. */

@@ -1,5 +1,7 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:net'
-import { networkInterfaces } from 'node:os'
+import { networkInterfaces, tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { TerminalProcess } from '../../engine.ts'
@@ -15,7 +17,7 @@ const labels = { 'labernetes.test': `toolbox-${process.pid}` }
 const mtu = 60_000
 const limits = { memory: 256 * 2 ** 20, cpus: 1, pids: 128 }
 
-describe.skipIf(missing)(`a toolbox${missing ? ` (${missing})` : ''}`, { timeout: 60_000 }, () => {
+describe.skipIf(missing)(`a toolbox${missing ? ` (${missing})` : ''}`, { timeout: 120_000 }, () => {
   const ids = ['a', 'b'].map((name) => `lbn-test-${process.pid}-${name}`) as [string, string]
   const places = ids.map((id) => ({ docker: docker as Docker, id, network: id, labels, limits }))
   let toolboxes: [KindToolbox, KindToolbox]
@@ -208,6 +210,27 @@ describe.skipIf(missing)(`a toolbox${missing ? ` (${missing})` : ''}`, { timeout
     fresh.write('hostname\r')
     await third.until('a-node')
   })
+
+  test('a shell ends with its container, also when docker does not say so', async () => {
+    // what Docker does at times: the container has ended, `docker exec` has not
+    await using folder = await temporary()
+    const program = join(folder.path, 'docker')
+    const told = join(folder.path, 'told')
+    const script = `'${docker!.program}' "$@"; code=$?; case "$*" in *socat*) [ -e '${told}' ] || { touch '${told}'; exec sleep 1000; };; esac; exit $code`
+    await writeFile(program, `#!/bin/sh\n${script}\n`, { mode: 0o755 })
+    const forgetful = { ...places[1]!, docker: new Docker(program) }
+    const node = `${ids[1]}-node`
+    const image = (found as { image: string }).image
+    const flags = ['--privileged', '--user=0:0', '--entrypoint=sleep', '--init']
+    await docker!.run({ name: node, image, labels, network: ids[1], flags, argv: ['infinity'] })
+    const toolbox = await KindToolbox.adopt(forgetful)
+    const terminal = await toolbox!.openNodeTerminal(node, { cols: 80, rows: 24 })
+    const seen = reading(terminal)
+    terminal.write('echo he""re\r')
+    await seen.until('here')
+    await docker!.call(['kill', node])
+    expect(await seen.exit).toEqual({ exitCode: 137 })
+  })
 })
 
 function reading(terminal: TerminalProcess) {
@@ -221,6 +244,11 @@ function reading(terminal: TerminalProcess) {
       expect.poll(() => (text().includes(wanted) ? 'seen' : text().slice(-400)), { timeout: 20_000, interval: 20 }).toBe('seen'),
     exit: new Promise((resolve) => terminal.onExit(resolve)),
   }
+}
+
+async function temporary(): Promise<AsyncDisposable & { path: string }> {
+  const path = await mkdtemp(join(tmpdir(), 'toolbox-'))
+  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) }
 }
 
 /** A server on every address of this machine, as the platform might be. */

@@ -6,7 +6,8 @@ last one who comes has it. Frames in both directions: one byte of kind, four of 
 
   to here    O {"id", "cols", "rows", "seq", "argv", "env", "cwd"}   first: attach, or start when there is none of that id
              I bytes: typed      R {"cols", "rows"}      K destroy the terminal and all that runs in it
-  from here  S {"fresh": bool, "seq": offset of the first byte that follows}      D bytes      X {"code", "signal"}
+  from here  S {"fresh": bool, "seq": offset of the first byte that follows, "beat": s}      D bytes      X {"code", "signal"}
+             B nothing: at least every `beat` seconds something is said, so that silence is a broken connection
 
 As the first process of its container it also buries orphans, and keeps HOME within LIMIT_BYTES by killing everything.
 """
@@ -30,6 +31,7 @@ FRAME_LIMIT = 1 << 20
 EXITED_KEPT = 32
 GRACE_S = 0.5
 LOOK_S = 5.0
+BEAT_S = 3.0
 FILE_LIMIT = 64 << 20
 
 
@@ -86,9 +88,11 @@ class Client:
         self.received = bytearray()
         self.pending = bytearray()
         self.terminal = None
+        self.told_at = time.monotonic()
 
     def send(self, kind, payload):
         self.pending += kind + struct.pack(">I", len(payload)) + payload
+        self.told_at = time.monotonic()
 
     def tell(self, kind, value):
         self.send(kind, json.dumps(value).encode())
@@ -164,10 +168,13 @@ class Holder:
             self.bury()
             self.finish_doomed()
             self.look_at_home()
+            self.beat()
 
     def patience(self):
         if any(terminal.doomed_at for terminal in self.terminals.values()):
             return GRACE_S / 4
+        if self.clients:
+            return BEAT_S / 2
         return LOOK_S if self.limit else None
 
     def accept(self):
@@ -236,7 +243,7 @@ class Holder:
         client.terminal = terminal
         terminal.client = client
         seq, data = terminal.since(0 if fresh else int(request["seq"]))
-        client.tell(b"S", {"fresh": fresh, "seq": seq})
+        client.tell(b"S", {"fresh": fresh, "seq": seq, "beat": BEAT_S})
         for at in range(0, len(data), 65536):
             client.send(b"D", data[at : at + 65536])
         if terminal.exit:
@@ -313,6 +320,13 @@ class Holder:
                 del self.terminals[terminal.name]
                 if terminal.client:
                     self.write_client(terminal.client)
+
+    def beat(self):
+        """What is still on its way to a client is a sign of life too."""
+        now = time.monotonic()
+        for client in self.clients:
+            if client.terminal and not client.pending and now - client.told_at >= BEAT_S / 2:
+                client.send(b"B", b"")
 
     def look_at_home(self):
         if not self.limit or time.monotonic() - self.looked_at < LOOK_S:
