@@ -74,6 +74,8 @@ export interface ClusterOptions {
   seed?: number
   /** The network plugin that is there from the start. With 'none' nodes stay NotReady until somebody installs one (flannel). */
   cni?: 'kindnet' | 'none'
+  /** Nothing runs but the API server and etcd: no controllers, no scheduler, no kubelets. What is written stays as it was written. */
+  only?: 'api'
   /** What a new cluster has beside what kind installs: a class for Ingresses and one for Gateways (docs/embedded-gateway.md). */
   addons?: readonly 'gateway'[]
   /** What the nodes' names begin with. */
@@ -91,6 +93,7 @@ interface Settings {
   nodes: number
   /** The network plugin; kindnet where nothing is said. */
   cni?: 'kindnet' | 'none'
+  only?: 'api'
   name: string
   seed: number
   limits?: Partial<ClusterLimits>
@@ -442,6 +445,7 @@ export class Cluster implements AsyncDisposable {
   }
 
   private get kubelets(): Kubelets {
+    if (this.settings.only === 'api') throw ApiError.serviceUnavailable('this cluster has no nodes')
     if (!this.nodes) throw new Error('the cluster has not started')
     return this.nodes
   }
@@ -515,15 +519,18 @@ export class Cluster implements AsyncDisposable {
     const scheduler = { ...this.context, client: this.outsideClient('kube-scheduler') }
     const usage = (namespace: string, pod: string) => this.nodes?.podUsage(namespace, pod)
     const api: ComponentName[] = ['kube-apiserver']
+    const alone = this.settings.only === 'api'
+    const idle = { [Symbol.dispose]: () => {} }
     const components = this.parts.use(
       new Components(this.store.records, {
-        etcd: { needs: [], start: () => ({ [Symbol.dispose]: () => {} }) },
+        etcd: { needs: [], start: () => idle },
         'kube-apiserver': { needs: ['etcd'], start: () => this.serveApi(inside) },
-        'kube-controller-manager': { needs: api, start: () => startControllers(controllers, usage) },
-        'kube-scheduler': { needs: api, start: () => startScheduler(scheduler) },
+        'kube-controller-manager': { needs: api, start: () => (alone ? idle : startControllers(controllers, usage)) },
+        'kube-scheduler': { needs: api, start: () => (alone ? idle : startScheduler(scheduler)) },
       }),
     )
     components.begin()
+    if (alone) return
     this.nodes = this.parts.use(
       await startKubelets(nodes, {
         nodes: this.settings.nodes,
@@ -636,10 +643,10 @@ async function wholeOf(chunks: AsyncIterable<Uint8Array>): Promise<unknown> {
   }
 }
 
-type GivenSettings = Pick<ClusterOptions, 'nodes' | 'name' | 'seed' | 'cni' | 'limits'>
+type GivenSettings = Pick<ClusterOptions, 'nodes' | 'name' | 'seed' | 'cni' | 'limits' | 'only'>
 
-function settingsOf({ nodes, name = 'labernetes', seed = 1, cni, limits }: GivenSettings): Settings {
-  return { nodes, name, seed, ...(cni && { cni }), ...(limits && { limits }) }
+function settingsOf({ nodes, name = 'labernetes', seed = 1, cni, limits, only }: GivenSettings): Settings {
+  return { nodes, name, seed, ...(cni && { cni }), ...(limits && { limits }), ...(only && { only }) }
 }
 
 /** Of a cluster that another program made: its nodes are run by ours when they are named as kind and kubeadm name them. */

@@ -3,6 +3,7 @@ import type { ClusterContext } from '../machinery/context.ts'
 import { resources } from '../machinery/object.ts'
 import type { Node } from '../schema/types/core.v1.ts'
 import { internalIP } from './hosts.ts'
+import { StackError } from './stack.ts'
 import type { Stacks } from './stacks.ts'
 
 /** kindnetd looks at its routes this often. */
@@ -55,6 +56,12 @@ function route(name: string, targets: readonly Target[], stacks: Stacks): void {
   for (const { name: other, via, to } of targets) {
     if (other === name || !via || !to) continue
     const known = stack.state.routes.find((entry) => entry.to === to)
-    if (known?.via !== via) stack.addRoute({ to, via, dev: 'eth0' }, true)
+    if (known?.via === via) continue
+    try {
+      stack.addRoute({ to, via, dev: 'eth0' }, true)
+    } catch (error) {
+      // an address that nothing leads to, of a Node that somebody wrote: kindnetd notes it in its log and goes on
+      if (!(error instanceof StackError)) throw error
+    }
   }
 }

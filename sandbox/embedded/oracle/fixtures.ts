@@ -51,7 +51,7 @@ export async function answersOf(server: Server, suite: Suite, requests: readonly
 }
 
 /** The real server's handler panics at some schemas and jobs, and says nothing more. */
-function isHangUp(error: unknown): boolean {
+export function isHangUp(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'ECONNRESET'
 }
 

@@ -4,27 +4,31 @@ import { Cluster } from '../cluster.ts'
 import { probes } from './bad-requests.ts'
 import { discoveryOf, type Found, published, recordDiscovery } from './discovery.ts'
 import { answersOf, record, recorded, type Suite, suites, writeDifferences } from './fixtures.ts'
+import { quietCluster } from './quiet-cluster.ts'
+import { allRows, answersTo, differingSteps, recordedRows, recordRows, writeRowDifferences } from './recorded-rows.ts'
 import { objectionsOf, recordObjections } from './rules.ts'
 import { Server, startOracle } from './server.ts'
 
 /**
  * `node oracle/record.ts`: asks a real API server (ORACLE_KUBECONFIG, or the kit's) everything that recorded.test.ts compares and
  * stores what it answers, with its discovery documents; then writes down where this cluster answers otherwise. With `differences`
- * only the latter, from what is stored. Names of suites behind it: only those. The server should have no controllers running, which
+ * only the latter, from what is stored. Names of suites (`rows` is one) behind it: only those. The server should have no controllers running, which
  * touch what is made.
  */
 const asked = process.argv.slice(2).filter((argument) => argument !== 'differences')
+const rowsToo = asked.length === 0 || asked.includes('rows')
 const names = (Object.keys(suites) as Suite[]).filter((name) => asked.length === 0 || asked.includes(name))
 if (process.argv[2] !== 'differences') await recordAll()
 await compareAll()
 
 async function recordAll(): Promise<void> {
-  await using oracle = await startOracle()
+  await using oracle = await startOracle({ controllers: false })
   using server = new Server(oracle.kubeconfig)
   for (const { method, path, body } of probes) await server.send(method, path, body)
   recordDiscovery(await publishedDiscovery(server))
   recordObjections(await objectionsOf(server))
   for (const name of names) record(name, await answersOf(server, name, suites[name].requests()))
+  if (rowsToo) await recordRows(server)
   for (const { path, body } of probes) {
     const { name } = (body as { metadata: { name: string } }).metadata
     await server.send('DELETE', `${path}/${name}`)
@@ -55,6 +59,16 @@ async function compareAll(): Promise<void> {
     writeDifferences(name, [...new Set(differ)].sort())
     process.stdout.write(`${name}: ${requests.length} requests, ${differ.length} answered otherwise\n`)
   }
+  if (rowsToo) await compareRows()
+}
+
+async function compareRows(): Promise<void> {
+  await using quiet = await quietCluster()
+  const rows = allRows()
+  const differing = differingSteps(rows, recordedRows(), await answersTo(quiet.server, rows))
+  writeRowDifferences(differing.map(({ title }) => title))
+  const steps = rows.reduce((sum, row) => sum + row.steps.length, 0)
+  process.stdout.write(`rows: ${rows.length} of ${steps} steps, ${differing.length} answered otherwise\n`)
 }
 
 function plain(value: unknown): unknown {

@@ -71,8 +71,8 @@ export function oracleMissing(): string | null {
   return existsSync(built) ? null : 'the kind kit beside the project has not been built yet'
 }
 
-/** The kubeconfig of that server. One of the kit is started for this alone (10 s) and stopped when it is disposed. */
-export async function startOracle(): Promise<{ kubeconfig: string } & AsyncDisposable> {
+/** The kubeconfig of that server. One of the kit is started for this alone (10 s), without its controllers if so asked, and stopped when it is disposed. */
+export async function startOracle({ controllers = true } = {}): Promise<{ kubeconfig: string } & AsyncDisposable> {
   const named = process.env['ORACLE_KUBECONFIG']
   if (named) return { kubeconfig: await readFile(named, 'utf8'), [Symbol.asyncDispose]: async () => {} }
   const folder = await mkdtemp(join(tmpdir(), 'oracle-'))
@@ -84,6 +84,8 @@ export async function startOracle(): Promise<{ kubeconfig: string } & AsyncDispo
   }
   try {
     const { stdout } = await kit()
+    const others = controllers ? [] : ['kube-controller-manager', 'kube-scheduler']
+    for (const name of others) process.kill(Number(await readFile(join(folder, 'oracle', `${name}.pid`), 'utf8')))
     return { kubeconfig: await readFile(stdout.trim(), 'utf8'), [Symbol.asyncDispose]: stop }
   } catch (error) {
     await stop()

@@ -1,0 +1,57 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { isDeepStrictEqual } from 'node:util'
+import { brotliCompressSync, brotliDecompressSync, constants } from 'node:zlib'
+import { performRow } from './perform-row.ts'
+import { type Row, rowsOf } from './rows.ts'
+import type { Answer, Server } from './server.ts'
+import { specimens } from './specimens/index.ts'
+
+/** What a real API server answered to each step of a row, by the row's title. */
+export type RowAnswers = Record<string, readonly (Answer | null)[]>
+
+const answersFile = new URL('./fixtures/rows.json.br', import.meta.url)
+const differencesFile = new URL('./fixtures/rows.differences.txt', import.meta.url)
+
+/** Rows of every built-in kind that is stored. */
+export function allRows(): Row[] {
+  return specimens.flatMap(rowsOf)
+}
+
+export function recordedRows(): RowAnswers {
+  return JSON.parse(brotliDecompressSync(readFileSync(answersFile)).toString()) as RowAnswers
+}
+
+/** Asks a real server, which has no controllers running, for all rows and stores what it answers. */
+export async function recordRows(server: Server): Promise<void> {
+  const text = Buffer.from(JSON.stringify(await answersTo(server, allRows())))
+  const params = { [constants.BROTLI_PARAM_LGWIN]: constants.BROTLI_MAX_WINDOW_BITS, [constants.BROTLI_PARAM_SIZE_HINT]: text.length }
+  writeFileSync(answersFile, brotliCompressSync(text, { params }))
+}
+
+/** One row after the other: some kinds have a say in what becomes of others. */
+export async function answersTo(server: Server, rows: readonly Row[]): Promise<RowAnswers> {
+  const answers: RowAnswers = {}
+  for (const row of rows) answers[row.title] = await performRow(server, row)
+  return answers
+}
+
+/** The steps that are known to be answered otherwise, in a file that only ever gets shorter. */
+export function knownRowDifferences(): ReadonlySet<string> {
+  return new Set(readFileSync(differencesFile, 'utf8').split('\n').filter(Boolean))
+}
+
+export function writeRowDifferences(titles: readonly string[]): void {
+  writeFileSync(differencesFile, titles.map((title) => `${title}\n`).join(''))
+}
+
+/** Of two servers' answers to the same rows those steps that differ, told by row, number and what is done. */
+export function differingSteps(rows: readonly Row[], real: RowAnswers, ours: RowAnswers): { title: string; real: Answer; ours: unknown }[] {
+  return rows.flatMap((row) =>
+    row.steps.flatMap((step, index) => {
+      const expected = real[row.title]?.[index]
+      const given: unknown = JSON.parse(JSON.stringify(ours[row.title]?.[index] ?? null))
+      if (!expected || isDeepStrictEqual(given, expected)) return []
+      return [{ title: `${row.title}, ${index + 1}: ${step.title}`, real: expected, ours: given }]
+    }),
+  )
+}
