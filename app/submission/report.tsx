@@ -149,7 +149,7 @@ export async function SubmissionReport({ locale, person, submission, gradeTask, 
                   <a className="link" href={file(each.digest)} download={each.name}>
                     {each.name}
                   </a>
-                  <span className="label">{t('bytes', { kind: each.kind, bytes: each.bytes })}</span>
+                  <span className="label">{t('bytes', { kind: t(`kind-${each.kind}`), bytes: each.bytes })}</span>
                 </li>
               ))}
             </ul>

@@ -39,6 +39,7 @@ test('says in sentences what it has not', async () => {
     en: 'Hosts have no Kubernetes API: there is no Kubernetes on them.',
     zh: '主机上没有 Kubernetes API：上面没有 Kubernetes。',
   })
+  expect(capabilities.audit).toMatchObject({ zh: '主机上没有审计日志：上面没有 Kubernetes。' })
   for (const answer of Object.values(capabilities))
     expect(answer === true || (/^[A-Z].+\.$/.test(answer.en) && answer.zh.endsWith('。'))).toBe(true)
 })

@@ -53,9 +53,9 @@ export class HostsEngine implements Engine {
 
   async capabilities(): Promise<Capabilities> {
     const { hosts, network, plugins } = await this.found()
-    const none = (what: string, thing = what): Text => ({
+    const none = (what: string, thing = ` ${what}`): Text => ({
       en: `Hosts have no ${what}: there is no Kubernetes on them.`,
-      zh: `主机上没有 ${thing}：上面没有 Kubernetes。`,
+      zh: `主机上没有${thing}：上面没有 Kubernetes。`,
     })
     return {
       hosts: hosts ?? true,
@@ -66,7 +66,7 @@ export class HostsEngine implements Engine {
       network: network ?? true,
       cni: network ?? (plugins === null ? noPlugins : true),
       api: none('Kubernetes API'),
-      pods: none('Pods', 'Pod'),
+      pods: none('Pods', ' Pod'),
       etcd: none('etcd'),
       fork: { en: 'Hosts cannot be copied while they run.', zh: '主机在运行时不能复制。' },
       clock: { en: 'Hosts keep the time of their machine.', zh: '主机使用所在机器的时间。' },

@@ -1,5 +1,6 @@
 import type { Metadata } from 'next'
 import { getFormatter, getTranslations, setRequestLocale } from 'next-intl/server'
+import type { Text } from '../../../../platform/model.ts'
 import { services } from '../../../../platform/services.ts'
 import { localised } from '../../../i18n/routing.ts'
 import { spoken } from '../../../i18n/spoken.ts'
@@ -93,16 +94,16 @@ export default async function AdminPage({ params }: { params: Promise<{ locale: 
           <div key={name} className="engine">
             <h3>{name}</h3>
             <ul>
-              {Object.entries(engine.capabilities).map(([capability, has]) => (
-                <li key={capability} data-has={has === true}>
+              {byReason(engine.capabilities).map(({ names, missing }) => (
+                <li key={names[0]} data-has={missing === null}>
                   <svg viewBox="0 0 16 16" width="14" height="14" aria-hidden="true" className="sign">
-                    {has === true ? (
+                    {missing === null ? (
                       <path d="M2.500 8.500l3.500 3.500 7.500-8" fill="none" stroke="currentColor" strokeWidth="2" />
                     ) : (
                       <path d="M3 8h10" stroke="currentColor" strokeWidth="2" />
                     )}
                   </svg>
-                  <code>{capability}</code> <span className="label">{has === true ? t('has') : spoken(has, locale)}</span>
+                  <code>{names.join(' ')}</code> <span className="label">{missing === null ? t('has') : spoken(missing, locale)}</span>
                 </li>
               ))}
             </ul>
@@ -111,4 +112,13 @@ export default async function AdminPage({ params }: { params: Promise<{ locale: 
       </section>
     </main>
   )
+}
+
+/** Capabilities that are there, and those that are missing for one reason, together. */
+function byReason(capabilities: Record<string, true | Text>): { names: string[]; missing: Text | null }[] {
+  const groups = Map.groupBy(Object.entries(capabilities), ([, has]) => (has === true ? '' : has.en))
+  return [...groups.values()].map((group) => {
+    const has = group[0]![1]
+    return { names: group.map(([name]) => name), missing: has === true ? null : has }
+  })
 }
