@@ -18,6 +18,8 @@ for (const locale of locales) {
     await page.goto(`/${locale}/labs/readiness-gate`)
     const terminal = new TerminalPane(page)
     const clock = page.locator('.cluster-clock')
+    /** By the menu, so far. */
+    let skips = 2
     await terminal.ready()
 
     await test.step('by keyboard', async () => {
@@ -38,7 +40,7 @@ for (const locale of locales) {
 
     await test.step('what is typed afterwards is in the new time', async () => {
       const pods = await terminal.run('kubectl get pods')
-      expect(pods.output).toMatch(/shop-\S+ +1\/1 +Running +0 +1[01]m/)
+      expect(pods.output).toMatch(/shop-\S+ +1\/1 +Running +0 +1\dm/)
     })
 
     await test.step('to what happens next', async () => {
@@ -51,11 +53,15 @@ for (const locale of locales) {
     })
 
     await test.step('it can be stopped', async () => {
-      await clock.getByRole('button', { name: say.clock.skip }).click()
-      await page.getByRole('menuitem', { name: say.clock.toNext }).click()
-      await clock.getByRole('button', { name: say.clock.stop }).click()
       const stopped = say.clock.stopped.split('{time}')[0]!
-      await expect(clock.getByRole('status')).toContainText(stopped)
+      // an hour in which nothing happens is skipped in seconds: a slow browser may come too late with its Stop
+      await expect(async () => {
+        skips++
+        await clock.getByRole('button', { name: say.clock.skip }).click()
+        await page.getByRole('menuitem', { name: say.clock.toNext }).click()
+        await clock.getByRole('button', { name: say.clock.stop }).click({ timeout: 2_000 })
+        await expect(clock.getByRole('status')).toContainText(stopped, { timeout: 10_000 })
+      }).toPass({ timeout: 90_000 })
       await expect(clock.getByRole('button', { name: say.clock.skip })).toBeFocused()
     })
 
@@ -65,7 +71,7 @@ for (const locale of locales) {
       await page.getByRole('alertdialog').getByRole('button', { name: say.lab.handIn }).click()
       await page.waitForURL(`**/${locale}/me/submissions/*`)
       const changes = page.getByRole('region', { name: say.submission.changes })
-      await expect(changes.getByRole('row').filter({ hasText: say.submission.changeSKIPPED })).toHaveCount(3)
+      await expect(changes.getByRole('row').filter({ hasText: say.submission.changeSKIPPED })).toHaveCount(skips)
       const audit = page.getByRole('region', { name: say.submission.audit })
       await expect(audit.getByRole('row')).toHaveCount(3)
       await audit.getByLabel(say.audit.verb).selectOption('delete')
@@ -100,9 +106,17 @@ for (const locale of locales) {
     await expect(page.locator('#task-t2')).toHaveAttribute('data-state', 'pass', { timeout: 60_000 })
     const pods = () => terminal.run('kubectl get pods -o name | sort')
     const before = await pods()
+    // on a copy it takes no time to speak of: the answer waits until the page has been looked at
+    const looked = Promise.withResolvers<void>()
+    await page.route('**/trials', async (route) => {
+      const answer = await route.fetch()
+      await looked.promise
+      await route.fulfill({ response: answer })
+    })
     const judged = page.waitForResponse((answer) => answer.url().endsWith('/trials'))
     await trials.getByRole('button', { name: say.lab.tryAgain }).click()
     await expect(trials.getByRole('button', { name: say.lab.trying })).toBeDisabled()
+    looked.resolve()
     expect((await judged).status()).toBe(204)
     await expect(trials.getByRole('button', { name: say.lab.tryAgain })).toBeEnabled()
     await expect(page.locator('#task-t2')).toHaveAttribute('data-state', 'pass')

@@ -15,7 +15,7 @@ export class TerminalPane {
 
   /** Waits until the shell asks for a command. */
   async ready(): Promise<void> {
-    await expect(this.rows.filter({ hasText: /[$#]\s*$/ }).last()).toBeVisible({ timeout: 30_000 })
+    await expect(this.rows.filter({ hasText: /[$#]\s*$/ }).last()).toBeVisible({ timeout: 60_000 })
     await expect(this.panel.locator('.terminal-status')).toBeEmpty()
   }
 
@@ -51,7 +51,7 @@ export class TerminalPane {
     return (await this.lines()).join('\n')
   }
 
-  async shows(what: string | RegExp, timeout = 15_000): Promise<void> {
+  async shows(what: string | RegExp, timeout = 30_000): Promise<void> {
     const text = expect.poll(() => this.text(), { message: `the terminal shows ${what}`, timeout })
     await (typeof what === 'string' ? text.toContain(what) : text.toMatch(what))
   }
