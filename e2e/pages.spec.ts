@@ -96,6 +96,7 @@ for (const locale of locales) {
     await terminal.shows('Running')
     await everyWay(page, `${locale} lab`)
     const say = words[locale]
+    await expect(terminal.panel.getByRole('textbox', { name: say.terminal.input })).toBeAttached()
     await page.getByRole('button', { name: say.cluster.asList }).click()
     await page.getByRole('button', { name: say.lab.handIn }).click()
     await everyWay(page, `${locale} hand-in`)

@@ -4,9 +4,11 @@ export interface Text {
   zh: string
 }
 
-/** This machine has not what is asked of it; says what that is and what to do about it. The message is the English one. */
-export class Shortage extends Error {
-  override readonly name = 'Shortage'
+export type Language = keyof Text
+
+/** An error that is told to people, in both languages. The message is the English one. */
+export class Told extends Error {
+  override readonly name: string = 'Told'
   readonly text: Text
 
   constructor(text: Text, options?: ErrorOptions) {
@@ -15,9 +17,14 @@ export class Shortage extends Error {
   }
 }
 
+/** This machine has not what is asked of it; says what that is and what to do about it. */
+export class Shortage extends Told {
+  override readonly name = 'Shortage'
+}
+
 /** A fault in both languages; one that only some program's own words tell is the same in either. */
 export function textOf(error: unknown): Text {
-  if (error instanceof Shortage) return error.text
+  if (error instanceof Told) return error.text
   const message = error instanceof Error ? error.message : String(error)
   return { en: message, zh: message }
 }

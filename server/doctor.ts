@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { MachineFact } from '../platform/services.ts'
+import { columnsOf } from '../sandbox/terminal/columns.ts'
 import type { Text } from '../sandbox/text.ts'
 import { ConfigError, readConfig } from './config.ts'
 import { machineFacts } from './machine-facts.ts'
@@ -28,10 +29,8 @@ const language = (LC_ALL || LC_MESSAGES || LANG || '').startsWith('zh') ? 'zh' :
 
 process.exitCode = await main()
 
-/** To so many columns of a terminal, where a Chinese character takes two. */
 function padded(text: string, columns: number): string {
-  const wide = text.match(/[\u2e80-\uffef]/g)?.length ?? 0
-  return text.padEnd(columns - wide)
+  return text + ' '.repeat(Math.max(0, columns - columnsOf(text)))
 }
 
 async function main(): Promise<number> {

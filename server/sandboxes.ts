@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { benches } from '../content/benches.ts'
 import packageJson from '../package.json' with { type: 'json' }
+import { PlatformError } from '../platform/errors.ts'
 import type { Services } from '../platform/services.ts'
 import { EmbeddedEngine } from '../sandbox/embedded/engine/engine.ts'
 import type { Engine } from '../sandbox/engine.ts'
@@ -13,6 +14,7 @@ import { type Lab, loadLabs } from '../sandbox/supervisor/labs.ts'
 import { Supervisor } from '../sandbox/supervisor/supervisor.ts'
 import { serveTerminal } from '../sandbox/terminal/socket.ts'
 import { prepareTools } from '../sandbox/terminal/tools.ts'
+import { Told } from '../sandbox/text.ts'
 import type { Config } from './config.ts'
 import type { Sandboxes } from './server.ts'
 
@@ -37,9 +39,11 @@ export async function openSandboxes(config: Config, log: Logger): Promise<Sandbo
     host: supervisor,
     labs: new Map([...labs].map(([slug, lab]) => [slug, outline(lab)])),
     serveTerminal: (socket, redeem) =>
-      serveTerminal(socket, async (ticket) => {
-        const grant = await redeem(ticket)
-        return { session: await supervisor.session(grant.lease, grant.terminal), write: grant.mode === 'write' }
+      serveTerminal(socket, async (ticket, language) => {
+        const grant = await redeem(ticket).catch((error: unknown) => {
+          throw error instanceof PlatformError ? new Told(error.sentence, { cause: error }) : error
+        })
+        return { session: await supervisor.session(grant.lease, grant.terminal, language), write: grant.mode === 'write' }
       }),
     [Symbol.asyncDispose]: () => supervisor[Symbol.asyncDispose](),
   }

@@ -1,3 +1,4 @@
+import { languageOf } from '../i18n/spoken.ts'
 import { type FromClient, type FromServer, readFrame } from './protocol.ts'
 
 export type LinkState =
@@ -75,7 +76,8 @@ export class TerminalLink implements Disposable {
     socket.binaryType = 'arraybuffer'
     this.#socket = socket
     this.#screenNext = false
-    socket.onopen = () => this.#send({ type: 'open', ticket, ...this.#screen.size() })
+    const language = languageOf(document.documentElement.lang)
+    socket.onopen = () => this.#send({ type: 'open', ticket, ...this.#screen.size(), language })
     socket.onmessage = (event: MessageEvent<string | ArrayBuffer>) => {
       if (typeof event.data === 'string') this.#control(JSON.parse(event.data) as FromServer)
       else void this.#output(socket, event.data)

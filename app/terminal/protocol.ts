@@ -1,7 +1,7 @@
 /** The terminal's wire protocol, version 1, as the browser sees it. Text frames are JSON; binary frames are output. */
 
 export type FromClient =
-  | { type: 'open'; ticket: string; cols: number; rows: number }
+  | { type: 'open'; ticket: string; cols: number; rows: number; language: 'en' | 'zh' }
   | { type: 'input'; data: string }
   | { type: 'resize'; cols: number; rows: number }
   /** Output up to this sequence number has been drawn. */

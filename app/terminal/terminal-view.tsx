@@ -16,6 +16,7 @@ import type { TerminalWords } from './words.ts'
 interface Props {
   attempt: string
   terminal: string
+  /** As its tab has it. */
   title: string
   node: string | null
   /** Whether its tab is in front. */
@@ -36,6 +37,7 @@ export function TerminalView({ attempt, terminal, title, node, front, screenRead
   useEffect(() => {
     const end = new AbortController()
     const element = place.current!
+    Object.assign(Terminal.strings, { promptLabel: words.input, tooMuchOutput: words.tooMuchOutput })
     const xterm = new Terminal({
       allowProposedApi: true,
       cursorBlink: !matchMedia('(prefers-reduced-motion: reduce)').matches,
@@ -94,7 +96,7 @@ export function TerminalView({ attempt, terminal, title, node, front, screenRead
       xterm.dispose()
       held.current = null
     }
-  }, [attempt, terminal])
+  }, [attempt, terminal, words.input, words.tooMuchOutput])
 
   useEffect(() => {
     if (held.current) held.current.xterm.options.screenReaderMode = screenReader
@@ -113,7 +115,7 @@ export function TerminalView({ attempt, terminal, title, node, front, screenRead
   }, [front, node, writable])
 
   return (
-    <section className="terminal" hidden={!front} aria-label={fill(words.region, { title })}>
+    <section className="terminal" hidden={!front} aria-label={title}>
       <div ref={place} className="terminal-place" />
       <Status state={state} words={words} onRetry={() => held.current?.link.retry()} />
     </section>

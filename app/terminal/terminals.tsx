@@ -96,7 +96,7 @@ export function Terminals({ attempt, terminals, nodes, words }: Props) {
             <button
               type="button"
               onClick={() => close(front.id)}
-              aria-label={fill(words.close, { title: front.title })}
+              aria-label={fill(words.close, { title: tabName(terminals, terminals.indexOf(front), words) })}
               title={words.closeShort}
             >
               <svg viewBox="0 0 14 14" width="14" height="14" aria-hidden="true">
@@ -138,7 +138,7 @@ export function Terminals({ attempt, terminals, nodes, words }: Props) {
         </p>
       ) : null}
       <div className="terminals-floor">
-        {terminals.map((each) => (
+        {terminals.map((each, index) => (
           <div
             key={each.id}
             role="tabpanel"
@@ -150,7 +150,7 @@ export function Terminals({ attempt, terminals, nodes, words }: Props) {
             <TerminalView
               attempt={attempt}
               terminal={each.id}
-              title={each.title}
+              title={tabName(terminals, index, words)}
               node={each.node}
               front={each === front}
               screenReader={screenReader}

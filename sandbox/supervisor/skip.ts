@@ -1,4 +1,5 @@
 import type { Sandbox } from '../engine.ts'
+import type { Language, Text } from '../text.ts'
 import { followClusterView } from './cluster-view.ts'
 
 /** Time in a sandbox's cluster. */
@@ -77,17 +78,13 @@ function paced(step: number, took: number): number {
 }
 
 /** '1 h 2 min 3 s', of ms. */
-export function sayDuration(ms: number): string {
+export function sayDuration(ms: number): Text {
   const seconds = Math.round(ms / 1000)
   const parts = [
-    [Math.floor(seconds / 3600), 'h'],
-    [Math.floor(seconds / 60) % 60, 'min'],
-    [seconds % 60, 's'],
-  ] as const
-  return (
-    parts
-      .filter(([count]) => count > 0)
-      .map(([count, unit]) => `${count} ${unit}`)
-      .join(' ') || '0 s'
-  )
+    { count: Math.floor(seconds / 3600), en: 'h', zh: '小时' },
+    { count: Math.floor(seconds / 60) % 60, en: 'min', zh: '分' },
+    { count: seconds % 60, en: 's', zh: '秒' },
+  ].filter(({ count, en }) => count > 0 || (seconds === 0 && en === 's'))
+  const say = (language: Language) => parts.map((part) => `${part.count} ${part[language]}`).join(' ')
+  return { en: say('en'), zh: say('zh') }
 }

@@ -57,9 +57,10 @@ const stateOf = (verdict: Verdict | undefined, task: string) => verdict?.tasks.f
 /** What a learner would type, in a terminal of the sandbox. */
 async function type(lease: string, command: string): Promise<void> {
   const { id } = await supervisor.openTerminal(lease, null)
-  const session = await supervisor.session(lease, id)
+  const session = await supervisor.session(lease, id, 'en')
   using seat = session.attach({
     wantsToWrite: true,
+    language: 'en',
     screen: () => undefined,
     output: () => undefined,
     exit: () => undefined,
@@ -187,10 +188,11 @@ test('a reset is a fresh cluster under the same lease', async () => {
   await type('again', 'kubectl create configmap mine; touch ~/left-over')
   await supervisor.reset('again')
   const { id } = await supervisor.openTerminal('again', null)
-  const session = await supervisor.session('again', id)
+  const session = await supervisor.session('again', id, 'en')
   let text = ''
   using seat = session.attach({
     wantsToWrite: true,
+    language: 'en',
     screen: () => undefined,
     output: (_, bytes) => {
       text += Buffer.from(bytes)
@@ -222,11 +224,12 @@ test('the next process brings back what has an order, with verdict and screen, a
   await start('kept', 'readiness-gate')
   await start('orphan', null)
   const { id } = await supervisor.openTerminal('kept', null)
-  const session = await supervisor.session('kept', id)
+  const session = await supervisor.session('kept', id, 'en')
   let text = ''
   {
     using seat = session.attach({
       wantsToWrite: true,
+      language: 'en',
       screen: () => undefined,
       output: (_, bytes) => {
         text += Buffer.from(bytes)
@@ -250,8 +253,9 @@ test('the next process brings back what has an order, with verdict and screen, a
   expect([...found.keys()]).toEqual(['kept'])
   await until(() => reports.some((report) => report.type === 'verdict'))
   let screen = ''
-  using seat = (await supervisor.session('kept', id)).attach({
+  using seat = (await supervisor.session('kept', id, 'en')).attach({
     wantsToWrite: true,
+    language: 'en',
     screen: ({ bytes }) => {
       screen += Buffer.from(bytes)
     },

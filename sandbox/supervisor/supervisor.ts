@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Text, Verdict } from '../check/kit.ts'
+import type { Verdict } from '../check/kit.ts'
 import { Observer } from '../check/observer.ts'
 import type { Engine, Sandbox, SandboxSpec } from '../engine.ts'
 import { TerminalSession } from '../terminal/session.ts'
+import { type Language, type Text, Told } from '../text.ts'
 import { ChangeLog, readChanges } from './change-log.ts'
 import { type ClusterView, clusterView, watchClusterView } from './cluster-view.ts'
 import { type Piece, piecesOf } from './evidence.ts'
@@ -230,11 +231,11 @@ export class Supervisor implements AsyncDisposable {
    * The session behind a terminal. When the platform was restarted meanwhile: the same shell where shells outlive it, a new one
    * under its old screen elsewhere.
    */
-  async session(lease: string, terminal: string): Promise<TerminalSession> {
+  async session(lease: string, terminal: string, language: Language): Promise<TerminalSession> {
     const found = this.at(lease)
     const known = found.kept.terminals.find((one) => one.id === terminal)
-    if (!known) throw new Error('This terminal was closed')
-    return this.sessionOf(found, known)
+    if (!known) throw new Told({ en: 'This terminal was closed.', zh: '这个终端已经关闭。' })
+    return this.sessionOf(found, known, language)
   }
 
   clusterView(lease: string): Promise<ClusterView> {
@@ -278,8 +279,12 @@ export class Supervisor implements AsyncDisposable {
 
   private async noteSkip({ changes, sessions, observer }: Live, { from, to }: Skipped, began: number): Promise<void> {
     ;(await changes)?.note({ type: 'SKIPPED', time: from, to, began, ended: Date.now() })
-    const line = `${sayDuration(to - from)} were skipped: in the cluster it is ${new Date(to).toISOString().slice(11, 19)} UTC`
-    await announce(sessions, line)
+    const skipped = sayDuration(to - from)
+    const clock = `${new Date(to).toISOString().slice(11, 19)} UTC`
+    await announce(sessions, {
+      en: `${skipped.en} were skipped: in the cluster it is ${clock}`,
+      zh: `已快进 ${skipped.zh}：集群里现在是 ${clock}`,
+    })
     await (await observer)?.again()
   }
 
@@ -359,11 +364,11 @@ export class Supervisor implements AsyncDisposable {
     await Promise.allSettled(owned.map(async (one) => (await one)?.[Symbol.asyncDispose]()))
   }
 
-  private sessionOf(found: Live, terminal: Terminal): Promise<TerminalSession> {
+  private sessionOf(found: Live, terminal: Terminal, language: Language = 'en'): Promise<TerminalSession> {
     const known = found.sessions.get(terminal.id)
     if (known) return known
     const { lease } = found.order
-    const opening = this.openSession(found, terminal)
+    const opening = this.openSession(found, terminal, language)
     found.sessions.set(terminal.id, opening)
     opening.catch(() => found.sessions.delete(terminal.id))
     void opening.then(
@@ -384,7 +389,7 @@ export class Supervisor implements AsyncDisposable {
     return opening
   }
 
-  private async openSession({ order, sandbox }: Live, terminal: Terminal): Promise<TerminalSession> {
+  private async openSession({ order, sandbox }: Live, terminal: Terminal, language: Language): Promise<TerminalSession> {
     const folder = join(this.folder(order.lease), 'terminals')
     await mkdir(folder, { recursive: true, mode: 0o700 })
     return TerminalSession.open({
@@ -392,6 +397,7 @@ export class Supervisor implements AsyncDisposable {
       recording: join(folder, `${terminal.id}.cast`),
       cols: 80,
       rows: 24,
+      language,
       start: (cols, rows, seq) =>
         sandbox.openTerminal({ cols, rows, held: { id: terminal.id, seq }, ...(terminal.node ? { node: terminal.node } : {}) }),
     })
@@ -408,13 +414,17 @@ export class Supervisor implements AsyncDisposable {
 
   private announceTrial({ sessions, listener }: Live, what: Text | null): void {
     listener({ type: 'trial', what })
-    const line = what ? `a trial on this cluster: ${what.en}; it is undone afterwards` : 'the trial is over and undone'
-    void announce(sessions, line)
+    void announce(
+      sessions,
+      what
+        ? { en: `a trial on this cluster, to be undone afterwards: ${what.en}`, zh: `正在这个集群上试验，结束后会复原：${what.zh}` }
+        : { en: 'the trial is over and undone', zh: '试验结束，已经复原' },
+    )
   }
 
   private at(lease: string): Live {
     const found = this.live.get(lease)
-    if (!found) throw new Error('This sandbox does not run')
+    if (!found) throw new Told({ en: 'This sandbox does not run.', zh: '这个沙箱没有在运行。' })
     return found
   }
 
@@ -456,7 +466,7 @@ function timeIn(found: Live, now: number): ClusterTime {
 }
 
 /** Says a line in every terminal that is open. */
-async function announce(sessions: Live['sessions'], line: string): Promise<void> {
+async function announce(sessions: Live['sessions'], line: Text): Promise<void> {
   // one that could not be opened has been told of
   await Promise.allSettled([...sessions.values()].map(async (session) => (await session).announce(line)))
 }

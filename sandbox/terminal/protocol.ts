@@ -3,9 +3,11 @@
  * frames from the server are output: an 8-byte big-endian sequence number (bytes of output before this frame, since the
  * terminal began) and then the bytes. app/terminal/protocol.ts is the browser's side of it.
  */
+import type { Language } from '../text.ts'
+
 export type ClientMessage =
-  /** The first message. `ticket` is single-use and names person and terminal. */
-  | { type: 'open'; ticket: string; cols: number; rows: number }
+  /** The first message. `ticket` is single-use and names person and terminal; `language` is the one to be told things in. */
+  | { type: 'open'; ticket: string; cols: number; rows: number; language: Language }
   | { type: 'input'; data: string }
   | { type: 'resize'; cols: number; rows: number }
   /** All output before `seq` is on the screen. */
@@ -26,11 +28,12 @@ export const window = 256 * 1024
 export function parseClientMessage(text: string): ClientMessage {
   const message: unknown = parseJson(text)
   if (typeof message !== 'object' || message === null) throw new Error('A message is a JSON object')
-  const { type, ticket, cols, rows, data, seq } = message as Record<string, unknown>
+  const { type, ticket, cols, rows, language, data, seq } = message as Record<string, unknown>
   if (type === 'input' && typeof data === 'string') return { type, data }
   if (type === 'ack' && typeof seq === 'number') return { type, seq }
   if (type === 'resize' && isSize(cols) && isSize(rows)) return { type, cols, rows }
-  if (type === 'open' && typeof ticket === 'string' && isSize(cols) && isSize(rows)) return { type, ticket, cols, rows }
+  if (type === 'open' && typeof ticket === 'string' && isSize(cols) && isSize(rows))
+    return { type, ticket, cols, rows, language: language === 'zh' ? 'zh' : 'en' }
   throw new Error(`Not a message of this protocol: ${String(type)}`)
 }
 

@@ -111,7 +111,7 @@ export class Recorder implements AsyncDisposable {
     if (this.full) return
     if (this.written > limitBytes) {
       this.full = true
-      this.line(JSON.stringify([this.elapsed(), 'o', '\r\n[recording ends here: 32 MiB]\r\n']))
+      this.line(JSON.stringify([this.elapsed(), 'o', '\r\n[recording ends here, at 32 MiB / 录像到 32 MiB 为止]\r\n']))
       return
     }
     this.line(JSON.stringify([this.elapsed(), kind, data]))

@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { Language } from '../text.ts'
 import { window } from './protocol.ts'
 import { type Seat, TerminalSession, type Viewer } from './session.ts'
 import { openToolbox, type Toolbox } from './toolbox.ts'
@@ -31,8 +32,11 @@ const open = (id: string) =>
     recording: join(folder, `${id}.cast`),
     cols: 80,
     rows: 24,
+    language: 'en',
     start: (cols, rows) => toolbox.openTerminal({ cols, rows }),
   })
+
+const skipped = { en: 'ten minutes were skipped', zh: '已快进十分钟' }
 
 test('a second look finds the screen as it was, colours and scrollback too, and the output goes on from there', async () => {
   await using session = await open('reattach')
@@ -63,7 +67,7 @@ test('what the platform says stands above the line that is being typed, and is m
   viewer.seat.input("PS1='> '; clear\r")
   viewer.seat.input(`echo ${'long '.repeat(20)}end`)
   await until(() => viewer.text().includes('end'))
-  await session.announce('ten minutes were skipped')
+  await session.announce(skipped)
   viewer.seat.input('less\r')
   await until(() => viewer.text().includes('endless\r\n'))
   // drawn once more from the screen as it is: rows that were broken at the edge are one line there
@@ -76,12 +80,29 @@ test('what the platform says stands above the line that is being typed, and is m
   expect(events.some((line) => line.includes('"m","ten minutes were skipped"'))).toBe(true)
 })
 
+test('what the platform says is in the language of whoever writes, on one line however narrow', async () => {
+  await using session = await open('chinese')
+  const viewer = sit(session, { language: 'zh' })
+  viewer.seat.resize(10, 24)
+  viewer.seat.input("PS1='> '; clear\r")
+  await until(() => /\x1b\[H.*> $/s.test(viewer.text()))
+  await session.announce(skipped)
+  viewer.seat.input('pwd\r')
+  const drawn = () => sit(session, { language: 'zh' }).text().split('\r\n')
+  await until(() => drawn().some((line) => line.includes('/home')))
+  // two columns each: three characters and the dash before them fill eight of ten
+  expect(drawn().findIndex((line) => line.includes('— 已快进十') && !line.includes('分'))).toBe(0)
+  expect(drawn()[1]).toContain('> pwd')
+  await session.flush()
+  expect(readFileSync(join(folder, 'chinese.cast'), 'utf8')).toContain('"m","已快进十分钟"')
+})
+
 test('a program that has the whole screen is not disturbed by what the platform says', async () => {
   await using session = await open('undisturbed')
   const viewer = sit(session)
   viewer.seat.input("printf '\\e[?1049h\\e[Hdrawn'; read\r")
   await until(() => viewer.text().includes('\x1b[?1049h'))
-  await session.announce('ten minutes were skipped')
+  await session.announce(skipped)
   expect(viewer.text()).not.toContain('ten minutes')
 })
 
@@ -138,7 +159,7 @@ test('the end of the shell is told with its code', async () => {
   await until(() => viewer.exit() === 3)
 })
 
-function sit(session: TerminalSession, { acknowledge = true } = {}) {
+function sit(session: TerminalSession, { acknowledge = true, language = 'en' as Language } = {}) {
   const frames: { seq: number; size: number }[] = []
   let text = ''
   let received = 0
@@ -148,6 +169,7 @@ function sit(session: TerminalSession, { acknowledge = true } = {}) {
   const seat: { current: Seat | null } = { current: null }
   const viewer: Viewer = {
     wantsToWrite: true,
+    language,
     screen: ({ bytes }) => {
       state.screens++
       text = Buffer.from(bytes).toString()

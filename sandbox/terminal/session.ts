@@ -2,12 +2,15 @@ import { stat } from 'node:fs/promises'
 import { SerializeAddon } from '@xterm/addon-serialize'
 import headless from '@xterm/headless'
 import type { TerminalProcess } from '../engine.ts'
+import type { Language, Text } from '../text.ts'
+import { clipped } from './columns.ts'
 import { window } from './protocol.ts'
 import { Recorder, readRecording, recordedSeq } from './recording.ts'
 
 export interface Viewer {
   /** May type and set the size. One at a time, the last who asked. */
   wantsToWrite: boolean
+  language: Language
   screen(screen: { seq: number; cols: number; rows: number; bytes: Uint8Array }): void
   output(seq: number, bytes: Uint8Array): void
   exit(code: number): void
@@ -56,14 +59,17 @@ export class TerminalSession implements AsyncDisposable {
   private paused = false
   private spent = 0
   private breath: NodeJS.Timeout | undefined
+  /** Of whoever writes, or wrote last. */
+  private language: Language
   /** Set once the shell has ended. */
   exitCode: number | null = null
 
   /** Set while the screen is brought back: what programs asked the terminal then has been answered long ago. */
   private restoring = false
 
-  private constructor(id: string, process: TerminalProcess, recorder: Recorder, cols: number, rows: number) {
+  private constructor(id: string, process: TerminalProcess, recorder: Recorder, cols: number, rows: number, language: Language) {
     this.id = id
+    this.language = language
     this.process = process
     this.recorder = recorder
     this.screen = new headless.Terminal({ cols, rows, scrollback, allowProposedApi: true })
@@ -84,6 +90,8 @@ export class TerminalSession implements AsyncDisposable {
     recording: string
     cols: number
     rows: number
+    /** Of who is going to write. */
+    language: Language
     start: (cols: number, rows: number, seq: number) => Promise<TerminalProcess>
   }): Promise<TerminalSession> {
     const { id, recording, cols, rows } = options
@@ -95,7 +103,7 @@ export class TerminalSession implements AsyncDisposable {
       await letGoOf(process)
       throw error
     })
-    const session = new TerminalSession(id, process, recorder, cols, rows)
+    const session = new TerminalSession(id, process, recorder, cols, rows, options.language)
     try {
       if (before && before.size > 0) await session.restore(recording, from === undefined ? null : from - known)
       process.onData((bytes) => session.receive(bytes))
@@ -157,15 +165,16 @@ export class TerminalSession implements AsyncDisposable {
    * Shows a line that the platform, not the shell, has to say, above the one where the cursor is, and marks it in the recording.
    * A program that has the whole screen is not disturbed: then there is the mark alone. Resolves when it is shown.
    */
-  async announce(text: string): Promise<void> {
+  async announce(text: Text): Promise<void> {
     // what the shell wrote before has to be on the screen to know where the cursor is
     await new Promise<void>((resolve) => this.screen.write('', resolve))
-    this.recorder.mark(text)
+    const sentence = text[this.language]
+    this.recorder.mark(sentence)
     const { active } = this.screen.buffer
     if (active.type === 'alternate') return
     let rowsUp = 0
     while (active.getLine(active.baseY + active.cursorY - rowsUp)?.isWrapped) rowsUp++
-    const said = `— ${text} —`.slice(0, this.screen.cols)
+    const said = clipped(`— ${sentence} —`, this.screen.cols)
     const line = `\n\x1b[A\x1b7${rowsUp > 0 ? `\x1b[${rowsUp}A` : ''}\r\x1b[L\x1b[2m${said}\x1b8\x1b[B`
     this.recorder.aside(line)
     this.show(Buffer.from(line))
@@ -256,6 +265,7 @@ export class TerminalSession implements AsyncDisposable {
   private giveWriter(seated: Seated): void {
     const before = this.writer
     this.writer = seated
+    this.language = seated.viewer.language
     if (before) before.viewer.writer(false)
     seated.viewer.writer(true)
   }
@@ -280,11 +290,18 @@ export class TerminalSession implements AsyncDisposable {
       const below = '\r\n'
       this.recorder.aside(below)
       this.show(Buffer.from(below))
-      await this.announce('Labernetes was restarted: this is a new shell, your files are as they were')
+      await this.announce({
+        en: 'Labernetes was restarted: this is a new shell, your files are as they were',
+        zh: 'Labernetes 已重启：这是一个新的 shell，你的文件都还在',
+      })
       return
     }
-    this.recorder.mark('the platform was restarted')
-    if (missed > 0) await this.announce(`${missed} bytes that were written here meanwhile are not kept`)
+    this.recorder.mark({ en: 'the platform was restarted', zh: '平台重启过' }[this.language])
+    if (missed > 0)
+      await this.announce({
+        en: `${missed} bytes that were written here meanwhile are not kept`,
+        zh: `重启期间这里输出的 ${missed} 字节没有保留`,
+      })
   }
 
   private ended(code: number): void {

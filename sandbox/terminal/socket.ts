@@ -1,6 +1,9 @@
 import type { WebSocket } from 'ws'
-import { outputFrame, parseClientMessage, type ServerMessage } from './protocol.ts'
+import { type Language, textOf } from '../text.ts'
+import { type ClientMessage, outputFrame, parseClientMessage, type ServerMessage } from './protocol.ts'
 import type { Seat, TerminalSession } from './session.ts'
+
+type OpenMessage = Extract<ClientMessage, { type: 'open' }>
 
 const openWithinMs = 10_000
 const pingEveryMs = 25_000
@@ -9,7 +12,10 @@ const pingEveryMs = 25_000
  * Serves one terminal WebSocket. `redeem` turns the ticket of the first message into a session, or rejects with a sentence
  * for the person; everything before that is refused.
  */
-export function serveTerminal(socket: WebSocket, redeem: (ticket: string) => Promise<{ session: TerminalSession; write: boolean }>): void {
+export function serveTerminal(
+  socket: WebSocket,
+  redeem: (ticket: string, language: Language) => Promise<{ session: TerminalSession; write: boolean }>,
+): void {
   let seat: Seat | null = null
   let opening = false
   const send = (message: ServerMessage) => {
@@ -49,23 +55,25 @@ export function serveTerminal(socket: WebSocket, redeem: (ticket: string) => Pro
       if (opening) throw new Error('The terminal is open already')
       opening = true
       clearTimeout(patience)
-      redeem(message.ticket).then(
+      const { ticket, language } = message
+      redeem(ticket, language).then(
         ({ session, write }) => {
-          if (socket.readyState === socket.OPEN) seat = seatAt(session, write, message.cols, message.rows)
+          if (socket.readyState === socket.OPEN) seat = seatAt(session, write, message)
         },
-        (error: Error) => refuse(error.message),
+        (error: unknown) => refuse(textOf(error)[language]),
       )
     } catch (error) {
       refuse((error as Error).message)
     }
   })
 
-  function seatAt(session: TerminalSession, write: boolean, cols: number, rows: number): Seat {
+  function seatAt(session: TerminalSession, write: boolean, { cols, rows, language }: OpenMessage): Seat {
     const bytes = (seq: number, output: Uint8Array) => {
       if (socket.readyState === socket.OPEN) socket.send(outputFrame(seq, output))
     }
     const seated = session.attach({
       wantsToWrite: write,
+      language,
       screen: (screen) => {
         send({ type: 'ready', terminal: session.id, writer: write, seq: screen.seq })
         send({ type: 'screen', seq: screen.seq, cols: screen.cols, rows: screen.rows })
