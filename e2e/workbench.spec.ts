@@ -33,8 +33,8 @@ for (const locale of locales) {
       await page.keyboard.press('Enter')
       await expect(clock.getByRole('status')).not.toBeEmpty({ timeout: 45_000 })
       await expect(clock.getByRole('button', { name: say.clock.skip })).toBeFocused()
-      // ten minutes, told as far as they are ahead of the machine's clock
-      await expect(clock.locator('.label').first()).toContainText('10')
+      // ten minutes, told as far as they are ahead of the machine's clock: on a busy machine the cluster's was a moment behind it
+      await expect(clock.locator('.label').first()).toContainText(/\b(9|10) (min|分)/)
       await page.screenshot({ path: `test-results/eye/clock-${locale}.png` })
     })
 
@@ -173,7 +173,7 @@ test('the clock is beside a lesson too', async ({ visit }) => {
   await page.getByRole('button', { name: words.en.bench.reopen }).click()
   await new TerminalPane(page).ready()
   await skipAhead(page, 'en', 5)
-  await expect(page.locator('.cluster-clock .label').first()).toContainText('5 min')
+  await expect(page.locator('.cluster-clock .label').first()).toContainText(/\b(4|5) min/)
 })
 
 test('colours change at once, everywhere, when motion is not wanted', async ({ browser, product }) => {
