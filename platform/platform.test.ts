@@ -474,6 +474,19 @@ describe.each(databases)('the platform on %s', (_name, newDatabase) => {
   })
 
   describe('a restart', () => {
+    it('says why a cluster is not there any more, where that is known', async () => {
+      const { id } = await startReady(learner)
+      const reason = { en: 'It was stored by another version.', zh: '它由另一个版本保存。' }
+      ground.host.survives = () => false
+      ground.host.lost = reason
+      const before = ground.platform
+      await ground.restart()
+      expect((await attempts().get(learner, id)).lease).toMatchObject({ state: 'ended', reason: 'failed', failure: reason })
+      ground.host.survives = () => true
+      ground.host.lost = null
+      await before[Symbol.asyncDispose]()
+    })
+
     it('loses nothing that was acknowledged, and goes on with what lives', async () => {
       const kept = await startReady(learner)
       ;(await sandboxOf(kept.id)).listener({ type: 'verdict', verdict: verdictOf(6, 0) })
@@ -504,6 +517,7 @@ describe.each(databases)('the platform on %s', (_name, newDatabase) => {
   it('logs no fault of its own in all this', () => {
     expect(ground.logged.filter((line) => line.level === 'error').map((line) => line.message)).toEqual([
       'a sandbox could not be started',
+      'a sandbox was lost',
       'a sandbox was lost',
     ])
   })

@@ -3,7 +3,7 @@
  * knows no engine. Everything is addressed by the lease's id, so that a host may also stand behind a network.
  *
  * Who decides what: the platform keeps leases (states, time to live, idle limit, quotas) in the database and tells the host
- * to start, pause, resume and end; the host never ends a sandbox by itself, it reports `lost` when one cannot go on.
+ * to start, pause, resume and end; the host never ends a sandbox by itself, it reports `lost` when one cannot be brought back.
  */
 import type { ClusterTime, ClusterView, EngineChoice, EvidenceKind, Skipped, TerminalView, Text, Verdict } from './model.ts'
 
@@ -74,7 +74,7 @@ export interface SandboxHost {
   /**
    * Once, at the platform's start, before anything else: brings back the sandboxes of these orders (with their terminals'
    * list where shells survived) and destroys every other one that is found. Resolves with those that live
-   * again, by lease, also when they had been paused.
+   * again, by lease, also when they had been paused. Where it knows why one does not, it reports that one as `lost` meanwhile.
    */
   adopt(orders: readonly SandboxOrder[], listener: (lease: string) => SandboxListener): Promise<Map<string, StartedSandbox>>
 

@@ -179,7 +179,11 @@ export class SandboxRuns implements AsyncDisposable {
         // It was about to start when the server went down; it is started anew.
         await this.leases.move(row.id, 'starting')
         this.start(row)
-      } else await this.#show(row.id, 'ended', { reason: 'failed', failure: notBack })
+      } else {
+        // what was reported of it says more, and comes first
+        await this.#inOrder(row.id, async () => undefined)
+        await this.#exclusively(row.id, () => this.#show(row.id, 'ended', { reason: 'failed', failure: notBack }))
+      }
     }
   }
 

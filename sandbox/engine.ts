@@ -66,6 +66,8 @@ export interface Progress {
 
 export interface Engine extends AsyncDisposable {
   readonly name: EngineName
+  /** Of what sandboxes keep on the disk, where that is the engine's own: one that was stored in another format cannot be brought back. */
+  readonly storageFormat?: number
   capabilities(): Promise<Capabilities>
   /** Resolves when the cluster is ready for use. On failure nothing is left behind. */
   create(spec: SandboxSpec, onProgress: (progress: Progress) => void, signal?: AbortSignal): Promise<Sandbox>

@@ -1,4 +1,4 @@
-import type { ClusterTime, ClusterView, Skipped, TerminalView, Verdict } from '../model.ts'
+import type { ClusterTime, ClusterView, Skipped, TerminalView, Text, Verdict } from '../model.ts'
 import type { EvidencePiece, SandboxHost, SandboxListener, SandboxOrder, StartedSandbox } from '../sandbox-host.ts'
 
 interface ScriptedSandbox {
@@ -20,6 +20,8 @@ export class ScriptedHost implements SandboxHost {
   verdict: Verdict = { time: 0, points: 0, maxPoints: 10, tasks: [] }
   /** Orders `adopt` finds alive. */
   survives: (order: SandboxOrder) => boolean = () => true
+  /** Why it does not find the others alive, where that is known. */
+  lost: Text | null = null
   #terminals = 0
 
   async engines() {
@@ -44,6 +46,7 @@ export class ScriptedHost implements SandboxHost {
 
   async adopt(orders: readonly SandboxOrder[], listener: (lease: string) => SandboxListener) {
     const living = orders.filter(this.survives)
+    for (const order of orders) if (!living.includes(order) && this.lost) listener(order.lease)({ type: 'lost', reason: this.lost })
     for (const order of living) this.sandboxes.set(order.lease, { order, listener: listener(order.lease), terminals: [], paused: false })
     return new Map(living.map((order) => [order.lease, started]))
   }

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -270,6 +270,21 @@ test('the next process brings back what has an order, with verdict and screen, a
   await until(() => screen.includes('configmap/mine'))
   expect(readdirSync(join(folder, 'sandboxes'))).toEqual(['kept'])
   await supervisor.end('kept')
+})
+
+test('a sandbox that another version stored is not brought back by halves: it is lost, and says why', async () => {
+  await start('older', null)
+  await supervisor[Symbol.asyncDispose]()
+  const file = join(folder, 'attempts', 'older', 'state.json')
+  const { storageFormat, ...kept } = JSON.parse(readFileSync(file, 'utf8')) as { storageFormat: number }
+  expect(storageFormat).toBeGreaterThan(1)
+  writeFileSync(file, JSON.stringify(kept))
+  supervisor = await begin()
+  const reports: Report[] = []
+  const found = await supervisor.adopt([{ lease: 'older', lab: null }], () => (report) => reports.push(report))
+  expect([...found.keys()]).toEqual([])
+  expect(reports).toEqual([{ type: 'lost', reason: { en: expect.stringContaining('upgraded'), zh: expect.stringContaining('升级') } }])
+  expect([...readdirSync(join(folder, 'sandboxes')), ...readdirSync(join(folder, 'attempts'))]).toEqual([])
 })
 
 test('what cannot be is refused with a sentence', async () => {

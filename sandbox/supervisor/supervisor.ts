@@ -57,6 +57,7 @@ export type Report =
   /** Time begins to be skipped, goes on, or is over. */
   | { type: 'time'; time: ClusterTime }
   | { type: 'active' }
+  /** It cannot be brought back; `reason` says why. */
   | { type: 'lost'; reason: Text }
 
 export type Listener = (report: Report) => void
@@ -83,6 +84,8 @@ interface Live {
 /** What outlives the process, in state.json. */
 interface Kept {
   engine: string
+  /** The engine's when it was made. */
+  storageFormat?: number
   nodes: string[]
   startedAt: number
   terminals: Terminal[]
@@ -124,7 +127,15 @@ export class Supervisor implements AsyncDisposable {
       if (lab) await runStartScript(lab, sandbox)
       else if (allowsNodeShells(ground) && sandbox.engine !== 'hosts') await nameNodes(sandbox)
       const nodes = allowsNodeShells(ground) ? await sandbox.nodes() : []
-      const kept: Kept = { engine: engine.name, nodes, startedAt: await sandbox.now(), terminals: [], opened: 0 }
+      const { name, storageFormat } = engine
+      const kept: Kept = {
+        engine: name,
+        ...(storageFormat === undefined ? {} : { storageFormat }),
+        nodes,
+        startedAt: await sandbox.now(),
+        terminals: [],
+        opened: 0,
+      }
       await this.keep(order.lease, kept)
       this.begin({ order, lab, engine, sandbox, listener, observer: null, changes: null, sessions: new Map(), kept, skipping: null })
       return { engine: engine.name, nodes: kept.nodes }
@@ -134,10 +145,17 @@ export class Supervisor implements AsyncDisposable {
     }
   }
 
-  /** Brings back the sandboxes of these orders and destroys every other one that is found. */
+  /**
+   * Brings back the sandboxes of these orders and destroys every other one that is found. One that another version stored in its
+   * own way is not brought back by halves: it is reported as lost.
+   */
   async adopt(orders: readonly Order[], listenerOf: (lease: string) => Listener): Promise<Map<string, Started>> {
     const found = new Map<string, Started>()
-    const leases = orders.map((order) => order.lease)
+    const leases: string[] = []
+    for (const { lease } of orders) {
+      if (await this.isOfAnotherVersion(lease)) listenerOf(lease)({ type: 'lost', reason: ofAnotherVersion })
+      else leases.push(lease)
+    }
     for (const engine of this.options.engines)
       for (const sandbox of await engine.adopt(leases)) {
         const order = orders.find((one) => one.lease === sandbox.id)
@@ -440,10 +458,21 @@ export class Supervisor implements AsyncDisposable {
     await rename(draft, file)
   }
 
+  private async isOfAnotherVersion(lease: string): Promise<boolean> {
+    const kept = await this.recall(lease)
+    const engine = this.options.engines.find(({ name }) => name === kept?.engine)
+    return kept !== null && engine !== undefined && engine.storageFormat !== kept.storageFormat
+  }
+
   private async recall(lease: string): Promise<Kept | null> {
     const text = await readFile(join(this.folder(lease), 'state.json'), 'utf8').catch(() => null)
     return text === null ? null : (JSON.parse(text) as Kept)
   }
+}
+
+const ofAnotherVersion: Text = {
+  en: 'Labernetes was upgraded, and the version before stored this cluster in a way that this one does not read. Start anew; what was handed in is kept.',
+  zh: 'Labernetes 已升级，这个集群由之前的版本保存，现在的版本无法读取。请重新开始；已提交的内容不受影响。',
 }
 
 function specOf({ lease }: Order, lab: Lab | null, { nodes = freeNodes, shape }: Bench): SandboxSpec {

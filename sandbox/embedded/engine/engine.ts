@@ -51,6 +51,8 @@ const socketsFolder = 'labernetes-'
 /** The engine that needs nothing but this program: Kubernetes clusters in our own processes. */
 export class EmbeddedEngine implements Engine {
   readonly name = 'embedded'
+  /** To be raised when a cluster's records (objects aside: logs, volumes, containers, nodes) are no longer read as they were written. */
+  readonly storageFormat = 2
   private readonly options: EmbeddedOptions
   private readonly pool: ProcessPool
   private readonly sockets: string
