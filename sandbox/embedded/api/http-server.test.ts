@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { request } from 'node:https'
+import { connect as connectTls } from 'node:tls'
 import { Worker } from 'node:worker_threads'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { parse } from 'yaml'
@@ -49,7 +50,12 @@ async function start(limits: Partial<ClusterLimits> = {}) {
         outgoing.end(body === undefined ? undefined : JSON.stringify(body))
       })
   }
-  return { cluster, asUser }
+  const connect = async () => {
+    const connection = connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false })
+    await once(connection, 'secureConnect')
+    return connection
+  }
+  return { cluster, asUser, connect }
 }
 
 const configMaps = '/api/v1/namespaces/default/configmaps'
@@ -119,6 +125,26 @@ it('takes a large request of a client that has a large answer before this proces
     clearInterval(busy)
     await client.terminate()
   }
+})
+
+it('keeps no room for what somebody was to send who has gone while waiting', async () => {
+  const gates: (() => void)[] = []
+  let held = false
+  const turn = () => (held ? new Promise<void>((resolve) => void gates.push(resolve)) : Promise.resolve())
+  vi.spyOn(fairShare, 'join').mockReturnValueOnce({ turn, [Symbol.dispose]: () => {} })
+  const { asUser, connect } = await start({ transit: 3 * 2 ** 20 })
+  const connection = await connect()
+  held = true
+  connection.write(`POST ${configMaps} HTTP/1.1\r\nhost: it\r\ncontent-type: application/json\r\ncontent-length: 3000000\r\n\r\n`)
+  await vi.waitUntil(() => gates.length > 0, 30_000)
+  connection.destroy()
+  await once(connection, 'close')
+  // its end must have come to the server before its turn does
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  held = false
+  for (const go of gates) go()
+  const body = { metadata: { name: 'next' }, data: { text: 'x'.repeat(500_000) } }
+  expect((await asUser()('POST', configMaps, body)).status).toBe(201)
 })
 
 describe('a cluster that is full', () => {

@@ -191,6 +191,8 @@ async function serve(parts: ServingParts, request: IncomingMessage, response: Se
     for (const [name, value] of Object.entries(parts.flow?.headers(user, seen.request) ?? {})) response.setHeader(name, value)
     const method = request.method ?? 'GET'
     await inTurn(parts)
+    // whoever has gone meanwhile sends nothing any more, not even that
+    if (ended.signal.aborted) return
     using _room = hasBody(request) ? parts.limits?.inTransit(announced(headers)) : undefined
     const body = await readBody(request, parts.share)
     if (body.length > 0) await inTurn(parts)
