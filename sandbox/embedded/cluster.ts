@@ -244,7 +244,7 @@ export class Cluster implements AsyncDisposable {
       special: specialHandlers({
         generic,
         resources: this.resources,
-        reviews: new Reviews(authorizer, tokens),
+        reviews: new Reviews(authorizer, tokens, clock),
         tokens: { cache, tokens, clock },
         scalePaths: customScalePaths,
         nodes: () => this.nodeApi,

@@ -4,7 +4,7 @@ import { compareAmounts } from '../machinery/quantities.ts'
 import { parseQuantity } from '../schema/quantity.ts'
 import type { PersistentVolumeClaim } from '../schema/types/core.v1.ts'
 import type { StorageClass } from '../schema/types/storage.v1.ts'
-import { type AdmissionPlugin, isAbout, refuse } from './admission.ts'
+import { type AdmissionPlugin, type AdmissionRequest, isAbout, refuse } from './admission.ts'
 
 /** Claims that name no class get the default one: of several the newest. */
 export function defaultStorageClass({ cache }: Pick<ClusterContext, 'cache'>): AdmissionPlugin {
@@ -23,17 +23,13 @@ export function defaultStorageClass({ cache }: Pick<ClusterContext, 'cache'>): A
   }
 }
 
-/** Claims and volumes are kept while something uses them. */
+/** Claims, volumes and classes of attributes are kept while something uses them. */
 export function storageObjectInUseProtection(): AdmissionPlugin {
   return {
     name: 'StorageObjectInUseProtection',
-    handles: (request) =>
-      request.operation === 'CREATE' &&
-      request.subresource === '' &&
-      request.resource.resource in finalizers &&
-      request.resource.group === '',
+    handles: (request) => request.operation === 'CREATE' && request.subresource === '' && groupResource(request.resource) in finalizers,
     mutate({ object, resource }) {
-      const finalizer = finalizers[resource.resource]
+      const finalizer = finalizers[groupResource(resource)]
       if (!object || !finalizer || object.metadata.finalizers?.includes(finalizer)) return
       object.metadata.finalizers = [...(object.metadata.finalizers ?? []), finalizer]
     },
@@ -68,6 +64,11 @@ const defaultAnnotations = ['storageclass.kubernetes.io/is-default-class', 'stor
 const finalizers: Record<string, string> = {
   persistentvolumeclaims: 'kubernetes.io/pvc-protection',
   persistentvolumes: 'kubernetes.io/pv-protection',
+  'volumeattributesclasses.storage.k8s.io': 'kubernetes.io/vac-protection',
+}
+
+function groupResource({ group, resource }: AdmissionRequest['resource']): string {
+  return group ? `${resource}.${group}` : resource
 }
 
 function classOf(claim: PersistentVolumeClaim): string {

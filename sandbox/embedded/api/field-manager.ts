@@ -62,5 +62,12 @@ export function schemaFor({ group, version, kind, definition }: ResourceInfo): S
 
 function common(info: ResourceInfo, { manager, subresource, time }: Writer) {
   const hasStatus = info.subresources.some(({ name }) => name === 'status')
-  return { schema: schemaFor(info), manager, hasStatus, now: time, ...(subresource ? { subresource } : {}) }
+  return {
+    schema: schemaFor(info),
+    manager,
+    hasStatus,
+    resetsSpec: info.resetsSpec ?? false,
+    now: time,
+    ...(subresource ? { subresource } : {}),
+  }
 }

@@ -22,6 +22,7 @@ import {
   matchNamespace,
   sameButManagedTimes,
   timestamp,
+  uuid,
 } from './object-meta.ts'
 import { unsignedFault } from './options.ts'
 import { apiVersionOf, keyOf, tableOf } from './resources.ts'
@@ -175,9 +176,10 @@ export class Rest {
     if (!again) object.metadata.name = draft.metadata.name as string
     if (strategy.tracksGeneration) draft.metadata.generation = 1
     using allocator = this.allocator.begin()
-    located(info, draft, () => strategy.prepareForCreate(draft, { allocator, now: timestamp(this.clock.now()), user: request.user }))
-    const errors = strategy.validateCreate(draft)
-    if (errors.length > 0) throw ApiError.invalid(info, draft.metadata.name ?? '', errors)
+    const context = this.context(allocator, request)
+    located(info, draft, () => strategy.prepareForCreate(draft, context))
+    const errors = strategy.validateCreate(draft, context)
+    if (errors.length > 0) throw ApiError.invalid(storedKind(info), draft.metadata.name ?? '', errors)
     for (const warning of strategy.warnings(draft)) request.warn(warning)
     const name = draft.metadata.name as string
     await this.admission.admit('validate', { ...asked, name, object: draft })
@@ -190,6 +192,11 @@ export class Rest {
     }
     this.limits?.assertRoom(info, name, stored)
     return request.dryRun ? draft : readServed(info, this.store.put(tableOf(info), keyOf(info, namespace, name), stored))
+  }
+
+  private context(allocator: CreateContext['allocator'], { user, namespace }: WriteRequest): CreateContext {
+    const namespaceLabels = () => this.store.get('namespaces', namespace)?.metadata.labels ?? {}
+    return { allocator, now: timestamp(this.clock.now()), newUid: () => uuid(this.random), namespaceLabels, user }
   }
 
   private async prepareUpdate(
@@ -227,7 +234,7 @@ export class Rest {
     const draft = asked.object as KubeObject
     keepSystemFields(draft, old)
     using allocator = this.allocator.begin()
-    const context: CreateContext = { allocator, now: timestamp(this.clock.now()), user: request.user }
+    const context = this.context(allocator, request)
     if (rules) rules.prepare(draft, old, context)
     else if (subresource === 'status') strategy.prepareForStatusUpdate(draft, old)
     else located(info, draft, () => strategy.prepareForUpdate(draft, old, context))
@@ -237,7 +244,7 @@ export class Rest {
       : subresource === 'status'
         ? strategy.validateStatusUpdate(draft, old)
         : strategy.validateUpdate(draft, old)
-    if (errors.length > 0) throw ApiError.invalid(info, name, errors)
+    if (errors.length > 0) throw ApiError.invalid(storedKind(info), name, errors)
     if (!subresource) for (const warning of strategy.warnings(draft, old)) request.warn(warning)
     if (sameButManagedTimes(draft, old)) draft.metadata.managedFields = old.metadata.managedFields as typeof draft.metadata.managedFields
     if (draft.metadata.managedFields === undefined) delete draft.metadata.managedFields
@@ -295,6 +302,11 @@ function readObject(info: ResourceInfo, value: KubeObject): KubeObject {
   const object = decodeAs(info, parsed, 'Ignore', () => {}, info.decode)
   info.strategy.default(object)
   return object
+}
+
+/** What refusals call the kind: an Event is one of the core group whichever group it was sent to. */
+function storedKind({ kind, storage }: ResourceInfo): { group: string; kind: string } {
+  return { group: storage.group, kind }
 }
 
 /** An address or port that is not to be had is a field's error. */

@@ -12,7 +12,7 @@ import type { Namespace, Pod } from '../schema/types/core.v1.ts'
 import type { SpecialHandler } from './api-server.ts'
 import { objectOutcome, type ResourceCall } from './call.ts'
 import { metricsHandlers } from './metrics.ts'
-import { timestamp } from './object-meta.ts'
+import { matchNamespace, timestamp } from './object-meta.ts'
 import { writeOptions } from './options.ts'
 import type { ResourceHandler } from './resource-handler.ts'
 import type { ServedResources } from './resources.ts'
@@ -50,8 +50,9 @@ export function specialHandlers({
     const options = writeOptions(call.request.query, 'CreateOptions')
     const object = generic.body(call, call.info, options)
     call.info.strategy.default(object)
-    const named = String(generic.parsed(call, call.info.kind).value['kind'] ?? '')
-    return objectOutcome(reviews.create(object, call.path.namespace, call.user, named), call.info, 201)
+    matchNamespace(call.info, object, call.path.namespace)
+    generic.track(call, options, undefined, object)
+    return objectOutcome(reviews.create(object, call.user), call.info, 201)
   }
   const questions = resources.all().filter((info) => reviews.handles(info))
   return new Map<string, SpecialHandler>([

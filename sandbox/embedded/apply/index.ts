@@ -37,6 +37,8 @@ export interface ApplyRequest {
   subresource?: string
   /** Whether the kind has /status: then the resource itself does not own it. */
   hasStatus?: boolean
+  /** Whether its spec is nobody's (ResourceInfo.resetsSpec). */
+  resetsSpec?: boolean
   /** RFC 3339, whole seconds. */
   now: string
 }
@@ -47,7 +49,7 @@ export interface ApplyRequest {
  * Throws ApplyConflict, ApplyError and TypedError.
  */
 export function serverSideApply(request: ApplyRequest): KubeObject {
-  const { live, applied, schema, subresource, now, hasStatus = false } = request
+  const { live, applied, schema, subresource, now, hasStatus = false, resetsSpec = false } = request
   if (applied.metadata?.managedFields) throw new ApplyError('metadata.managedFields must be nil')
   assertTyped(applied, schema)
   const self: Manager = { name: request.manager, operation: 'Apply', apiVersion: applied.apiVersion, subresource: subresource ?? '' }
@@ -55,7 +57,7 @@ export function serverSideApply(request: ApplyRequest): KubeObject {
   const owners = readOwners(live?.metadata.managedFields)
   if (live && owners.size === 0) addOwner(owners, firstOwner(before, applied.apiVersion, schema, hasStatus))
 
-  const fields = ownable(fieldsOf(withoutManagedFields(applied), schema), subresource, hasStatus)
+  const fields = ownable(fieldsOf(withoutManagedFields(applied), schema), subresource, hasStatus, resetsSpec)
   const last = owners.get(identityOf(self))
   const config = onlyOwn(applied, subresource, hasStatus)
   let after = merge(before, config, schema) as KubeObject
@@ -82,6 +84,8 @@ export interface TrackRequest {
   apiVersion: string
   subresource?: string
   hasStatus?: boolean
+  /** Whether its spec is nobody's (ResourceInfo.resetsSpec). */
+  resetsSpec?: boolean
   now: string
 }
 
@@ -92,7 +96,7 @@ export interface TrackRequest {
  * `after` is the object with its defaults, before admission and the strategy's preparation: what these add is nobody's.
  */
 export function trackManagedFields(request: TrackRequest): ManagedFieldsEntry[] | undefined {
-  const { before, after, schema, subresource, now, hasStatus = false } = request
+  const { before, after, schema, subresource, now, hasStatus = false, resetsSpec = false } = request
   const sent = after.metadata.managedFields
   const reset = before !== undefined && sent !== undefined && sent.length === 0
   const known = reset ? [] : sent?.length ? sent : before?.metadata.managedFields
@@ -100,7 +104,7 @@ export function trackManagedFields(request: TrackRequest): ManagedFieldsEntry[] 
   const owners = readOwners(known)
   const change = compare(before ? withoutManagedFields(before) : emptyObject(after), withoutManagedFields(after), schema)
   takeOver(owners, change, undefined, true)
-  const fields = ownable(union(change.added, change.modified), subresource, hasStatus)
+  const fields = ownable(union(change.added, change.modified), subresource, hasStatus, resetsSpec)
   if (!isEmpty(fields)) {
     const self: Manager = { name: request.manager, operation: 'Update', apiVersion: request.apiVersion, subresource: subresource ?? '' }
     const earlier = owners.get(identityOf(self))

@@ -71,9 +71,11 @@ export function writeOwners(owners: Owners): ManagedFieldsEntry[] {
 }
 
 /** A set without what nobody owns: identity, bookkeeping, and what the request's resource does not write. */
-export function ownable(set: FieldSet, subresource: string | undefined, hasStatus: boolean): FieldSet {
+export function ownable(set: FieldSet, subresource: string | undefined, hasStatus: boolean, resetsSpec = false): FieldSet {
   const foreign: FieldPath[] =
-    subresource === 'status' ? [['f:spec'], ['f:metadata', 'f:labels']] : !subresource && hasStatus ? [['f:status']] : []
+    subresource === 'status'
+      ? [['f:spec'], ['f:metadata', 'f:labels']]
+      : [...(!subresource && hasStatus ? [['f:status']] : []), ...(resetsSpec ? [['f:spec']] : [])]
   const kept = without(set, [...unowned, ...foreign])
   const metadata = kept.children.get('f:metadata')
   if (metadata) {

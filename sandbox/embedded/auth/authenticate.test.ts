@@ -34,7 +34,7 @@ beforeEach(() => {
   tokens = new ServiceAccountTokens(identity, cache, clock)
   const authorizer = new Authorizer(cache)
   authenticator = new Authenticator(identity, tokens, authorizer, clock)
-  reviews = new Reviews(authorizer, tokens)
+  reviews = new Reviews(authorizer, tokens, clock)
   cache.put(resources.serviceAccounts, object('v1', 'ServiceAccount', 'bot', 'sa-uid'))
   cache.put(resources.pods, {
     ...object('v1', 'Pod', 'web', 'pod-uid'),
@@ -111,7 +111,6 @@ describe('tokens', () => {
     const review = (audiences?: string[]) =>
       reviews.create(
         { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenReview', metadata: {}, spec: { token: vault, audiences } } as KubeObject,
-        '',
         { username: 'x', groups: [] },
       )
     expect(review(['vault'])).toMatchObject({
@@ -169,7 +168,7 @@ describe('impersonation', () => {
 
 describe('reviews', () => {
   const review = (kind: string, spec: unknown, user = { username: 'jane', groups: ['system:authenticated'] }) =>
-    reviews.create({ apiVersion: 'authorization.k8s.io/v1', kind, metadata: {}, spec } as KubeObject, 'team', user) as KubeObject & {
+    reviews.create({ apiVersion: 'authorization.k8s.io/v1', kind, metadata: {}, spec } as KubeObject, user) as KubeObject & {
       status: never
     }
 

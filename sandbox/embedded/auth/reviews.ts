@@ -1,6 +1,8 @@
+import { timestamp } from '../api/object-meta.ts'
+import type { Clock } from '../clock.ts'
 import { ApiError } from '../machinery/errors.ts'
 import type { KubeObject, UserInfo } from '../machinery/object.ts'
-import { type FieldError, invalid, Path } from '../registry/field.ts'
+import type { FieldError } from '../registry/field.ts'
 import type { UserInfo as ReviewedUser, SelfSubjectReview, TokenReview } from '../schema/types/authentication.v1.ts'
 import type {
   LocalSubjectAccessReview,
@@ -12,6 +14,7 @@ import type {
 } from '../schema/types/authorization.v1.ts'
 import { nodeNameOf } from './node-authorizer.ts'
 import { type AuthorizationAttributes, type Authorizer, aggregate } from './rbac.ts'
+import { accessReviewErrors, selectorFaults } from './review-rules.ts'
 import { issuer, type ServiceAccountTokens } from './tokens.ts'
 
 /**
@@ -21,8 +24,10 @@ import { issuer, type ServiceAccountTokens } from './tokens.ts'
 export class Reviews {
   private readonly authorizer: Authorizer
   private readonly tokens: ServiceAccountTokens
+  private readonly clock: Clock
 
-  constructor(authorizer: Authorizer, tokens: ServiceAccountTokens) {
+  constructor(authorizer: Authorizer, tokens: ServiceAccountTokens, clock: Clock) {
+    this.clock = clock
     this.authorizer = authorizer
     this.tokens = tokens
   }
@@ -32,24 +37,21 @@ export class Reviews {
     return group === 'authentication.k8s.io' || group === 'authorization.k8s.io' ? reviewed.has(resource) : false
   }
 
-  /**
-   * Answers a create by `user` in `namespace` ('' for cluster-scoped kinds). Throws ApiError for a question that makes no sense,
-   * which it calls what the body called itself.
-   */
-  create(object: KubeObject, namespace: string, user: UserInfo, named: string = object.kind): KubeObject {
+  /** Answers a create by `user`. Throws ApiError for a question that makes no sense. */
+  create(object: KubeObject, user: UserInfo): KubeObject {
     switch (object.kind) {
       case 'SelfSubjectReview':
-        return { ...object, status: { userInfo: shown(user) } } as SelfSubjectReview
+        return this.self(user)
       case 'TokenReview':
         return this.token(object as TokenReview)
       case 'SelfSubjectAccessReview': {
-        const { spec } = object as SelfSubjectAccessReview
-        check(named, validateAttributes(spec))
-        return { ...object, status: this.decide(spec, user) } as SelfSubjectAccessReview
+        const review = object as SelfSubjectAccessReview
+        check(accessReviewErrors(review))
+        return { ...review, status: this.decide(review.spec, user) } as SelfSubjectAccessReview
       }
       case 'SubjectAccessReview':
       case 'LocalSubjectAccessReview':
-        return this.access(object as SubjectAccessReview | LocalSubjectAccessReview, namespace, named)
+        return this.access(object as SubjectAccessReview | LocalSubjectAccessReview)
       case 'SelfSubjectRulesReview':
         return this.rules(object as SelfSubjectRulesReview, user)
       default:
@@ -57,18 +59,15 @@ export class Reviews {
     }
   }
 
-  private access(review: SubjectAccessReview | LocalSubjectAccessReview, namespace: string, named: string): KubeObject {
+  /** Made afresh, with nothing of what was sent. */
+  private self(user: UserInfo): SelfSubjectReview {
+    const metadata = { creationTimestamp: timestamp(this.clock.now()) }
+    return { apiVersion: 'authentication.k8s.io/v1', kind: 'SelfSubjectReview', metadata, status: { userInfo: shown(user) } }
+  }
+
+  private access(review: SubjectAccessReview | LocalSubjectAccessReview): KubeObject {
     const { spec } = review
-    const errors = validateAttributes(spec)
-    if (!spec.user && !spec.groups?.length)
-      errors.push(invalid(new Path('spec').child('user'), spec.user ?? '', 'at least one of user or group must be specified'))
-    if (review.kind === 'LocalSubjectAccessReview') {
-      const asked = spec.resourceAttributes?.namespace ?? ''
-      if (asked !== namespace) {
-        errors.push(invalid(new Path('spec.resourceAttributes.namespace'), asked, 'must match metadata.namespace'))
-      }
-    }
-    check(named, errors)
+    check(accessReviewErrors(review))
     const subject: UserInfo = {
       username: spec.user ?? '',
       groups: spec.groups ?? [],
@@ -92,7 +91,8 @@ export class Reviews {
         }
       : { user, verb: nonResourceAttributes?.verb ?? '', path: nonResourceAttributes?.path ?? '' }
     const { allowed, reason } = this.authorizer.authorize(attributes)
-    return { allowed, ...(reason ? { reason } : {}) }
+    const faults = resourceAttributes ? selectorFaults(resourceAttributes) : []
+    return { allowed, ...(reason ? { reason } : {}), ...(faults.length > 0 ? { evaluationError: faults.join('; ') } : {}) }
   }
 
   private rules(review: SelfSubjectRulesReview, user: UserInfo): SelfSubjectRulesReview {
@@ -149,16 +149,7 @@ function shown({ username, uid, groups, extra }: UserInfo): ReviewedUser {
   return known as unknown as ReviewedUser
 }
 
-function validateAttributes(spec: SubjectAccessReviewSpec): FieldError[] {
-  const path = new Path('spec')
-  if (spec.resourceAttributes && spec.nonResourceAttributes) {
-    const text = 'cannot be specified in combination with resourceAttributes'
-    return [invalid(path.child('nonResourceAttributes'), spec.nonResourceAttributes, text)]
-  }
-  if (spec.resourceAttributes || spec.nonResourceAttributes) return []
-  return [invalid(path.child('resourceAttributes'), null, 'exactly one of nonResourceAttributes or resourceAttributes must be specified')]
-}
-
-function check(kind: string, errors: FieldError[]): void {
-  if (errors.length > 0) throw ApiError.invalid({ group: 'authorization.k8s.io', kind }, '', errors)
+/** The real server names no kind in these: it asks the object, which has lost its type by then. */
+function check(errors: FieldError[]): void {
+  if (errors.length > 0) throw ApiError.invalid({ group: 'authorization.k8s.io', kind: '' }, '', errors)
 }

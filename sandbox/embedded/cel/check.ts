@@ -51,6 +51,7 @@ function checked(environment: Environment, text: string): { valid: boolean; type
 
 /** As cel-go shows a fault: where, what, and the line with a mark under the place. */
 function located(text: string, place: number, message: string): string {
+  if (text === '') return `ERROR: <input>:1:0: ${message}`
   const start = Math.min(place, text.length)
   const before = text.slice(0, start)
   const line = before.split('\n').length

@@ -104,7 +104,13 @@ function call(text: string, fault: Fault, summary: string, environment: Environm
 
 function syntax(text: string, at: number, summary: string): Worded[] {
   const atEnd = { at: text.length, message: `Syntax error: mismatched input '<EOF>' expecting ${anyToken}` }
-  if (summary === 'Unexpected token: EOF') return [atEnd]
+  if (summary === 'Unexpected token: EOF') {
+    const last = text.trimEnd().at(-1)
+    if (last === '!') return [{ ...atEnd, message: atEnd.message.replace('mismatched', 'extraneous') }]
+    if (last === ',' && text.lastIndexOf('[') > text.lastIndexOf(']'))
+      return [{ at: text.length, message: "Syntax error: missing ']' at '<EOF>'" }]
+    return [atEnd]
+  }
   if (summary.startsWith('Unterminated string')) {
     return [{ at, message: `Syntax error: token recognition error at: '${text.slice(at)}'` }, atEnd]
   }
@@ -121,7 +127,11 @@ function syntax(text: string, at: number, summary: string): Worded[] {
   if (wanted) return [{ at, message: `Syntax error: mismatched input '${shown}' expecting '${brackets[wanted] ?? wanted}'` }]
   if (summary.startsWith('Unexpected token')) return [{ at, message: `Syntax error: extraneous input '${shown}' expecting ${anyToken}` }]
   if (!/^[=&|] /.test(text.slice(at))) {
-    if (/^[\w'"([{)\]}.]/.test(text.slice(at))) return [{ at, message: `Syntax error: extraneous input '${shown}' expecting <EOF>` }]
+    if (/^[\w'"([{)\]}.!]/.test(text.slice(at))) {
+      // a single token too many is left out; with more of them behind it nothing helps
+      const isLast = text.slice(at + shown.length).trim() === ''
+      return [{ at, message: `Syntax error: ${isLast ? 'extraneous' : 'mismatched'} input '${shown}' expecting <EOF>` }]
+    }
     const fault = { at, message: `Syntax error: token recognition error at: '${text.charAt(at)}'` }
     return at === 0 && text.length === 1 ? [fault, atEnd] : [fault]
   }

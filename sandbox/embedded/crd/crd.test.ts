@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { KubeObject } from '../machinery/object.ts'
 import { Path } from '../registry/field.ts'
+import type { CreateContext } from '../registry/index.ts'
 import { findKind } from '../registry/index.ts'
 import type { CustomResourceDefinition, JSONSchemaProps } from '../schema/types/apiextensions.v1.ts'
 import { validateVersions } from './definition.ts'
@@ -154,9 +155,15 @@ const recorded: [spec: unknown, lines: string[]][] = [
 ]
 
 describe('custom resources', () => {
+  const context: CreateContext = {
+    allocator: { clusterIP: () => '', nodePort: () => 0 },
+    now: '2026-01-01T00:00:00Z',
+    newUid: () => 'uid',
+    namespaceLabels: () => ({}),
+  }
   for (const [spec, expected] of recorded) {
     it(`validates ${JSON.stringify(spec)} as the real server does`, () => {
-      expect(lines(strategy.validateCreate(widget(spec))).sort()).toEqual(expected.toSorted())
+      expect(lines(strategy.validateCreate(widget(spec), context)).sort()).toEqual(expected.toSorted())
     })
   }
 

@@ -54,6 +54,7 @@ export const resources = {
   podDisruptionBudgets: named('policy', 'v1', 'poddisruptionbudgets'),
   csiNodes: named('storage.k8s.io', 'v1', 'csinodes'),
   storageClasses: named('storage.k8s.io', 'v1', 'storageclasses'),
+  volumeAttributesClasses: named('storage.k8s.io', 'v1', 'volumeattributesclasses'),
   apiServices: named('apiregistration.k8s.io', 'v1', 'apiservices'),
   priorityClasses: named('scheduling.k8s.io', 'v1', 'priorityclasses'),
   runtimeClasses: named('node.k8s.io', 'v1', 'runtimeclasses'),

@@ -15,6 +15,7 @@ export const apiextensions: readonly ResourceInfo[] = [
     resource: 'customresourcedefinitions',
     shortNames: ['crd', 'crds'],
     categories: ['api-extensions'],
+    metadataChecks: 'generic',
     namespaced: false,
     storageVersion: 'v1beta1',
     status: true,

@@ -11,6 +11,7 @@ export const apiregistration: readonly ResourceInfo[] = [
     kind: 'APIService',
     resource: 'apiservices',
     categories: ['api-extensions'],
+    metadataChecks: 'generic',
     namespaced: false,
     status: true,
     ...apiServiceRules,

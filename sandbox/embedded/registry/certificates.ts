@@ -1,7 +1,7 @@
 import type { CertificateSigningRequest } from '../schema/types/certificates.v1.ts'
 import { define, subresource } from './define.ts'
 import type { ResourceInfo } from './resource-info.ts'
-import { certificateSigningRequestRules } from './rules/others.ts'
+import { certificateSigningRequestRules } from './rules/certificates.ts'
 
 const group = 'certificates.k8s.io'
 const version = 'v1'
@@ -13,6 +13,7 @@ export const certificates: readonly ResourceInfo[] = [
     shortNames: ['csr'],
     namespaced: false,
     status: true,
+    resetsSpec: true,
     subresources: [subresource('approval', 'CertificateSigningRequest')],
     ...certificateSigningRequestRules,
   }),

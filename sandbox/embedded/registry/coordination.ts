@@ -10,6 +10,7 @@ export const coordination: readonly ResourceInfo[] = [
   define<Lease>(group, version, {
     kind: 'Lease',
     resource: 'leases',
+    metadataChecks: 'generic',
     allowCreateOnUpdate: true,
     allowUnconditionalUpdate: false,
     ...leaseRules,

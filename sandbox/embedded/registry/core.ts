@@ -21,18 +21,19 @@ import { define, scale, subresource } from './define.ts'
 import type { ResourceInfo } from './resource-info.ts'
 import {
   configMapRules,
-  endpointsRules,
-  eventRules,
   namespaceRules,
-  nodeRules,
   persistentVolumeClaimRules,
-  persistentVolumeRules,
   podTemplateRules,
-  resourceQuotaRules,
   secretRules,
+  serviceAccountRules,
 } from './rules/core.ts'
+import { endpointsRules } from './rules/endpoints.ts'
+import { coreEventRules } from './rules/event.ts'
 import { limitRangeRules } from './rules/limit-range.ts'
+import { nodeRules } from './rules/node.ts'
+import { persistentVolumeRules } from './rules/persistent-volume.ts'
 import { podRules } from './rules/pod.ts'
+import { resourceQuotaRules } from './rules/resource-quota.ts'
 import { serviceRules } from './rules/service.ts'
 import { replicationControllerRules } from './rules/workloads.ts'
 
@@ -56,7 +57,7 @@ export const core: readonly ResourceInfo[] = [
     allowCreateOnUpdate: true,
     ...endpointsRules,
   }),
-  define<Event>(group, version, { kind: 'Event', resource: 'events', shortNames: ['ev'], allowCreateOnUpdate: true, ...eventRules }),
+  define<Event>(group, version, { kind: 'Event', resource: 'events', shortNames: ['ev'], allowCreateOnUpdate: true, ...coreEventRules }),
   define<LimitRange>(group, version, {
     kind: 'LimitRange',
     resource: 'limitranges',
@@ -142,6 +143,7 @@ export const core: readonly ResourceInfo[] = [
     resource: 'serviceaccounts',
     shortNames: ['sa'],
     subresources: [{ name: 'token', group: 'authentication.k8s.io', version: 'v1', kind: 'TokenRequest', verbs: ['create'] }],
+    ...serviceAccountRules,
   }),
   define<Service>(group, version, {
     kind: 'Service',

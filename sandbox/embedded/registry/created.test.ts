@@ -14,6 +14,8 @@ interface Recorded {
 const recorded = JSON.parse(readFileSync(new URL('./fixtures/created.json', import.meta.url), 'utf8')) as Recorded[]
 const context = {
   now: '2026-01-01T00:00:00Z',
+  newUid: () => 'uid',
+  namespaceLabels: () => ({}),
   allocator: { clusterIP: () => '10.96.0.77', nodePort: () => 30077 },
 }
 
@@ -34,7 +36,7 @@ describe.each(recorded.map((pair) => [pair.request.kind, pair] as const))(
       object.metadata.namespace = response.metadata.namespace
       strategy.default(object)
       strategy.prepareForCreate(object, context)
-      expect(strategy.validateCreate(object)).toEqual([])
+      expect(strategy.validateCreate(object, context)).toEqual([])
       expect(comparable(object)).toEqual(comparable(response))
     })
 

@@ -6,7 +6,7 @@ import { jsonFieldsOf, wireTypeOf } from '../schema/wire.ts'
 import type { FieldError } from './field.ts'
 import { validateFinalizerNames, validateObjectMeta, validateObjectMetaUpdate } from './metadata.ts'
 import type { NameRule } from './names.ts'
-import { dnsSubdomain } from './names.ts'
+import { dnsSubdomain, pathSegment } from './names.ts'
 import { dropDisabledPodFields } from './pod-disabled.ts'
 import type { CreateContext, ResourceInfo, Strategy, SubresourceInfo, Verb } from './resource-info.ts'
 
@@ -30,6 +30,15 @@ export interface Definition<T extends KubeObject> {
   storageVersion?: string
   conversion?: ResourceInfo['conversion']
   name?: NameRule
+  /** A name that follows from the object takes the place of `name`. */
+  nameOf?(object: T): NameRule
+  /**
+   * How its own validation looks at a new object's metadata: `generic` leaves out that finalizers without a domain must be
+   * Kubernetes' own, `later` leaves all of it to what every kind is checked for once its own validation has found nothing.
+   */
+  metadataChecks?: 'generic' | 'later'
+  /** The spec of a new object that its creator does not own (CertificateSigningRequests). */
+  resetsSpec?: boolean
   /** The status that a client creates an object with is kept (Nodes). */
   keepsStatusOnCreate?: boolean
   default?(object: T): void
@@ -41,7 +50,7 @@ export interface Definition<T extends KubeObject> {
   /** What is wrong with the object apart from its metadata; runs on create and on update. */
   validate?(object: T): FieldError[]
   /** What is wrong with a new object besides. */
-  validateCreate?(object: T): FieldError[]
+  validateCreate?(object: T, context: CreateContext): FieldError[]
   /** What is wrong with the change; runs after `validate`. */
   validateChange?(object: T, old: T): FieldError[]
   validateStatus?(object: T, old: T): FieldError[]
@@ -74,6 +83,7 @@ export function define<T extends KubeObject>(group: string, version: string, def
     storage: definition.storage ?? { group, version, resource },
     ...(definition.storageVersion ? { storageVersion: definition.storageVersion } : {}),
     conversion: definition.conversion,
+    ...(definition.resetsSpec && { resetsSpec: true }),
     strategy: strategyOf(definition, namespaced),
   }
 }
@@ -105,15 +115,19 @@ function strategyOf<T extends KubeObject>(definition: Definition<T>, namespaced:
       ((object: T, old: T) => {
         keepAllButStatus(object, old)
       }),
-    validateCreate: (object: T) => [
-      ...validateObjectMeta(object.metadata, namespaced, rule),
-      ...validateFinalizerNames(object.metadata),
-      ...validate(object),
-      ...(definition.validateCreate?.(object) ?? []),
-    ],
+    validateCreate: (object: T, context: CreateContext) => {
+      const { metadata } = object
+      const errors = [
+        ...(definition.metadataChecks === 'later' ? [] : validateObjectMeta(metadata, namespaced, definition.nameOf?.(object) ?? rule)),
+        ...(definition.metadataChecks ? [] : validateFinalizerNames(metadata)),
+        ...validate(object),
+        ...(definition.validateCreate?.(object, context) ?? []),
+      ]
+      return errors.length > 0 ? errors : validateObjectMeta(metadata, namespaced, pathSegment)
+    },
     validateUpdate: (object: T, old: T) => [
       ...validateObjectMetaUpdate(object.metadata, old.metadata),
-      ...validateFinalizerNames(object.metadata),
+      ...(definition.metadataChecks ? [] : validateFinalizerNames(object.metadata)),
       ...(definition.validateUpdate ? definition.validateUpdate(object, old) : [...validate(object), ...validateChange(object, old)]),
     ],
     validateStatusUpdate: (object: T, old: T) => [

@@ -1,7 +1,7 @@
 import type { EndpointSlice } from '../schema/types/discovery.v1.ts'
 import { define } from './define.ts'
 import type { ResourceInfo } from './resource-info.ts'
-import { endpointSliceRules } from './rules/networking.ts'
+import { endpointSliceRules } from './rules/endpoints.ts'
 
 const group = 'discovery.k8s.io'
 const version = 'v1'

@@ -3,8 +3,8 @@ import type { KubeObject } from '../machinery/object.ts'
 import type { Event as CoreEvent } from '../schema/types/core.v1.ts'
 import type { Event } from '../schema/types/events.v1.ts'
 import { define } from './define.ts'
-import { invalid, Path, required } from './field.ts'
 import type { ResourceInfo } from './resource-info.ts'
+import { eventRules } from './rules/event.ts'
 
 /** A view of core/v1 Events, in which they are stored. */
 export const events: readonly ResourceInfo[] = [
@@ -22,10 +22,7 @@ export const events: readonly ResourceInfo[] = [
       reportingController: ({ reportingController }) => reportingController ?? '',
       type: ({ type }) => type ?? '',
     },
-    validate: ({ type, reason }) => [
-      ...(type === 'Normal' || type === 'Warning' ? [] : [invalid(new Path('type'), type ?? '', 'has invalid value')]),
-      ...(reason ? [] : [required(new Path('reason'))]),
-    ],
+    ...eventRules,
     storage: { group: '', version: 'v1', resource: 'events' },
     conversion: { toStorage, fromStorage },
   }),

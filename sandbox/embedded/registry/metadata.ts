@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { LabelSelector, ObjectMeta, OwnerReference } from '../schema/types/meta.v1.ts'
+import type { LabelSelector, LabelSelectorRequirement, ObjectMeta, OwnerReference } from '../schema/types/meta.v1.ts'
 import { type FieldError, forbidden, invalid, metadataPath, notSupported, type Path, required, tooLong } from './field.ts'
 import { isDns1123Label, isLabelValue, isQualifiedName, type NameRule } from './names.ts'
 
@@ -76,19 +76,30 @@ export function validateLabelSelector(selector: LabelSelector | undefined, path:
   if (!selector) return []
   const errors = validateLabels(selector.matchLabels, path.child('matchLabels'))
   for (const [index, requirement] of (selector.matchExpressions ?? []).entries()) {
-    const at = path.child('matchExpressions').index(index)
-    const count = requirement.values?.length ?? 0
-    if (requirement.operator === 'In' || requirement.operator === 'NotIn') {
-      if (count === 0) errors.push(required(at.child('values'), "must be specified when `operator` is 'In' or 'NotIn'"))
-    } else if (requirement.operator === 'Exists' || requirement.operator === 'DoesNotExist') {
-      if (count > 0) errors.push(forbidden(at.child('values'), "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"))
-    } else {
-      errors.push(invalid(at.child('operator'), requirement.operator ?? '', 'not a valid selector operator'))
+    errors.push(...validateLabelSelectorRequirement(requirement, path.child('matchExpressions').index(index)))
+  }
+  return errors
+}
+
+/** The rules of one requirement; an operator that nobody knows is let be where `anyOperator`. */
+export function validateLabelSelectorRequirement(
+  { key = '', operator = '', values = [] }: Partial<LabelSelectorRequirement>,
+  path: Path,
+  anyOperator = false,
+): FieldError[] {
+  const errors: FieldError[] = []
+  if (operator === 'In' || operator === 'NotIn') {
+    if (values.length === 0) errors.push(required(path.child('values'), "must be specified when `operator` is 'In' or 'NotIn'"))
+  } else if (operator === 'Exists' || operator === 'DoesNotExist') {
+    if (values.length > 0) {
+      errors.push(forbidden(path.child('values'), "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"))
     }
-    errors.push(...isQualifiedName(requirement.key ?? '').map((text) => invalid(at.child('key'), requirement.key ?? '', text)))
-    for (const [position, value] of (requirement.values ?? []).entries()) {
-      errors.push(...isLabelValue(value).map((text) => invalid(at.child('values').index(position), value, text)))
-    }
+  } else if (!anyOperator) {
+    errors.push(invalid(path.child('operator'), operator, 'not a valid selector operator'))
+  }
+  errors.push(...isQualifiedName(key).map((text) => invalid(path.child('key'), key, text)))
+  for (const [position, value] of values.entries()) {
+    errors.push(...isLabelValue(value).map((text) => invalid(path.child('values').index(position), value, text)))
   }
   return errors
 }
@@ -140,17 +151,21 @@ function validateOwnerReferences(references: OwnerReference[] | undefined, path:
 
 /** What the kinds of Kubernetes itself ask of finalizers besides: those without a domain are its own. */
 export function validateFinalizerNames({ finalizers }: ObjectMeta, path: Path = metadataPath): FieldError[] {
-  return (finalizers ?? []).flatMap((name, index) => {
-    const at = path.child('finalizers').index(index)
-    const standard = ['kubernetes', 'orphan', 'foregroundDeletion'].includes(name)
-    const message = 'name is neither a standard finalizer name nor is it fully qualified'
-    return [...(name.includes('/') || standard ? [] : [invalid(at, name, message)])]
-  })
+  return (finalizers ?? []).flatMap((name, index) => validateFinalizerDomain(name, path.child('finalizers').index(index)))
+}
+
+export function validateFinalizerDomain(name: string, path: Path): FieldError[] {
+  if (name.includes('/') || ['kubernetes', 'orphan', 'foregroundDeletion'].includes(name)) return []
+  return [invalid(path, name, 'name is neither a standard finalizer name nor is it fully qualified')]
+}
+
+export function validateFinalizerName(name: string, path: Path): FieldError[] {
+  return isQualifiedName(name).map((text) => invalid(path, name, text))
 }
 
 function validateFinalizers(finalizers: string[] | undefined, path: Path): FieldError[] {
   const names = finalizers ?? []
-  const errors = names.flatMap((name) => isQualifiedName(name).map((text) => invalid(path, name, text)))
+  const errors = names.flatMap((name) => validateFinalizerName(name, path))
   if (names.includes('orphan') && names.includes('foregroundDeletion')) {
     errors.push(invalid(path, names, 'finalizer orphan and foregroundDeletion cannot be both set'))
   }

@@ -134,6 +134,12 @@ export function isEnvVarName(value: string): string[] {
     : []
 }
 
+export function isCIdentifier(value: string): string[] {
+  if (matches(value, '[A-Za-z_][A-Za-z0-9_]*')) return []
+  const message = "a valid C identifier must start with alphabetic character or '_', followed by a string of alphanumeric characters or '_'"
+  return [regexError(message, '[A-Za-z_][A-Za-z0-9_]*', 'my_name', 'MY_NAME', 'MyName')]
+}
+
 export function isPortName(value: string): string[] {
   const errors = value.length > 15 ? [maxLength(15)] : []
   if (!/^[-a-z0-9]+$/.test(value)) errors.push('must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)')

@@ -1,6 +1,7 @@
 import type { RuntimeClass } from '../schema/types/node.v1.ts'
 import { define } from './define.ts'
 import type { ResourceInfo } from './resource-info.ts'
+import { runtimeClassRules } from './rules/runtime-class.ts'
 
 const group = 'node.k8s.io'
 const version = 'v1'
@@ -12,5 +13,6 @@ export const node: readonly ResourceInfo[] = [
     namespaced: false,
     allowCreateOnUpdate: true,
     allowUnconditionalUpdate: false,
+    ...runtimeClassRules,
   }),
 ]

@@ -4,6 +4,7 @@ import type {
   EphemeralContainer,
   HTTPGetAction,
   PersistentVolumeClaimSpec,
+  PersistentVolumeSpec,
   Pod,
   PodSpec,
   PodTemplateSpec,
@@ -149,6 +150,11 @@ function defaultVolume(volume: Volume): void {
     }
   }
   if (volume.ephemeral?.volumeClaimTemplate) defaultPersistentVolumeClaimSpec(volume.ephemeral.volumeClaimTemplate.spec)
+  defaultSources(volume)
+}
+
+/** Of the kinds of volume that Pods and PersistentVolumes have in common. */
+export function defaultSources(volume: Pick<Volume | PersistentVolumeSpec, 'iscsi' | 'rbd' | 'azureDisk' | 'scaleIO'>): void {
   if (volume.iscsi) volume.iscsi.iscsiInterface ??= 'default'
   if (volume.rbd) {
     volume.rbd.pool ??= 'rbd'

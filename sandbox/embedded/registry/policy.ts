@@ -10,6 +10,7 @@ export const policy: readonly ResourceInfo[] = [
   define<PodDisruptionBudget>(group, version, {
     kind: 'PodDisruptionBudget',
     resource: 'poddisruptionbudgets',
+    metadataChecks: 'later',
     shortNames: ['pdb'],
     status: true,
     tracksGeneration: true,

@@ -13,7 +13,12 @@ interface Recorded {
 const recorded = ['refused', 'refused-extensions'].flatMap(
   (name) => JSON.parse(readFileSync(new URL(`./fixtures/${name}.json`, import.meta.url), 'utf8')) as Recorded[],
 )
-const context = { now: '2026-01-01T00:00:00Z', allocator: { clusterIP: () => '10.96.0.77', nodePort: () => 30077 } }
+const context = {
+  now: '2026-01-01T00:00:00Z',
+  newUid: () => 'uid',
+  namespaceLabels: () => ({}),
+  allocator: { clusterIP: () => '10.96.0.77', nodePort: () => 30077 },
+}
 const title = ({ request }: Recorded) =>
   `${request.kind} ${JSON.stringify(request.spec ?? request.webhooks ?? request.metadata).slice(0, 400)}`
 
@@ -27,7 +32,7 @@ test.each(recorded.map((pair) => [title(pair), pair] as const))(
     object.metadata.uid = 'c0ffee00-0000-4000-8000-000000000000'
     strategy.default(object)
     strategy.prepareForCreate(object, context)
-    expect(sorted(strategy.validateCreate(object))).toEqual(sorted(causes))
+    expect(sorted(strategy.validateCreate(object, context))).toEqual(sorted(causes))
   },
 )
 

@@ -5,7 +5,12 @@ import { wireTypeOf } from '../schema/wire.ts'
 import { toTable } from '../table/index.ts'
 import { builtInResources } from './index.ts'
 
-const context = { now: '2026-01-01T00:00:00Z', allocator: { clusterIP: () => '10.96.0.77', nodePort: () => 30077 } }
+const context = {
+  now: '2026-01-01T00:00:00Z',
+  newUid: () => 'uid',
+  namespaceLabels: () => ({}),
+  allocator: { clusterIP: () => '10.96.0.77', nodePort: () => 30077 },
+}
 
 test.each(builtInResources.map((info) => [`${info.group}/${info.resource}`, info] as const))(
   '%s: rules bear an empty object',
@@ -17,7 +22,7 @@ test.each(builtInResources.map((info) => [`${info.group}/${info.resource}`, info
     const object = make()
     strategy.default(object)
     strategy.prepareForCreate(object, context)
-    expect(Array.isArray(strategy.validateCreate(object))).toBe(true)
+    expect(Array.isArray(strategy.validateCreate(object, context))).toBe(true)
     const changed = make()
     strategy.default(changed)
     strategy.prepareForUpdate(changed, object, context)

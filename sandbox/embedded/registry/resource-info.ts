@@ -39,6 +39,8 @@ export interface ResourceInfo {
   /** Between this version and the stored one; absent when they are the same. */
   readonly conversion?: Conversion
   readonly strategy: Strategy
+  /** Whoever writes the resource itself does not own its spec. */
+  readonly resetsSpec?: boolean
   /** Of a custom resource: reads plain data by its schema (pruned, with the names of what was dropped). Built-in kinds go by their Go type. */
   readonly decode?: (value: Record<string, unknown>) => { object: Record<string, unknown>; unknown: string[] }
   /** Of a custom resource: its version of the definition, for table columns, OpenAPI and the scale subresource. */
@@ -70,6 +72,10 @@ export interface CreateContext {
   readonly allocator: Allocator
   /** RFC 3339 now, from the cluster's clock. */
   readonly now: string
+  /** A random UUID. */
+  newUid(): string
+  /** Of the namespace that the object is to be in; none where there is no such. */
+  namespaceLabels(): Readonly<Record<string, string>>
   readonly user?: { readonly username: string; readonly uid?: string; readonly groups: readonly string[] }
 }
 
@@ -84,7 +90,7 @@ export interface Strategy {
   prepareForUpdate(object: KubeObject, old: KubeObject, context: CreateContext): void
   /** Of a write to `/status`: keeps everything but the status. */
   prepareForStatusUpdate(object: KubeObject, old: KubeObject): void
-  validateCreate(object: KubeObject): FieldError[]
+  validateCreate(object: KubeObject, context: CreateContext): FieldError[]
   validateUpdate(object: KubeObject, old: KubeObject): FieldError[]
   validateStatusUpdate(object: KubeObject, old: KubeObject): FieldError[]
   /** Field selectors beside metadata.name and metadata.namespace. */

@@ -1,6 +1,8 @@
-import type { DeviceClass, ResourceClaim, ResourceClaimSpec, ResourceClaimTemplate, ResourceSlice } from '../schema/types/resource.v1.ts'
+import type { DeviceClass, ResourceClaim, ResourceClaimTemplate, ResourceSlice } from '../schema/types/resource.v1.ts'
 import { define } from './define.ts'
 import type { ResourceInfo } from './resource-info.ts'
+import { deviceClassRules, resourceClaimRules, resourceClaimTemplateRules } from './rules/device-claims.ts'
+import { resourceSliceRules } from './rules/resource-slice.ts'
 
 const group = 'resource.k8s.io'
 const version = 'v1'
@@ -13,19 +15,20 @@ export const resource: readonly ResourceInfo[] = [
     storageVersion,
     namespaced: false,
     tracksGeneration: true,
+    ...deviceClassRules,
   }),
   define<ResourceClaim>(group, version, {
     kind: 'ResourceClaim',
     resource: 'resourceclaims',
     storageVersion,
     status: true,
-    default: ({ spec }) => defaultDevices(spec),
+    ...resourceClaimRules,
   }),
   define<ResourceClaimTemplate>(group, version, {
     kind: 'ResourceClaimTemplate',
     resource: 'resourceclaimtemplates',
     storageVersion,
-    default: ({ spec }) => defaultDevices(spec?.spec),
+    ...resourceClaimTemplateRules,
   }),
   define<ResourceSlice>(group, version, {
     kind: 'ResourceSlice',
@@ -33,16 +36,6 @@ export const resource: readonly ResourceInfo[] = [
     storageVersion,
     namespaced: false,
     tracksGeneration: true,
+    ...resourceSliceRules,
   }),
 ]
-
-/** One device of each that is asked for, and of tolerations the plain comparison. Source: pkg/apis/resource/v1/defaults.go. */
-function defaultDevices(spec: ResourceClaimSpec | undefined): void {
-  for (const { exactly, firstAvailable = [] } of spec?.devices?.requests ?? []) {
-    for (const request of [...(exactly ? [exactly] : []), ...firstAvailable]) {
-      request.allocationMode ??= 'ExactCount'
-      if (request.allocationMode === 'ExactCount') request.count ??= 1
-      for (const toleration of request.tolerations ?? []) toleration.operator ??= 'Equal'
-    }
-  }
-}

@@ -8,7 +8,14 @@ import type {
 } from '../schema/types/storage.v1.ts'
 import { define } from './define.ts'
 import type { ResourceInfo } from './resource-info.ts'
-import { csiDriverRules, storageClassRules } from './rules/others.ts'
+import {
+  csiDriverRules,
+  csiNodeRules,
+  csiStorageCapacityRules,
+  storageClassRules,
+  volumeAttachmentRules,
+  volumeAttributesClassRules,
+} from './rules/storage.ts'
 
 const group = 'storage.k8s.io'
 const version = 'v1'
@@ -21,11 +28,18 @@ export const storage: readonly ResourceInfo[] = [
     allowUnconditionalUpdate: false,
     ...csiDriverRules,
   }),
-  define<CSINode>(group, version, { kind: 'CSINode', resource: 'csinodes', namespaced: false, allowUnconditionalUpdate: false }),
+  define<CSINode>(group, version, {
+    kind: 'CSINode',
+    resource: 'csinodes',
+    namespaced: false,
+    allowUnconditionalUpdate: false,
+    ...csiNodeRules,
+  }),
   define<CSIStorageCapacity>(group, version, {
     kind: 'CSIStorageCapacity',
     resource: 'csistoragecapacities',
     allowUnconditionalUpdate: false,
+    ...csiStorageCapacityRules,
   }),
   define<StorageClass>(group, version, {
     kind: 'StorageClass',
@@ -40,6 +54,7 @@ export const storage: readonly ResourceInfo[] = [
     namespaced: false,
     status: true,
     allowUnconditionalUpdate: false,
+    ...volumeAttachmentRules,
   }),
   define<VolumeAttributesClass>(group, version, {
     kind: 'VolumeAttributesClass',
@@ -47,5 +62,6 @@ export const storage: readonly ResourceInfo[] = [
     shortNames: ['vac'],
     storageVersion: 'v1beta1',
     namespaced: false,
+    ...volumeAttributesClassRules,
   }),
 ]

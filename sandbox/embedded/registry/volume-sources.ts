@@ -25,13 +25,20 @@ import { between, isDns1123Label, isDns1123Subdomain } from './names.ts'
 export type SourceRules = Record<string, (source: never, path: Path, name: string) => FieldError[]>
 
 /** Of several sources each after the first is one too many; the words of the real server have slips, which are kept. */
-export function validateSources(sources: object, rules: SourceRules, path: Path, name: string): FieldError[] {
+export function validateSources(
+  sources: object,
+  rules: SourceRules,
+  path: Path,
+  name: string,
+  besides: readonly string[] = [],
+): FieldError[] {
   const errors: FieldError[] = []
   let seen = 0
   for (const [kind, rule] of Object.entries(rules)) {
     const source = (sources as Record<string, unknown>)[kind]
     if (source === undefined || source === null) continue
-    if (seen++ > 0) errors.push(forbidden(path.child(namedTwice[kind] ?? kind), 'may not specify more than 1 volume type'))
+    if (seen++ > 0 && !besides.includes(kind))
+      errors.push(forbidden(path.child(namedTwice[kind] ?? kind), 'may not specify more than 1 volume type'))
     else errors.push(...rule(source as never, path.child(named[kind] ?? kind), name))
   }
   return seen === 0 ? [...errors, required(path, 'must specify a volume type')] : errors
@@ -95,20 +102,23 @@ export function validateNfs({ server, path: value = '' }: NFSVolumeSource, path:
 }
 
 export function validateIscsi(source: ISCSIVolumeSource, path: Path): FieldError[] {
+  return iscsiErrors(source, path, 'must be valid format starting with iqn, eui, or naa')
+}
+
+/** `unlike` is said of a name that begins as none does. */
+function iscsiErrors(source: ISCSIVolumeSource, path: Path, unlike: string): FieldError[] {
   const { iqn = '', lun = 0, chapAuthDiscovery, chapAuthSession, secretRef, initiatorName } = source
-  const errors = needs('targetPortal')(source as never, path)
-  const unlike = (value: string) => !/^(iqn|eui|naa)/.test(value)
-  if (!iqn) errors.push(required(path.child('iqn')))
-  else if (unlike(iqn)) errors.push(invalid(path.child('iqn'), iqn, 'must be valid format starting with iqn, eui, or naa'))
-  else if (!initiators.some((pattern) => pattern.test(iqn))) errors.push(invalid(path.child('iqn'), iqn, 'must be valid format'))
-  if (lun < 0 || lun > 255) errors.push(invalid(path.child('lun'), lun, between(0, 255)))
-  if ((chapAuthDiscovery || chapAuthSession) && !secretRef) errors.push(required(path.child('secretRef')))
-  if (initiatorName !== undefined) {
-    const at = path.child('initiatorname')
-    if (unlike(initiatorName)) errors.push(invalid(at, initiatorName, 'must be valid format starting with iqn, eui, or naa'))
-    else if (!initiators.some((pattern) => pattern.test(initiatorName))) errors.push(invalid(at, initiatorName, 'must be valid format'))
+  const named = (value: string, at: Path) => {
+    if (!/^(iqn|eui|naa)/.test(value)) return [invalid(at, value, unlike)]
+    return initiators.some((pattern) => pattern.test(value)) ? [] : [invalid(at, value, 'must be valid format')]
   }
-  return errors
+  return [
+    ...needs('targetPortal')(source as never, path),
+    ...(iqn ? named(iqn, path.child('iqn')) : [required(path.child('iqn'))]),
+    ...(lun < 0 || lun > 255 ? [invalid(path.child('lun'), lun, between(0, 255))] : []),
+    ...((chapAuthDiscovery || chapAuthSession) && !secretRef ? [required(path.child('secretRef'))] : []),
+    ...(initiatorName === undefined ? [] : named(initiatorName, path.child('initiatorname'))),
+  ]
 }
 
 const initiators = [/iqn\.\d{4}-\d{2}\.([A-Za-z0-9\-.]+)(:[^,;*&$|\s]+)$/, /^eui.[A-Za-z0-9]{16}$/, /^naa.[A-Za-z0-9]{32}$/]
@@ -238,7 +248,7 @@ export function validatePersistentVolumeSource(spec: PersistentVolumeSpec, path:
     rbd: needs('monitors', 'image'),
     quobyte: validateQuobyte,
     cephfs: needs('monitors'),
-    iscsi: validateIscsi as SourceRules[string],
+    iscsi: (source: ISCSIVolumeSource, at) => iscsiErrors(source, at, 'must be valid format'),
     cinder: (source: { secretRef?: SecretReference }, at) => [
       ...needs('volumeID')(source as never, at),
       ...validateSecretNamed(source.secretRef, at, true),
@@ -256,12 +266,13 @@ export function validatePersistentVolumeSource(spec: PersistentVolumeSpec, path:
     scaleIO: needs('gateway', 'system', 'volumeName'),
     local: (source: { path?: string }, at) => [
       ...(source.path ? withoutBacksteps(source.path, at.child('path')) : [required(at.child('path'))]),
-      ...(spec.nodeAffinity?.required ? [] : [required(path.child('nodeAffinity'), 'Local volume requires node affinity')]),
+      ...(spec.nodeAffinity ? [] : [required(path.child('nodeAffinity'), 'Local volume requires node affinity')]),
     ],
     storageos: validateStorageOS(true) as SourceRules[string],
     csi: validateCsiOfVolume,
   }
-  return validateSources(spec, rules, path, name)
+  // of this one the real server does not ask whether there is another
+  return validateSources(spec, rules, path, name, ['flexVolume'])
 }
 
 function validateGlusterfs(source: { endpointsNamespace?: string }, path: Path): FieldError[] {

@@ -1,28 +1,15 @@
 import { isDeepStrictEqual } from 'node:util'
 import { copyOf } from '../../machinery/copy.ts'
 import { compareQuantities } from '../../schema/quantity.ts'
-import type {
-  ConfigMap,
-  Endpoints,
-  Event,
-  Namespace,
-  Node,
-  PersistentVolume,
-  PersistentVolumeClaim,
-  PodTemplate,
-  ResourceQuota,
-  Secret,
-} from '../../schema/types/core.v1.ts'
-import { validateAccessModes, validateClaimSpec } from '../claim-validation.ts'
+import type { ConfigMap, Namespace, PersistentVolumeClaim, PodTemplate, Secret, ServiceAccount } from '../../schema/types/core.v1.ts'
+import { validateClaimSpec } from '../claim-validation.ts'
 import type { Definition } from '../define.ts'
-import { type FieldError, forbidden, invalid, metadataPath, notSupported, Path, required, specPath, tooLong } from '../field.ts'
-import { validateEnum, validateImmutable } from '../metadata.ts'
-import { dnsLabel, isConfigMapKey, isDns1123Subdomain } from '../names.ts'
+import { type FieldError, forbidden, invalid, metadataPath, Path, required, specPath, tooLong } from '../field.ts'
+import { validateFinalizerDomain, validateFinalizerName, validateImmutable } from '../metadata.ts'
+import { dnsLabel, isConfigMapKey } from '../names.ts'
 import { defaultPersistentVolumeClaimSpec, defaultPodTemplate } from '../pod-defaults.ts'
 import { specDiff } from '../pod-diff.ts'
-import { nodeTerm } from '../pod-placement.ts'
 import { validatePodTemplate } from '../pod-validation.ts'
-import { validatePersistentVolumeSource } from '../volume-sources.ts'
 
 const megabyte = 1024 * 1024
 const lockedData = 'field is immutable when `immutable` is set'
@@ -69,6 +56,7 @@ export const secretRules: Partial<Definition<Secret>> = {
     const path = new Path('data')
     const errors = Object.keys(data).flatMap((key) => isConfigMapKey(key).map((text) => invalid(path.key(key), key, text)))
     for (const key of secretKeys[type] ?? []) if (!(key in data)) errors.push(required(path.key(key)))
+    if (type === 'kubernetes.io/ssh-auth' && data['ssh-privatekey'] === '') errors.push(required(path.key('ssh-privatekey')))
     const config = data['.dockerconfigjson']
     if (type === 'kubernetes.io/dockerconfigjson' && config !== undefined && !isJson(config)) {
       errors.push(invalid(path.key('.dockerconfigjson'), '<secret contents redacted>', 'unexpected end of JSON input'))
@@ -101,6 +89,11 @@ export const namespaceRules: Partial<Definition<Namespace>> = {
     namespace.status ??= {}
     namespace.status.phase ??= 'Active'
   },
+  validate: ({ spec }) =>
+    (spec?.finalizers ?? []).flatMap((name) => {
+      const at = specPath.child('finalizers')
+      return [...validateFinalizerName(name, at), ...validateFinalizerDomain(name, at)]
+    }),
   prepareForCreate(namespace) {
     namespace.status = { phase: 'Active' }
     namespace.spec ??= {}
@@ -113,19 +106,6 @@ export const namespaceRules: Partial<Definition<Namespace>> = {
     namespace.spec = { ...namespace.spec, ...(old.spec?.finalizers && { finalizers: [...old.spec.finalizers] }) }
   },
   fieldSelectors: { 'status.phase': ({ status }) => status?.phase ?? '' },
-}
-
-export const nodeRules: Partial<Definition<Node>> = {
-  default(node) {
-    const status = (node.status ??= {})
-    if (status.capacity) status.allocatable ??= { ...status.capacity }
-  },
-  keepsStatusOnCreate: true,
-  validateChange({ spec }, old) {
-    if (!old.spec?.podCIDR || spec?.podCIDR === old.spec.podCIDR) return []
-    return [forbidden(specPath.child('podCIDRs'), 'node updates may not change podCIDR except from "" to valid')]
-  },
-  fieldSelectors: { 'spec.unschedulable': ({ spec }) => String(spec?.unschedulable ?? false) },
 }
 
 export const persistentVolumeClaimRules: Partial<Definition<PersistentVolumeClaim>> = {
@@ -185,124 +165,20 @@ function alignSources(spec: NonNullable<PersistentVolumeClaim['spec']>): void {
   }
 }
 
-export const persistentVolumeRules: Partial<Definition<PersistentVolume>> = {
-  default(volume) {
-    volume.status ??= {}
-    volume.status.phase ??= 'Pending'
-    const { spec } = volume
-    if (!spec) return
-    spec.persistentVolumeReclaimPolicy ??= 'Retain'
-    spec.volumeMode ??= 'Filesystem'
-    if (spec.hostPath) spec.hostPath.type ??= ''
-  },
-  prepareForCreate(volume, { now }) {
-    volume.status = { phase: 'Pending', lastPhaseTransitionTime: now }
-  },
-  validate({ spec, metadata }) {
-    if (!spec) return [required(specPath)]
-    const { capacity = {}, volumeAttributesClassName: attributes } = spec
-    const at = (name: string) => specPath.child(name)
-    const errors = [
-      ...(spec.accessModes?.length ? [] : [required(at('accessModes'))]),
-      ...validateAccessModes(spec.accessModes, at('accessModes')),
-      ...(Object.keys(capacity).length > 0 ? [] : [required(at('capacity'))]),
-    ]
-    if (capacity['storage'] === undefined || Object.keys(capacity).length > 1) {
-      errors.push(notSupported(at('capacity'), spec.capacity ?? null, ['storage']))
-    }
-    for (const [name, quantity] of Object.entries(capacity)) {
-      const place = at('capacity').key(name)
-      if (compareQuantities(quantity, 0) < 0) errors.push(invalid(place, quantity, 'must be a valid resource quantity'))
-      if (compareQuantities(quantity, 0) <= 0) errors.push(invalid(place, quantity, 'must be greater than zero'))
-    }
-    errors.push(...validateEnum(spec.persistentVolumeReclaimPolicy, ['Delete', 'Recycle', 'Retain'], at('persistentVolumeReclaimPolicy')))
-    errors.push(...validateVolumeNodes(spec.nodeAffinity, at('nodeAffinity')))
-    errors.push(...validatePersistentVolumeSource(spec, specPath, metadata.name ?? ''))
-    if (spec.hostPath?.path === '/' && spec.persistentVolumeReclaimPolicy === 'Recycle') {
-      errors.push(forbidden(at('persistentVolumeReclaimPolicy'), "may not be 'recycle' for a hostPath mount of '/'"))
-    }
-    const className = (value: string, path: Path) => isDns1123Subdomain(value).map((text) => invalid(path, value, text))
-    if (spec.storageClassName) errors.push(...className(spec.storageClassName, at('storageClassName')))
-    errors.push(...validateEnum(spec.volumeMode, ['Block', 'Filesystem'], at('volumeMode')))
-    if (attributes === undefined) return errors
-    const place = at('volumeAttributesClassName')
-    errors.push(...(attributes ? className(attributes, place) : [required(place, 'an empty string is disallowed')]))
-    return spec.csi ? errors : [...errors, required(at('csi'), 'has to be specified when using volumeAttributesClassName')]
-  },
-}
-
-function validateVolumeNodes(affinity: NonNullable<PersistentVolume['spec']>['nodeAffinity'], path: Path): FieldError[] {
-  if (!affinity) return []
-  const { required: needed } = affinity
-  if (!needed) return [required(path.child('required'), 'must specify required node constraints')]
-  const terms = path.child('required', 'nodeSelectorTerms')
-  const none = needed.nodeSelectorTerms?.length ? [] : [required(terms, 'must have at least one node selector term')]
-  return [...none, ...(needed.nodeSelectorTerms ?? []).flatMap((term, index) => nodeTerm(term, terms.index(index), true))]
-}
-
 export const podTemplateRules: Partial<Definition<PodTemplate>> = {
   podSpec: ({ template }) => template?.spec,
   default: ({ template }) => template && defaultPodTemplate(template),
   validate: ({ template }) => (template ? validatePodTemplate(template, new Path('template')) : []),
 }
 
-/** What has no slash must be one of the resources that a quota counts by itself. */
-function isQuotaName(name: string): boolean {
-  const own =
-    'cpu memory ephemeral-storage storage requests.cpu requests.memory requests.storage requests.ephemeral-storage limits.cpu limits.memory limits.ephemeral-storage pods resourcequotas services replicationcontrollers secrets persistentvolumeclaims configmaps services.nodeports services.loadbalancers'
-  return name.includes('/') || own.split(' ').includes(name) || /^(requests\.)?hugepages-/.test(name)
+/** Of the Secrets of a ServiceAccount only their names are kept. */
+function keepSecretNames(account: ServiceAccount): void {
+  if (account.secrets) account.secrets = account.secrets.map(({ name }) => (name ? { name } : {}))
 }
 
-export const resourceQuotaRules: Partial<Definition<ResourceQuota>> = {
-  validate({ spec }) {
-    const unknown = Object.keys(spec?.hard ?? {}).flatMap((name) => {
-      if (isQuotaName(name)) return []
-      const at = specPath.child('hard').key(name)
-      return [
-        invalid(at, name, 'must be a standard resource type or fully qualified'),
-        invalid(at, name, 'must be a standard resource for quota'),
-      ]
-    })
-    const negative = Object.entries(spec?.hard ?? {})
-      .filter(([, quantity]) => compareQuantities(quantity, 0) < 0)
-      .map(([name, quantity]) => invalid(specPath.child('hard').key(name), quantity, 'must be greater than or equal to 0'))
-    return [...unknown, ...negative]
-  },
-  validateChange: ({ spec }, old) =>
-    isDeepStrictEqual(spec?.scopes ?? [], old.spec?.scopes ?? [])
-      ? []
-      : [invalid(specPath.child('scopes'), spec?.scopes, 'field is immutable')],
-}
-
-export const endpointsRules: Partial<Definition<Endpoints>> = {
-  default({ subsets }) {
-    for (const subset of subsets ?? []) for (const port of subset.ports ?? []) port.protocol ??= 'TCP'
-  },
-}
-
-export const eventRules: Partial<Definition<Event>> = {
-  validate({ type, involvedObject, metadata }) {
-    const errors: FieldError[] = []
-    const about = involvedObject.namespace ?? 'default'
-    if (metadata.namespace !== about && involvedObject.namespace) {
-      errors.push(invalid(new Path('involvedObject').child('namespace'), involvedObject.namespace, 'does not match event.namespace'))
-    }
-    if (type && type !== 'Normal' && type !== 'Warning') errors.push(notSupported(new Path('type'), type, ['Normal', 'Warning']))
-    return errors
-  },
-  fieldSelectors: {
-    'involvedObject.kind': ({ involvedObject }) => involvedObject?.kind ?? '',
-    'involvedObject.namespace': ({ involvedObject }) => involvedObject?.namespace ?? '',
-    'involvedObject.name': ({ involvedObject }) => involvedObject?.name ?? '',
-    'involvedObject.uid': ({ involvedObject }) => involvedObject?.uid ?? '',
-    'involvedObject.apiVersion': ({ involvedObject }) => involvedObject?.apiVersion ?? '',
-    'involvedObject.resourceVersion': ({ involvedObject }) => involvedObject?.resourceVersion ?? '',
-    'involvedObject.fieldPath': ({ involvedObject }) => involvedObject?.fieldPath ?? '',
-    reason: ({ reason }) => reason ?? '',
-    reportingComponent: ({ reportingComponent }) => reportingComponent ?? '',
-    source: ({ source, reportingComponent }) => source?.component ?? reportingComponent ?? '',
-    type: ({ type }) => type ?? '',
-  },
+export const serviceAccountRules: Partial<Definition<ServiceAccount>> = {
+  prepareForCreate: keepSecretNames,
+  prepareForUpdate: keepSecretNames,
 }
 
 function isJson(base64: string): boolean {

@@ -1,6 +1,7 @@
 import type { FlowSchema, FlowSchemaSpec, PriorityLevelConfiguration } from '../../schema/types/flowcontrol.v1.ts'
 import type { Definition } from '../define.ts'
 import { type FieldError, forbidden, invalid, notSupported, type Path, required, specPath } from '../field.ts'
+import { isDns1123Label, isDns1123Subdomain, type NameRule } from '../names.ts'
 
 /** pkg/apis/flowcontrol: defaults and validation. */
 export const flowSchemaRules: Partial<Definition<FlowSchema>> = {
@@ -20,7 +21,7 @@ export const flowSchemaRules: Partial<Definition<FlowSchema>> = {
     }
     if (!priorityLevelConfiguration?.name) {
       errors.push(required(specPath.child('priorityLevelConfiguration', 'name'), 'must reference a priority level'))
-    }
+    } else errors.push(...named(isDns1123Subdomain, priorityLevelConfiguration.name, specPath.child('priorityLevelConfiguration', 'name')))
     return [...errors, ...rules.flatMap((rule, index) => ruleErrors(rule, specPath.child('rules').index(index)))]
   },
 }
@@ -44,20 +45,36 @@ function ruleErrors(rule: Rule, path: Path): FieldError[] {
     else errors.push(...alone(resources, at.child('resources'), 'resources'))
     if (!namespaces?.length && !clusterScope) {
       errors.push(required(at.child('namespaces'), 'resource rules that are not cluster scoped must supply at least one namespace'))
-    } else errors.push(...alone(namespaces ?? [], at.child('namespaces'), 'namespaces'))
+    } else if (namespaces?.includes('*')) errors.push(...alone(namespaces, at.child('namespaces'), 'namespaces'))
+    else {
+      const why = "each member of this list must be '*' or a DNS-1123 label; "
+      for (const [place, name] of (namespaces ?? []).entries())
+        errors.push(...isDns1123Label(name).map((text) => invalid(at.child('namespaces').index(place), name, why + text)))
+    }
   }
   for (const [index, { verbs: given, nonResourceURLs }] of nonResourceRules.entries()) {
     const at = path.child('nonResourceRules').index(index)
     errors.push(...verbErrors(given ?? [], at.child('verbs')))
     const urls = at.child('nonResourceURLs')
     if (!nonResourceURLs?.length) errors.push(required(urls, 'nonResourceURLs must contain at least one value'))
-    for (const [place, url] of (nonResourceURLs ?? []).entries()) {
-      if (url === '*') continue
-      if (!url.startsWith('/')) errors.push(invalid(urls.index(place), url, 'must start with slash'))
-      else if (/\*(?!$)|[^/]\*$/.test(url)) errors.push(invalid(urls.index(place), url, 'wildcard can only do suffix matching'))
-    }
+    const list = nonResourceURLs ?? []
+    if (list.includes('*')) errors.push(...alone(list, urls, 'non-resource URLs'))
+    else errors.push(...list.flatMap((url, place) => urlErrors(url, urls.index(place))))
   }
   return errors
+}
+
+function urlErrors(url: string, path: Path): FieldError[] {
+  if (url === '') return [invalid(path, url, 'must not be empty')]
+  if (url === '/') return []
+  if (!url.startsWith('/')) return [invalid(path, url, 'must start with slash')]
+  if (url.includes(' ')) return [invalid(path, url, 'must not contain white-space')]
+  if (url.includes('//')) return [invalid(path, url, 'must not contain double slash')]
+  return /^[^*]*(\/\*)?$/.test(url) ? [] : [invalid(path, url, 'wildcard can only do suffix matching')]
+}
+
+function named(check: NameRule, name: string, path: Path): FieldError[] {
+  return check(name).map((text) => invalid(path, name, text))
 }
 
 function alone(values: readonly string[], path: Path, what: string): FieldError[] {
@@ -72,27 +89,29 @@ function verbErrors(given: readonly string[], path: Path): FieldError[] {
   return given.every((verb) => verbs.includes(verb)) ? [] : [notSupported(path, given, verbs)]
 }
 
-function subjectErrors({ kind, user, group, serviceAccount }: Rule['subjects'][number], path: Path): FieldError[] {
-  const named = (value: { name?: string } | undefined, field: string) => {
-    const at = path.child(field)
-    if (!value) return [required(at, `${field} is required when subject kind is '${kind}'`)]
-    return value.name ? [] : [required(at.child('name'))]
-  }
-  switch (kind) {
-    case 'User':
-      return named(user, 'user')
-    case 'Group':
-      return named(group, 'group')
-    case 'ServiceAccount':
-      return [
-        ...named(serviceAccount, 'serviceAccount'),
-        ...(serviceAccount && !serviceAccount.namespace
-          ? [required(path.child('serviceAccount', 'namespace'), 'must specify namespace for service account')]
-          : []),
-      ]
-    default:
-      return [notSupported(path.child('kind'), kind, ['Group', 'ServiceAccount', 'User'])]
-  }
+const subjectFields = { User: 'user', Group: 'group', ServiceAccount: 'serviceAccount' } as const
+
+function subjectErrors(subject: Rule['subjects'][number], path: Path): FieldError[] {
+  const { kind } = subject
+  const field = Object.hasOwn(subjectFields, kind) ? subjectFields[kind as keyof typeof subjectFields] : undefined
+  if (!field) return [notSupported(path.child('kind'), kind, ['Group', 'ServiceAccount', 'User'])]
+  const others = Object.entries(subjectFields).filter(([, other]) => other !== field && subject[other])
+  return [
+    ...nameErrors(subject, field, path.child(field)),
+    ...others.map(([other, one]) => forbidden(path.child(one), `${one} is forbidden when subject kind is not '${other}'`)),
+  ]
+}
+
+function nameErrors(subject: Rule['subjects'][number], field: 'user' | 'group' | 'serviceAccount', path: Path): FieldError[] {
+  const value = subject[field]
+  if (!value) return [required(path, `${field} is required when subject kind is '${subject.kind}'`)]
+  const errors = value.name ? [] : [required(path.child('name'))]
+  if (field !== 'serviceAccount') return errors
+  const { name, namespace } = subject.serviceAccount ?? { name: '', namespace: '' }
+  if (name && name !== '*') errors.push(...named(isDns1123Subdomain, name, path.child('name')))
+  const at = path.child('namespace')
+  const placed = namespace ? named(isDns1123Label, namespace, at) : [required(at, 'must specify namespace for service account')]
+  return [...errors, ...placed]
 }
 
 export const priorityLevelRules: Partial<Definition<PriorityLevelConfiguration>> = {
@@ -148,6 +167,7 @@ function shareErrors({ nominalConcurrencyShares, lendablePercent }: Partial<Limi
 }
 
 const mostQueues = 10_000_000
+const mostHashBits = 60
 
 function limitedErrors(limited: Limited, path: Path): FieldError[] {
   const { limitResponse, borrowingLimitPercent } = limited
@@ -167,6 +187,9 @@ function limitedErrors(limited: Limited, path: Path): FieldError[] {
       if (handSize <= 0) errors.push(...positive(handSize, 'handSize'))
       else if (handSize > queues) {
         errors.push(invalid(at.child('queuing', 'handSize'), handSize, `should not be greater than queues (${queues})`))
+      } else if (Math.ceil(Math.log2(queues) * handSize) > mostHashBits) {
+        const why = `required entropy bits of deckSize ${queues} and handSize ${handSize} should not be greater than ${mostHashBits}`
+        errors.push(invalid(at.child('queuing', 'handSize'), handSize, why))
       }
     }
   } else if (type !== 'Reject') errors.push(notSupported(at.child('type'), type, ['Queue', 'Reject']))

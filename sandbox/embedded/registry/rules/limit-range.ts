@@ -1,5 +1,6 @@
 import { compareQuantities, parseQuantity } from '../../schema/quantity.ts'
 import type { LimitRange, LimitRangeItem } from '../../schema/types/core.v1.ts'
+import { validateAnyResourceName, validateResourceName } from '../container-validation.ts'
 import type { Definition } from '../define.ts'
 import { duplicate, type FieldError, forbidden, invalid, type Path, required, specPath } from '../field.ts'
 import { isQualifiedName } from '../names.ts'
@@ -16,8 +17,8 @@ export const limitRangeRules: Partial<Definition<LimitRange>> = {
       for (const [name, value] of Object.entries(item.min ?? {})) (item.defaultRequest ??= {})[name] ??= value
     }
   },
-  prepareForCreate({ metadata }) {
-    metadata.name ||= metadata.uid as string
+  prepareForCreate({ metadata }, { newUid }) {
+    metadata.name ||= newUid()
   },
   validate({ spec }) {
     const seen = new Set<string>()
@@ -89,16 +90,6 @@ function typeName(type: string, path: Path): FieldError[] {
 }
 
 function names(type: string, quantities: Quantities, path: Path): FieldError[] {
-  return Object.keys(quantities).flatMap((name) => {
-    const at = path.key(name)
-    const errors = isQualifiedName(name).map((text) => invalid(at, name, text))
-    if (errors.length > 0 || name.includes('/') || name.startsWith('hugepages-')) return errors
-    if (!['cpu', 'memory', 'ephemeral-storage', 'storage', 'requests.storage'].includes(name)) {
-      errors.push(invalid(at, name, 'must be a standard resource type or fully qualified'))
-      if (type === 'Pod' || type === 'Container') errors.push(invalid(at, name, 'must be a standard resource for containers'))
-    } else if ((type === 'Pod' || type === 'Container') && name.endsWith('storage') && name !== 'ephemeral-storage') {
-      errors.push(invalid(at, name, 'must be a standard resource for containers'))
-    }
-    return errors
-  })
+  const check = type === 'Pod' || type === 'Container' ? validateResourceName : validateAnyResourceName
+  return Object.keys(quantities).flatMap((name) => check(name, path.key(name)))
 }

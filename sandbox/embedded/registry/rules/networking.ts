@@ -1,18 +1,27 @@
 import { isIP } from 'node:net'
-import type { EndpointSlice } from '../../schema/types/discovery.v1.ts'
 import type {
   Ingress,
   IngressBackend,
   IngressClass,
+  IngressClassParametersReference,
   NetworkPolicy,
   NetworkPolicyPeer,
   NetworkPolicyPort,
 } from '../../schema/types/networking.v1.ts'
+import { cidrErrors, isCidr, isWithin } from '../addresses.ts'
 import { validatePort } from '../container-validation.ts'
 import type { Definition } from '../define.ts'
-import { type FieldError, forbidden, invalid, notSupported, Path, required, specPath } from '../field.ts'
+import { type FieldError, forbidden, invalid, notSupported, type Path, required, specPath, tooLong } from '../field.ts'
 import { validateEnum, validateImmutable, validateLabelSelector } from '../metadata.ts'
-import { dns1035Label, isDns1123Subdomain, isPortName, isPortNumber, isWildcardDns1123Subdomain } from '../names.ts'
+import {
+  dns1035Label,
+  isDns1123Label,
+  isDns1123Subdomain,
+  isPortName,
+  isPortNumber,
+  isWildcardDns1123Subdomain,
+  pathSegment,
+} from '../names.ts'
 
 /** pkg/apis/networking/validation. */
 export const ingressRules: Partial<Definition<Ingress>> = {
@@ -35,7 +44,7 @@ export const ingressRules: Partial<Definition<Ingress>> = {
       for (const [position, path] of (rule.http?.paths ?? []).entries()) {
         const place = at.child('http', 'paths').index(position)
         const types = ['Exact', 'ImplementationSpecific', 'Prefix']
-        if (!path.pathType) {
+        if (path.pathType === undefined || path.pathType === null) {
           errors.push(required(place.child('pathType'), 'pathType must be specified'))
           continue
         }
@@ -45,6 +54,14 @@ export const ingressRules: Partial<Definition<Ingress>> = {
         }
         errors.push(...validateBackend(path.backend, place.child('backend')))
       }
+    }
+    for (const [index, { hosts, secretName }] of (spec.tls ?? []).entries()) {
+      const at = specPath.child('tls').index(index)
+      for (const [position, host] of (hosts ?? []).entries()) {
+        const check = host.includes('*') ? isWildcardDns1123Subdomain : isDns1123Subdomain
+        errors.push(...check(host).map((text) => invalid(at.child('hosts').index(position), host, text)))
+      }
+      if (secretName) errors.push(...isDns1123Subdomain(secretName).map((text) => invalid(at.child('secretName'), secretName, text)))
     }
     return [...errors, ...validateClassName(spec.ingressClassName)]
   },
@@ -58,7 +75,55 @@ export const ingressClassRules: Partial<Definition<IngressClass>> = {
   default({ spec }) {
     if (spec?.parameters) spec.parameters.scope ??= 'Cluster'
   },
+  validate({ spec }) {
+    const controller = spec?.controller ?? ''
+    const at = specPath.child('controller')
+    const long = controller.length > longestController ? [tooLong(at, longestController)] : []
+    return [
+      ...long,
+      ...domainPrefixedPath(controller, at),
+      ...(spec?.parameters ? parametersErrors(spec.parameters, specPath.child('parameters')) : []),
+    ]
+  },
   validateChange: ({ spec }, old) => validateImmutable(spec?.controller, old.spec?.controller, specPath.child('controller')),
+}
+
+const longestController = 250
+const httpPath = `[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+`
+
+function domainPrefixedPath(text: string, path: Path): FieldError[] {
+  if (text === '') return [required(path)]
+  const slash = text.indexOf('/')
+  const [host, rest] = [text.slice(0, slash), text.slice(slash + 1)]
+  if (slash < 1 || rest === '') return [invalid(path, text, 'must be a domain-prefixed path (such as "acme.io/foo")')]
+  return [
+    ...isDns1123Subdomain(host).map((why) => invalid(path, host, why)),
+    ...(new RegExp(`^${httpPath}$`).test(rest) ? [] : [invalid(path, rest, `Invalid path (regex used for validation is '${httpPath}')`)]),
+  ]
+}
+
+function parametersErrors(parameters: IngressClassParametersReference, path: Path): FieldError[] {
+  const { scope = '', namespace } = parameters
+  const errors = referenceErrors(parameters, path)
+  if (scope !== 'Cluster' && scope !== 'Namespace') return [...errors, notSupported(path.child('scope'), scope, ['Cluster', 'Namespace'])]
+  const at = path.child('namespace')
+  if (scope === 'Cluster') return namespace === undefined ? errors : [...errors, forbidden(at, "`parameters.scope` is set to 'Cluster'")]
+  if (namespace === undefined) return [...errors, required(at, "`parameters.scope` is set to 'Namespace'")]
+  return [...errors, ...isDns1123Label(namespace).map((text) => invalid(at, namespace, text))]
+}
+
+type Reference = Pick<IngressClassParametersReference, 'apiGroup' | 'kind' | 'name'>
+
+/** A reference to an object of any kind. */
+function referenceErrors({ apiGroup, kind, name }: Reference, path: Path): FieldError[] {
+  const segment = (value: string, at: Path) => (value ? pathSegment(value).map((text) => invalid(at, value, text)) : [required(at)])
+  return [
+    ...(apiGroup === undefined || apiGroup === null
+      ? []
+      : isDns1123Subdomain(apiGroup).map((text) => invalid(path.child('apiGroup'), apiGroup, text))),
+    ...segment(kind, path.child('kind')),
+    ...segment(name, path.child('name')),
+  ]
 }
 
 export const networkPolicyRules: Partial<Definition<NetworkPolicy>> = {
@@ -98,24 +163,11 @@ export const networkPolicyRules: Partial<Definition<NetworkPolicy>> = {
   },
 }
 
-export const endpointSliceRules: Partial<Definition<EndpointSlice>> = {
-  default({ ports }) {
-    for (const port of ports ?? []) {
-      port.name ??= ''
-      port.protocol ??= 'TCP'
-    }
-  },
-  validate({ addressType }) {
-    if (!addressType) return [required(new Path('addressType'))]
-    return validateEnum(addressType, ['FQDN', 'IPv4', 'IPv6'], new Path('addressType'))
-  },
-  validateChange: ({ addressType }, old) => validateImmutable(addressType, old.addressType, new Path('addressType')),
-}
-
 function validateBackend(backend: IngressBackend | undefined, path: Path): FieldError[] {
   const { service, resource } = backend ?? {}
   if (service && resource) return [invalid(path, '', 'cannot set both resource and service backends')]
   if (!service && !resource) return [invalid(path, '', 'resource or service backend is required')]
+  if (resource) return referenceErrors(resource, path.child('resource'))
   if (!service) return []
   const errors: FieldError[] = []
   const at = path.child('service')
@@ -133,10 +185,11 @@ function validatePolicyPort({ protocol, port, endPort }: NetworkPolicyPort, path
   const errors = validateEnum(protocol, ['TCP', 'UDP', 'SCTP'], path.child('protocol'))
   if (port !== undefined) errors.push(...validatePort(port, path.child('port')))
   if (endPort === undefined) return errors
-  if (port === undefined) errors.push(required(path.child('port'), 'must be specified when `endPort` is specified'))
-  else if (typeof port === 'string') errors.push(invalid(path.child('endPort'), endPort, 'may not be specified when `port` is non-numeric'))
-  else if (endPort < port) errors.push(invalid(path.child('endPort'), port, 'must be greater than or equal to `port`'))
-  return errors
+  const at = path.child('endPort')
+  if (port === undefined) return [...errors, invalid(at, endPort, 'may not be specified when `port` is not specified')]
+  if (typeof port === 'string') return [...errors, invalid(at, endPort, 'may not be specified when `port` is non-numeric')]
+  if (endPort < port) errors.push(invalid(at, port, 'must be greater than or equal to `port`'))
+  return [...errors, ...isPortNumber(endPort).map((text) => invalid(at, endPort, text))]
 }
 
 function validatePeer(peer: NetworkPolicyPeer, path: Path): FieldError[] {
@@ -150,15 +203,15 @@ function validatePeer(peer: NetworkPolicyPeer, path: Path): FieldError[] {
   }
   if (peer.ipBlock) {
     const at = path.child('ipBlock', 'cidr')
-    const { cidr } = peer.ipBlock
-    if (!cidr) errors.push(required(at))
-    else if (!isCidr(cidr)) errors.push(invalid(at, cidr, 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)'))
+    const { cidr, except } = peer.ipBlock
+    if (!cidr) return [...errors, required(at)]
+    errors.push(...cidrErrors(cidr, at))
+    if (!isCidr(cidr)) return errors
+    for (const [index, part] of (except ?? []).entries()) {
+      const place = path.child('ipBlock', 'except').index(index)
+      errors.push(...cidrErrors(part, place))
+      if (isCidr(part) && !isWithin(part, cidr)) errors.push(invalid(place, part, 'must be a strict subset of `cidr`'))
+    }
   }
   return errors
-}
-
-function isCidr(text: string): boolean {
-  const [address = '', length = ''] = text.split('/')
-  const version = isIP(address)
-  return version !== 0 && /^\d+$/.test(length) && Number(length) <= (version === 4 ? 32 : 128)
 }

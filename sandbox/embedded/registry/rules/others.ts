@@ -1,17 +1,13 @@
-import { isDeepStrictEqual } from 'node:util'
 import { shown } from '../../crd/definition.ts'
-import { copyOf } from '../../machinery/copy.ts'
 import type { CustomResourceDefinition } from '../../schema/types/apiextensions.v1.ts'
 import type { APIService } from '../../schema/types/apiregistration.v1.ts'
-import type { CertificateSigningRequest } from '../../schema/types/certificates.v1.ts'
 import type { Lease } from '../../schema/types/coordination.v1.ts'
 import type { PodDisruptionBudget } from '../../schema/types/policy.v1.ts'
 import type { PriorityClass } from '../../schema/types/scheduling.v1.ts'
-import type { CSIDriver, StorageClass } from '../../schema/types/storage.v1.ts'
 import type { Definition } from '../define.ts'
 import { type FieldError, forbidden, invalid, metadataPath, Path, required, specPath } from '../field.ts'
 import { validateEnum, validateImmutable, validateLabelSelector } from '../metadata.ts'
-import { isDns1035Label, isDns1123Subdomain, isPortNumber, pathSegment } from '../names.ts'
+import { dnsSubdomain, isDns1035Label, isDns1123Subdomain, isPortNumber } from '../names.ts'
 import { goShape } from '../pod-diff.ts'
 import { validateAmount } from './workloads.ts'
 
@@ -39,7 +35,9 @@ export const priorityClassRules: Partial<Definition<PriorityClass>> = {
     object.preemptionPolicy ??= 'PreemptLowerPriority'
   },
   validate({ metadata, value, preemptionPolicy }) {
-    const errors = validateEnum(preemptionPolicy, ['PreemptLowerPriority', 'Never'], new Path('preemptionPolicy'))
+    const policyPath = new Path('preemptionPolicy')
+    const errors =
+      preemptionPolicy === '' ? [required(policyPath)] : validateEnum(preemptionPolicy, ['PreemptLowerPriority', 'Never'], policyPath)
     const system = metadata.name === 'system-cluster-critical' || metadata.name === 'system-node-critical'
     if (metadata.name?.startsWith('system-') && !system) {
       errors.push(
@@ -59,87 +57,31 @@ export const priorityClassRules: Partial<Definition<PriorityClass>> = {
   ],
 }
 
-export const storageClassRules: Partial<Definition<StorageClass>> = {
-  default(object) {
-    object.reclaimPolicy ??= 'Delete'
-    object.volumeBindingMode ??= 'Immediate'
-  },
-  validate({ provisioner, reclaimPolicy, volumeBindingMode }) {
-    return [
-      ...(provisioner ? [] : [required(new Path('provisioner'))]),
-      ...validateEnum(reclaimPolicy, ['Delete', 'Retain'], new Path('reclaimPolicy')),
-      ...validateEnum(volumeBindingMode, ['Immediate', 'WaitForFirstConsumer'], new Path('volumeBindingMode')),
-    ]
-  },
-  validateChange(object, old) {
-    const errors: FieldError[] = []
-    if (!isDeepStrictEqual(object.parameters ?? {}, old.parameters ?? {}))
-      errors.push(forbidden(new Path('parameters'), 'updates to parameters are forbidden.'))
-    if (object.provisioner !== old.provisioner) errors.push(forbidden(new Path('provisioner'), 'updates to provisioner are forbidden.'))
-    if (object.reclaimPolicy !== old.reclaimPolicy)
-      errors.push(forbidden(new Path('reclaimPolicy'), 'updates to reclaimPolicy are forbidden.'))
-    return [...errors, ...validateImmutable(object.volumeBindingMode, old.volumeBindingMode, new Path('volumeBindingMode'))]
-  },
-}
-
-export const csiDriverRules: Partial<Definition<CSIDriver>> = {
-  // of a feature that is switched off
-  prepareForCreate({ spec }) {
-    delete spec.nodeAllocatableUpdatePeriodSeconds
-  },
-  default({ spec }) {
-    if (!spec) return
-    spec.attachRequired ??= true
-    spec.podInfoOnMount ??= false
-    spec.storageCapacity ??= false
-    spec.fsGroupPolicy ??= 'ReadWriteOnceWithFSType'
-    spec.volumeLifecycleModes ??= ['Persistent']
-    spec.requiresRepublish ??= false
-    spec.seLinuxMount ??= false
-  },
-}
-
-export const certificateSigningRequestRules: Partial<Definition<CertificateSigningRequest>> = {
-  default({ spec }) {
-    spec.usages ??= ['digital signature', 'key encipherment']
-  },
-  prepareForCreate({ spec }, { user }) {
-    if (!user) return
-    spec.username = user.username
-    spec.groups = [...user.groups]
-    if (user.uid) spec.uid = user.uid
-  },
-  prepareForUpdate(request, old) {
-    request.spec = copyOf(old.spec)
-  },
+export const leaseRules: Partial<Definition<Lease>> = {
+  // of CoordinatedLeaderElection, which is switched off
+  prepareForCreate: dropCoordination,
+  prepareForUpdate: dropCoordination,
   validate({ spec }) {
+    const { leaseDurationSeconds: seconds, leaseTransitions: transitions = 0 } = spec ?? {}
     const errors: FieldError[] = []
-    if (!spec.request) errors.push(required(specPath.child('request')))
-    else if (!Buffer.from(spec.request, 'base64').toString().includes('CERTIFICATE REQUEST')) {
-      errors.push(invalid(specPath.child('request'), spec.request, 'PEM block type must be CERTIFICATE REQUEST'))
-    }
-    if (!spec.signerName) errors.push(required(specPath.child('signerName')))
-    if (!spec.usages?.length) errors.push(required(specPath.child('usages')))
-    const seconds = spec.expirationSeconds
-    if (seconds !== undefined && seconds < 600) {
-      errors.push(invalid(specPath.child('expirationSeconds'), seconds, 'may not specify a duration less than 600 seconds (10 minutes)'))
-    }
+    if (seconds !== undefined && seconds <= 0)
+      errors.push(invalid(specPath.child('leaseDurationSeconds'), seconds, 'must be greater than 0'))
+    if (transitions < 0) errors.push(invalid(specPath.child('leaseTransitions'), transitions, 'must be greater than or equal to 0'))
     return errors
   },
-  validateUpdate: () => [],
-  fieldSelectors: { 'spec.signerName': ({ spec }) => spec.signerName },
 }
 
-export const leaseRules: Partial<Definition<Lease>> = {
-  validate({ spec }) {
-    const seconds = spec?.leaseDurationSeconds
-    return seconds !== undefined && seconds <= 0 ? [invalid(specPath.child('leaseDurationSeconds'), seconds, 'must be greater than 0')] : []
-  },
+function dropCoordination({ spec }: Lease): void {
+  delete spec?.strategy
+  delete spec?.preferredHolder
 }
 
 export const apiServiceRules: Partial<Definition<APIService>> = {
   // The core group's is called v1. with the dot.
-  name: pathSegment,
+  nameOf({ spec }) {
+    const expected = `${spec?.version ?? ''}.${spec?.group ?? ''}`
+    return (name) => (name === expected ? [] : [`must be \`spec.version+"."+spec.group\`: ${JSON.stringify(expected)}`])
+  },
   prepareForCreate(object, { now }) {
     const local = { type: 'Available', status: 'True', reason: 'Local', message: 'Local APIServices are always available' }
     object.status = object.spec?.service ? {} : { conditions: [{ ...local, lastTransitionTime: now }] }
@@ -147,15 +89,10 @@ export const apiServiceRules: Partial<Definition<APIService>> = {
   default({ spec }) {
     if (spec?.service) spec.service.port ??= 443
   },
-  validate({ metadata, spec }) {
+  validate({ spec }) {
     const { group = '', version = '', groupPriorityMinimum, versionPriority, service, insecureSkipTLSVerify, caBundle } = spec ?? {}
     const at = (name: string) => specPath.child(name)
     const errors: FieldError[] = []
-    const expected = `${version}.${group}`
-    if (metadata.name !== expected) {
-      const why = `must be \`spec.version+"."+spec.group\`: ${JSON.stringify(expected)}`
-      errors.push(invalid(metadataPath.child('name'), metadata.name, why))
-    }
     if (group) errors.push(...isDns1123Subdomain(group).map((text) => invalid(at('group'), group, text)))
     errors.push(...isDns1035Label(version).map((text) => invalid(at('version'), version, text)))
     const between = (value: number | undefined, most: number, path: Path) =>
@@ -181,6 +118,10 @@ export const apiServiceRules: Partial<Definition<APIService>> = {
 
 /** k8s.io/apiextensions-apiserver: defaults and the rules of names and versions. */
 export const customResourceDefinitionRules: Partial<Definition<CustomResourceDefinition>> = {
+  nameOf({ spec }) {
+    const expected = `${spec.names?.plural ?? ''}.${spec.group ?? ''}`
+    return (name, prefix) => [...dnsSubdomain(name, prefix), ...(name === expected ? [] : ['must be spec.names.plural+"."+spec.group'])]
+  },
   default({ spec }) {
     if (!spec?.names) return
     spec.names.singular ??= spec.names.kind?.toLowerCase()
@@ -198,12 +139,9 @@ export const customResourceDefinitionRules: Partial<Definition<CustomResourceDef
     if (stored && definition.status && !known.includes(stored))
       definition.status = { ...definition.status, storedVersions: [...known, stored] }
   },
-  validate({ spec, metadata, status }) {
+  validate({ spec, status }) {
     const errors: FieldError[] = []
     const { plural, singular, kind, listKind, shortNames = [], categories = [] } = spec.names ?? {}
-    if (metadata.name !== `${plural}.${spec.group}`) {
-      errors.push(invalid(metadataPath.child('name'), metadata.name, 'must be spec.names.plural+"."+spec.group'))
-    }
     if (!spec.group) errors.push(required(specPath.child('group')))
     else if (!spec.group.includes('.'))
       errors.push(invalid(specPath.child('group'), spec.group, 'should be a domain with at least one dot'))

@@ -1,0 +1,79 @@
+import { copyOf } from '../../machinery/copy.ts'
+import type { CertificateSigningRequest } from '../../schema/types/certificates.v1.ts'
+import type { Definition } from '../define.ts'
+import { duplicate, type FieldError, invalid, notSupported, type Path, required, specPath, tooLong } from '../field.ts'
+import { isDns1123Label, isDns1123Subdomain } from '../names.ts'
+
+/** pkg/apis/certificates: defaults, strategy and validation. */
+export const certificateSigningRequestRules: Partial<Definition<CertificateSigningRequest>> = {
+  // nobody cares what a request is called
+  name: () => [],
+  prepareForCreate({ spec }, { user }) {
+    for (const field of ['username', 'uid', 'groups', 'extra'] as const) delete spec[field]
+    if (!user) return
+    spec.username = user.username
+    spec.groups = [...user.groups]
+    if (user.uid) spec.uid = user.uid
+  },
+  prepareForUpdate(request, old) {
+    request.spec = copyOf(old.spec)
+  },
+  validate({ spec }) {
+    const errors: FieldError[] = []
+    if (
+      !Buffer.from(spec.request ?? '', 'base64')
+        .toString()
+        .includes('CERTIFICATE REQUEST')
+    ) {
+      errors.push(invalid(specPath.child('request'), spec.request, 'PEM block type must be CERTIFICATE REQUEST'))
+    }
+    if (!spec.usages?.length) errors.push(required(specPath.child('usages')))
+    const given = spec.usages ?? []
+    for (const [index, usage] of given.entries()) {
+      const at = specPath.child('usages').index(index)
+      if (!usages.includes(usage)) errors.push(notSupported(at, usage, usages))
+      if (given.indexOf(usage) < index) errors.push(duplicate(at, usage))
+    }
+    errors.push(...signerErrors(spec.signerName, specPath.child('signerName')))
+    const seconds = spec.expirationSeconds
+    if (seconds !== undefined && seconds < 600) {
+      errors.push(invalid(specPath.child('expirationSeconds'), seconds, 'may not specify a duration less than 600 seconds (10 minutes)'))
+    }
+    return errors
+  },
+  validateUpdate: () => [],
+  fieldSelectors: { 'spec.signerName': ({ spec }) => spec.signerName },
+}
+
+const usages = [
+  ...['any', 'cert sign', 'client auth', 'code signing', 'content commitment', 'crl sign', 'data encipherment', 'decipher only'],
+  ...['digital signature', 'email protection', 'encipher only', 'ipsec end system', 'ipsec tunnel', 'ipsec user', 'key agreement'],
+  ...['key encipherment', 'microsoft sgc', 'netscape sgc', 'ocsp signing', 's/mime', 'server auth', 'signing', 'timestamping'],
+]
+
+const longestDomain = 253
+const longestPath = 253 + 63 + 1
+
+function signerErrors(name: string | undefined, path: Path): FieldError[] {
+  if (!name) return [required(path)]
+  if (name === 'kubernetes.io/legacy-unknown') return [invalid(path, name, 'the legacy signerName is not allowed via this API version')]
+  const [domain = '', last = '', ...rest] = name.split('/')
+  if (rest.length > 0 || !name.includes('/')) {
+    return [invalid(path, name, "must be a fully qualified domain and path of the form 'example.com/signer-name'")]
+  }
+  const labels = domain.split('.')
+  return [
+    ...(domain.length > longestDomain ? [tooLong(path, longestDomain)] : []),
+    ...labelErrors(domain, isDns1123Label, path),
+    ...(labels.length < 2 ? [invalid(path, domain, 'should be a domain with at least two segments separated by dots')] : []),
+    ...labelErrors(last, isDns1123Subdomain, path),
+    ...(name.length > longestDomain + longestPath + 1 ? [tooLong(path, longestDomain + longestPath + 1)] : []),
+  ]
+}
+
+/** Of several bad labels the first is told of. */
+function labelErrors(segment: string, check: (label: string) => string[], path: Path): FieldError[] {
+  const label = segment.split('.').find((one) => check(one).length > 0)
+  if (label === undefined) return []
+  return check(label).map((text) => invalid(path, segment, `validating label ${JSON.stringify(label)}: ${text}`))
+}
