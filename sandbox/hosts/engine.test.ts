@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Sandbox, WatchEvent } from '../engine.ts'
+import type { Text } from '../text.ts'
 import { HostsEngine } from './engine.ts'
 import { findRequirements } from './requirements.ts'
 
@@ -194,13 +195,18 @@ describe.runIf(possible)('hosts', () => {
     await sh(sandbox, 'worker', 'rm /tmp/big; pkill -9 perl')
   })
 
-  test('a process that takes too much memory is killed, however deep it hides', async () => {
+  test('a process that takes too much memory is killed, however deep it hides, and the learner is told', async () => {
+    const notices: Text[] = []
+    const abort = new AbortController()
+    sandbox.onNotice?.((notice) => notices.push(notice), abort.signal)
     const greedy = await sandbox.exec(
       ['unshare', '-Urp', '--fork', '--kill-child', 'perl', '-e', '$x = "x" x 500_000_000; $y = $x; $z = $x; sleep 100; print "alive"'],
       { timeout: 80_000 },
     )
     expect(greedy.stdout).toBe('')
     expect(greedy.exitCode).not.toBe(124)
+    abort.abort()
+    expect(notices).toContainEqual({ en: expect.stringContaining('a process was killed'), zh: expect.stringContaining('被终止') })
   }, 90_000)
 
   test('tell that somebody works on them, and what has changed', async () => {

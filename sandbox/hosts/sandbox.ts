@@ -17,6 +17,7 @@ import type {
 } from '../engine.ts'
 import { openPty, outsideEnvironment, run } from '../terminal/launch.ts'
 import { watchProcesses } from '../terminal/watchdog.ts'
+import type { Text } from '../text.ts'
 import type { Holder } from './holder.ts'
 import { limits } from './limits.ts'
 import { enterHost } from './walls.ts'
@@ -49,6 +50,7 @@ export class HostsSandbox implements Sandbox {
   private readonly terminals = new Set<TerminalProcess>()
   private readonly running = new Set<ChildProcess>()
   private readonly activityListeners = new Set<() => void>()
+  private readonly noticeListeners = new Set<(notice: Text) => void>()
   private closed = false
 
   constructor(parts: SandboxParts) {
@@ -57,7 +59,9 @@ export class HostsSandbox implements Sandbox {
     this.owned.defer(() => parts.gone())
     this.owned.use(parts.holder)
     this.owned.use(
-      watchProcesses({ pids: parts.holder.hosts.map(({ pid }) => pid), memoryBytes: limits.memoryBytes, home: null }, () => undefined),
+      watchProcesses({ pids: parts.holder.hosts.map(({ pid }) => pid), memoryBytes: limits.memoryBytes, home: null }, (notice) => {
+        for (const listener of this.noticeListeners) listener(notice)
+      }),
     )
   }
 
@@ -137,6 +141,11 @@ export class HostsSandbox implements Sandbox {
   onNodeActivity(listener: () => void, signal: AbortSignal): void {
     this.activityListeners.add(listener)
     signal.addEventListener('abort', () => this.activityListeners.delete(listener), { once: true })
+  }
+
+  onNotice(listener: (notice: Text) => void, signal: AbortSignal): void {
+    this.noticeListeners.add(listener)
+    signal.addEventListener('abort', () => this.noticeListeners.delete(listener), { once: true })
   }
 
   /** Hosts take next to nothing while nobody works on them, and their memory could not be given back. */

@@ -183,6 +183,28 @@ test('who asked the API for what is handed in, with the moment in the recording 
   await supervisor.end('audited')
 })
 
+test('what the watchdog kills is told in the terminal', async () => {
+  await start('greedy', null)
+  const { id } = await supervisor.openTerminal('greedy', null)
+  const session = await supervisor.session('greedy', id, 'zh')
+  let text = ''
+  using seat = session.attach({
+    wantsToWrite: true,
+    language: 'zh',
+    screen: () => undefined,
+    output: (seq, bytes) => {
+      text += Buffer.from(bytes)
+      seat.ack(seq + bytes.length)
+    },
+    exit: () => undefined,
+    writer: () => undefined,
+  })
+  seat.resize(100, 24)
+  seat.input(`perl -e '$x = "x" x 850_000_000; sleep 100'\r`)
+  await until(() => text.includes('有一个进程被终止：所有终端合计最多使用 768 MiB 内存'))
+  await supervisor.end('greedy')
+}, 120_000)
+
 test('a reset is a fresh cluster under the same lease', async () => {
   await start('again', null)
   await type('again', 'kubectl create configmap mine; touch ~/left-over')
@@ -300,7 +322,7 @@ function reader(pieces: readonly Piece[]): (name: string) => unknown {
 }
 
 async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < 600; tries++) {
+  for (let tries = 0; tries < 1_000; tries++) {
     if (await condition()) return
     await new Promise((resolve) => setTimeout(resolve, 50))
   }

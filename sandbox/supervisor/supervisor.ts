@@ -79,6 +79,8 @@ interface Live {
   sessions: Map<string, Promise<TerminalSession>>
   kept: Kept
   skipping: ClusterTime['skipping']
+  /** Until it is let go. */
+  attended: AbortController
 }
 
 /** What outlives the process, in state.json. */
@@ -137,7 +139,7 @@ export class Supervisor implements AsyncDisposable {
         opened: 0,
       }
       await this.keep(order.lease, kept)
-      this.begin({ order, lab, engine, sandbox, listener, observer: null, changes: null, sessions: new Map(), kept, skipping: null })
+      this.begin(liveOf({ order, lab, engine, sandbox, listener, kept }))
       return { engine: engine.name, nodes: kept.nodes }
     } catch (error) {
       await this.end(order.lease)
@@ -165,18 +167,7 @@ export class Supervisor implements AsyncDisposable {
           continue
         }
         const lab = order.lab === null ? null : this.grounds.labOf(order.lab)
-        this.begin({
-          order,
-          lab,
-          engine,
-          sandbox,
-          listener: listenerOf(order.lease),
-          observer: null,
-          changes: null,
-          sessions: new Map(),
-          kept,
-          skipping: null,
-        })
+        this.begin(liveOf({ order, lab, engine, sandbox, listener: listenerOf(order.lease), kept }))
         found.set(order.lease, { engine: engine.name, nodes: kept.nodes })
       }
     for (const lease of await readdir(this.options.dir).catch(() => []))
@@ -357,6 +348,8 @@ export class Supervisor implements AsyncDisposable {
   private begin(found: Live): void {
     const { order, lab, sandbox, listener, kept } = found
     this.live.set(order.lease, found)
+    found.attended = new AbortController()
+    sandbox.onNotice?.((notice) => void announce(found.sessions, notice), found.attended.signal)
     if (!lab) return
     found.observer = Observer.start({
       sandbox,
@@ -375,6 +368,7 @@ export class Supervisor implements AsyncDisposable {
   }
 
   private async letGo(found: Live): Promise<void> {
+    found.attended.abort()
     const sessions = [...found.sessions.values()]
     found.sessions.clear()
     await Promise.allSettled(sessions.map(async (session) => (await session).detach()))
@@ -473,6 +467,10 @@ export class Supervisor implements AsyncDisposable {
 const ofAnotherVersion: Text = {
   en: 'Labernetes was upgraded, and the version before stored this cluster in a way that this one does not read. Start anew; what was handed in is kept.',
   zh: 'Labernetes 已升级，这个集群由之前的版本保存，现在的版本无法读取。请重新开始；已提交的内容不受影响。',
+}
+
+function liveOf(parts: Pick<Live, 'order' | 'lab' | 'engine' | 'sandbox' | 'listener' | 'kept'>): Live {
+  return { ...parts, observer: null, changes: null, sessions: new Map(), skipping: null, attended: new AbortController() }
 }
 
 function specOf({ lease }: Order, lab: Lab | null, { nodes = freeNodes, shape }: Bench): SandboxSpec {

@@ -4,6 +4,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ExecOptions, ExecResult, TerminalOptions, TerminalProcess } from '../engine.ts'
+import type { Text } from '../text.ts'
 import { claimUid, releaseUid, startHolder } from './holder.ts'
 import { enterCommand, findJails, holderCommand, home, type JailKind, limits, tools } from './jail.ts'
 import { type Launch, openPty, outsideEnvironment, run } from './launch.ts'
@@ -20,6 +21,8 @@ export interface ToolboxOptions {
   kubeconfig: (server: string) => Promise<string>
   /** 'none' runs the shell as the platform's user; only ever for a loopback server. */
   jail?: JailKind | 'none'
+  /** What the watchdog did to keep the toolbox within its limits, for the learner to read. */
+  onNotice?: (notice: Text) => void
 }
 
 /**
@@ -32,8 +35,6 @@ export interface Toolbox extends AsyncDisposable {
   alive(): boolean
   openTerminal(options: TerminalOptions): Promise<TerminalProcess>
   exec(argv: readonly string[], options?: ExecOptions): Promise<ExecResult>
-  /** What the watchdog did to keep the toolbox within its limits, for the learner to read. */
-  onNotice(listener: (notice: string) => void): Disposable
 }
 
 const port = 6443
@@ -45,7 +46,6 @@ export async function openToolbox(options: ToolboxOptions): Promise<Toolbox> {
   const uid = process.getuid?.() === 0 && kind !== 'none' ? claimUid() : null
   await using cleanup = new AsyncDisposableStack()
   if (uid !== null) cleanup.defer(() => releaseUid(uid))
-  const listeners = new Set<(notice: string) => void>()
   const sockets = new Set<Socket>()
   const relay = (socket: Socket) => pipeTo(options.apiSocket, socket, sockets)
   cleanup.defer(() => {
@@ -63,7 +63,6 @@ export async function openToolbox(options: ToolboxOptions): Promise<Toolbox> {
       kind,
       () => true,
       cleanup.move(),
-      listeners,
       (argv) => ({
         argv: [...argv],
         environment: environmentOf(options.home, options.tools, process.env['PATH']),
@@ -81,12 +80,11 @@ export async function openToolbox(options: ToolboxOptions): Promise<Toolbox> {
   cleanup.defer(() => holder.end())
   const server = await listenInside(holder.pid, relay)
   cleanup.defer(() => closeServer(server))
-  const watching = watchProcesses({ pids: [holder.pid], home: options.home, memoryBytes: limits.memoryBytes }, (notice) => {
-    for (const listener of listeners) listener(notice)
-  })
+  const watched = { pids: [holder.pid], home: options.home, memoryBytes: limits.memoryBytes }
+  const watching = watchProcesses(watched, (notice) => options.onNotice?.(notice))
   cleanup.defer(() => watching[Symbol.dispose]())
   const environment = environmentOf(home, tools, '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin')
-  return assemble(kind, holder.alive, cleanup.move(), listeners, (argv) => ({
+  return assemble(kind, holder.alive, cleanup.move(), (argv) => ({
     argv: enterCommand(holder.pid, uid, argv, environment),
     environment: outsideEnvironment(),
     cwd: '/',
@@ -97,7 +95,6 @@ function assemble(
   jail: JailKind | 'none',
   alive: () => boolean,
   owned: AsyncDisposableStack,
-  listeners: Set<(notice: string) => void>,
   launch: (argv: readonly string[]) => Launch,
 ): Toolbox {
   const terminals = new Set<TerminalProcess>()
@@ -109,10 +106,6 @@ function assemble(
   return {
     jail,
     alive,
-    onNotice(listener) {
-      listeners.add(listener)
-      return { [Symbol.dispose]: () => void listeners.delete(listener) }
-    },
     async openTerminal({ cols, rows }) {
       const terminal = openPty(launch(['bash', '-l']), cols, rows, () => terminals.delete(terminal))
       terminals.add(terminal)

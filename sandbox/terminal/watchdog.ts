@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Text } from '../text.ts'
 import { limits } from './jail.ts'
 
 export interface Watched {
@@ -13,7 +14,7 @@ export interface Watched {
 
 interface Entry extends Watched {
   namespaces: Set<string>
-  notice: (text: string) => void
+  notice: (text: Text) => void
 }
 
 const watched = new Set<Entry>()
@@ -25,7 +26,7 @@ const pageBytes = 4096
  * Keeps processes together within memoryBytes and their home within limits.homeBytes: the largest process (or, for the
  * home, every process) is killed, and the notice says so. One look at /proc serves everything that is watched.
  */
-export function watchProcesses(what: Watched, notice: (text: string) => void): Disposable {
+export function watchProcesses(what: Watched, notice: (text: Text) => void): Disposable {
   const entry: Entry = { ...what, namespaces: new Set(), notice }
   watched.add(entry)
   schedule()
@@ -72,11 +73,19 @@ async function look(): Promise<void> {
     if (total > entry.memoryBytes) {
       const largest = others.reduce((most, one) => (one.bytes > most.bytes ? one : most))
       end(largest.pid)
-      entry.notice(`a process was killed: the terminals may use ${entry.memoryBytes / 2 ** 20} MiB of memory together`)
+      const most = `${entry.memoryBytes / 2 ** 20} MiB`
+      entry.notice({
+        en: `a process was killed: the terminals may use ${most} of memory together`,
+        zh: `有一个进程被终止：所有终端合计最多使用 ${most} 内存`,
+      })
     }
     if (entry.home !== null && others.length > 0 && (await sizeOf(entry.home, limits.homeBytes)) > limits.homeBytes) {
       for (const one of others) end(one.pid)
-      entry.notice(`all processes were killed: the home folder may hold ${limits.homeBytes / 2 ** 20} MiB; remove some files`)
+      const most = `${limits.homeBytes / 2 ** 20} MiB`
+      entry.notice({
+        en: `all processes were killed: the home folder may hold ${most}; remove some files`,
+        zh: `所有进程都已终止：主目录最多容纳 ${most}，请删除一些文件`,
+      })
     }
   }
 }

@@ -250,6 +250,7 @@ class EmbeddedSandbox implements Sandbox {
   private readonly parts: SandboxParts
   private readonly watches = new Set<Watch>()
   private readonly terminals = new Set<NodeTerminal>()
+  private readonly noticeListeners = new Set<(notice: Text) => void>()
   private toolbox: Promise<Toolbox> | null = null
   private returning: Promise<void> = Promise.resolve()
   private closed = false
@@ -320,6 +321,11 @@ class EmbeddedSandbox implements Sandbox {
   async kubeconfig(user?: { username: string; groups: string[] }): Promise<string> {
     await this.returning
     return this.parts.pool.call('kubeconfig', this.id, 'https://127.0.0.1:6443', user ?? null)
+  }
+
+  onNotice(listener: (notice: Text) => void, signal: AbortSignal): void {
+    this.noticeListeners.add(listener)
+    signal.addEventListener('abort', () => this.noticeListeners.delete(listener), { once: true })
   }
 
   async openTerminal(options: TerminalOptions): Promise<TerminalProcess> {
@@ -500,6 +506,9 @@ class EmbeddedSandbox implements Sandbox {
       apiSocket: socket,
       jail,
       kubeconfig: (server) => pool.call('kubeconfig', this.id, server, null),
+      onNotice: (notice) => {
+        for (const listener of this.noticeListeners) listener(notice)
+      },
     })
   }
 

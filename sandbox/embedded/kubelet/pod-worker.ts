@@ -77,9 +77,10 @@ export class PodWorker implements Disposable {
   private gone = false
   private admitted: boolean
   private mountDelay = mountRetry.first
-  private reported = ''
-  /** What was last told of the pod, as far as only the kubelet may say it. */
-  private said: string | undefined
+  /** The status patch that is under way, or that no pod was there for: it is not sent again while the pod is the same. */
+  private sentPatch = ''
+  /** Phase and own conditions as they were last told: what `correct` holds against what is shown. */
+  private toldPhase: string | undefined
   private correction: Timer | undefined
   /** The API server could not be told something. */
   private untold = false
@@ -548,7 +549,7 @@ export class PodWorker implements Disposable {
 
   /** What somebody else has said in the kubelet's place is set right at its next look at all statuses (status_manager.go). */
   private correct(shown: Pod): void {
-    if (this.said === undefined || this.correction || saidOf(shown.status) === this.said) return
+    if (this.toldPhase === undefined || this.correction || saidOf(shown.status) === this.toldPhase) return
     const { clock } = this.host.ctx
     const correct = () => {
       this.correction = undefined
@@ -576,19 +577,19 @@ export class PodWorker implements Disposable {
     })
     const patch = statusPatch(current, status)
     const text = JSON.stringify(patch)
-    if (!patch || (text === this.reported && current.metadata.resourceVersion === pod.metadata.resourceVersion)) return
-    this.reported = text
-    this.said = saidOf(status)
+    if (!patch || (text === this.sentPatch && current.metadata.resourceVersion === pod.metadata.resourceVersion)) return
+    this.sentPatch = text
+    this.toldPhase = saidOf(status)
     try {
       const options = { namespace: record.namespace, subresource: 'status', fieldManager: 'kubelet' }
       const written = await ctx.clock.during(ctx.client.patch<Pod>(resources.pods, record.name, patch, 'merge', options))
-      this.reported = ''
+      this.sentPatch = ''
       this.untold = false
       if (this.isStatic) this.pod = { ...this.pod, status: written.status }
       else if (written.metadata.uid === record.uid) this.pod = written
     } catch (error) {
       if (error instanceof ApiUnreachable) {
-        this.reported = ''
+        this.sentPatch = ''
         this.untold = true
       } else if (!isNotFound(error)) throw error
     }
