@@ -499,12 +499,14 @@ export class Cluster implements AsyncDisposable {
       const { store, clock } = this
       await bootstrap({ client: this.clientOf('kube-apiserver'), store, clock, random: () => this.random.next() }, facts)
     }
-    this.parts.use(startCustomResources(this.context, this.resources, conversionConnector(this.connect)))
+    // what the API server itself writes of definitions and APIServices
+    const own = { ...this.context, client: this.clientOf('kube-apiserver') }
+    this.parts.use(startCustomResources(own, this.resources, conversionConnector(this.connect)))
     if (isNew && addons.includes('gateway')) await installGateway(this.clientOf('kubectl'))
     const nodes = { ...this.context, client: this.outsideClient('kubelet') }
     this.parts.use(startRegistration(this.context, this.resources))
     this.parts.use(startFlowSchemaStatus(this.context))
-    this.parts.use(startAvailability(this.context, this.aggregator, answersItself))
+    this.parts.use(startAvailability(own, this.aggregator, answersItself))
     const inside = this.parts.use(inClusterServer(this.serving()))
     const apiServer = { accept: (connection: Connection) => inside.accept(duplexOf(connection)) }
     const gateway = createGatewaySeat({ ...this.context, client: this.clientOf('gateway-controller').as(gatewayAccount) })

@@ -3,6 +3,7 @@ import { copyOf } from '../machinery/copy.ts'
 import { ApiError, type Status } from '../machinery/errors.ts'
 import type { KubeObject } from '../machinery/object.ts'
 import type { ResourceInfo } from '../registry/index.ts'
+import type { CustomResourceDefinition } from '../schema/types/apiextensions.v1.ts'
 import type { Namespace, Pod } from '../schema/types/core.v1.ts'
 import { prepareServed, readServed, served } from './conversion.ts'
 import { timestamp } from './object-meta.ts'
@@ -37,7 +38,11 @@ export async function deleteObject(rest: Rest, request: WriteRequest, options: D
     await rest.admitDelete(request, object)
     if (store.get(table, key) !== stored) continue
     const next = copyOf(stored)
-    const outcome = isNamespace(info) ? markNamespace(rest, next, options) : mark(rest, info, next, options)
+    const outcome = isNamespace(info)
+      ? markNamespace(rest, next, options)
+      : isDefinition(info) && !next.metadata.deletionTimestamp
+        ? markDefinition(rest, next as CustomResourceDefinition)
+        : mark(rest, info, next, options)
     if (outcome === 'pending') return { object, gone: false }
     const changed = outcome !== 'now'
     if (request.dryRun) return { object: changed ? await readServed(info, next) : object, gone: outcome !== 'wait' }
@@ -114,9 +119,6 @@ type Outcome = 'now' | 'write' | 'wait' | 'pending'
 function mark(rest: Rest, info: ResourceInfo, next: KubeObject, options: DeletionOptions): Outcome {
   const graceful = info.group === '' && info.resource === 'pods' ? markGraceful(rest, next as Pod, options) : 'no'
   if (graceful === 'pending') return 'pending'
-  if (isDefinition(info) && !next.metadata.deletionTimestamp && !next.metadata.finalizers?.includes(cleanupFinalizer)) {
-    setFinalizer(next, cleanupFinalizer)
-  }
   const finalizersChanged = setCollectionFinalizers(info, next, options)
   const finalizers = next.metadata.finalizers?.length ?? 0
   if (graceful === 'no') {
@@ -180,8 +182,27 @@ function markNamespace(rest: Rest, next: KubeObject, options: DeletionOptions): 
   return 'wait'
 }
 
+/** Whatever is asked for: first its objects go. */
+function markDefinition(rest: Rest, definition: CustomResourceDefinition): Outcome {
+  const now = timestamp(rest.clock.now())
+  definition.metadata.deletionTimestamp = now
+  if (!definition.metadata.finalizers?.includes(cleanupFinalizer)) setFinalizer(definition, cleanupFinalizer)
+  const pending = {
+    type: 'Terminating',
+    status: 'True',
+    lastTransitionTime: now,
+    reason: 'InstanceDeletionPending',
+    message: 'CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon',
+  }
+  const others = definition.status?.conditions?.filter(({ type }) => type !== pending.type) ?? []
+  definition.status = { ...definition.status, conditions: [...others, pending] } as NonNullable<CustomResourceDefinition['status']>
+  return 'wait'
+}
+
 /** The garbage collector reads from these finalizers what is to become of dependents. */
 function setCollectionFinalizers(info: ResourceInfo, next: KubeObject, options: DeletionOptions): boolean {
+  // events have no dependents
+  if (info.resource === 'events' && (info.group === '' || info.group === 'events.k8s.io')) return false
   const before = next.metadata.finalizers ?? []
   const policy =
     options.propagationPolicy ??
@@ -204,16 +225,17 @@ function orphansByDefault(info: ResourceInfo): boolean {
 }
 
 function checkPreconditions(info: ResourceInfo, { metadata }: KubeObject, { preconditions }: DeletionOptions): void {
-  const about = { group: info.group, resource: isNamespace(info) ? info.resource : info.kind }
+  const plain = isNamespace(info) || isDefinition(info)
+  const about = { group: info.group, resource: plain ? info.resource : info.kind }
   if (preconditions?.uid !== undefined && preconditions.uid !== metadata.uid) {
-    const why = isNamespace(info)
+    const why = plain
       ? `Precondition failed: UID in precondition: ${preconditions.uid}, UID in object meta: ${metadata.uid}`
       : `the UID in the precondition (${preconditions.uid}) does not match the UID in record (${metadata.uid}). The object might have been deleted and then recreated`
     throw ApiError.conflict(about, metadata.name ?? '', why)
   }
   const { resourceVersion } = preconditions ?? {}
   if (resourceVersion !== undefined && resourceVersion !== metadata.resourceVersion) {
-    const why = isNamespace(info)
+    const why = plain
       ? `Precondition failed: ResourceVersion in precondition: ${resourceVersion}, ResourceVersion in object meta: ${metadata.resourceVersion}`
       : `the ResourceVersion in the precondition (${resourceVersion}) does not match the ResourceVersion in record (${metadata.resourceVersion}). The object might have been modified`
     throw ApiError.conflict(about, metadata.name ?? '', why)

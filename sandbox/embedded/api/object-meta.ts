@@ -97,17 +97,13 @@ export function countGeneration(info: ResourceInfo, object: KubeObject, old: Kub
     info.group === 'apps' &&
     info.resource === 'deployments' &&
     !deepEqual(object.metadata.annotations ?? {}, old.metadata.annotations ?? {})
-  object.metadata.generation = deploymentAnnotations || !deepEqual(desired(object), desired(old)) ? before + 1 : before
+  object.metadata.generation =
+    deploymentAnnotations || !deepEqual(info.strategy.counted(object), info.strategy.counted(old)) ? before + 1 : before
 }
 
 /** Whether two versions differ in nothing but when a manager last wrote the same. */
 export function sameButManagedTimes(object: KubeObject, old: KubeObject): boolean {
   return deepEqual(withoutTimes(object), withoutTimes(old))
-}
-
-function desired(object: KubeObject): Record<string, unknown> {
-  const { metadata: _, status: __, ...rest } = object as KubeObject & { status?: unknown }
-  return rest
 }
 
 function withoutTimes(object: KubeObject): KubeObject {

@@ -174,7 +174,7 @@ export class Rest {
     fillSystemFields(draft, this.clock, this.random)
     // A later attempt's name is the one that was generated for it.
     if (!again) object.metadata.name = draft.metadata.name as string
-    if (strategy.tracksGeneration) draft.metadata.generation = 1
+    if (strategy.firstGeneration) draft.metadata.generation = strategy.firstGeneration
     using allocator = this.allocator.begin()
     const context = this.context(allocator, request)
     located(info, draft, () => strategy.prepareForCreate(draft, context))

@@ -92,7 +92,7 @@ export function startCustomResources(context: ClusterContext, served: CustomReso
       message: 'CustomResource deletion is in progress',
     }
     let current = definition
-    if (!definition.status?.conditions?.some(({ type }) => type === 'Terminating')) {
+    if (!definition.status?.conditions?.some(({ type, reason }) => type === progress.type && reason === progress.reason)) {
       const conditions = withCondition(definition.status?.conditions ?? [], progress)
       current = await client.update(
         definitions,

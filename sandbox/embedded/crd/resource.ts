@@ -1,5 +1,6 @@
 import { copyOf } from '../machinery/copy.ts'
 import { type KubeObject, resources } from '../machinery/object.ts'
+import { allButMetadataAndStatus } from '../registry/define.ts'
 import type { FieldError } from '../registry/field.ts'
 import { validateObjectMeta, validateObjectMetaUpdate } from '../registry/metadata.ts'
 import { dnsSubdomain } from '../registry/names.ts'
@@ -145,6 +146,8 @@ function strategyOf(version: CustomResourceDefinitionVersion, namespaced: boolea
     allowCreateOnUpdate: false,
     allowUnconditionalUpdate: false,
     tracksGeneration: true,
+    firstGeneration: 1,
+    counted: allButMetadataAndStatus,
   }
   return strategy
 }

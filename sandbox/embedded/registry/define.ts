@@ -61,6 +61,10 @@ export interface Definition<T extends KubeObject> {
   allowCreateOnUpdate?: boolean
   allowUnconditionalUpdate?: boolean
   tracksGeneration?: boolean
+  /** Of a kind that tracks its generation: whether a new object has none. */
+  startsWithoutGeneration?: boolean
+  /** By a change of what the generation is raised, where that is not all but metadata and status. */
+  counted?(object: T): unknown
 }
 
 /** A definition in `group` and `version` as the API server uses it. */
@@ -139,8 +143,15 @@ function strategyOf<T extends KubeObject>(definition: Definition<T>, namespaced:
     allowCreateOnUpdate: definition.allowCreateOnUpdate ?? false,
     allowUnconditionalUpdate: definition.allowUnconditionalUpdate ?? true,
     tracksGeneration: definition.tracksGeneration ?? false,
+    firstGeneration: definition.tracksGeneration && !definition.startsWithoutGeneration ? 1 : undefined,
+    counted: definition.counted ?? allButMetadataAndStatus,
   }
   return strategy as unknown as Strategy
+}
+
+export function allButMetadataAndStatus(object: KubeObject): unknown {
+  const { metadata: _, status: __, ...rest } = object as KubeObject & { status?: unknown }
+  return rest
 }
 
 function clearStatus(object: KubeObject & { status?: unknown }): void {

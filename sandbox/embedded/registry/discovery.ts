@@ -11,6 +11,7 @@ export const discovery: readonly ResourceInfo[] = [
     kind: 'EndpointSlice',
     resource: 'endpointslices',
     tracksGeneration: true,
+    counted: ({ metadata, ...rest }) => ({ ...rest, labels: metadata.labels }),
     ...endpointSliceRules,
   }),
 ]

@@ -100,6 +100,10 @@ export interface Strategy {
   readonly allowCreateOnUpdate: boolean
   /** An update without resourceVersion is accepted. */
   readonly allowUnconditionalUpdate: boolean
-  /** metadata.generation is kept, and raised when something beside metadata and status changes. */
+  /** metadata.generation is kept, and raised when what `counted` gives changes. */
   readonly tracksGeneration: boolean
+  /** What a new object's generation is. */
+  readonly firstGeneration: number | undefined
+  /** All but metadata and status unless the kind says otherwise. */
+  counted(object: KubeObject): unknown
 }

@@ -13,6 +13,7 @@ export const scheduling: readonly ResourceInfo[] = [
     shortNames: ['pc'],
     namespaced: false,
     tracksGeneration: true,
+    counted: () => undefined,
     ...priorityClassRules,
   }),
 ]

@@ -24,6 +24,8 @@ export const storage: readonly ResourceInfo[] = [
   define<CSIDriver>(group, version, {
     kind: 'CSIDriver',
     resource: 'csidrivers',
+    tracksGeneration: true,
+    startsWithoutGeneration: true,
     namespaced: false,
     allowUnconditionalUpdate: false,
     ...csiDriverRules,
