@@ -56,7 +56,11 @@ export class ChangeLog implements AsyncDisposable {
   /** Resolves when every kind is watched; goes on where the file ends when it is there already. */
   static async start(sandbox: Sandbox, file: string, onFault: (error: unknown) => void): Promise<ChangeLog> {
     const log = new ChangeLog(file, onFault)
-    for (const change of await readChanges(file)) {
+    const text = await textOf(file)
+    log.bytes = Buffer.byteLength(text)
+    // a line that a crash tore off is not to take the next one with it
+    if (text !== '' && !text.endsWith('\n')) log.pending = '\n'
+    for (const change of changesOf(text)) {
       if (change.type === 'SKIPPED') continue
       const { type, object } = change
       if (type === 'DELETED') log.known.delete(object.metadata.uid)
@@ -67,11 +71,11 @@ export class ChangeLog implements AsyncDisposable {
     return log
   }
 
-  /** Adds a line, unless the file is full. */
+  /** Adds a line. A full file takes only skips of time, without which the times of other evidence cannot be told. */
   note(change: LoggedChange): void {
-    if (this.bytes > limitBytes) return
+    if (this.bytes > limitBytes && change.type !== 'SKIPPED') return
     const line = `${JSON.stringify(change)}\n`
-    this.bytes += line.length
+    this.bytes += Buffer.byteLength(line)
     this.pending += line
     this.timer ??= setTimeout(() => {
       this.timer = undefined
@@ -110,8 +114,15 @@ export class ChangeLog implements AsyncDisposable {
 
 /** Every change of a log, oldest first; a line torn by a crash is left out. */
 export async function readChanges(file: string): Promise<LoggedChange[]> {
-  const lines = (await readFile(file, 'utf8').catch(() => '')).split('\n')
-  return lines.flatMap((line) => {
+  return changesOf(await textOf(file))
+}
+
+function textOf(file: string): Promise<string> {
+  return readFile(file, 'utf8').catch(() => '')
+}
+
+function changesOf(text: string): LoggedChange[] {
+  return text.split('\n').flatMap((line) => {
     try {
       return line ? [JSON.parse(line) as LoggedChange] : []
     } catch {
