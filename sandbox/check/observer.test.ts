@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { appendFile, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -100,7 +100,42 @@ test('a provocation runs again when its basis changes, not whenever anything doe
   expect([runs, verdict.points]).toEqual([3, 1])
 })
 
+test('what was seen before a crash is evidence after it, and so is what comes next', async () => {
+  const lab = defineLab({
+    slug: 'history',
+    minutes: 1,
+    needs: [],
+    collect: { deployments: { kind: 'objects', selector: deployments, history: true } },
+    tasks: [{ id: 't1', criteria: [{ id: 'any', points: 1, label: verbatim('any'), why: verbatim('why'), judge: () => pass() }] }],
+  })
+  const changesFile = join(folder, 'changes.jsonl')
+  const { sandbox, change } = cluster()
+  const start = () =>
+    Observer.start({
+      sandbox,
+      lab,
+      startedAt: 0,
+      changesFile,
+      onVerdict: () => undefined,
+      onFault: (fault) => {
+        throw new Error(JSON.stringify(fault))
+      },
+    })
+  for (const replicas of [1, 2]) {
+    await using _observer = await start()
+    change(replicas, 0)
+  }
+  await appendFile(changesFile, '["deployments",{"time":1,"ty')
+  {
+    await using _observer = await start()
+    change(3, 0)
+  }
+  await using observer = await start()
+  const { evidence } = await observer.conclude()
+  expect(evidence.changes['deployments']?.map(({ object }) => (object['spec'] as { replicas: number }).replicas)).toEqual([1, 2, 3])
+})
+
 async function until(condition: () => boolean): Promise<void> {
-  for (let tries = 0; tries < 100 && !condition(); tries++) await new Promise((resolve) => setTimeout(resolve, 30))
+  for (let tries = 0; tries < 1_000 && !condition(); tries++) await new Promise((resolve) => setTimeout(resolve, 30))
   expect(condition()).toBe(true)
 }

@@ -71,7 +71,7 @@ export class Observer implements AsyncDisposable {
     await Journal.undoLeft((request) => options.sandbox.api(request), observer.trialFile).catch((error) =>
       options.onFault({ where: 'undoing a trial that was cut short', error }),
     )
-    for (const line of (await readFile(options.changesFile, 'utf8').catch(() => '')).split('\n')) observer.recall(line)
+    observer.recall(await readFile(options.changesFile, 'utf8').catch(() => ''))
     for (const [name, query] of Object.entries(collect))
       if (query.kind === 'objects') await observer.watch(name, query)
       else if (query.kind === 'network') await observer.watchNetwork(name, query.node)
@@ -182,14 +182,16 @@ export class Observer implements AsyncDisposable {
     })
   }
 
-  private recall(line: string): void {
-    if (!line) return
-    try {
-      const [name, change] = JSON.parse(line) as [string, ObjectChange]
-      this.changes.set(name, [...(this.changes.get(name) ?? []), change])
-    } catch {
-      // a line torn by a crash is the last one
-    }
+  private recall(text: string): void {
+    // a line that a crash tore off is not to take the next one with it
+    if (text !== '' && !text.endsWith('\n')) this.pendingChanges = '\n'
+    for (const line of text.split('\n').filter(Boolean))
+      try {
+        const [name, change] = JSON.parse(line) as [string, ObjectChange]
+        this.changes.set(name, [...(this.changes.get(name) ?? []), change])
+      } catch {
+        // torn
+      }
   }
 
   private changed(source: string): void {
