@@ -10,8 +10,8 @@ export interface Clock {
   /** Resolves after ms of cluster time; rejects with the signal's reason when it aborts first. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>
   /**
-   * Resolves in a later turn of the event loop. A few wait for the same one; where hundreds of Pods or keys wait they come after
-   * each other, in order, and requests are answered in between.
+   * Resolves in a later turn of the event loop. A few go on in the same one; where hundreds of Pods or keys wait, or a few have much
+   * to do, they come after each other, in order, and requests are answered in between.
    */
   turn(): Promise<void>
   /** Announces work that outlives a few turns of the event loop (a stream, a queue), so that time stands still until it ends. */
@@ -42,6 +42,8 @@ const longestWait = 2 ** 30
 /** So many go on in one turn of the event loop, and so many timers fire in one at real time. */
 const together = 8
 const firedTogether = 64
+/** Real ms after which nobody else goes on in the same turn: who asks over the network is not to wait for all of them. */
+const turnMs = 2
 
 export class ClusterClock implements Clock, Disposable {
   private readonly heap: Entry[] = []
@@ -53,8 +55,8 @@ export class ClusterClock implements Clock, Disposable {
   private disposed = false
   private advancing = false
   private inFlight = 0
-  private taking = 0
   private readonly turns: (() => void)[] = []
+  private taking = false
 
   constructor(options: ClusterClockOptions = {}) {
     this.clusterOrigin = options.start ?? Date.now()
@@ -95,12 +97,10 @@ export class ClusterClock implements Clock, Disposable {
 
   turn(): Promise<void> {
     return new Promise((resolve) => {
-      if (this.taking >= together) {
-        this.turns.push(resolve)
-        return
-      }
-      this.taking++
-      setImmediate(() => this.takeTurn(resolve))
+      this.turns.push(resolve)
+      if (this.taking) return
+      this.taking = true
+      setImmediate(() => this.takeTurns())
     })
   }
 
@@ -153,12 +153,22 @@ export class ClusterClock implements Clock, Disposable {
     this.real = undefined
   }
 
-  private takeTurn(resolve: () => void): void {
-    // Whoever is asked for from here has its turn in the next round.
-    const next = this.turns.shift()
-    if (next) setImmediate(() => this.takeTurn(next))
-    else this.taking--
-    resolve()
+  /** Whoever asks for a turn from here has it in the next round at the earliest. */
+  private takeTurns(): void {
+    const began = performance.now()
+    let left = Math.min(together, this.turns.length)
+    const next = () => {
+      // in time that is moved by hand nobody waits, and it must go the same way every time
+      const late = this.rate !== 0 && !this.advancing && performance.now() - began >= turnMs
+      if (left > 0 && !late) {
+        left--
+        this.turns.shift()?.()
+        // a tick asked for by a microtask comes when all that could be done by now is done
+        queueMicrotask(() => process.nextTick(next))
+      } else if (this.turns.length > 0) setImmediate(() => this.takeTurns())
+      else this.taking = false
+    }
+    next()
   }
 
   private async settle(): Promise<void> {
