@@ -1,6 +1,6 @@
 /**
  * A set of fields as metadata.managedFields writes it (fieldsV1): a tree whose keys are path elements
- * ('f:spec', 'k:{"name":"web"}', 'v:"x"'), each with whether the field itself belongs to the set.
+ * ('f:spec', 'k:{"name":"web"}', 'v:"x"'), each with whether the field itself belongs to the set. Nobody changes one that is done.
  * Source: sigs.k8s.io/structured-merge-diff fieldpath.
  */
 export interface FieldSet {
@@ -14,14 +14,11 @@ export function emptySet(): FieldSet {
   return { member: false, children: new Map() }
 }
 
-export function insert(set: FieldSet, path: FieldPath): void {
-  let node = set
-  for (const element of path) {
-    let child = node.children.get(element)
-    if (!child) node.children.set(element, (child = emptySet()))
-    node = child
-  }
-  if (path.length > 0) node.member = true
+/** The set of a child, made where there is none. */
+export function childOf(set: FieldSet, element: string): FieldSet {
+  let child = set.children.get(element)
+  if (!child) set.children.set(element, (child = emptySet()))
+  return child
 }
 
 export function fromFieldsV1(fields: Record<string, unknown> | undefined): FieldSet {
@@ -49,28 +46,27 @@ export function isEmpty(set: FieldSet | undefined): boolean {
   return !set || (!set.member && set.children.size === 0)
 }
 
+/** It may be one of both. */
 export function union(a: FieldSet, b: FieldSet): FieldSet {
+  if (isEmpty(b)) return a
+  if (isEmpty(a)) return b
   return combine(a, b, (inA, inB) => inA || inB)
 }
 
 /** The fields of a that are not in b; children of a field in b stay. */
 export function difference(a: FieldSet, b: FieldSet): FieldSet {
+  if (isEmpty(b)) return a
   return combine(a, b, (inA, inB) => inA && !inB)
 }
 
 export function intersection(a: FieldSet, b: FieldSet): FieldSet {
-  return combine(a, b, (inA, inB) => inA && inB)
-}
-
-/** The set without the fields at the given paths and everything below them. */
-export function without(set: FieldSet, paths: readonly FieldPath[]): FieldSet {
-  const copy = union(set, emptySet())
-  for (const path of paths) {
-    let node: FieldSet | undefined = copy
-    for (const element of path.slice(0, -1)) node = node?.children.get(element)
-    node?.children.delete(path.at(-1) ?? '')
+  const result: FieldSet = { member: a.member && b.member, children: new Map() }
+  for (const [element, inA] of a.children) {
+    const inB = b.children.get(element)
+    const child = inB && intersection(inA, inB)
+    if (child && !isEmpty(child)) result.children.set(element, child)
   }
-  return combine(copy, emptySet(), (inCopy) => inCopy)
+  return result
 }
 
 /** Every member's path: at each place its members in order, then what is below. */

@@ -101,7 +101,7 @@ export function trackManagedFields(request: TrackRequest): ManagedFieldsEntry[] 
   const reset = before !== undefined && sent !== undefined && sent.length === 0
   const known = reset ? [] : sent?.length ? sent : before?.metadata.managedFields
   if (before && !known?.length) return undefined
-  const owners = readOwners(known)
+  const owners = readOwners(known, before?.metadata.managedFields ?? [])
   const change = compare(before ? withoutManagedFields(before) : emptyObject(after), withoutManagedFields(after), schema)
   takeOver(owners, change, undefined, true)
   const fields = ownable(union(change.added, change.modified), subresource, hasStatus, resetsSpec)
@@ -125,10 +125,11 @@ function takeOver(owners: Owners, change: Comparison, self: string | undefined, 
   for (const [identity, owner] of [...owners]) {
     if (identity === self) continue
     const taken = intersection(owner.fields, changed)
+    if (isEmpty(taken) && isEmpty(intersection(owner.fields, change.removed))) continue
     for (const path of pathsOf(difference(taken, yielded))) conflicts.push({ owner, path })
     const fields = difference(difference(owner.fields, taken), change.removed)
     if (isEmpty(fields)) owners.delete(identity)
-    else owners.set(identity, { ...owner, fields })
+    else owners.set(identity, { ...owner, fields, written: undefined })
   }
   if (!force && conflicts.length > 0) throw conflictOf(conflicts)
 }

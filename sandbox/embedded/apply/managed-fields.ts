@@ -1,5 +1,6 @@
+import { deepEqual } from '../machinery/freeze.ts'
 import type { ManagedFieldsEntry } from '../schema/types/meta.v1.ts'
-import { type FieldPath, type FieldSet, fromFieldsV1, isEmpty, toFieldsV1, union, without } from './field-set.ts'
+import { type FieldSet, fromFieldsV1, isEmpty, toFieldsV1, union } from './field-set.ts'
 
 export interface Manager {
   readonly name: string
@@ -11,6 +12,8 @@ export interface Manager {
 export interface Owner extends Manager {
   readonly time?: string
   readonly fields: FieldSet
+  /** The same fields as they were written before, where nothing has changed about them. */
+  readonly written?: ManagedFieldsEntry['fieldsV1']
 }
 
 /** Everybody who owns fields, by identity: appliers are one whatever version they apply, updaters one per version. */
@@ -18,22 +21,22 @@ export type Owners = Map<string, Owner>
 
 const mostUpdaters = 10
 
-const unowned: FieldPath[] = [
-  ['f:apiVersion'],
-  ['f:kind'],
-  ...['name', 'namespace', 'creationTimestamp', 'selfLink', 'uid', 'generation', 'managedFields', 'resourceVersion'].map((name) => [
-    'f:metadata',
-    `f:${name}`,
-  ]),
-]
+const unowned = new Set(['f:apiVersion', 'f:kind'])
+const unownedMetadata = new Set(
+  ['name', 'namespace', 'creationTimestamp', 'selfLink', 'uid', 'generation', 'managedFields', 'resourceVersion'].map(
+    (name) => `f:${name}`,
+  ),
+)
 
 export function identityOf({ name, operation, apiVersion, subresource = '' }: Manager): string {
   return JSON.stringify([name, operation, operation === 'Apply' ? '' : apiVersion, subresource])
 }
 
-export function readOwners(entries: readonly ManagedFieldsEntry[] | undefined): Owners {
+/** `stored` is what was written before: entries of it that nothing has changed about are written as they are. */
+export function readOwners(entries: readonly ManagedFieldsEntry[] = [], stored = entries): Owners {
   return new Map(
-    (entries ?? []).map((entry) => {
+    entries.map((entry, index) => {
+      const before = stored[index]?.fieldsV1
       const owner: Owner = {
         name: entry.manager ?? '',
         operation: entry.operation === 'Apply' ? 'Apply' : 'Update',
@@ -41,6 +44,7 @@ export function readOwners(entries: readonly ManagedFieldsEntry[] | undefined): 
         subresource: entry.subresource ?? '',
         time: entry.time,
         fields: fromFieldsV1(entry.fieldsV1),
+        ...(before && deepEqual(before, entry.fieldsV1) ? { written: before } : {}),
       }
       return [identityOf(owner), owner]
     }),
@@ -51,13 +55,13 @@ export function readOwners(entries: readonly ManagedFieldsEntry[] | undefined): 
 export function writeOwners(owners: Owners): ManagedFieldsEntry[] {
   return [...capped(owners).values()]
     .filter(({ fields }) => !isEmpty(fields))
-    .map(({ name, operation, apiVersion, subresource, time, fields }) => ({
+    .map(({ name, operation, apiVersion, subresource, time, fields, written }) => ({
       manager: name,
       operation,
       apiVersion,
       ...(time !== undefined && { time }),
       fieldsType: 'FieldsV1',
-      fieldsV1: toFieldsV1(fields),
+      fieldsV1: written ?? toFieldsV1(fields),
       ...(subresource && { subresource }),
     }))
     .sort(
@@ -72,15 +76,22 @@ export function writeOwners(owners: Owners): ManagedFieldsEntry[] {
 
 /** A set without what nobody owns: identity, bookkeeping, and what the request's resource does not write. */
 export function ownable(set: FieldSet, subresource: string | undefined, hasStatus: boolean, resetsSpec = false): FieldSet {
-  const foreign: FieldPath[] =
-    subresource === 'status'
-      ? [['f:spec'], ['f:metadata', 'f:labels']]
-      : [...(!subresource && hasStatus ? [['f:status']] : []), ...(resetsSpec ? [['f:spec']] : [])]
-  const kept = without(set, [...unowned, ...foreign])
-  const metadata = kept.children.get('f:metadata')
-  if (metadata) {
-    metadata.member = false
-    if (metadata.children.size === 0) kept.children.delete('f:metadata')
+  const ofStatus = subresource === 'status'
+  const foreign = new Set<string>()
+  if (ofStatus || resetsSpec) foreign.add('f:spec')
+  if (!subresource && hasStatus) foreign.add('f:status')
+  const kept: FieldSet = { member: set.member, children: new Map() }
+  for (const [element, child] of set.children) {
+    if (unowned.has(element) || foreign.has(element)) continue
+    if (element !== 'f:metadata') {
+      kept.children.set(element, child)
+      continue
+    }
+    const metadata: FieldSet = { member: false, children: new Map() }
+    for (const [name, inner] of child.children) {
+      if (!unownedMetadata.has(name) && !(ofStatus && name === 'f:labels')) metadata.children.set(name, inner)
+    }
+    if (metadata.children.size > 0) kept.children.set(element, metadata)
   }
   return kept
 }
@@ -93,7 +104,7 @@ function capped(owners: Owners): Owners {
   const oldest = updaters.sort((a, b) => order(a.time ?? '', b.time ?? '')).slice(0, updaters.length - mostUpdaters + 1)
   for (const owner of oldest) {
     result.delete(identityOf(owner))
-    const bucket = { ...owner, name: 'ancient-changes', subresource: '' }
+    const bucket = { ...owner, name: 'ancient-changes', subresource: '', written: undefined }
     const before = result.get(identityOf(bucket))
     result.set(identityOf(bucket), before ? { ...bucket, fields: union(before.fields, owner.fields) } : bucket)
   }

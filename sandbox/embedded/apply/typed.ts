@@ -1,7 +1,7 @@
 import { copyOf } from '../machinery/copy.ts'
 import { deepEqual } from '../machinery/freeze.ts'
 import { type Schema, schemaOfField, schemaOfItems } from '../schema/index.ts'
-import { emptySet, type FieldPath, type FieldSet, insert, isEmpty } from './field-set.ts'
+import { childOf, emptySet, type FieldSet, isEmpty } from './field-set.ts'
 
 type Fields = Record<string, unknown>
 
@@ -17,14 +17,15 @@ export class TypedError extends Error {}
 /** The fields that an object sets, lists and maps taken apart as the schema says. */
 export function fieldsOf(value: unknown, schema: Schema | undefined): FieldSet {
   const set = emptySet()
-  collect(value, schema, [], set)
+  collect(value, schema, new Spot(set))
   return set
 }
 
 /** What changes from one object to the other, parents of new fields included. */
 export function compare(before: unknown, after: unknown, schema: Schema | undefined): Comparison {
   const result = { added: emptySet(), modified: emptySet(), removed: emptySet() }
-  walk(before, after, schema, [], result)
+  const { added, modified, removed } = result
+  walk(before, after, schema, { added: new Spot(added), modified: new Spot(modified), removed: new Spot(removed) })
   return result
 }
 
@@ -68,49 +69,84 @@ export function prune(value: unknown, last: FieldSet, owned: FieldSet | undefine
   return value
 }
 
-function collect(value: unknown, schema: Schema | undefined, path: FieldPath, set: FieldSet): void {
+/** A place in a set, which gets there when something belongs to it. */
+class Spot {
+  private readonly above: Spot | undefined
+  private readonly element: string
+  private set: FieldSet | undefined
+
+  constructor(set: FieldSet | undefined, above?: Spot, element = '') {
+    this.set = set
+    this.above = above
+    this.element = element
+  }
+
+  below(element: string): Spot {
+    return new Spot(undefined, this, element)
+  }
+
+  /** The whole object is never a field. */
+  add(): void {
+    if (this.above) this.place().member = true
+  }
+
+  private place(): FieldSet {
+    this.set ??= childOf((this.above as Spot).place(), this.element)
+    return this.set
+  }
+}
+
+function collect(value: unknown, schema: Schema | undefined, at: Spot): void {
   const kind = kindOf(schema, value)
-  if (kind === 'leaf') insert(set, path)
+  if (kind === 'leaf') at.add()
   else if (kind === 'list') {
     if (!Array.isArray(value)) return
     for (const item of value) {
-      const element = elementOf(item, schema)
-      collect(item, schemaOfItems(schema), [...path, element], set)
-      insert(set, [...path, element])
+      const place = at.below(elementOf(item, schema))
+      collect(item, schemaOfItems(schema), place)
+      place.add()
     }
   } else if (isObject(value)) {
     for (const [key, inner] of Object.entries(value)) {
-      const at = [...path, `f:${key}`]
-      collect(inner, schemaOfField(schema, key), at, set)
+      const place = at.below(`f:${key}`)
+      collect(inner, schemaOfField(schema, key), place)
       const known = schema?.properties && Object.hasOwn(schema.properties, key)
-      if (inner === null || (isObject(inner) && Object.keys(inner).length === 0) || !known) insert(set, at)
+      if (inner === null || (isObject(inner) && Object.keys(inner).length === 0) || !known) place.add()
     }
   }
 }
 
-function walk(before: unknown, after: unknown, schema: Schema | undefined, path: FieldPath, result: Comparison): void {
+type Spots = Record<keyof Comparison, Spot>
+
+function below({ added, modified, removed }: Spots, element: string): Spots {
+  return { added: added.below(element), modified: modified.below(element), removed: removed.below(element) }
+}
+
+function walk(before: unknown, after: unknown, schema: Schema | undefined, at: Spots): void {
   // what an update leaves as it is, is often the very same
   if (before === after) return
   const kind = kindOf(schema, after ?? before)
   if (kind === 'leaf') {
-    if (before === undefined) insert(result.added, path)
-    else if (after === undefined) insert(result.removed, path)
-    else if (!deepEqual(before, after)) insert(result.modified, path)
+    if (before === undefined) at.added.add()
+    else if (after === undefined) at.removed.add()
+    else if (!deepEqual(before, after)) at.modified.add()
     return
   }
   if (kind === 'map') {
     const [left, right] = [isObject(before) ? before : {}, isObject(after) ? after : {}]
-    for (const key of new Set([...Object.keys(left), ...Object.keys(right)])) {
-      walk(left[key], right[key], schemaOfField(schema, key), [...path, `f:${key}`], result)
+    for (const key in left) {
+      if (left[key] !== right[key]) walk(left[key], right[key], schemaOfField(schema, key), below(at, `f:${key}`))
+    }
+    for (const key in right) {
+      if (!Object.hasOwn(left, key)) walk(undefined, right[key], schemaOfField(schema, key), below(at, `f:${key}`))
     }
   } else {
     const [left, right] = [itemsOf(before, schema), itemsOf(after, schema)]
-    for (const element of new Set([...left.keys(), ...right.keys()])) {
-      walk(left.get(element), right.get(element), schemaOfItems(schema), [...path, element], result)
-    }
+    for (const [element, item] of left) walk(item, right.get(element), schemaOfItems(schema), below(at, element))
+    for (const [element, item] of right) if (!left.has(element)) walk(undefined, item, schemaOfItems(schema), below(at, element))
   }
-  if (before === undefined) insert(result.added, path)
-  else if (after === undefined) insert(result.removed, path)
+  if (before === undefined) at.added.add()
+  else if (after === undefined) at.removed.add()
 }
 
 /** Items of both in one order: the applied list's, live items that it does not name keeping their places before. */

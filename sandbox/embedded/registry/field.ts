@@ -21,28 +21,43 @@ export interface FieldError {
   readonly message: string
 }
 
-/** A path into an object as errors name it: `spec.containers[0].ports`, `metadata.labels[app]`. */
+/**
+ * A path into an object as errors name it: `spec.containers[0].ports`, `metadata.labels[app]`. It is put into words when somebody
+ * asks: nearly all objects have nothing wrong.
+ */
 export class Path {
-  readonly #text: string
+  readonly #above: Path | undefined
+  readonly #name: string | number
+  readonly #isKey: boolean
 
-  constructor(text = '') {
-    this.#text = text
+  constructor(text: string | number = '', above?: Path, isKey = false) {
+    this.#above = above
+    this.#name = text
+    this.#isKey = isKey
   }
 
   child(...names: string[]): Path {
-    return new Path([this.#text, ...names].filter((part) => part !== '').join('.'))
+    let path: Path = this
+    for (const name of names) if (name !== '') path = new Path(name, path)
+    return path
   }
 
   index(position: number): Path {
-    return new Path(`${this.#text}[${position}]`)
+    return new Path(position, this, true)
   }
 
   key(name: string): Path {
-    return new Path(`${this.#text}[${name}]`)
+    return new Path(name, this, true)
   }
 
   toString(): string {
-    return this.#text === '' ? '<nil>' : this.#text
+    return this.#text() || '<nil>'
+  }
+
+  #text(): string {
+    const above = this.#above ? this.#above.#text() : ''
+    if (this.#isKey) return `${above}[${this.#name}]`
+    return above === '' ? String(this.#name) : `${above}.${this.#name}`
   }
 }
 
