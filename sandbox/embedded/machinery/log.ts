@@ -26,13 +26,15 @@ const compactionSize = 8 * 2 ** 20
 /** Bytes of changes before the current snapshot that stay for those who read the history. */
 const historySize = 64 * 2 ** 20
 const headerSize = 8
+/** Real ms between one sync of the disk and the next: each makes the writes beside it wait. */
+const syncPause = 100
 
 /**
  * The append-only log of a cluster: numbered generations, each a snapshot of everything (none for the first) and the
  * changes since. A frame is length, CRC-32 and JSON; what a crash tore off at the end is cut when the log is opened.
  * Writes are grouped: `durable()` resolves when all that was appended before is with the operating system, which keeps it whatever becomes
- * of this process. The disk follows at once, but nobody waits for that (kind's etcd does not even ask for it): a machine that loses its
- * power may lose the last moment.
+ * of this process. The disk follows, a few times a second, and nobody waits for that (kind's etcd does not even ask for it): a machine
+ * that loses its power may lose the last moment.
  */
 export class Log implements AsyncDisposable {
   private readonly directory: string
@@ -50,6 +52,8 @@ export class Log implements AsyncDisposable {
   private failure: unknown
   private syncing: Promise<void> | undefined
   private unsynced = false
+  private hurried = false
+  private endPause: (() => void) | undefined
 
   private constructor(directory: string, generation: number, file: FileHandle, size: number) {
     this.directory = directory
@@ -128,7 +132,7 @@ export class Log implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.compacting?.catch(() => {})
     await this.flushing
-    await this.syncing
+    await this.settled()
     await this.file.close()
   }
 
@@ -145,10 +149,30 @@ export class Log implements AsyncDisposable {
       while (this.unsynced) {
         this.unsynced = false
         await this.file.datasync()
+        await this.pause()
       }
     } catch (error) {
       this.failure = error
     }
+  }
+
+  private async pause(): Promise<void> {
+    if (this.hurried) return
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, syncPause)
+      this.endPause = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+  }
+
+  /** Resolves when all that was written is on the disk. */
+  private async settled(): Promise<void> {
+    this.hurried = true
+    this.endPause?.()
+    await this.syncing
+    this.hurried = false
   }
 
   private async flush(): Promise<void> {
@@ -178,7 +202,7 @@ export class Log implements AsyncDisposable {
   private async rotate(generation: number): Promise<void> {
     const next = await open(changesFile(this.directory, generation), 'a', 0o600)
     await syncDirectory(this.directory)
-    await this.syncing
+    await this.settled()
     await this.file.close()
     this.file = next
     this.generation = generation
