@@ -10,7 +10,7 @@ import { type SignalName, signalByName } from './kernel/signals.ts'
 import { Terminal } from './kernel/terminal.ts'
 import { Log } from './log.ts'
 import { programs } from './programs/table.ts'
-import type { Container, ContainerExit, ContainerSpec, LogLine, Process, Signal } from './runtime.ts'
+import type { Container, ContainerExit, ContainerSpec, DiskUse, LogLine, Process, Signal } from './runtime.ts'
 import { ContainerError } from './runtime.ts'
 import type { ComponentName } from './servers/control-plane.ts'
 import { devices } from './vfs/devices.ts'
@@ -215,8 +215,8 @@ export class LocalContainer implements Container {
     return { memoryBytes, cpuNanoCores: cpu.usage(), cpuNanoSeconds: cpu.total }
   }
 
-  diskBytes(): number {
-    return this.layer.usedBytes + this.output.size
+  disk(): DiskUse {
+    return { bytes: this.layer.usedBytes + this.output.size, inodes: this.layer.usedInodes + 1 }
   }
 
   setLimits({ memoryLimit, cpuLimit }: { memoryLimit?: number; cpuLimit?: number }): void {

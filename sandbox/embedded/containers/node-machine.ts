@@ -5,6 +5,7 @@ import { Session } from './container.ts'
 import { Cpu } from './kernel/cpu.ts'
 import { Machine } from './kernel/machine.ts'
 import { NullFile } from './kernel/open-file.ts'
+import { PidNamespace } from './kernel/pid-namespace.ts'
 import { programs } from './programs/table.ts'
 import type { Process, Volume } from './runtime.ts'
 import { devices } from './vfs/devices.ts'
@@ -38,6 +39,7 @@ export class NodeMachine implements Disposable {
       hostname: name,
       parameters: new KernelParameters({}, () => name, network.node?.stack),
       noNewPrivileges: false,
+      pids: new PidNamespace(() => host.takePid()),
       memoryLimit: undefined,
       memoryTrees: [tmpfs],
       programs,

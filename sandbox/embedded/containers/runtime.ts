@@ -1,4 +1,5 @@
 import type { PodNetwork } from '../network/network.ts'
+import type { Machine } from './kernel/machine.ts'
 import type { Credentials } from './registry.ts'
 
 export type { Credentials } from './registry.ts'
@@ -142,6 +143,7 @@ export interface Volume {
   read(path: string): Uint8Array | undefined
   write(path: string, content: Uint8Array, mode?: number): void
   usedBytes(): number
+  usedInodes(): number
   /** Hears of every change; what has changed it must find out itself. */
   watch(listener: () => void): Disposable
 }
@@ -157,8 +159,16 @@ export interface ContainerExit {
   finishedAt: number
 }
 
+/** Bytes, and files with their directories. */
+export interface DiskUse {
+  bytes: number
+  inodes: number
+}
+
 export interface Container {
   readonly spec: ContainerSpec
+  /** The kernel's side of it, where it runs in this process. */
+  readonly machine?: Machine
   state: 'created' | 'running' | 'exited'
   startedAt?: number
   exit?: ContainerExit
@@ -175,7 +185,7 @@ export interface Container {
   /** Bytes in use, nanocores over the last seconds, nanoseconds since the start. */
   usage(): { memoryBytes: number; cpuNanoCores: number; cpuNanoSeconds: number }
   /** What it has written to its own layer and its log. */
-  diskBytes(): number
+  disk(): DiskUse
   /** New limits for what runs: bytes, and cores. Absent is none. */
   setLimits(limits: { memoryLimit?: number; cpuLimit?: number }): void
   /** Frees everything; a running process is killed. */

@@ -88,6 +88,10 @@ export class TreeVolume implements Volume {
     return this.tree.usedBytes
   }
 
+  usedInodes(): number {
+    return this.tree.usedInodes
+  }
+
   watch(listener: () => void): Disposable {
     const { listeners } = this.tree
     listeners.add(listener)

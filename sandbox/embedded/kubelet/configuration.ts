@@ -1,6 +1,7 @@
 import { YAMLParseError } from 'yaml'
 import type { Volume } from '../containers/runtime.ts'
 import { ServiceFailure } from '../node/systemd.ts'
+import { durationMs, parseThresholds } from './eviction-thresholds.ts'
 import { readYaml } from './node-yaml.ts'
 
 /** What a kubelet takes from its configuration file. */
@@ -11,9 +12,17 @@ export interface KubeletConfiguration {
   evictionSoft: Record<string, string>
   /** Signal to duration: how long a soft threshold must be met. */
   evictionSoftGracePeriod: Record<string, string>
+  /** Signal to quantity: what must be won back beyond the threshold. */
+  evictionMinimumReclaim: Record<string, string>
+  /** Seconds that a Pod has at most which a soft threshold ends. */
+  evictionMaxPodGracePeriod: number
   evictionPressureTransitionPeriod: string
   imageGCHighThresholdPercent: number
   imageGCLowThresholdPercent: number
+  /** ms. */
+  imageMinimumGCAge: number
+  /** One process that takes more memory than there is does not end those beside it. */
+  singleProcessOOMKill: boolean
   verbosity: number
 }
 
@@ -60,11 +69,23 @@ export function readConfiguration(files: Volume, failed: (err: string) => string
     throw fail(`failed to run Kubelet: unable to load bootstrap kubeconfig: stat ${bootstrap}: no such file or directory`)
   }
   const logging = given['logging'] as { verbosity?: number } | undefined
-  return {
-    staticPodPath: String(given['staticPodPath'] ?? ''),
+  const eviction = {
     evictionHard: thresholds(given['evictionHard']) ?? defaultEvictionHard,
     evictionSoft: thresholds(given['evictionSoft']) ?? {},
     evictionSoftGracePeriod: thresholds(given['evictionSoftGracePeriod']) ?? {},
+    evictionMinimumReclaim: thresholds(given['evictionMinimumReclaim']) ?? {},
+  }
+  try {
+    parseThresholds(eviction)
+  } catch (error) {
+    throw fail(`failed to run Kubelet: failed to create kubelet: ${(error as Error).message}`)
+  }
+  return {
+    staticPodPath: String(given['staticPodPath'] ?? ''),
+    ...eviction,
+    evictionMaxPodGracePeriod: numberOr(given['evictionMaxPodGracePeriod'], 0),
+    imageMinimumGCAge: durationMs(durationOr(given['imageMinimumGCAge'], '2m0s')),
+    singleProcessOOMKill: given['singleProcessOOMKill'] === true,
     evictionPressureTransitionPeriod: durationOr(given['evictionPressureTransitionPeriod'], '5m0s'),
     imageGCHighThresholdPercent: numberOr(given['imageGCHighThresholdPercent'], 85),
     imageGCLowThresholdPercent: numberOr(given['imageGCLowThresholdPercent'], 80),

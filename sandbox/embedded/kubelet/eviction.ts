@@ -1,8 +1,22 @@
+import type { DiskUse } from '../containers/runtime.ts'
 import type { ClusterContext } from '../machinery/context.ts'
 import { resources } from '../machinery/object.ts'
 import { parseQuantity } from '../schema/quantity.ts'
-import type { Node, Pod } from '../schema/types/core.v1.ts'
+import type { Container, Node, Pod } from '../schema/types/core.v1.ts'
 import { requestOf } from './admission.ts'
+import {
+  availableText,
+  binaryQuantity,
+  durationMs,
+  isBelow,
+  type Observation,
+  parseThresholds,
+  type StarvedResource,
+  signals,
+  type Threshold,
+  thresholdText,
+  wholeOf,
+} from './eviction-thresholds.ts'
 import type { Kubelet } from './kubelet.ts'
 import { nodeEvent, type Pressure } from './node.ts'
 import type { PodWorker } from './pod-worker.ts'
@@ -14,36 +28,15 @@ const volumesEvery = 60_000
 const immediateGrace = 1
 const systemCritical = 2_000_000_000
 
-/** What a node has of something, and has left of it: bytes. */
-export interface Observation {
-  capacity: number
-  available: number
-}
-
 export interface EvictionParts {
   ctx: ClusterContext
   kubelet: Kubelet
-  /** By signal: memory.available, nodefs.available, imagefs.available. */
+  /** By signal: memory.available, nodefs.available, pid.available... */
   observe(): Record<string, Observation>
   /** Images that nothing runs from are removed. */
   collectImages(): void
   /** The node's conditions are other ones now. */
   onPressure(): void
-}
-
-interface Threshold {
-  signal: string
-  /** As written. */
-  quantity: string
-  /** ms that it must have been met for. */
-  grace: number
-}
-
-/** By signal: the resource as events name it, and the condition that follows. */
-const signals: Record<string, { resource: 'memory' | 'ephemeral-storage'; condition: Pressure }> = {
-  'memory.available': { resource: 'memory', condition: 'MemoryPressure' },
-  'nodefs.available': { resource: 'ephemeral-storage', condition: 'DiskPressure' },
-  'imagefs.available': { resource: 'ephemeral-storage', condition: 'DiskPressure' },
 }
 
 /**
@@ -55,7 +48,9 @@ export class EvictionManager {
   private readonly met = new Map<string, number>()
   private readonly observed = new Map<Pressure, number>()
   private volumesAt = Number.NEGATIVE_INFINITY
-  private readonly volumeBytes = new Map<string, Map<string, number>>()
+  private readonly volumeUse = new Map<string, Map<string, DiskUse>>()
+  /** Those that were acted on, until what they ask for has been won back. */
+  private unresolved: Threshold[] = []
   private pressed: ReadonlySet<Pressure> = new Set()
 
   constructor(parts: EvictionParts) {
@@ -66,7 +61,8 @@ export class EvictionManager {
   reset(): void {
     this.met.clear()
     this.observed.clear()
-    this.volumeBytes.clear()
+    this.volumeUse.clear()
+    this.unresolved = []
     this.volumesAt = Number.NEGATIVE_INFINITY
     this.pressed = new Set()
   }
@@ -79,7 +75,7 @@ export class EvictionManager {
   refusal(pod: Pod): { reason: string; message: string } | undefined {
     if (this.pressed.size === 0 || isCritical(pod)) return undefined
     const memoryOnly = this.pressed.size === 1 && this.pressed.has('MemoryPressure')
-    if (memoryOnly && qosClassOf(pod) !== 'BestEffort') return undefined
+    if (memoryOnly && (qosClassOf(pod) !== 'BestEffort' || toleratesMemoryPressure(pod))) return undefined
     return { reason: 'Evicted', message: `The node had condition: [${[...this.pressed].join(' ')}]. ` }
   }
 
@@ -91,63 +87,105 @@ export class EvictionManager {
     const thresholds = this.thresholds()
     if (thresholds.length === 0 && this.pressed.size === 0) return
     const observations = this.parts.observe()
-    const met = thresholds.filter((threshold) => this.isMet(threshold, observations, now))
-    for (const { signal } of met) this.observed.set((signals[signal] as (typeof signals)[string]).condition, now)
+    const met = thresholds.filter((threshold) => {
+      const open = this.unresolved.some((other) => keyOf(other) === keyOf(threshold))
+      return isBelow(threshold, observations) || (open && isBelow(threshold, observations, true))
+    })
+    for (const key of [...this.met.keys()]) if (!met.some((threshold) => keyOf(threshold) === key)) this.met.delete(key)
+    for (const threshold of met) {
+      if (!this.met.has(keyOf(threshold))) this.met.set(keyOf(threshold), now)
+      this.observed.set((signals[threshold.signal] as (typeof signals)[string]).condition, now)
+    }
     this.settle(now)
-    const ripe = met.filter((threshold) => now - (this.met.get(keyOf(threshold)) ?? now) >= threshold.grace)
-    const [first] = ripe.sort((one, other) => Number(other.signal === 'memory.available') - Number(one.signal === 'memory.available'))
-    if (first) this.reclaim(first, workers)
+    this.unresolved = met.filter((threshold) => now - (this.met.get(keyOf(threshold)) ?? now) >= threshold.grace)
+    const ripe = this.unresolved.toSorted((one, other) => Number(isMemory(other)) - Number(isMemory(one)))
+    if (ripe[0]) this.reclaim(ripe[0], ripe, observations, workers)
   }
 
-  private reclaim(threshold: Threshold, workers: PodWorker[]): void {
-    const { ctx, kubelet, collectImages, observe } = this.parts
+  private reclaim(threshold: Threshold, met: Threshold[], observations: Record<string, Observation>, workers: PodWorker[]): void {
+    const { ctx, kubelet } = this.parts
     const { resource } = signals[threshold.signal] as (typeof signals)[string]
     const node = ctx.cache.get<Node>(resources.nodes, kubelet.node.name)
     kubelet.say('I', 'eviction_manager.go:376', 'Eviction manager: attempting to reclaim', { resourceName: resource })
     if (node) nodeEvent(ctx, node, 'EvictionThresholdMet', `Attempting to reclaim ${resource}`, 'Warning')
-    if (resource === 'ephemeral-storage') {
-      collectImages()
-      if (!below(threshold, observe())) {
-        const text = 'Eviction manager: able to reduce resource pressure without evicting pods.'
-        kubelet.say('I', 'eviction_manager.go:383', text, { resourceName: resource })
-        return
-      }
+    if (this.reclaimFromNode(resource)) {
+      const text = 'Eviction manager: able to reduce resource pressure without evicting pods.'
+      kubelet.say('I', 'eviction_manager.go:383', text, { resourceName: resource })
+      return
     }
     kubelet.say('I', 'eviction_manager.go:387', 'Eviction manager: must evict pod(s) to reclaim', { resourceName: resource })
+    if (workers.length === 0) {
+      const text = 'Eviction manager: eviction thresholds have been met, but no pods are active to evict'
+      kubelet.say('E', 'eviction_manager.go:399', text)
+      return
+    }
+    this.lookAtVolumes(workers)
     const ranked = workers.sort((one, other) => this.rank(one, other, resource))
     kubelet.say('I', 'eviction_manager.go:405', 'Eviction manager: pods ranked for eviction', { pods: ranked.map(nameOf) })
-    const available = observe()[threshold.signal]?.available ?? 0
+    const first = met.find(({ signal }) => signals[signal]?.resource === resource) ?? threshold
     for (const worker of ranked) {
-      if (this.evict(worker, this.message(worker, resource, threshold, available), true)) return
+      if (this.evict(worker, this.message(worker, resource, first, observations), this.graceOf(worker, threshold), true)) return
     }
     kubelet.say('I', 'eviction_manager.go:439', 'Eviction manager: unable to evict any pods from the node')
   }
 
-  /** Who uses more than it asked for goes first, then who matters less, then who is furthest above. */
-  private rank(one: PodWorker, other: PodWorker, resource: 'memory' | 'ephemeral-storage'): number {
-    const over = (worker: PodWorker) => this.usage(worker, resource) - Number(requestOf(worker.pod, resource) / 1_000_000_000n)
-    const exceeds = Number(over(other) > 0) - Number(over(one) > 0)
-    return exceeds || (one.pod.spec?.priority ?? 0) - (other.pod.spec?.priority ?? 0) || over(other) - over(one)
+  /** Wins back what the node holds for itself; true where that is enough. */
+  private reclaimFromNode(resource: StarvedResource): boolean {
+    if (resource !== 'ephemeral-storage' && resource !== 'inodes') return false
+    this.parts.collectImages()
+    const observations = this.parts.observe()
+    return !this.thresholds().some((threshold) => isBelow(threshold, observations, true))
   }
 
-  private message(worker: PodWorker, resource: 'memory' | 'ephemeral-storage', threshold: Threshold, available: number): string {
-    const containers = (worker.pod.spec?.containers ?? []).map(({ name, resources: { requests } = {} }) => {
-      const used =
-        resource === 'memory' ? (worker.containerNow(name)?.usage().memoryBytes ?? 0) : (worker.containerNow(name)?.diskBytes() ?? 0)
-      const request = parseQuantity(requests?.[resource] ?? 0).nano / 1_000_000_000n
-      if (used <= request) return ''
+  /** Seconds: who is asked by a soft threshold has what the configuration allows, of its own at most. */
+  private graceOf({ pod }: PodWorker, { hard }: Threshold): number {
+    if (hard) return immediateGrace
+    const most = this.parts.kubelet.configured?.evictionMaxPodGracePeriod ?? 0
+    return Math.max(1, Math.min(most, pod.spec?.terminationGracePeriodSeconds ?? most))
+  }
+
+  /**
+   * Who uses more than it asked for goes first, then who matters less, then who is furthest above; of processes nobody can
+   * ask for any.
+   */
+  private rank(one: PodWorker, other: PodWorker, resource: StarvedResource): number {
+    const priority = (one.pod.spec?.priority ?? 0) - (other.pod.spec?.priority ?? 0)
+    const usage = (worker: PodWorker) => this.usage(worker, resource)
+    if (resource === 'pids') return priority || usage(other) - usage(one)
+    const asked = (worker: PodWorker, what: 'memory' | 'ephemeral-storage') => Number(requestOf(worker.pod, what) / 1_000_000_000n)
+    const request = (worker: PodWorker) => (resource === 'inodes' ? 0 : asked(worker, resource))
+    const exceeds = Number(usage(other) > request(other)) - Number(usage(one) > request(one))
+    // Files are set against the request for bytes, as the kubelet does.
+    const over = (worker: PodWorker) => usage(worker) - asked(worker, resource === 'memory' ? 'memory' : 'ephemeral-storage')
+    return exceeds || priority || over(other) - over(one)
+  }
+
+  private message(worker: PodWorker, resource: StarvedResource, threshold: Threshold, observations: Record<string, Observation>): string {
+    const { containers = [], initContainers = [] } = worker.pod.spec ?? {}
+    const about = ({ name, resources: { requests } = {} }: Container) => {
+      const container = worker.containerNow(name)
+      if (!container || (resource !== 'memory' && resource !== 'ephemeral-storage')) return ''
+      const used = resource === 'memory' ? container.usage().memoryBytes : container.disk().bytes
+      if (used <= Number(parseQuantity(requests?.[resource] ?? 0).nano / 1_000_000_000n)) return ''
       const asked = String(requests?.[resource] ?? 0)
       return `Container ${name} was using ${binaryQuantity(used)}, request is ${asked}, has larger consumption of ${resource}. `
-    })
-    const met = `Threshold quantity: ${threshold.quantity}, available: ${binaryQuantity(available)}. `
-    return `The node was low on resource: ${resource}. ${met}${containers.join('')}`
+    }
+    const met = `Threshold quantity: ${thresholdText(threshold, observations)}, available: ${availableText(threshold, observations)}. `
+    return `The node was low on resource: ${resource}. ${met}${[...containers, ...initContainers].map(about).join('')}`
   }
 
-  private usage(worker: PodWorker, resource: 'memory' | 'ephemeral-storage'): number {
-    const containers = (worker.pod.spec?.containers ?? []).flatMap(({ name }) => worker.containerNow(name) ?? [])
-    if (resource === 'memory') return containers.reduce((sum, container) => sum + container.usage().memoryBytes, 0)
-    const volumes = [...(this.volumeBytes.get(worker.record.uid)?.values() ?? [])]
-    return [...containers.map((container) => container.diskBytes()), ...volumes].reduce((sum, bytes) => sum + bytes, 0)
+  private usage(worker: PodWorker, resource: StarvedResource): number {
+    const { containers = [], initContainers = [] } = worker.pod.spec ?? {}
+    const running = [...containers, ...initContainers].flatMap(({ name }) => worker.containerNow(name) ?? [])
+    const sum = (values: number[]) => values.reduce((total, value) => total + value, 0)
+    if (resource === 'memory') return sum(running.map((container) => container.usage().memoryBytes))
+    if (resource === 'pids') return sum(running.map(({ machine }) => machine?.processes.size ?? 0))
+    const disks = [...running.map((container) => container.disk()), ...(this.volumeUse.get(worker.record.uid)?.values() ?? [])]
+    return sum(disks.map(({ bytes, inodes }) => (resource === 'inodes' ? inodes : bytes)))
+  }
+
+  private lookAtVolumes(workers: readonly PodWorker[]): void {
+    for (const worker of workers) this.volumeUse.set(worker.record.uid, worker.emptyDirs())
   }
 
   /** Ends Pods above their own limits; true when there were any. */
@@ -156,65 +194,52 @@ export class EvictionManager {
     const now = this.parts.ctx.clock.now()
     if (now - this.volumesAt >= volumesEvery) {
       this.volumesAt = now
-      this.volumeBytes.clear()
-      for (const worker of limited) this.volumeBytes.set(worker.record.uid, worker.emptyDirs())
+      this.volumeUse.clear()
+      this.lookAtVolumes(limited)
     }
     const evicted = limited.filter((worker) => {
       const why = this.aboveLimit(worker)
-      return why !== undefined && this.evict(worker, why, false)
+      return why !== undefined && this.evict(worker, why, immediateGrace, false)
     })
     return evicted.length > 0
   }
 
   private aboveLimit(worker: PodWorker): string | undefined {
     const { volumes = [], containers = [] } = worker.pod.spec ?? {}
-    const used = this.volumeBytes.get(worker.record.uid)
+    const used = this.volumeUse.get(worker.record.uid)
     for (const { name, emptyDir } of volumes) {
       const limit = emptyDir?.sizeLimit
-      if (limit === undefined || (used?.get(name) ?? 0) <= bytesOf(limit)) continue
+      if (limit === undefined || (used?.get(name)?.bytes ?? 0) <= wholeOf(limit)) continue
       return `Usage of EmptyDir volume ${JSON.stringify(name)} exceeds the limit ${JSON.stringify(String(limit))}. `
     }
     const limits = containers.map(({ resources: { limits: own } = {} }) => own?.['ephemeral-storage'])
-    const total = limits.reduce<number>((sum, limit) => sum + bytesOf(limit ?? 0), 0)
+    const total = limits.reduce<number>((sum, limit) => sum + wholeOf(limit ?? 0), 0)
     if (total === 0) return undefined
     if (limits.every((limit) => limit !== undefined) && this.usage(worker, 'ephemeral-storage') > total) {
       const shown = limits.length === 1 ? String(limits[0]) : binaryQuantity(total)
       return `Pod ephemeral local storage usage exceeds the total limit of containers ${shown}. `
     }
     const index = containers.findIndex(
-      ({ name }, at) => limits[at] !== undefined && (worker.containerNow(name)?.diskBytes() ?? 0) > bytesOf(limits[at]),
+      ({ name }, at) => limits[at] !== undefined && (worker.containerNow(name)?.disk().bytes ?? 0) > wholeOf(limits[at]),
     )
     if (index < 0) return undefined
     return `Container ${containers[index]?.name} exceeded its local ephemeral storage limit ${JSON.stringify(String(limits[index]))}. `
   }
 
-  private evict(worker: PodWorker, message: string, disruption: boolean): boolean {
+  private evict(worker: PodWorker, message: string, grace: number, disruption: boolean): boolean {
     const { kubelet } = this.parts
     if (worker.isStatic || isCritical(worker.pod)) {
       kubelet.say('E', 'eviction_manager.go:610', 'Eviction manager: cannot evict a critical pod', { pod: nameOf(worker) })
       return false
     }
-    worker.evict(message, immediateGrace, disruption)
+    worker.evict(message, grace, disruption)
     kubelet.say('I', 'eviction_manager.go:629', 'Eviction manager: pod is evicted successfully', { pod: nameOf(worker) })
     return true
   }
 
   private thresholds(): Threshold[] {
-    const { evictionHard = {}, evictionSoft = {}, evictionSoftGracePeriod = {} } = this.parts.kubelet.configured ?? {}
-    const of = (given: Record<string, string>, grace: (signal: string) => number) =>
-      Object.entries(given).flatMap(([signal, quantity]) => (signal in signals ? [{ signal, quantity, grace: grace(signal) }] : []))
-    const soft = of(evictionSoft, (signal) => durationMs(evictionSoftGracePeriod[signal] ?? '0s'))
-    return [...of(evictionHard, () => 0), ...soft].filter(({ quantity }) => Number.parseFloat(quantity) > 0)
-  }
-
-  private isMet(threshold: Threshold, observations: Record<string, Observation>, now: number): boolean {
-    const key = keyOf(threshold)
-    if (!below(threshold, observations)) {
-      this.met.delete(key)
-      return false
-    }
-    if (!this.met.has(key)) this.met.set(key, now)
-    return true
+    const { configured } = this.parts.kubelet
+    return configured ? parseThresholds(configured) : []
   }
 
   private settle(now: number): void {
@@ -226,15 +251,22 @@ export class EvictionManager {
   }
 }
 
-function keyOf({ signal, quantity, grace }: Threshold): string {
-  return `${signal} ${quantity} ${grace}`
+function keyOf({ signal, quantity, grace, hard }: Threshold): string {
+  return `${signal} ${quantity} ${grace} ${hard}`
 }
 
-function below({ signal, quantity }: Threshold, observations: Record<string, Observation>): boolean {
-  const observation = observations[signal]
-  if (!observation) return false
-  const wanted = quantity.endsWith('%') ? (observation.capacity * Number.parseFloat(quantity)) / 100 : bytesOf(quantity)
-  return observation.available < wanted
+function isMemory({ signal }: Threshold): boolean {
+  return signal === 'memory.available'
+}
+
+function toleratesMemoryPressure({ spec }: Pod): boolean {
+  const key = 'node.kubernetes.io/memory-pressure'
+  return (spec?.tolerations ?? []).some(
+    (one) =>
+      (one.key === key || (!one.key && one.operator === 'Exists')) &&
+      (one.operator === 'Exists' || !one.value) &&
+      (!one.effect || one.effect === 'NoSchedule'),
+  )
 }
 
 function isCritical({ spec }: Pod): boolean {
@@ -243,25 +275,4 @@ function isCritical({ spec }: Pod): boolean {
 
 function nameOf({ record }: PodWorker): string {
   return `${record.namespace}/${record.name}`
-}
-
-function bytesOf(quantity: string | number | undefined): number {
-  return Number(parseQuantity(quantity ?? 0).nano / 1_000_000_000n)
-}
-
-/** As Go prints a quantity of bytes: by the largest binary unit that leaves no rest. */
-function binaryQuantity(bytes: number): string {
-  let amount = Math.floor(bytes)
-  let unit = 0
-  while (amount > 0 && amount % 1024 === 0 && unit < 4) {
-    amount /= 1024
-    unit++
-  }
-  return `${amount}${['', 'Ki', 'Mi', 'Gi', 'Ti'][unit]}`
-}
-
-/** 1m30s, as Go reads it: ms. */
-function durationMs(text: string): number {
-  const units: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
-  return [...text.matchAll(/([\d.]+)(ms|s|m|h)/g)].reduce((sum, [, amount, unit = 's']) => sum + Number(amount) * (units[unit] ?? 0), 0)
 }

@@ -12,7 +12,7 @@ export interface ContainerUsage {
 }
 
 /** The stats summary of a node (k8s.io/kubelet/pkg/apis/stats/v1alpha1). */
-export function summary({ node, pods, total, now }: NodeFigures): unknown {
+export function summary({ node, pods, total, use, now }: NodeFigures): unknown {
   const time = formatTime(now)
   const { name } = node.metadata
   const cpu = (usageNanoCores: number, usageCoreNanoSeconds: number) => ({ time, usageNanoCores, usageCoreNanoSeconds })
@@ -24,18 +24,26 @@ export function summary({ node, pods, total, now }: NodeFigures): unknown {
     pageFaults: 0,
     majorPageFaults: 0,
   })
-  const disk = { time, ...capacityOfDisk }
+  const disk = {
+    time,
+    availableBytes: use.disk.total - use.disk.used,
+    capacityBytes: use.disk.total,
+    usedBytes: use.disk.used,
+    inodesFree: use.inodes.total - use.inodes.used,
+    inodes: use.inodes.total,
+    inodesUsed: use.inodes.used,
+  }
   const startTime = node.metadata.creationTimestamp
   return {
     node: {
       nodeName: name,
       startTime,
       cpu: cpu(total.cpuNanoCores, sum(pods.flatMap(({ containers }) => containers.map(({ cpuNanoSeconds }) => cpuNanoSeconds)))),
-      memory: { ...memory(total.memoryBytes), availableBytes: nodeMemoryBytes - total.memoryBytes },
+      memory: { ...memory(total.memoryBytes), availableBytes: use.memory.total - use.memory.used },
       network: { time, name: 'eth0', interfaces: [{ name: 'eth0' }] },
       fs: disk,
       runtime: { imageFs: disk, containerFs: disk },
-      rlimit: { time, maxpid: 4194304, curproc: 100 },
+      rlimit: { time, maxpid: use.processes.most, curproc: use.processes.running },
     },
     pods: pods
       .filter(({ containers }) => containers.length > 0)
@@ -140,16 +148,6 @@ export function cadvisorMetrics({ pods }: NodeFigures): string {
       rows(({ startedAt }) => Math.floor(startedAt / 1000)),
     ],
   ])
-}
-
-const nodeMemoryBytes = 8 * 1024 ** 3
-const capacityOfDisk = {
-  availableBytes: 50_000_000_000,
-  capacityBytes: 62_725_623_808,
-  usedBytes: 9_000_000_000,
-  inodesFree: 3_600_000,
-  inodes: 3_907_584,
-  inodesUsed: 307_584,
 }
 
 type Labels = Record<string, string>

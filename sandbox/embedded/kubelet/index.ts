@@ -1,22 +1,23 @@
 import type { ContainerRuntime, Container as RuntimeContainer } from '../containers/runtime.ts'
-import { nodeMemory } from '../containers/vfs/proc.ts'
 import type { Change, ClusterContext } from '../machinery/context.ts'
 import type { NodeApi } from '../machinery/node-api.ts'
 import { resources } from '../machinery/object.ts'
 import { addressIn, sizeOf } from '../network/addresses.ts'
 import type { Network } from '../network/network.ts'
-import type { NodeHost } from '../node/host.ts'
+import type { NodeHost, NodeProcess, NodeUse } from '../node/host.ts'
 import { Journal } from '../node/journal.ts'
+import { NodePids } from '../node/pids.ts'
+import { processTable } from '../node/processes.ts'
 import { Systemd } from '../node/systemd.ts'
 import type { ConfigMap, Node, Pod, Secret } from '../schema/types/core.v1.ts'
 import { CniError, networkProblem } from './cni.ts'
 import { criOf } from './cri.ts'
-import type { Observation } from './eviction.ts'
 import { Kubelet } from './kubelet.ts'
 import { announce, type Beating, Heartbeat, nodeNames, type RegisteredNode, registerNode } from './node.ts'
 import { createNodeApi } from './node-api.ts'
 import { filesOfNode, type GivenFiles, writeNodeFiles } from './node-files.ts'
 import { servicesOf } from './node-services.ts'
+import { nodeUse, observationsOf } from './node-use.ts'
 import { type PodRecord, PodRecords } from './pod-record.ts'
 import type { PodWorker } from './pod-worker.ts'
 import { kubeletUid } from './static-pods.ts'
@@ -75,7 +76,8 @@ export async function startKubelets(ctx: ClusterContext, options: KubeletOptions
         const why = network.obstacle(name, ip, port)
         return why && `dial tcp ${ip}:${port}: ${obstacles[why]}`
       },
-      observe,
+      observe: (node) => observationsOf(use(node)),
+      use,
       onPressure: () => {
         ctx.clock.during(heartbeat.lookAt(name)).catch((error) => ctx.report(`status of node ${name}`, error))
       },
@@ -84,9 +86,18 @@ export async function startKubelets(ctx: ClusterContext, options: KubeletOptions
     const created = ctx.cache.get<Node>(resources.nodes, name)?.metadata.creationTimestamp
     const bootedAt = created ? Date.parse(created) : ctx.clock.now()
     const services = servicesOf(node, kubelet, () => stopped(kubelet))
-    const systemd = new Systemd(name, ctx.clock, ctx.records, journal, services, bootedAt)
+    const pids = new NodePids(
+      ctx.records,
+      name,
+      services.map(({ firstPid }) => firstPid),
+    )
+    const takePid = () => pids.take()
+    const systemd = new Systemd(name, ctx.clock, ctx.records, journal, services, bootedAt, takePid)
     const cri = criOf({ ctx, runtime, records, node: name, serves: () => systemd.isRunning('containerd.service') })
-    agents.set(name, { kubelet, journal, systemd, cri, pidOf })
+    const networkOf = ({ uid }: { uid: string }) => workers.get(uid)?.network
+    const processes = () => processTable({ systemd, cri, pids, bootedAt, network: networkOf })
+    const pidOf = (id: string) => processes().find((each) => isFirstOf(id, each))?.pid ?? 0
+    agents.set(name, { kubelet, journal, systemd, cri, pidOf, processes, takePid, use: () => use(name), bootedAt })
   }
 
   const beating = [...agents].map(([name, { kubelet }]): Beating => {
@@ -107,20 +118,9 @@ export async function startKubelets(ctx: ClusterContext, options: KubeletOptions
   await heartbeat.renew()
   for (const { kubelet } of agents.values()) await kubelet.showStatics()
 
-  function observe(node: string): Record<string, Observation> {
-    const kubelet = agents.get(node)?.kubelet
-    const used = api.nodeUsage(node)?.memoryBytes ?? 0
-    const containers = kubelet?.workers().flatMap(({ containers: own }) => [...own.values()]) ?? []
-    const volumes = kubelet?.workers().flatMap((worker) => [...worker.emptyDirs().values()]) ?? []
-    const written = [...containers.map((container) => container.diskBytes()), ...volumes, kubelet?.files.usedBytes() ?? 0]
-    const images = runtime.images(node).map(({ sizeBytes }) => sizeBytes)
-    const taken = [...written, ...images].reduce((sum, bytes) => sum + bytes, systemDiskBytes)
-    const disk = { capacity: nodeDiskBytes, available: nodeDiskBytes - taken }
-    return {
-      'memory.available': { capacity: nodeMemory, available: nodeMemory - used },
-      'nodefs.available': disk,
-      'imagefs.available': disk,
-    }
+  function use(node: string): NodeUse {
+    const { kubelet, bootedAt } = agents.get(node) as Agent
+    return nodeUse(runtime, kubelet, api.useOf(node), bootedAt)
   }
 
   /** A kubelet that has been started says so; those that begin with the cluster have said it when their node was made. */
@@ -153,6 +153,7 @@ export async function startKubelets(ctx: ClusterContext, options: KubeletOptions
   }
 
   const api = createNodeApi(ctx, {
+    use,
     worker: (pod) => workers.get(kubeletUid(pod)) ?? workers.get(pod.metadata.uid ?? ''),
     obstacle: (node) => {
       const kubelet = agents.get(node)?.kubelet
@@ -184,14 +185,10 @@ export async function startKubelets(ctx: ClusterContext, options: KubeletOptions
   })
 }
 
-/** Numbers that stay the same; the node's own processes come before them. */
-function pidOf(id: string): number {
-  return 5000 + (Number.parseInt(id.slice(0, 6), 16) % 25_000)
+/** Whether a process is the first of a container, or the one that holds a sandbox. */
+function isFirstOf(id: string, { pod, container, process }: NodeProcess): boolean {
+  return container ? container.id === id && process === container.container.machine?.init : pod?.id === id
 }
-
-/** As the node's capacity has it, and what its system itself takes of it. */
-const nodeDiskBytes = 61_255_492 * 1024
-const systemDiskBytes = 9_000_000_000
 
 /** Where kubelets listen. */
 const kubeletPort = 10250
@@ -201,6 +198,8 @@ const obstacles = { refused: 'connect: connection refused', unreachable: 'connec
 
 interface Agent extends NodeHost {
   kubelet: Kubelet
+  /** Cluster ms. */
+  bootedAt: number
 }
 
 function journalRecord(node: string): string {

@@ -6,11 +6,14 @@ import { isAlreadyExists, isNotFound } from '../machinery/errors.ts'
 import { resources } from '../machinery/object.ts'
 import { podNode } from '../machinery/pod-indexes.ts'
 import type { Network } from '../network/network.ts'
+import type { NodeUse } from '../node/host.ts'
 import { containerdLine, type Journal, klogLine, type Severity } from '../node/journal.ts'
 import { ServiceFailure } from '../node/systemd.ts'
 import type { Node, Pod } from '../schema/types/core.v1.ts'
 import { type KubeletConfiguration, readConfiguration } from './configuration.ts'
-import { EvictionManager, type Observation } from './eviction.ts'
+import { EvictionManager } from './eviction.ts'
+import type { Observation } from './eviction-thresholds.ts'
+import { ImageCollector } from './image-gc.ts'
 import type { RegisteredNode } from './node.ts'
 import { filesOfNode } from './node-files.ts'
 import type { PodRecord, PodRecords } from './pod-record.ts'
@@ -38,6 +41,7 @@ export interface KubeletParts {
   obstacle(ip: string, port: number): string | undefined
   /** What the node has left, by eviction signal. */
   observe(node: string): Record<string, Observation>
+  use(node: string): NodeUse
   /** It is short of something, or no longer. */
   onPressure(kubelet: Kubelet): void
   /** It has begun to run, or its pods run again: say so to the API. */
@@ -53,6 +57,7 @@ export class Kubelet {
   readonly files: Volume
   readonly host: WorkerHost
   readonly eviction: EvictionManager
+  private readonly images: ImageCollector
   private readonly parts: KubeletParts
   private readonly watching: Disposable
   private readonly own = new Map<string, PodWorker>()
@@ -77,9 +82,10 @@ export class Kubelet {
       ctx: parts.ctx,
       kubelet: this,
       observe: () => parts.observe(parts.node.name),
-      collectImages: () => this.collectImages(),
+      collectImages: () => this.images.deleteUnused(),
       onPressure: () => parts.onPressure(this),
     })
+    this.images = new ImageCollector({ ...parts, kubelet: this, use: () => parts.use(parts.node.name) })
     this.watching = this.files.watch(() => this.filesChanged())
   }
 
@@ -115,6 +121,7 @@ export class Kubelet {
     }
     this.pid = pid
     this.eviction.reset()
+    this.images.reset()
     this.say('I', 'server.go:529', 'Kubelet version', { kubeletVersion: 'v1.34.4' })
     this.say('I', 'kubelet.go:475', 'Attempting to sync node with API server')
     const { staticPodPath } = this.configuration
@@ -313,13 +320,9 @@ export class Kubelet {
 
   /** Looks after how much its pods use; called every ten seconds. */
   lookAtUse(): void {
-    if (this.working) this.eviction.look()
-  }
-
-  private collectImages(): void {
-    const { runtime, node } = this.parts
-    const used = new Set(this.workers().flatMap(({ record }) => record.runs.map(({ image }) => image)))
-    for (const { name } of runtime.images(node.name)) if (!used.has(name)) runtime.removeImage(name, node.name)
+    if (!this.working) return
+    this.images.look()
+    this.eviction.look()
   }
 
   private get working(): boolean {

@@ -5,6 +5,7 @@ import type { LogOptions, NodeApi, StreamOptions } from '../machinery/node-api.t
 import { resources } from '../machinery/object.ts'
 import { podNode } from '../machinery/pod-indexes.ts'
 import { type Connection, NetworkError } from '../network/network.ts'
+import type { NodeUse } from '../node/host.ts'
 import type { Container, ContainerStatus, Node, Pod } from '../schema/types/core.v1.ts'
 import type { ContainerUsage } from './figures.ts'
 import { logStream } from './logs.ts'
@@ -15,8 +16,16 @@ import { serveKubelet } from './server.ts'
 /** The kubelets' streaming server: what the API server's pod subresources lead to. */
 export function createNodeApi(
   ctx: ClusterContext,
-  { worker: workerOf, obstacle }: { worker: (pod: Pod) => PodWorker | undefined; obstacle: (node: string) => string | undefined },
-): NodeApi {
+  {
+    worker: workerOf,
+    obstacle,
+    use: useOfNode,
+  }: {
+    worker: (pod: Pod) => PodWorker | undefined
+    obstacle: (node: string) => string | undefined
+    use: (node: string) => NodeUse
+  },
+): NodeApi & { useOf(node: string): { memoryBytes: number; cpuNanoCores: number } } {
   /** The connection that the API server does not get to a node whose kubelet is not there; undefined where it is. */
   function refusal(node: string): { address: string; why: string } | undefined {
     const why = obstacle(node)
@@ -121,28 +130,32 @@ export function createNodeApi(
           return { pod, containers: worker ? usageOf(worker) : [] }
         })
       const total = api.nodeUsage(name) ?? { memoryBytes: 0, cpuNanoCores: 0 }
-      return await serveKubelet({ node, pods, total, now: ctx.clock.now() }, api.logs, request, signal)
+      return await serveKubelet({ node, pods, total, use: useOfNode(name), now: ctx.clock.now() }, api.logs, request, signal)
     },
 
     nodeUsage(node) {
-      if (obstacle(node) !== undefined) return undefined
-      const pods = ctx.cache.indexed<Pod>(resources.pods, podNode, node)
-      const usages = pods.flatMap((pod) => {
-        const worker = workerOf(pod)
-        return worker ? usageOf(worker) : []
-      })
-      // What a node itself takes: the kubelet, the runtime and the system's own programs.
-      const base = { memoryBytes: 600 * 1024 * 1024, cpuNanoCores: 80_000_000 }
-      return usages.reduce(
-        (sum, { memoryBytes, cpuNanoCores }) => ({
-          memoryBytes: sum.memoryBytes + memoryBytes,
-          cpuNanoCores: sum.cpuNanoCores + cpuNanoCores,
-        }),
-        base,
-      )
+      return obstacle(node) === undefined ? useOf(node) : undefined
     },
   }
-  return api
+  return Object.assign(api, { useOf })
+
+  /** What the containers of a node take, and the node itself. */
+  function useOf(node: string): { memoryBytes: number; cpuNanoCores: number } {
+    const pods = ctx.cache.indexed<Pod>(resources.pods, podNode, node)
+    const usages = pods.flatMap((pod) => {
+      const worker = workerOf(pod)
+      return worker ? usageOf(worker) : []
+    })
+    // What a node itself takes: the kubelet, the runtime and the system's own programs.
+    const base = { memoryBytes: 600 * 1024 * 1024, cpuNanoCores: 80_000_000 }
+    return usages.reduce(
+      (sum, { memoryBytes, cpuNanoCores }) => ({
+        memoryBytes: sum.memoryBytes + memoryBytes,
+        cpuNanoCores: sum.cpuNanoCores + cpuNanoCores,
+      }),
+      base,
+    )
+  }
 }
 
 function usageOf(worker: PodWorker): ContainerUsage[] {

@@ -1,5 +1,5 @@
 import type { Timer } from '../clock.ts'
-import type { ContainerRuntime, Container as RuntimeContainer } from '../containers/runtime.ts'
+import type { ContainerRuntime, DiskUse, Container as RuntimeContainer } from '../containers/runtime.ts'
 import type { ClusterContext } from '../machinery/context.ts'
 import { copyOf } from '../machinery/copy.ts'
 import { ApiUnreachable, isNotFound } from '../machinery/errors.ts'
@@ -190,8 +190,8 @@ export class PodWorker implements Disposable {
     )
   }
 
-  /** Bytes in each emptyDir on disk. */
-  emptyDirs(): Map<string, number> {
+  /** What is in each emptyDir on disk. */
+  emptyDirs(): Map<string, DiskUse> {
     return this.volumes.emptyDirs(this.pod)
   }
 

@@ -1,6 +1,7 @@
 import { ApiError } from '../machinery/errors.ts'
 import type { NodeApi } from '../machinery/node-api.ts'
 import type { HttpRequest, HttpResponse } from '../network/network.ts'
+import type { NodeUse } from '../node/host.ts'
 import type { Node, Pod } from '../schema/types/core.v1.ts'
 import { type ContainerUsage, cadvisorMetrics, kubeletMetrics, resourceMetrics, summary } from './figures.ts'
 
@@ -9,6 +10,7 @@ export interface NodeFigures {
   pods: { pod: Pod; containers: ContainerUsage[] }[]
   /** The whole node, its system's own programs included. */
   total: { memoryBytes: number; cpuNanoCores: number }
+  use: NodeUse
   /** Cluster ms. */
   now: number
 }

@@ -1,4 +1,11 @@
-import type { ContainerRuntime, Mount, Container as RuntimeContainer, Volume as Tree, VolumeTraits } from '../containers/runtime.ts'
+import type {
+  ContainerRuntime,
+  DiskUse,
+  Mount,
+  Container as RuntimeContainer,
+  Volume as Tree,
+  VolumeTraits,
+} from '../containers/runtime.ts'
 import type { ClusterContext } from '../machinery/context.ts'
 import { resources } from '../machinery/object.ts'
 import { parseQuantity } from '../schema/quantity.ts'
@@ -73,9 +80,14 @@ export class PodVolumes {
   }
 
   /** Bytes in each emptyDir that is on disk. */
-  emptyDirs(pod: Pod): Map<string, number> {
+  emptyDirs(pod: Pod): Map<string, DiskUse> {
     const own = (pod.spec?.volumes ?? []).filter(({ emptyDir }) => emptyDir && emptyDir.medium !== 'Memory')
-    return new Map(own.map(({ name }) => [name, this.places.get(name)?.tree.usedBytes() ?? 0]))
+    return new Map(
+      own.map(({ name }) => {
+        const tree = this.places.get(name)?.tree
+        return [name, { bytes: tree?.usedBytes() ?? 0, inodes: tree?.usedInodes() ?? 0 }]
+      }),
+    )
   }
 
   /** When the next token must be renewed, cluster ms. */

@@ -12,6 +12,8 @@ export interface Link {
   addresses: LinkAddress[]
   /** The bridge it is a port of. */
   master?: string
+  /** Of one end of a pair: the number of the other. */
+  peer?: number
   /** Of a veth: the pod at its other end. */
   pod?: { uid: string; ip: string }
   vxlan?: { id: number; local: string; dev: string; port: number; learning: boolean }
@@ -292,6 +294,13 @@ export function macOf(text: string): string {
   }
   bytes[0] = ((bytes[0] as number) & 0xfc) | 0x02
   return bytes.map((byte) => byte.toString(16).padStart(2, '0')).join(':')
+}
+
+/** The name of a pod's network namespace on its node, by the pod's uid: a UUID of its own. */
+export function netnsOf(uid: string): string {
+  const hex = `${macOf(uid)}${macOf(`${uid}/1`)}${macOf(`${uid}/2`)}`.replaceAll(':', '')
+  const uuid = [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20, 32)].join('-')
+  return `cni-${uuid}`
 }
 
 function prefixOf({ to }: RouteEntry): number {

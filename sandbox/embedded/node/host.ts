@@ -1,4 +1,7 @@
+import type { Process } from '../containers/kernel/process.ts'
+import type { SignalName } from '../containers/kernel/signals.ts'
 import type { Container, Image } from '../containers/runtime.ts'
+import type { PodNetwork } from '../network/network.ts'
 import type { Journal } from './journal.ts'
 import type { Systemd } from './systemd.ts'
 
@@ -7,8 +10,49 @@ export interface NodeHost {
   readonly systemd: Systemd
   readonly journal: Journal
   readonly cri: Cri
-  /** The process number on the node of a container's or sandbox' first process. */
+  /** The process number on the node of a container's or sandbox' first process; 0 where none runs. */
   pidOf(id: string): number
+  /** What runs beside the node's own shells, by number. */
+  processes(): NodeProcess[]
+  /** A number for a process of the node's own shells. */
+  takePid(): number
+  use(): NodeUse
+}
+
+/** A process as the node sees it. */
+export interface NodeProcess {
+  pid: number
+  ppid: number
+  uid: number
+  /** Cluster ms. */
+  startedAt: number
+  argv: readonly string[]
+  /** What it shows instead of its arguments. */
+  title: string | undefined
+  memoryBytes: number
+  cpuNanoseconds: number
+  /** The pod whose namespaces it is in, where it is in one's. */
+  pod?: CriPod
+  /** The pod's network; absent for what is on the node's. */
+  network?: PodNetwork
+  container?: CriContainer
+  /** The container's own view of it. */
+  process?: Process
+  kill(signal: SignalName): void
+}
+
+/** What a node has, and how much of it is taken. */
+export interface NodeUse {
+  /** Bytes; what is taken cannot be given back. */
+  memory: { total: number; used: number }
+  /** Bytes of the one disk. */
+  disk: { total: number; used: number }
+  inodes: { total: number; used: number }
+  processes: { most: number; running: number }
+  /** Billionths of a core, over the last seconds. */
+  cpuNanoCores: number
+  /** Cluster ms. */
+  bootedAt: number
 }
 
 /** A node's container runtime as one asks it by its socket. */

@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '../clock.ts'
+import { type SignalName, signalNumbers } from '../containers/kernel/signals.ts'
 import type { Records } from '../machinery/context.ts'
 import { copyOf } from '../machinery/copy.ts'
 import type { Journal } from './journal.ts'
@@ -29,12 +30,19 @@ export interface Service {
   restartAfter: number
 }
 
-/** A service's process ends by itself right after its start, with the lines that it writes. */
+/** A service's process ends by itself, with the lines that it writes, or is killed. */
 export class ServiceFailure extends Error {
   readonly exitCode: number
-  constructor(message: string, exitCode = 1) {
+  readonly signal: SignalName | undefined
+  constructor(message: string, exitCode = 1, signal?: SignalName) {
     super(message)
     this.exitCode = exitCode
+    this.signal = signal
+  }
+
+  /** What a signal makes of a service; those that are asked to end do so in good order. */
+  static bySignal(signal: SignalName): ServiceFailure {
+    return signal === 'TERM' || signal === 'INT' ? new ServiceFailure('', 0) : new ServiceFailure('', 0, signal)
   }
 }
 
@@ -61,21 +69,31 @@ export class Systemd implements Disposable {
   private readonly services = new Map<string, Service>()
   private readonly states = new Map<string, UnitState>()
   private readonly timers = new Map<string, Timer>()
-  private pids: number
+  private readonly takePid: () => number
 
-  /** @param bootedAt cluster ms at which services count as started that nobody has touched */
-  constructor(node: string, clock: Clock, records: Records, journal: Journal, services: readonly Service[], bootedAt: number) {
+  /**
+   * @param bootedAt cluster ms at which services count as started that nobody has touched
+   * @param takePid a number for a new process
+   */
+  constructor(
+    node: string,
+    clock: Clock,
+    records: Records,
+    journal: Journal,
+    services: readonly Service[],
+    bootedAt: number,
+    takePid: () => number,
+  ) {
+    this.takePid = takePid
     this.node = node
     this.clock = clock
     this.records = records
     this.journal = journal
-    this.pids = Math.max(...services.map(({ firstPid }) => firstPid))
     for (const service of services) {
       const fresh: UnitState = { active: 'active', sub: 'running', since: bootedAt, pid: service.firstPid, enabled: true }
       const state = copyOf(records.get<UnitState>(this.key(service.name))) ?? fresh
       this.services.set(service.name, service)
       this.states.set(service.name, state)
-      this.pids = Math.max(this.pids, state.pid)
     }
   }
 
@@ -134,7 +152,9 @@ export class Systemd implements Disposable {
   /** A service's process ends by itself, or is killed: systemd starts it again. */
   ended(name: string, failure: ServiceFailure): void {
     const found = this.find(name)
-    if (found?.state.sub === 'running') this.fail(found.service, found.state.pid, failure)
+    if (found?.state.sub !== 'running') return
+    found.service.stop()
+    this.fail(found.service, found.state.pid, failure)
   }
 
   setEnabled(name: string, enabled: boolean): void {
@@ -160,7 +180,7 @@ export class Systemd implements Disposable {
       return
     }
     this.say(service, `Started ${this.title(service)}.`)
-    this.run(service, ++this.pids, now)
+    this.run(service, this.takePid(), now)
   }
 
   private run(service: Service, pid: number, since: number): void {
@@ -177,11 +197,17 @@ export class Systemd implements Disposable {
     }
   }
 
-  private fail(service: Service, pid: number, { message, exitCode }: ServiceFailure): void {
+  private fail(service: Service, pid: number, { message, exitCode, signal }: ServiceFailure): void {
     if (message !== '')
       this.journal.write({ unit: service.name, identifier: service.executable.split('/').pop() ?? '', pid, text: message })
-    this.say(service, `${service.name}: Main process exited, code=exited, status=${exitCode}/FAILURE`)
-    this.say(service, `${service.name}: Failed with result 'exit-code'.`)
+    if (signal !== undefined) {
+      this.say(service, `${service.name}: Main process exited, code=killed, status=${signalNumbers[signal]}/${signal}`)
+      this.say(service, `${service.name}: Failed with result 'signal'.`)
+    } else if (exitCode === 0) this.say(service, `${service.name}: Deactivated successfully.`)
+    else {
+      this.say(service, `${service.name}: Main process exited, code=exited, status=${exitCode}/FAILURE`)
+      this.say(service, `${service.name}: Failed with result 'exit-code'.`)
+    }
     const state = this.of(service.name)
     this.set(service, { ...state, active: 'activating', sub: 'auto-restart', since: this.clock.now(), pid, exitCode })
     this.again(service)

@@ -79,8 +79,10 @@ export class Machine {
   readonly component: (name: ComponentName) => Disposable
   private readonly memoryTrees: Tree[]
   private readonly report: MachineOptions['report']
+  private readonly options: MachineOptions
 
   constructor(options: MachineOptions) {
+    this.options = options
     this.clock = options.clock
     this.random = options.random
     this.fs = options.fs
@@ -97,6 +99,14 @@ export class Machine {
     this.component = options.component ?? (() => ({ [Symbol.dispose]: () => {} }))
     this.report = options.report
     this.bootedAt = options.clock.now()
+  }
+
+  /** The same machine with some namespaces of another: where nsenter runs things. */
+  entering(namespaces: Partial<Pick<MachineOptions, 'fs' | 'network' | 'hostname' | 'parameters' | 'pids' | 'host'>>): Machine {
+    const { fs, network, hostname, parameters, pids } = this
+    const entered = new Machine({ ...this.options, fs, network, hostname, parameters, pids, ...namespaces })
+    entered.init = this.init
+    return entered
   }
 
   readonly now = (): number => this.clock.now()

@@ -4,9 +4,16 @@ import type { Process } from './process.ts'
 export class PidNamespace {
   readonly processes = new Map<number, Process>()
   private next = 1
+  private readonly numbers: (() => number) | undefined
+
+  /** @param numbers where the numbers after the first process' come from */
+  constructor(numbers?: () => number) {
+    this.numbers = numbers
+  }
 
   take(): number {
-    return this.next++
+    const next = this.next++
+    return next > 1 && this.numbers ? this.numbers() : next
   }
 
   add(process: Process): void {

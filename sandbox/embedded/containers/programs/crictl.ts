@@ -216,7 +216,7 @@ async function inspect(process: Process, cri: Cri, args: string[]): Promise<numb
         },
       },
       info: {
-        pid: container.state === 'running' ? (process.machine.host?.pidOf(found.id) ?? 0) : 0,
+        pid: process.machine.host?.pidOf(found.id) ?? 0,
         sandboxID: found.pod.id,
         runtimeType: 'io.containerd.runc.v2',
         config: {
@@ -479,7 +479,7 @@ async function stats(process: Process, cri: Cri, args: string[]): Promise<number
         each.name,
         (cpuNanoCores / 1e7).toFixed(2),
         humanSize(memoryBytes),
-        humanSize(each.container.diskBytes()),
+        humanSize(each.container.disk().bytes),
         '15',
         '0B',
       ]

@@ -1,6 +1,6 @@
 import { addressIn, parseIPv4 } from '../../network/addresses.ts'
 import type { FdbEntry, Link, LinkAddress, Neighbour, RouteEntry, Stack } from '../../network/stack.ts'
-import { macOf, StackError } from '../../network/stack.ts'
+import { macOf, netnsOf, StackError } from '../../network/stack.ts'
 import type { Process } from '../kernel/process.ts'
 
 /** iproute2's ip on a node: what it shows and changes is the node's one stack. */
@@ -185,7 +185,7 @@ function linkJson(each: Link, addresses: boolean): object {
     link_type: kind === 'loopback' ? 'loopback' : 'ether',
     address: mac,
     broadcast: kind === 'loopback' ? '00:00:00:00:00:00' : 'ff:ff:ff:ff:ff:ff',
-    ...(pod && { link_netns: `cni-${uuidOf(pod.uid)}` }),
+    ...(pod && { link_netns: netnsOf(pod.uid) }),
     ...(kind !== 'loopback' &&
       kind !== 'ethernet' && {
         linkinfo: {
@@ -216,8 +216,8 @@ function flagsOf({ kind, up }: Link): string {
   return `<${[...kinds, ...(up ? ['UP', 'LOWER_UP'] : [])].join(',')}>`
 }
 
-function titleOf({ name, kind }: Link): string {
-  return kind === 'veth' ? `${name}@if2` : kind === 'ethernet' ? `${name}@if12` : name
+function titleOf({ name, kind, peer }: Link): string {
+  return kind === 'veth' ? `${name}@if2` : kind === 'ethernet' ? `${name}@if${peer ?? 12}` : name
 }
 
 function briefOf(each: Link, addresses: boolean): string {
@@ -230,7 +230,7 @@ function fullOf(each: Link, addresses: boolean, detailed: boolean): string {
   const head = `${each.index}: ${titleOf(each)}: ${flagsOf(each)} mtu ${each.mtu} qdisc noqueue ${master}state ${stateOf(each)} ${addresses ? '' : 'mode DEFAULT '}group default ${each.kind === 'loopback' ? 'qlen 1000' : ''}`
   const kind = each.kind === 'loopback' ? 'loopback' : 'ether'
   const brd = each.kind === 'loopback' ? '00:00:00:00:00:00' : 'ff:ff:ff:ff:ff:ff'
-  const netns = each.pod ? ` link-netns cni-${uuidOf(each.pod.uid)}` : each.kind === 'ethernet' ? ' link-netnsid 0' : ''
+  const netns = each.pod ? ` link-netns ${netnsOf(each.pod.uid)}` : each.kind === 'ethernet' ? ' link-netnsid 0' : ''
   const lines = [head, `    link/${kind} ${each.mac} brd ${brd}${netns}`]
   const { vxlan } = each
   if (detailed && vxlan) {
@@ -248,12 +248,6 @@ function broadcastOf(ip: string, prefix: number): string {
   const size = 2 ** (32 - prefix)
   const start = Math.floor((parseIPv4(ip) ?? 0) / size) * size
   return addressIn('0.0.0.0/0', start + size - 1)
-}
-
-/** The kernel names a pod's namespace by a UUID of its own. */
-function uuidOf(uid: string): string {
-  const hex = `${macOf(uid)}${macOf(`${uid}/1`)}${macOf(`${uid}/2`)}`.replaceAll(':', '')
-  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20, 32)].join('-')
 }
 
 async function route(process: Process, stack: Stack, words: readonly string[], flags: ReadonlySet<string>): Promise<number> {

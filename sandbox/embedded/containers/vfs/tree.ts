@@ -10,6 +10,8 @@ export class Tree {
   readonly base: DirNode | undefined
   /** Bytes in files that this tree owns. */
   usedBytes = 0
+  /** Files and directories among them. */
+  usedInodes = 0
   readonly limitBytes: number
   /** Hear of every change. */
   readonly listeners = new Set<() => void>()
@@ -75,6 +77,7 @@ export class Tree {
     if (name.length > 255) throw new Errno('ENAMETOOLONG')
     const old = parent.entries.get(name)
     this.reserve(entryBytes)
+    this.usedInodes++
     if (old) this.release(old)
     parent.entries.set(name, node)
     this.changes++
@@ -123,6 +126,7 @@ export class Tree {
   private release(node: Node): void {
     if (node.owner !== this) return
     this.usedBytes -= entryBytes
+    this.usedInodes--
     if (node.type === 'file') this.usedBytes -= node.size
   }
 

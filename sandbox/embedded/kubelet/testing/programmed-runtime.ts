@@ -165,8 +165,8 @@ export class ProgrammedContainer implements Container {
     return { memoryBytes: 1024, cpuNanoCores: 1000, cpuNanoSeconds: 5000 }
   }
 
-  diskBytes(): number {
-    return 0
+  disk() {
+    return { bytes: 0, inodes: 0 }
   }
 
   remove(): void {
@@ -208,6 +208,10 @@ class MemoryVolume implements Volume {
   makeDirectory(): void {}
 
   usedBytes(): number {
+    return 0
+  }
+
+  usedInodes(): number {
     return 0
   }
 
