@@ -550,7 +550,7 @@ export class Session {
       this.terminal = new Terminal(
         { cols: options.cols ?? 80, rows: options.rows ?? 24 },
         (data) => this.emit('stdout', data),
-        (pgid, signal) => void this.machine?.killGroup(pgid, signal),
+        (pgid, signal) => void this.machine?.killGroup(pgid, signal, this.terminal?.pids),
       )
     }
     this.process = {

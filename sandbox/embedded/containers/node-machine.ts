@@ -1,5 +1,6 @@
 import type { ClusterContext } from '../machinery/context.ts'
 import type { NodeNetwork, PodNetwork } from '../network/network.ts'
+import { netnsOf } from '../network/stack.ts'
 import type { NodeHost } from '../node/host.ts'
 import { Session } from './container.ts'
 import { Cpu } from './kernel/cpu.ts'
@@ -11,7 +12,7 @@ import type { Process, Volume } from './runtime.ts'
 import { devices } from './vfs/devices.ts'
 import { Errno } from './vfs/errno.ts'
 import { FileSystem, type MountPoint } from './vfs/file-system.ts'
-import { directory } from './vfs/node.ts'
+import { type DirNode, directory, file } from './vfs/node.ts'
 import { proc } from './vfs/proc.ts'
 import { KernelParameters } from './vfs/sysctl.ts'
 import { Tree } from './vfs/tree.ts'
@@ -57,6 +58,8 @@ export class NodeMachine implements Disposable {
     fs.mount(point('/proc', new Tree(proc(machine), { limitBytes: 0 }), 'proc'))
     fs.mount(point('/dev', new Tree(devices(machine), { limitBytes: 65536, medium: 'memory' }), 'tmpfs'))
     fs.mount(point('/dev/shm', tmpfs, 'tmpfs'))
+    const named = new Tree(namedNamespaces(host), { limitBytes: 0 })
+    for (const folder of ['/run/netns', '/var/run/netns']) fs.mount(point(folder, named, 'tmpfs'))
     // PID 1 is the node's init, which never ends and does nothing here.
     const init = new Map([0, 1, 2].map((fd) => [fd, new NullFile()]))
     this.machine.create({ ...root, argv: ['/sbin/init'], env: new Map(), parent: undefined, files: init, terminal: undefined })
@@ -91,6 +94,16 @@ export class NodeMachine implements Disposable {
   [Symbol.dispose](): void {
     this.machine.killAll()
   }
+}
+
+/** A file for each pod's network namespace, as the runtime binds them. */
+function namedNamespaces(host: NodeHost): DirNode {
+  const folder = directory(0o755)
+  folder.dynamic = () => {
+    const pods = host.processes().flatMap(({ pod, network }) => (pod && network ? [netnsOf(pod.uid)] : []))
+    return new Map([...new Set(pods)].map((name) => [name, file('', 0o444)]))
+  }
+  return folder
 }
 
 const root = { uid: 0, gid: 0, umask: 0o022, cwd: '/root' }

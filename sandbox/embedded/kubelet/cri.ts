@@ -4,6 +4,7 @@ import { resources } from '../machinery/object.ts'
 import type { Cri, CriContainer, CriPod } from '../node/host.ts'
 import type { Pod } from '../schema/types/core.v1.ts'
 import type { PodRecord, PodRecords } from './pod-record.ts'
+import { qosClassOf } from './qos.ts'
 import { sandboxId } from './sandbox.ts'
 
 /** The images that a node of kind comes with. */
@@ -81,5 +82,6 @@ function podOf(ctx: ClusterContext, record: PodRecord): CriPod {
     annotations: { ...kept, 'kubernetes.io/config.seen': new Date(startedAt).toISOString(), 'kubernetes.io/config.source': source },
     ip,
     hostNetwork: known?.spec?.hostNetwork === true,
+    qosClass: known ? qosClassOf(known) : 'BestEffort',
   }
 }

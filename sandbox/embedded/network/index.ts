@@ -19,7 +19,7 @@ import { type Listener, type Network, NetworkError, type NodeNetwork, type PodId
 import { createServiceProxy, slicesOf } from './service-proxy.ts'
 import { serviceRules } from './service-rules.ts'
 import type { Stack } from './stack.ts'
-import { type Joint, Stacks } from './stacks.ts'
+import { type Joint, podStack, Stacks } from './stacks.ts'
 
 export { nodeCIDR, podCIDR, serviceCIDR } from './hosts.ts'
 
@@ -95,6 +95,11 @@ class ClusterNetwork implements Network, Surroundings, Disposable {
 
   stack(node: string): Stack | undefined {
     return this.stacks.node(node)
+  }
+
+  stackOf(node: string, pod: { uid: string; ip: string }): Stack | undefined {
+    const stack = this.stacks.node(node)
+    return stack && podStack(stack, pod)
   }
 
   obstacle(node: string, ip: string, port: number): 'refused' | 'unreachable' | 'dropped' | undefined {

@@ -21,6 +21,7 @@ import {
   type Protocol,
 } from './network.ts'
 import { resolveName } from './resolver.ts'
+import type { Stack } from './stack.ts'
 
 /** A TCP client gives up after six repeated SYNs; an address nobody answers ARP for is known after three seconds. */
 const synTimeout = 127_000
@@ -32,6 +33,8 @@ export interface Surroundings {
   readonly bridge: HttpBridge
   readonly forwarding: Forwarding
   readonly gateway?: GatewaySeat
+  /** A pod's own devices and routes. */
+  stackOf(node: string, pod: { uid: string; ip: string }): Stack | undefined
   /** What answers at the end of a flow; undefined where nothing listens. */
   listening(arrival: Arrival, protocol: Protocol): Bound | undefined
   /** What CoreDNS in a stack answers. */
@@ -66,6 +69,11 @@ export class Namespace implements PodNetwork, ConnectionOwner {
     if (node) this.node = node
     this.hosts = hosts ?? (() => [])
     this.onDispose = onDispose
+  }
+
+  get stack(): Stack | undefined {
+    const { pod, node } = this.host
+    return pod ? this.network.stackOf(node, pod) : undefined
   }
 
   get gateway(): GatewaySeat | undefined {

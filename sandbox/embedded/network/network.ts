@@ -56,6 +56,8 @@ export interface PodNetwork extends Disposable {
   readonly ip: string
   /** Where this is the namespace of a node (host network). */
   readonly node?: NodeNetwork
+  /** A pod's own devices and routes, as they are now; to look at. */
+  readonly stack?: Stack | undefined
   /** For the programs of the built-in gateway. */
   readonly gateway?: GatewaySeat
   readonly dns: DnsConfig

@@ -4,7 +4,7 @@ import { resources } from '../machinery/object.ts'
 import type { Node } from '../schema/types/core.v1.ts'
 import { addressIn } from './addresses.ts'
 import { internalIP, nodeNetworkOf } from './hosts.ts'
-import { emptyStack, type Link, macOf, Stack, type StackState } from './stack.ts'
+import { blockOf, emptyStack, type Link, macOf, type RouteEntry, Stack, type StackState } from './stack.ts'
 
 /** How a network plugin joins a pod to its node. */
 export type Joint =
@@ -125,6 +125,38 @@ export class Stacks implements Disposable {
     }
     for (const listener of [...this.listeners]) listener(name)
   }
+}
+
+/** What a network plugin has set up in a pod's own namespace; undefined where its wire is gone. */
+export function podStack(node: Stack, { uid, ip }: { uid: string; ip: string }): Stack | undefined {
+  const wire = node.links.find(({ pod }) => pod?.uid === uid)
+  if (!wire) return undefined
+  const stack = new Stack(emptyStack())
+  const gateway = node.addressOf(wire.master ?? wire.name) ?? addressIn(blockOf(ip, 24), 1)
+  const prefix = 24
+  const address = { ip, prefix, scope: 'global' as const }
+  stack.addLink({
+    name: 'eth0',
+    kind: 'ethernet',
+    mac: macOf(`${uid}/eth0`),
+    mtu: wire.mtu,
+    up: true,
+    addresses: [address],
+    peer: wire.index,
+  })
+  stack.addRoute({ to: 'default', via: gateway, dev: 'eth0', onlink: true })
+  const routes = stack.state.routes.filter(({ to }) => to !== 'default')
+  const ways: RouteEntry[] = [{ to: 'default', via: gateway, dev: 'eth0' }]
+  // Behind a wire of one's own even the neighbours are behind the gateway.
+  if (wire.master) ways.push(...routes)
+  else {
+    ways.push({ to: blockOf(ip, prefix), via: gateway, dev: 'eth0', source: ip })
+    ways.push({ to: `${gateway}/32`, dev: 'eth0', scope: 'link', source: ip })
+  }
+  stack.state.routes = ways
+  const mac = wire.master ? node.link(wire.master)?.mac : wire.mac
+  if (mac) stack.state.neighbours = [{ ip: gateway, dev: 'eth0', mac, state: 'REACHABLE' }]
+  return stack
 }
 
 function recordOf(node: string): string {

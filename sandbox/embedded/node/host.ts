@@ -81,6 +81,7 @@ export interface CriPod {
   annotations: Record<string, string>
   ip: string
   hostNetwork: boolean
+  qosClass: string
 }
 
 export interface CriContainer {

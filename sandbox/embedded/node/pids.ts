@@ -2,7 +2,7 @@ import type { Records } from '../machinery/context.ts'
 import { copyOf } from '../machinery/copy.ts'
 
 /** Where the numbers of what comes after a node's own services begin. */
-const first = 260
+const first = 700
 
 interface Stored {
   last: number

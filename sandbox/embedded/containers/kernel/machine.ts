@@ -224,8 +224,8 @@ export class Machine {
   }
 
   /** Signals every process of a group. */
-  killGroup(pgid: number, signal: Parameters<Process['kill']>[0]): boolean {
-    const members = [...this.pids.processes.values()].filter((process) => process.pgid === pgid)
+  killGroup(pgid: number, signal: Parameters<Process['kill']>[0], pids: PidNamespace = this.pids): boolean {
+    const members = [...pids.processes.values()].filter((process) => process.pgid === pgid)
     for (const process of members) process.kill(signal)
     return members.length > 0
   }

@@ -1,4 +1,5 @@
 import { nothing, OpenFile } from './open-file.ts'
+import type { PidNamespace } from './pid-namespace.ts'
 import { Pipe } from './pipe.ts'
 import type { Process } from './process.ts'
 
@@ -18,6 +19,8 @@ export class Terminal {
   echo = true
   /** Process group that Ctrl-C is for. */
   foreground = 0
+  /** Where that group is to be found, if not among those of who opened the terminal. */
+  pids: PidNamespace | undefined
   private readonly output: (data: Uint8Array) => void
   private readonly signal: (pgid: number, signal: 'INT' | 'QUIT' | 'WINCH' | 'HUP') => void
   private readonly input = new Pipe()

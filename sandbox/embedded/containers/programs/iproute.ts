@@ -2,6 +2,7 @@ import { addressIn, parseIPv4 } from '../../network/addresses.ts'
 import type { FdbEntry, Link, LinkAddress, Neighbour, RouteEntry, Stack } from '../../network/stack.ts'
 import { macOf, netnsOf, StackError } from '../../network/stack.ts'
 import type { Process } from '../kernel/process.ts'
+import { netns } from './nsenter.ts'
 
 /** iproute2's ip on a node: what it shows and changes is the node's one stack. */
 export async function ipOfNode(process: Process, stack: Stack): Promise<number> {
@@ -18,6 +19,7 @@ export async function ipOfNode(process: Process, stack: Stack): Promise<number> 
     if (is('link')) return await link(process, stack, rest, flags)
     if (is('route')) return await route(process, stack, rest, flags)
     if (is('neighbour') || is('neighbor')) return await neighbour(process, stack, rest, flags)
+    if (is('netns')) return await netns(process, rest)
     if (is('rule')) {
       await process.print('0:\tfrom all lookup local\n32766:\tfrom all lookup main\n32767:\tfrom all lookup default\n')
       return 0

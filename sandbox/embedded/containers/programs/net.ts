@@ -109,6 +109,7 @@ function hardware(ip: string): string {
 /** The interfaces of a pod, as kind's network plugin makes them. */
 function interfaces(process: Process) {
   const own = process.machine.network.ip
+  const { mac = hardware(own), peer = 7 } = process.machine.network.stack?.link('eth0') ?? {}
   return [
     {
       name: 'lo',
@@ -120,10 +121,10 @@ function interfaces(process: Process) {
     },
     {
       name: 'eth0',
-      link: `2: eth0@if7: <BROADCAST,MULTICAST,UP,LOWER_UP,M-DOWN> mtu 1500 qdisc noqueue qlen 1000\n    link/ether ${hardware(own)} brd ff:ff:ff:ff:ff:ff\n`,
+      link: `2: eth0@if${peer}: <BROADCAST,MULTICAST,UP,LOWER_UP,M-DOWN> mtu 1500 qdisc noqueue qlen 1000\n    link/ether ${mac} brd ff:ff:ff:ff:ff:ff\n`,
       address: `    inet ${own}/24 brd ${block(process)}.255 scope global eth0\n       valid_lft forever preferred_lft forever\n`,
-      brief: `eth0@if7         UP             ${own}/24 \n`,
-      config: `eth0      Link encap:Ethernet  HWaddr ${hardware(own).toUpperCase()}  \n          inet addr:${own}  Bcast:${block(process)}.255  Mask:255.255.255.0\n          UP BROADCAST RUNNING MULTICAST  MTU:1500  Metric:1\n\n`,
+      brief: `${`eth0@if${peer}`.padEnd(16)} UP             ${own}/24 \n`,
+      config: `eth0      Link encap:Ethernet  HWaddr ${mac.toUpperCase()}  \n          inet addr:${own}  Bcast:${block(process)}.255  Mask:255.255.255.0\n          UP BROADCAST RUNNING MULTICAST  MTU:1500  Metric:1\n\n`,
     },
   ]
 }
@@ -131,6 +132,9 @@ function interfaces(process: Process) {
 async function ip(process: Process): Promise<number> {
   const { node } = process.machine.network
   if (node) return ipOfNode(process, node.stack)
+  // With a node's iproute2 in a pod's namespace.
+  const { stack } = process.machine.network
+  if (process.machine.host && stack) return ipOfNode(process, stack)
   const words = process.args.filter((arg) => !arg.startsWith('-'))
   const brief = process.args.some((arg) => arg === '-br' || arg === '-brief')
   const own = process.machine.network.ip

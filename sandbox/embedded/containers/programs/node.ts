@@ -3,6 +3,8 @@ import { crictl } from './crictl.ts'
 import { bridge } from './iproute.ts'
 import { iptables, iptablesSave } from './iptables.ts'
 import { journalctl } from './journalctl.ts'
+import { lsblk } from './node-figures.ts'
+import { nsenter } from './nsenter.ts'
 import { systemctl } from './systemctl.ts'
 
 /** What a node has and a container's image has not. */
@@ -14,6 +16,8 @@ export const nodePrograms: Record<string, Run> = {
   systemctl,
   journalctl,
   crictl,
+  nsenter,
+  lsblk,
 }
 
 /** A network plugin called by hand: containerd is who calls it, with its settings in the environment. */

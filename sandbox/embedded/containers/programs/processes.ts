@@ -3,6 +3,8 @@ import type { Process, Run } from '../kernel/process.ts'
 import { type SignalName, signalByName, signalNumbers } from '../kernel/signals.ts'
 import { nodeMemory } from '../vfs/proc.ts'
 import { formatTime, ownerName } from './format.ts'
+import { psOfNode, topOfNode } from './node-processes.ts'
+import { processesSeenBy, type SeenProcess } from './seen-processes.ts'
 
 /** Programs about running processes. */
 export const processPrograms: Record<string, Run> = {
@@ -17,6 +19,7 @@ export const processPrograms: Record<string, Run> = {
 
 async function ps(process: Process): Promise<number> {
   const { machine } = process
+  if (machine.host) return await psOfNode(process)
   const wide =
     process.args.some((arg) => /[eaf]/.test(arg)) &&
     machine.programs.size > 0 &&
@@ -41,6 +44,7 @@ function clockTime(nanoseconds: number): string {
 
 async function top(process: Process): Promise<number> {
   const { machine } = process
+  if (machine.host) return await topOfNode(process)
   const once = process.args.some((arg) => /^-?b/.test(arg)) || process.files.get(1)?.kind !== 'tty'
   const show = async () => {
     const total = nodeMemory / 1024
@@ -82,7 +86,7 @@ async function kill(process: Process): Promise<number> {
   }
   let status = 0
   for (const word of rest) {
-    const target = process.machine.pids.processes.get(Number(word))
+    const target = processesSeenBy(process).find(({ pid }) => pid === Number(word))
     if (target && (process.uid === 0 || target.uid === process.uid)) {
       if (signal) target.kill(signal)
     } else {
@@ -93,12 +97,12 @@ async function kill(process: Process): Promise<number> {
   return status
 }
 
-function named(process: Process, name: string, full: boolean): Process[] {
-  return [...process.machine.pids.processes.values()].filter(
+function named(process: Process, name: string, full: boolean): SeenProcess[] {
+  return processesSeenBy(process).filter(
     (each) =>
-      each !== process &&
+      each.process !== process &&
       (full
-        ? each.argv.join(' ').includes(name)
+        ? each.commandLine.includes(name)
         : process.name === 'pgrep' || process.name === 'pkill'
           ? each.name.includes(name)
           : each.name === name),
@@ -127,15 +131,12 @@ async function killByName(process: Process): Promise<number> {
 }
 
 async function pgrep(process: Process): Promise<number> {
-  const found = named(process, process.args.findLast((arg) => !arg.startsWith('-')) ?? '', process.args.includes('-f'))
-  await process.print(
-    found
-      .map(
-        (each) =>
-          `${each.pid}${process.args.includes('-l') || process.args.includes('-a') ? ` ${process.args.includes('-a') ? each.argv.join(' ') : each.name}` : ''}\n`,
-      )
-      .join(''),
-  )
+  const flags = process.args.filter((arg) => /^-[a-z]+$/.test(arg)).join('')
+  const name = process.args.findLast((arg) => !arg.startsWith('-')) ?? ''
+  const all = named(process, name, flags.includes('f')).filter((each) => !flags.includes('x') || each.name === name)
+  const found = flags.includes('o') ? all.slice(0, 1) : flags.includes('n') ? all.slice(-1) : all
+  const more = (each: SeenProcess) => (flags.includes('a') ? ` ${each.commandLine}` : flags.includes('l') ? ` ${each.name}` : '')
+  await process.print(found.map((each) => `${each.pid}${more(each)}\n`).join(''))
   return found.length > 0 ? 0 : 1
 }
 

@@ -7,6 +7,7 @@ import { bytePrograms } from './bytes.ts'
 import { sleepDuration } from './duration.ts'
 import { baseName } from './files.ts'
 import { formatTime, human, ownerName } from './format.ts'
+import { dfOfNode, freeOfNode, uptimeOfNode } from './node-figures.ts'
 import { last, parseOptions } from './options.ts'
 import { processPrograms } from './processes.ts'
 import { becomeCommand } from './run-command.ts'
@@ -277,6 +278,7 @@ async function nproc(process: Process): Promise<number> {
 }
 
 async function free(process: Process): Promise<number> {
+  if (process.machine.host) return await freeOfNode(process)
   const unit = process.args.includes('-m') ? 1024 ** 2 : process.args.includes('-g') ? 1024 ** 3 : process.args.includes('-b') ? 1 : 1024
   const readable = process.args.includes('-h')
   const cell = (bytes: number) => (readable ? human(bytes) : String(Math.floor(bytes / unit))).padStart(12)
@@ -290,6 +292,7 @@ async function free(process: Process): Promise<number> {
 
 async function uptime(process: Process): Promise<number> {
   const { machine } = process
+  if (machine.host) return await uptimeOfNode(process)
   const minutes = Math.floor((machine.now() - machine.bootedAt) / 60_000) + 60
   await process.print(
     ` ${formatTime('%T', machine.now())} up  ${Math.floor(minutes / 60)}:${String(minutes % 60).padStart(2, '0')},  0 users,  load average: 0.12, 0.10, 0.09\n`,
@@ -298,6 +301,7 @@ async function uptime(process: Process): Promise<number> {
 }
 
 async function df(process: Process): Promise<number> {
+  if (process.machine.host) return await dfOfNode(process)
   const options = parseOptions(process.args, 'hkmPTa')
   const readable = options.flags.has('h')
   const cell = (bytes: number) => (readable ? human(bytes) : String(Math.ceil(bytes / 1024))).padStart(9)

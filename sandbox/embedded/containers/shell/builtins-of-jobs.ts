@@ -133,7 +133,7 @@ export async function kill(shell: Shell, args: string[]): Promise<number> {
     const job = word.startsWith('%') ? findJob(shell, word) : undefined
     const pid = job ? job.process.pid : Number(word)
     if (pid < 0 && machine.killGroup(-pid, signal ?? 'CONT')) continue
-    const target = machine.pids.processes.get(pid)
+    const target = machine.pids.processes.get(pid) ?? machine.host?.processes().find((each) => each.pid === pid)
     if (!target) {
       await shell.complain(shell.flavor === 'bash' ? `kill: (${word}) - No such process` : `kill: can't kill pid ${word}: No such process`)
       status = 1

@@ -1,3 +1,5 @@
+import { cgroupOf } from '../../node/cgroups.ts'
+import type { NodeProcess } from '../../node/host.ts'
 import { nodeCores } from '../kernel/cpu.ts'
 import type { Machine } from '../kernel/machine.ts'
 import type { Process } from '../kernel/process.ts'
@@ -12,7 +14,7 @@ export function proc(machine: () => Machine): DirNode {
   const fixed = new Map<string, Node>()
   fixed.set(
     'meminfo',
-    generated(() => meminfo()),
+    generated(() => meminfo(machine().host?.use().memory.used)),
   )
   fixed.set(
     'cpuinfo',
@@ -50,13 +52,50 @@ export function proc(machine: () => Machine): DirNode {
   root.dynamic = () => {
     const entries = new Map(fixed)
     for (const process of machine().pids.processes.values()) entries.set(String(process.pid), processFolder(process, machine()))
+    for (const each of machine().host?.processes() ?? []) entries.set(String(each.pid), folderOnNode(each, machine()))
     return entries
   }
   return root
 }
 
+/** What a node sees of a process that is not of its own shells. */
+function folderOnNode({ process, ...each }: NodeProcess, viewer: Machine): DirNode {
+  const dir = process
+    ? processFolder(process, viewer, each.pid, each.ppid)
+    : directory(0o555, { uid: each.uid, gid: each.uid, mtime: each.startedAt })
+  const name = (each.argv[0] ?? '').split('/').pop() ?? ''
+  const put = (file: string, content: () => string) => dir.entries.set(file, generated(content))
+  if (!process) {
+    put('cmdline', () => `${each.argv.join('\0')}\0`)
+    put('comm', () => `${name.slice(0, 15)}\n`)
+    put('status', () => `Name:\t${name.slice(0, 15)}\nState:\tS (sleeping)\nTgid:\t${each.pid}\nPid:\t${each.pid}\nPPid:\t${each.ppid}\n`)
+  }
+  if (each.pod) put('cgroup', () => `0::${cgroupOf(each)}\n`)
+  dir.entries.set('ns', namespaces(each.pod && each.network ? each.pod.uid : undefined, each.container?.id))
+  return dir
+}
+
+/** Links that are alike for those who share a namespace. */
+function namespaces(pod: string | undefined, container: string | undefined): DirNode {
+  const dir = directory(0o511)
+  const numbers: [kind: string, of: string | undefined][] = [
+    ['cgroup', undefined],
+    ['ipc', pod],
+    ['mnt', container ?? pod],
+    ['net', pod],
+    ['pid', container ?? pod],
+    ['user', undefined],
+    ['uts', pod],
+  ]
+  for (const [index, [kind, of]] of numbers.entries()) {
+    const spread = [...`${kind}/${of ?? ''}`].reduce((hash, letter) => (hash * 33 + letter.charCodeAt(0)) % 60_000, 7)
+    dir.entries.set(kind, symlink(`${kind}:[${of === undefined ? 4026531834 + index : 4026532200 + spread}]`))
+  }
+  return dir
+}
+
 /** @param viewer the container that looks: another one's root is not its own */
-function processFolder(process: Process, viewer: Machine): DirNode {
+function processFolder(process: Process, viewer: Machine, pid = process.pid, ppid = process.ppid): DirNode {
   const { machine } = process
   const dir = directory(0o555, { uid: process.uid, gid: process.gid, mtime: process.startedAt })
   const put = (name: string, content: (reader: Process | undefined) => string) => dir.entries.set(name, generated(content))
@@ -68,9 +107,9 @@ function processFolder(process: Process, viewer: Machine): DirNode {
   put(
     'stat',
     () =>
-      `${process.pid} (${process.name}) S ${process.ppid} ${process.pgid} ${process.pgid} 0 -1 0 0 0 0 0 ${Math.floor(process.cpuNanoseconds / 1e7)} 0 0 0 20 0 1 0 0 ${process.memoryBytes} ${Math.floor(process.memoryBytes / 4096)}\n`,
+      `${pid} (${process.name}) S ${ppid} ${process.pgid} ${process.pgid} 0 -1 0 0 0 0 0 ${Math.floor(process.cpuNanoseconds / 1e7)} 0 0 0 20 0 1 0 0 ${process.memoryBytes} ${Math.floor(process.memoryBytes / 4096)}\n`,
   )
-  put('status', () => status(process))
+  put('status', () => status(process, pid, ppid))
   put(
     'limits',
     () =>
@@ -84,12 +123,13 @@ function processFolder(process: Process, viewer: Machine): DirNode {
   const fd = directory(0o500)
   fd.dynamic = () => new Map([...process.files].map(([number, open]) => [String(number), descriptor(open)]))
   dir.entries.set('fd', fd)
+  if (machine.host) dir.entries.set('ns', namespaces(undefined, undefined))
   return dir
 }
 
-function status(process: Process): string {
+function status(process: Process, pid: number, ppid: number): string {
   const kib = Math.floor(process.memoryBytes / 1024)
-  return `Name:\t${process.name.slice(0, 15)}\nUmask:\t${process.umask.toString(8).padStart(4, '0')}\nState:\tS (sleeping)\nTgid:\t${process.pid}\nPid:\t${process.pid}\nPPid:\t${process.ppid}\nUid:\t${process.uid}\t${process.uid}\t${process.uid}\t${process.uid}\nGid:\t${process.gid}\t${process.gid}\t${process.gid}\t${process.gid}\nGroups:\t${process.groups.join(' ')} \nVmSize:\t${kib * 2} kB\nVmRSS:\t${kib} kB\nThreads:\t1\nNoNewPrivs:\t${process.machine.noNewPrivileges ? 1 : 0}\nSigIgn:\t0000000000000000\nSigCgt:\t0000000000000000\nSeccomp:\t0\n`
+  return `Name:\t${process.name.slice(0, 15)}\nUmask:\t${process.umask.toString(8).padStart(4, '0')}\nState:\tS (sleeping)\nTgid:\t${pid}\nPid:\t${pid}\nPPid:\t${ppid}\nUid:\t${process.uid}\t${process.uid}\t${process.uid}\t${process.uid}\nGid:\t${process.gid}\t${process.gid}\t${process.gid}\t${process.gid}\nGroups:\t${process.groups.join(' ')} \nVmSize:\t${kib * 2} kB\nVmRSS:\t${kib} kB\nThreads:\t1\nNoNewPrivs:\t${process.machine.noNewPrivileges ? 1 : 0}\nSigIgn:\t0000000000000000\nSigCgt:\t0000000000000000\nSeccomp:\t0\n`
 }
 
 /** As /proc/mounts, which `mount` and `df` read too. */
@@ -99,14 +139,17 @@ export function mounts(machine: Machine): string {
     .join('')
 }
 
-function meminfo(): string {
+/** @param used bytes that programs hold */
+function meminfo(used = nodeMemory * 0.29): string {
   const total = nodeMemory / 1024
+  const available = total - Math.floor(used / 1024)
+  const cached = Math.floor(Math.min(total * 0.27, available * 0.6))
   const rows: [string, number][] = [
     ['MemTotal', total],
-    ['MemFree', Math.floor(total * 0.42)],
-    ['MemAvailable', Math.floor(total * 0.71)],
+    ['MemFree', available - cached],
+    ['MemAvailable', available],
     ['Buffers', 182_044],
-    ['Cached', Math.floor(total * 0.27)],
+    ['Cached', cached],
     ['SwapCached', 0],
     ['SwapTotal', 0],
     ['SwapFree', 0],
