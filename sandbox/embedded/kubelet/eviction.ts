@@ -26,6 +26,8 @@ import { qosClassOf } from './qos.ts'
 const volumesEvery = 60_000
 /** Seconds that a Pod has which must go at once. */
 const immediateGrace = 1
+/** ms that a Pod which was ended is waited for (podCleanupTimeout). */
+const cleanUpTimeout = 30_000
 const systemCritical = 2_000_000_000
 
 export interface EvictionParts {
@@ -49,6 +51,8 @@ export class EvictionManager {
   private readonly observed = new Map<Pressure, number>()
   private volumesAt = Number.NEGATIVE_INFINITY
   private readonly volumeUse = new Map<string, Map<string, DiskUse>>()
+  /** Who was ended last: nobody else is until it is gone, or half a minute is over. */
+  private leaving: { worker: PodWorker; until: number } | undefined
   /** Those that were acted on, until what they ask for has been won back. */
   private unresolved: Threshold[] = []
   private pressed: ReadonlySet<Pressure> = new Set()
@@ -63,6 +67,7 @@ export class EvictionManager {
     this.observed.clear()
     this.volumeUse.clear()
     this.unresolved = []
+    this.leaving = undefined
     this.volumesAt = Number.NEGATIVE_INFINITY
     this.pressed = new Set()
   }
@@ -81,6 +86,9 @@ export class EvictionManager {
 
   /** One round; the kubelet makes one every ten seconds. */
   look(): void {
+    const { leaving } = this
+    if (leaving?.worker.active && this.parts.ctx.clock.now() < leaving.until) return
+    this.leaving = undefined
     const workers = this.parts.kubelet.workers().filter((worker) => worker.active && !worker.isTerminating())
     if (this.localStorage(workers)) return
     const now = this.parts.ctx.clock.now()
@@ -132,6 +140,7 @@ export class EvictionManager {
   /** Wins back what the node holds for itself; true where that is enough. */
   private reclaimFromNode(resource: StarvedResource): boolean {
     if (resource !== 'ephemeral-storage' && resource !== 'inodes') return false
+    for (const worker of this.parts.kubelet.workers()) worker.dropEnded()
     this.parts.collectImages()
     const observations = this.parts.observe()
     return !this.thresholds().some((threshold) => isBelow(threshold, observations, true))
@@ -233,6 +242,7 @@ export class EvictionManager {
       return false
     }
     worker.evict(message, grace, disruption)
+    this.leaving = { worker, until: this.parts.ctx.clock.now() + cleanUpTimeout }
     kubelet.say('I', 'eviction_manager.go:629', 'Eviction manager: pod is evicted successfully', { pod: nameOf(worker) })
     return true
   }

@@ -25,15 +25,18 @@ export class ImageCollector {
   /** By name, cluster ms. */
   private readonly seen = new Map<string, { detected: number; used: number }>()
   private lookedAt = Number.NEGATIVE_INFINITY
+  private detectedAt = Number.NEGATIVE_INFINITY
   private failedBefore = false
 
   constructor(parts: ImageCollectorParts) {
     this.parts = parts
   }
 
-  /** A kubelet that begins collects for the first time at once. */
+  /** A kubelet that begins collects for the first time at once, and takes what is there for old. */
   reset(): void {
     this.seen.clear()
+    this.detect(Number.NEGATIVE_INFINITY)
+    this.detectedAt = this.parts.ctx.clock.now()
     this.lookedAt = Number.NEGATIVE_INFINITY
     this.failedBefore = false
   }
@@ -43,6 +46,10 @@ export class ImageCollector {
     const { ctx, kubelet } = this.parts
     const { imageGCHighThresholdPercent: high = 100 } = kubelet.configured ?? {}
     const now = ctx.clock.now()
+    if (now - this.detectedAt >= period) {
+      this.detectedAt = now
+      this.detect(now)
+    }
     if (high >= 100 || now - this.lookedAt < period) return
     this.lookedAt = now
     const failure = this.collect(high)
@@ -68,7 +75,6 @@ export class ImageCollector {
     const low = kubelet.configured?.imageGCLowThresholdPercent ?? 80
     const available = Math.max(0, total - used)
     const usage = 100 - Math.floor((available * 100) / total)
-    this.inOrder()
     if (usage < high) return undefined
     const amountToFree = Math.floor((total * (100 - low)) / 100) - available
     const text = 'Disk usage on image filesystem is over the high threshold, trying to free bytes down to the low threshold'
@@ -99,18 +105,23 @@ export class ImageCollector {
     return freed
   }
 
-  /** The images of the node, those first that were not used for longest; what is used is used now. */
+  /** The images of the node, those first that were not used for longest. */
   private inOrder(): Image[] {
+    const images = this.detect(this.parts.ctx.clock.now())
+    const of = ({ name }: Image) => this.seen.get(name) as { detected: number; used: number }
+    return images.sort((one, other) => of(one).used - of(other).used || of(one).detected - of(other).detected)
+  }
+
+  /** @param since when those are taken to have come that were not seen before; what is used is used now */
+  private detect(since: number): Image[] {
     const { ctx, runtime, kubelet } = this.parts
-    const now = ctx.clock.now()
     const inUse = new Set(kubelet.workers().flatMap(({ record, active }) => (active ? record.runs.map(({ image }) => image) : [])))
     const images = runtime.images(kubelet.node.name)
     for (const { name } of images) {
-      const { detected = now, used = Number.NEGATIVE_INFINITY } = this.seen.get(name) ?? {}
-      this.seen.set(name, { detected, used: inUse.has(name) ? now : used })
+      const { detected = since, used = Number.NEGATIVE_INFINITY } = this.seen.get(name) ?? {}
+      this.seen.set(name, { detected, used: inUse.has(name) ? ctx.clock.now() : used })
     }
-    const of = ({ name }: Image) => this.seen.get(name) as { detected: number; used: number }
-    return images.sort((one, other) => of(one).used - of(other).used || of(one).detected - of(other).detected)
+    return images
   }
 
   private event(reason: string, message: string): void {

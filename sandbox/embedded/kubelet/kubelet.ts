@@ -24,6 +24,8 @@ import { isMirror, kubeletUid, mirrorOf, readManifests } from './static-pods.ts'
 const manifestDelay = 500
 /** ms after which a runtime that does not answer is taken for down (runtimeState's threshold). */
 const runtimePatience = 30_000
+/** ms between two looks for containers that are no longer needed (ContainerGCPeriod). */
+const containerPeriod = 60_000
 
 export interface KubeletParts {
   ctx: ClusterContext
@@ -71,6 +73,7 @@ export class Kubelet {
   /** Why the API server could not be reached when it was last tried. */
   private refusal: string | undefined
   private triedAt = Number.NEGATIVE_INFINITY
+  private collectedAt = Number.NEGATIVE_INFINITY
 
   constructor(given: KubeletParts) {
     const parts: KubeletParts = { ...given, ctx: this.reaching(given.ctx) }
@@ -321,6 +324,11 @@ export class Kubelet {
   /** Looks after how much its pods use; called every ten seconds. */
   lookAtUse(): void {
     if (!this.working) return
+    const now = this.parts.ctx.clock.now()
+    if (now - this.collectedAt >= containerPeriod) {
+      this.collectedAt = now
+      for (const worker of this.workers()) worker.dropEnded()
+    }
     this.images.look()
     this.eviction.look()
   }

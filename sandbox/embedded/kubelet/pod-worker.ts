@@ -527,6 +527,11 @@ export class PodWorker implements Disposable {
     this.host.forget(this.record.uid)
   }
 
+  /** The dead containers of a pod that was evicted are removed, and their logs with them. */
+  dropEnded(): void {
+    if (this.record.tornDown && this.record.verdict?.reason === 'Evicted') this.lives.removeAll()
+  }
+
   graceOf(container: Container, probe?: 'livenessProbe' | 'startupProbe'): number {
     const { deletionGracePeriodSeconds } = this.pod.metadata
     if (this.gone && !this.isStatic) return 0
