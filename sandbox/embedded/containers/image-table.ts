@@ -264,7 +264,7 @@ export const definitions: ImageDefinition[] = [
     ],
     tags: any,
     sizeBytes: 200_000_000,
-    root: { base: 'alpine', bash: true, tools: 'all' },
+    root: { base: 'alpine', bash: true, tools: 'all', programs: { '/usr/bin/tcpdump': 'tcpdump' } },
     config: () => ({ cmd: ['bash'] }),
   },
   {
@@ -445,6 +445,7 @@ definitions.push(
         '/usr/local/bin/crictl': 'crictl',
         '/usr/bin/nsenter': 'nsenter',
         '/usr/bin/lsblk': 'lsblk',
+        '/usr/bin/tcpdump': 'tcpdump',
         ...Object.fromEntries(['bridge', 'host-local', 'loopback', 'portmap', 'ptp'].map((name) => [`/opt/cni/bin/${name}`, 'cni-plugin'])),
       },
       folders: ['/etc/cni/net.d', '/etc/kubernetes/manifests', '/run/netns', '/var/run/netns', '/var/lib/kubelet', '/sys'],

@@ -7,18 +7,29 @@ export interface Address {
 }
 
 /** Both ends of a new byte stream, client's first. What one end writes the other gets in a later turn of the event loop. */
-export function connectionPair(clock: Clock, client: Address, server: Address): [Connection, Connection] {
+export function connectionPair(clock: Clock, client: Address, server: Address, watch?: Watcher): [Connection, Connection] {
   const near = new End(clock, client, server)
   const far = new End(clock, server, client)
   near.peer = far
   far.peer = near
+  if (watch) {
+    near.watch = { data: (data) => watch.data(true, data), end: () => watch.end(true) }
+    far.watch = { data: (data) => watch.data(false, data), end: () => watch.end(false) }
+  }
   return [near, far]
+}
+
+/** Who is told of what both ends do. */
+export interface Watcher {
+  data(fromClient: boolean, data: Uint8Array): void
+  end(fromClient: boolean): void
 }
 
 class End implements Connection {
   readonly local: Address
   readonly remote: Address
   peer: End | undefined
+  watch: { data(data: Uint8Array): void; end(): void } | undefined
   private readonly clock: Clock
   private readonly dataListeners = new Set<(data: Uint8Array) => void>()
   private readonly endListeners = new Set<() => void>()
@@ -37,6 +48,7 @@ class End implements Connection {
 
   write(data: Uint8Array): void {
     if (this.finished || data.length === 0 || !this.peer) return
+    this.watch?.data(data)
     // A copy: the writer may use its buffer again before it is read.
     this.peer.inbox.push(data.slice())
     this.peer.schedule()
@@ -45,6 +57,7 @@ class End implements Connection {
   end(): void {
     if (this.finished) return
     this.finished = true
+    this.watch?.end()
     if (!this.peer) return
     this.peer.ended = true
     this.peer.schedule()

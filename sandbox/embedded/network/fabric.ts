@@ -1,11 +1,15 @@
 import { addressIn } from './addresses.ts'
+import type { Hop } from './capture.ts'
 import { nodeNetworkOf } from './hosts.ts'
 import type { FilterPacket } from './iptables.ts'
-import type { Link, Stack } from './stack.ts'
+import { type Link, macOf, type Stack } from './stack.ts'
 import type { Stacks } from './stacks.ts'
 
 /** Where a packet ends that a node sends on: at a pod, at a node itself, or out of the cluster. */
 export type End = { node: string; pod?: string; outside?: true; device: string } | 'unreachable' | 'dropped'
+
+/** A point of the way, without the addresses that the packet has there. */
+export type Step = Omit<Hop, 'source' | 'destination' | 'ttl'> & { forwarded: boolean }
 
 /** Nodes that a packet may pass before it is taken for lost (its TTL would end a loop). */
 const mostHops = 8
@@ -36,8 +40,38 @@ export class Fabric {
     return link !== undefined && carries(stack as Stack, link)
   }
 
-  /** Follows a packet from a node's stack on; `from` is the device it came in by, absent for what the node itself sends. */
-  carry(start: string, packet: FilterPacket, from?: string): End {
+  /** How a pod's packet comes to its node: out of its own device, in by the wire's end and by the bridge that is on. */
+  enter(node: string, uid: string): Step[] {
+    const stack = this.stacks.node(node)
+    const wire = stack?.links.find(({ pod }) => pod?.uid === uid)
+    if (!stack || !wire) return []
+    const bridge = wire.master === undefined ? undefined : stack.link(wire.master)
+    const macs = { sourceMac: macOf(`${uid}/eth0`), destinationMac: (bridge ?? wire).mac, forwarded: false }
+    return [
+      { node, pod: uid, device: 'eth0', index: 2, direction: 'Out', ...macs },
+      ...[wire, ...(bridge ? [bridge] : [])].map((link): Step => {
+        return { node, device: link.name, index: link.index, direction: 'In', ...macs }
+      }),
+    ]
+  }
+
+  /** Whether a device is the wire of another pod on the same bridge. */
+  share(node: string, uid: string, device: string): boolean {
+    const stack = this.stacks.node(node)
+    const bridge = stack?.links.find(({ pod }) => pod?.uid === uid)?.master
+    return bridge !== undefined && stack?.link(device)?.master === bridge
+  }
+
+  /** Whether a pod's wire is a port of this device. */
+  isPortOf(node: string, uid: string, device: string): boolean {
+    return this.stacks.node(node)?.links.find(({ pod }) => pod?.uid === uid)?.master === device
+  }
+
+  /**
+   * Follows a packet from a node's stack on; `from` is the device it came in by, absent for what the node itself sends. `see`
+   * hears of each device that it passes.
+   */
+  carry(start: string, packet: FilterPacket, from?: string, see?: (step: Step) => void): End {
     let node = start
     let incoming = from
     for (let hop = 0; hop < mostHops; hop++) {
@@ -55,7 +89,13 @@ export class Fabric {
       const hook = incoming === undefined ? 'OUTPUT' : 'FORWARD'
       const verdict = stack.iptables.verdict(hook, { ...packet, in: incoming, out: device.name })
       if (verdict !== 'ACCEPT') return refusal(verdict)
-      const next = this.transmit(node, stack, device, route.via ?? destination)
+      const next = this.transmit(
+        node,
+        stack,
+        device,
+        route.via ?? destination,
+        see && ((step) => see({ ...step, forwarded: incoming !== undefined })),
+      )
       if (typeof next === 'string') return next
       if (next.pod !== undefined || next.outside) return next
       node = next.node
@@ -65,31 +105,58 @@ export class Fabric {
   }
 
   /** From a device to whoever hears it: the next stack and the device there. */
-  private transmit(node: string, stack: Stack, device: Link, nextHop: string): End {
+  private transmit(node: string, stack: Stack, device: Link, nextHop: string, see?: See): End {
+    const unresolved = () => {
+      const by = stack.addressOf(device.name) ?? stack.addressOf('eth0') ?? ''
+      see?.({ ...stepAt(node, device, 'Out', device.mac, ''), unresolved: { ip: nextHop, by } })
+      return 'unreachable' as const
+    }
+    const toPod = (uid: string) => {
+      const mac = macOf(`${uid}/eth0`)
+      const wire = stack.links.find(({ pod }) => pod?.uid === uid)
+      see?.({ ...stepAt(node, device, 'Out', device.mac, mac), asks: true })
+      if (wire && wire !== device) see?.(stepAt(node, wire, 'Out', device.mac, mac))
+      see?.({ ...stepAt(node, device, 'In', device.mac, mac), pod: uid, device: 'eth0', index: 2 })
+    }
     switch (device.kind) {
       case 'veth':
-        return device.up && device.pod?.ip === nextHop ? { node, pod: device.pod.uid, device: device.name } : 'unreachable'
+        if (!device.up || device.pod?.ip !== nextHop) return unresolved()
+        toPod(device.pod.uid)
+        return { node, pod: device.pod.uid, device: device.name }
       case 'bridge': {
         const port = stack.links.find(({ master, pod }) => master === device.name && pod?.ip === nextHop)
-        return port?.up ? { node, pod: port.pod?.uid, device: device.name } : 'unreachable'
+        if (!port?.up) return unresolved()
+        if (port.pod) toPod(port.pod.uid)
+        return { node, pod: port.pod?.uid, device: device.name }
       }
       case 'ethernet': {
         const other = this.stacks.owner(nextHop)
-        if (other) return { node: other.name, device: 'eth0' }
-        return nextHop === addressIn(nodeNetworkOf(nextHop), 1) ? { node, outside: true, device: device.name } : 'unreachable'
+        if (other) {
+          const there = other.stack.device('eth0')
+          see?.(stepAt(node, device, 'Out', device.mac, there.mac))
+          see?.(stepAt(other.name, there, 'In', device.mac, there.mac))
+          return { node: other.name, device: 'eth0' }
+        }
+        if (nextHop !== addressIn(nodeNetworkOf(nextHop), 1)) return unresolved()
+        see?.(stepAt(node, device, 'Out', device.mac, macOf('gateway')))
+        return { node, outside: true, device: device.name }
       }
       case 'vxlan':
-        return this.encapsulate(stack, device, nextHop)
+        return this.encapsulate(node, stack, device, nextHop, see)
       default:
         return 'unreachable'
     }
   }
 
   /** Through a tunnel: the neighbour's MAC, the node behind it, and a UDP packet between the two nodes. */
-  private encapsulate(stack: Stack, device: Link, nextHop: string): End {
+  private encapsulate(node: string, stack: Stack, device: Link, nextHop: string, see?: See): End {
     const { vxlan } = device
     const neighbour = stack.state.neighbours.find(({ ip, dev }) => ip === nextHop && dev === device.name)
-    if (!vxlan || !neighbour) return 'unreachable'
+    if (!vxlan || !neighbour) {
+      see?.({ ...stepAt(node, device, 'Out', device.mac, ''), unresolved: { ip: nextHop, by: stack.addressOf(device.name) ?? '' } })
+      return 'unreachable'
+    }
+    see?.(stepAt(node, device, 'Out', device.mac, neighbour.mac))
     const entries = stack.state.fdb.filter(({ dev }) => dev === device.name)
     const known = entries.filter(({ mac }) => mac === neighbour.mac)
     const targets = known.length > 0 ? known : entries.filter(({ mac }) => mac === '00:00:00:00:00:00')
@@ -100,14 +167,34 @@ export class Fabric {
       if (!underlay || stack.link(underlay.dev)?.kind !== 'ethernet') continue
       if (stack.iptables.verdict('OUTPUT', { ...outer, out: underlay.dev }) !== 'ACCEPT') continue
       const other = this.stacks.owner(destination)
+      const outside = stack.device(underlay.dev)
+      const there = other?.stack.link('eth0')
+      const inner = { sourceMac: device.mac, destinationMac: neighbour.mac }
+      const tunnel = { source: vxlan.local, destination, port: vxlan.port, vni: vxlan.id, ...inner }
+      see?.({ ...stepAt(node, outside, 'Out', outside.mac, there?.mac ?? ''), tunnel })
+      if (other && there) see?.({ ...stepAt(other.name, there, 'In', outside.mac, there.mac), tunnel })
       if (other?.stack.iptables.verdict('INPUT', { ...outer, in: 'eth0' }) !== 'ACCEPT') continue
       const end = other.stack.links.find(
         (link) => link.up && link.vxlan?.id === vxlan.id && link.vxlan.port === vxlan.port && link.mac === neighbour.mac,
       )
-      if (end) return { node: other.name, device: end.name }
+      if (!end) continue
+      see?.(stepAt(other.name, end, 'In', device.mac, neighbour.mac))
+      return { node: other.name, device: end.name }
     }
     return 'dropped'
   }
+}
+
+type See = (step: Omit<Step, 'forwarded'>) => void
+
+function stepAt(
+  node: string,
+  { name, index }: Link,
+  direction: 'In' | 'Out',
+  sourceMac: string,
+  destinationMac: string,
+): Omit<Step, 'forwarded'> {
+  return { node, device: name, index, direction, sourceMac, destinationMac }
 }
 
 function carries(stack: Stack, link: Link): boolean {

@@ -1,7 +1,8 @@
 import type { ClusterContext } from '../machinery/context.ts'
 import { inCIDR } from './addresses.ts'
+import type { Hop } from './capture.ts'
 import type { Address } from './connection.ts'
-import type { End, Fabric } from './fabric.ts'
+import type { End, Fabric, Step } from './fabric.ts'
 import { type Host, type Hosts, internalIP, nodeCIDR, serviceCIDR } from './hosts.ts'
 import type { Protocol } from './network.ts'
 import { admits, type Party } from './policy.ts'
@@ -36,13 +37,22 @@ export class Forwarding {
     this.fabric = fabric
   }
 
-  /** `kept` is where the flow's packets went so far. */
-  route(source: Host, clientPort: number, destination: Address, protocol: Protocol, kept?: Address): Route {
+  /** `kept` is where the flow's packets went so far; into `trace` goes what the first packet passes. */
+  route(source: Host, clientPort: number, destination: Address, protocol: Protocol, kept?: Address, trace?: Hop[]): Route {
     const loopback = inCIDR(destination.ip, '127.0.0.0/8')
+    const client = { ip: source.ip, port: clientPort }
     if (source.pod && (loopback || destination.ip === source.ip)) {
+      trace?.push({
+        ...loopStep,
+        pod: source.pod.uid,
+        node: source.node,
+        ...ends(loopback ? { ...client, ip: destination.ip } : client, destination),
+      })
       return { target: source, from: { ip: destination.ip, port: clientPort }, to: destination }
     }
     if (source.pod && !this.fabric.wired(source.node, source.pod.uid)) return 'dropped'
+    if (source.pod && trace)
+      for (const step of this.fabric.enter(source.node, source.pod.uid)) trace.push({ ...step, ...ends(client, destination) })
     let { node } = source
     let from = source.ip
     let to = destination
@@ -59,6 +69,7 @@ export class Forwarding {
       const masquerade = translated?.masquerade ?? (mapped !== undefined && (loopback || mapped.ip === from))
       to = translated?.to ?? mapped ?? to
       if (own(to.ip)) {
+        if (inside && !source.pod) trace?.push({ ...loopStep, node, ...ends({ ip: from, port: clientPort }, to) })
         const seen = loopback && inCIDR(to.ip, '127.0.0.0/8') ? '127.0.0.1' : masquerade ? this.hosts.gatewayOf(node) : from
         return { target: this.hosts.claim(this.nodeIP(node), node), from: { ip: seen, port: clientPort }, to }
       }
@@ -69,13 +80,18 @@ export class Forwarding {
       const leaves = local || masquerade || (this.hosts.nodeWith(to.ip) !== undefined && way.device === 'eth0')
       const seen = (leaves ? way.source : undefined) ?? from
       const packet = { protocol, source: seen, destination: to.ip, port: to.port }
-      const end = this.fabric.carry(node, packet, local ? undefined : 'eth0')
+      const bridged = inside && source.pod !== undefined && !translated && mapped === undefined
+      const see = trace && this.tracer(trace, source, bridged, { ip: seen, port: clientPort }, to)
+      const end = this.fabric.carry(node, packet, local ? undefined : 'eth0', see)
       if (end === 'unreachable') return inCIDR(to.ip, nodeCIDR) || this.hosts.at(to.ip) ? 'unreachable' : 'dropped'
       if (end === 'dropped' || end.outside) return 'dropped'
       const target = end.pod === undefined ? this.hosts.claim(this.nodeIP(end.node), end.node) : this.hosts.at(to.ip)
       if (!target) return 'dropped'
       const kubelet = local && target.node === node
-      if (!kubelet && !admits(this.ctx, sender, party(target), to.port, protocol)) return 'dropped'
+      if (!kubelet && !admits(this.ctx, sender, party(target), to.port, protocol)) {
+        if (trace) stopAt(trace, end.node)
+        return 'dropped'
+      }
       if (!this.answers(target, end, { ...packet, source: to.ip, destination: seen, port: clientPort })) return 'dropped'
       if (target.pod) return { target, from: { ip: seen, port: clientPort }, to }
       // At another node its own rules come next.
@@ -87,25 +103,64 @@ export class Forwarding {
   }
 
   /** Only real addresses answer an echo: a Service's is nobody's, and kube-proxy forwards ports. */
-  echo(source: Host, ip: string): number | undefined {
-    if (inCIDR(ip, '127.0.0.0/8') || ip === source.ip) return 64
+  echo(source: Host, ip: string, trace?: Hop[]): number | undefined {
+    const from = { ip: source.ip, port: 0 }
+    const to = { ip, port: 0 }
+    if (inCIDR(ip, '127.0.0.0/8') || ip === source.ip) {
+      const where = source.pod ? { pod: source.pod.uid } : {}
+      trace?.push({ ...loopStep, ...where, node: source.node, ...ends(ip === source.ip ? from : to, to) })
+      return 64
+    }
     if (source.pod && !this.fabric.wired(source.node, source.pod.uid)) return undefined
-    if (this.isAddressOf(source.node, ip)) return 64
+    if (source.pod && trace) for (const step of this.fabric.enter(source.node, source.pod.uid)) trace.push({ ...step, ...ends(from, to) })
+    if (this.isAddressOf(source.node, ip)) {
+      if (!source.pod) trace?.push({ ...loopStep, node: source.node, ...ends({ ip, port: 0 }, to) })
+      return 64
+    }
     const way = this.fabric.wayOut(source.node, ip)
     if (!way) return undefined
     const leaves = !source.pod || (this.hosts.nodeWith(ip) !== undefined && way.device === 'eth0')
     const seen = (leaves ? way.source : undefined) ?? source.ip
     const packet = { protocol: 'ICMP' as const, source: seen, destination: ip, port: 0 }
-    const end = this.fabric.carry(source.node, packet, source.pod ? 'eth0' : undefined)
+    const see = trace && this.tracer(trace, source, source.pod !== undefined, { ip: seen, port: 0 }, to)
+    const end = this.fabric.carry(source.node, packet, source.pod ? 'eth0' : undefined, see)
     if (typeof end === 'string' || end.outside) return undefined
     const target = end.pod === undefined ? undefined : this.hosts.at(ip)
     const kubelet = !source.pod && source.node === end.node
-    if (target && !kubelet && !admits(this.ctx, party(source), party(target), 0, 'ICMP')) return undefined
+    if (target && !kubelet && !admits(this.ctx, party(source), party(target), 0, 'ICMP')) {
+      if (trace) stopAt(trace, end.node)
+      return undefined
+    }
     if (!this.answers(target, end, { ...packet, source: ip, destination: seen })) return undefined
     // Each node on the way takes one off, but for the one that the packet begins or ends at.
     const routers =
       source.node === end.node ? Number(Boolean(source.pod && target?.pod)) : Number(Boolean(source.pod)) + Number(Boolean(target?.pod))
     return 64 - routers
+  }
+
+  /** Puts what a packet passes behind what it has passed, each router taking one off its TTL. */
+  private tracer(trace: Hop[], source: Host, bridged: boolean, from: Address, to: Address): (step: Step) => void {
+    let ttl = trace.at(-1)?.ttl ?? 64
+    let router = ''
+    return ({ forwarded, ...step }) => {
+      // Between two ports of one bridge nothing is routed.
+      const port =
+        bridged && source.pod !== undefined && step.node === source.node && this.fabric.isPortOf(source.node, source.pod.uid, step.device)
+      if (port && step.direction === 'Out') return
+      if (forwarded && step.direction === 'Out' && router !== step.node && !this.isBridged(source, bridged, step)) {
+        ttl--
+        router = step.node
+      }
+      if (step.direction === 'Out' && this.isBridged(source, bridged, step)) {
+        // The frame is the pod's own all the way.
+        for (const hop of trace) hop.destinationMac = step.destinationMac
+        trace.push({ ...step, sourceMac: trace[0]?.sourceMac ?? step.sourceMac, source: from, destination: to, ttl })
+      } else trace.push({ ...step, source: from, destination: to, ttl })
+    }
+  }
+
+  private isBridged(source: Host, bridged: boolean, { node, device }: Pick<Step, 'node' | 'device'>): boolean {
+    return bridged && node === source.node && source.pod !== undefined && this.fabric.share(node, source.pod.uid, device)
   }
 
   /** Whether what a target sends back arrives at the address it saw. */
@@ -122,6 +177,27 @@ export class Forwarding {
   private nodeIP(name: string): string {
     const node = this.hosts.node(name)
     return (node && internalIP(node)) ?? ''
+  }
+}
+
+const loopStep = {
+  device: 'lo',
+  index: 1,
+  direction: 'In' as const,
+  sourceMac: '00:00:00:00:00:00',
+  destinationMac: '00:00:00:00:00:00',
+}
+
+function ends(source: Address, destination: Address): { source: Address; destination: Address; ttl: number } {
+  return { source, destination, ttl: 64 }
+}
+
+/** A policy stops a packet where it would go out to its pod. */
+function stopAt(trace: Hop[], node: string): void {
+  while (trace.length > 0) {
+    const last = trace.at(-1) as Hop
+    if (last.node !== node || (last.direction === 'In' && last.pod === undefined)) return
+    trace.pop()
   }
 }
 

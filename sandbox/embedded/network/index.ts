@@ -3,12 +3,13 @@ import type { ClusterContext } from '../machinery/context.ts'
 import { resources } from '../machinery/object.ts'
 import type { Service } from '../schema/types/core.v1.ts'
 import { addressIn } from './addresses.ts'
+import { Captures, dnsAnswer, dnsQuestion, type Hop, numberOf } from './capture.ts'
 import type { Address } from './connection.ts'
 import type { ServerBlock } from './corefile.ts'
 import { clusterDns, type DnsReply, type RecordType, upstream } from './dns.ts'
 import { Fabric } from './fabric.ts'
 import { startFlannel } from './flannel.ts'
-import { type Arrival, Forwarding } from './forwarding.ts'
+import { type Arrival, Forwarding, type Route } from './forwarding.ts'
 import { type Bound, ephemeralPort, type Host, Hosts, internalIP, nodeCIDR, serviceCIDR, socketKey } from './hosts.ts'
 import { HttpBridge } from './http-bridge.ts'
 import { startKindnet } from './kindnet.ts'
@@ -42,6 +43,7 @@ export function createNetwork(ctx: ClusterContext, options: NetworkOptions = {})
 class ClusterNetwork implements Network, Surroundings, Disposable {
   readonly ctx: ClusterContext
   readonly bridge = new HttpBridge()
+  readonly captures: Captures
   readonly forwarding: Forwarding
   readonly gateway?: GatewaySeat
   private readonly options: NetworkOptions
@@ -54,6 +56,7 @@ class ClusterNetwork implements Network, Surroundings, Disposable {
 
   constructor(ctx: ClusterContext, options: NetworkOptions) {
     this.ctx = ctx
+    this.captures = new Captures(ctx.clock)
     this.options = options
     if (options.gateway) this.gateway = options.gateway
     this.hosts = new Hosts(ctx)
@@ -144,7 +147,17 @@ class ClusterNetwork implements Network, Surroundings, Disposable {
     if (nameserver === addressIn(nodeCIDR, 1)) return upstream(this.ctx, name, type)
     const kubeDns = this.ctx.cache.get<Service>(resources.services, 'kube-dns', 'kube-system')
     if (!kubeDns && nameserver === addressIn(serviceCIDR, 10)) return clusterDns(this.ctx, name, type)
-    const route = this.forwarding.route(source, ephemeralPort(source), { ip: nameserver, port: 53 }, 'UDP')
+    const clientPort = ephemeralPort(source)
+    const trace: Hop[] | undefined = this.captures.active ? [] : undefined
+    const route = this.forwarding.route(source, clientPort, { ip: nameserver, port: 53 }, 'UDP', undefined, trace)
+    const id = trace ? numberOf(`${source.ip}:${clientPort}/${name}/${type}`) % 65_536 : 0
+    if (trace) this.captures.send(trace, { type: 'UDP', ...dnsQuestion(id, name, type) })
+    const reply = this.replyOf(route, kubeDns, name, type)
+    if (trace && reply) this.captures.answer(trace, { type: 'UDP', ...dnsAnswer(id, name, reply) })
+    return reply
+  }
+
+  private replyOf(route: Route, kubeDns: Service | undefined, name: string, type: RecordType): DnsReply | undefined {
     if (typeof route === 'string') return undefined
     if (route.target.names) return route.target.names(name, type, route.from)
     if (!kubeDns) return undefined

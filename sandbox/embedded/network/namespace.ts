@@ -1,6 +1,7 @@
 import type { GatewaySeat } from '../gateway/seat.ts'
 import type { ClusterContext } from '../machinery/context.ts'
 import { parseIPv4 } from './addresses.ts'
+import { type Captures, type Hop, SeenFlow, type SeenPacket } from './capture.ts'
 import { type Address, connectionPair } from './connection.ts'
 import type { ServerBlock } from './corefile.ts'
 import type { DnsReply, RecordType } from './dns.ts'
@@ -11,6 +12,7 @@ import {
   type Connection,
   type DnsAnswer,
   type DnsConfig,
+  type Echo,
   type HttpRequest,
   type HttpResponse,
   type Listener,
@@ -31,6 +33,7 @@ const arpTimeout = 3000
 export interface Surroundings {
   readonly ctx: ClusterContext
   readonly bridge: HttpBridge
+  readonly captures: Captures
   readonly forwarding: Forwarding
   readonly gateway?: GatewaySeat
   /** A pod's own devices and routes. */
@@ -104,8 +107,9 @@ export class Namespace implements PodNetwork, ConnectionOwner {
     protocol: Protocol = 'TCP',
     patience: number = synTimeout,
   ): Promise<Connection> {
-    const { bound, from, to } = await this.reach(host, port, signal, protocol, patience)
-    const [near, far] = connectionPair(this.network.ctx.clock, from, to)
+    const { bound, from, to, seen } = await this.reach(host, port, signal, protocol, patience)
+    const [near, far] = connectionPair(this.network.ctx.clock, from, to, seen)
+    seen.open()
     this.own(near)
     bound.owner?.own(far)
     const { listener } = bound
@@ -115,13 +119,22 @@ export class Namespace implements PodNetwork, ConnectionOwner {
   }
 
   async http(host: string, port: number, request: HttpRequest, signal?: AbortSignal, patience: number = synTimeout): Promise<HttpResponse> {
-    const { bound, from, to } = await this.reach(host, port, signal, 'TCP', patience)
+    const { bound, from, to, seen } = await this.reach(host, port, signal, 'TCP', patience)
+    seen.open()
     const { listener, owner } = bound
     if ('http' in listener && listener.tls) return listener.tls.plain
     if ('http' in listener) {
-      return await unlessAborted(answerOf(listener.http(request, from)), [signal, this.ended, owner?.ended])
+      seen.request(request)
+      try {
+        const response = await unlessAborted(answerOf(listener.http(request, from)), [signal, this.ended, owner?.ended])
+        seen.response(response)
+        return response
+      } finally {
+        seen.end(true)
+        seen.end(false)
+      }
     }
-    const [near, far] = connectionPair(this.network.ctx.clock, from, to)
+    const [near, far] = connectionPair(this.network.ctx.clock, from, to, seen)
     this.own(near)
     owner?.own(far)
     listener.accept(far)
@@ -156,8 +169,24 @@ export class Namespace implements PodNetwork, ConnectionOwner {
     return address.data
   }
 
-  echo(ip: string): number | undefined {
-    return this.network.forwarding.echo(this.host, ip)
+  echo(ip: string, { id, sequence, size }: Echo = { id: 1, sequence: 1, size: 56 }): number | undefined {
+    const { captures, forwarding } = this.network
+    const trace: Hop[] | undefined = captures.active ? [] : undefined
+    const ttl = forwarding.echo(this.host, ip, trace)
+    if (!trace) return ttl
+    const content = (what: string) => ({
+      type: 'ICMP' as const,
+      text: `echo ${what}, id ${id}, seq ${sequence}, length ${size + 8}`,
+      length: size + 8,
+    })
+    captures.send(trace, content('request'))
+    if (ttl !== undefined) captures.answer(trace, content('reply'))
+    return ttl
+  }
+
+  capture(listener: (packet: SeenPacket) => void): Disposable {
+    const { pod, node } = this.host
+    return this.network.captures.tap(pod ? { pod: pod.uid } : { node }, listener)
   }
 
   listeners(): { host: string; port: number; protocol: 'tcp' | 'udp' | 'sctp' }[] {
@@ -187,25 +216,46 @@ export class Namespace implements PodNetwork, ConnectionOwner {
     signal: AbortSignal | undefined,
     protocol: Protocol,
     patience: number,
-  ): Promise<Arrival & { bound: Bound }> {
+  ): Promise<Arrival & { bound: Bound; seen: SeenFlow }> {
     signal?.throwIfAborted()
     const ip = await this.lookup(host)
-    const { ctx, forwarding } = this.network
-    const route = forwarding.route(this.host, ephemeralPort(this.host), { ip, port }, protocol)
+    const { forwarding, captures } = this.network
+    const clientPort = ephemeralPort(this.host)
+    const trace: Hop[] | undefined = captures.active ? [] : undefined
+    const route = forwarding.route(this.host, clientPort, { ip, port }, protocol, undefined, trace)
+    const seen = new SeenFlow(captures, protocol, { ip: this.ip, port: clientPort }, () => {
+      const hops: Hop[] = trace ?? []
+      if (!trace) forwarding.route(this.host, clientPort, { ip, port }, protocol, typeof route === 'string' ? undefined : route.to, hops)
+      return hops
+    })
     const waiting = signal ? AbortSignal.any([signal, this.ended]) : this.ended
     const bound = typeof route === 'string' ? undefined : this.network.listening(route, protocol)
     switch (route) {
       case 'unreachable':
-        await ctx.clock.sleep(Math.min(arpTimeout, patience), waiting)
+        await this.inVain(Math.min(arpTimeout, patience), seen, trace !== undefined, waiting, 1)
+        if (trace) seen.unreachable(ip, this.host.pod ? `${this.ip.split('.').slice(0, 3).join('.')}.1` : this.ip)
         if (patience < arpTimeout) throw new NetworkError('ETIMEDOUT', `connect to ${ip}:${port}: connection timed out`)
         throw new NetworkError('EHOSTUNREACH', `connect to ${ip}:${port}: no route to host`)
       case 'dropped':
-        await ctx.clock.sleep(Math.min(synTimeout, patience), waiting)
+        await this.inVain(Math.min(synTimeout, patience), seen, trace !== undefined, waiting, 2)
         throw new NetworkError('ETIMEDOUT', `connect to ${ip}:${port}: connection timed out`)
       default:
+        if (trace && (route === 'refused' || !bound)) seen.refused(route === 'refused' ? 'rule' : 'port', { ip, port })
         if (route === 'refused' || !bound) throw new NetworkError('ECONNREFUSED', `connect to ${ip}:${port}: connection refused`)
-        return { ...route, bound }
+        return { ...route, bound, seen }
     }
+  }
+
+  /** Nobody answers: who looks on sees the first packet again and again, after a second and each time longer by a factor. */
+  private async inVain(ms: number, seen: SeenFlow, isSeen: boolean, signal: AbortSignal, factor: number): Promise<void> {
+    const { clock } = this.network.ctx
+    const until = clock.now() + ms
+    if (isSeen) seen.attempt()
+    for (let pause = 1000; isSeen && clock.now() + pause < until; pause *= factor) {
+      await clock.sleep(pause, signal)
+      seen.attempt()
+    }
+    await clock.sleep(Math.max(0, until - clock.now()), signal)
   }
 }
 

@@ -1,4 +1,5 @@
 import type { GatewaySeat } from '../gateway/seat.ts'
+import type { SeenPacket } from './capture.ts'
 import type { ServerBlock } from './corefile.ts'
 import type { FlannelConfig, FlannelLease } from './flannel.ts'
 import type { ServiceRules } from './service-rules.ts'
@@ -78,9 +79,18 @@ export interface PodNetwork extends Disposable {
   /** The address of a name or address as programs find it: /etc/hosts, then DNS. Rejects as resolve does. */
   lookup(host: string): Promise<string>
   /** The TTL with which the answer to an ICMP echo comes back; undefined where none comes. */
-  echo(ip: string): number | undefined
+  echo(ip: string, echo?: Echo): number | undefined
+  /** Hears of the packets that pass this namespace's devices. */
+  capture?(listener: (packet: SeenPacket) => void): Disposable
   /** Open listeners, as `ss -ltun` shows them. */
   listeners(): { host: string; port: number; protocol: 'tcp' | 'udp' | 'sctp' }[]
+}
+
+/** One echo request of a ping; `size` is that of its data. */
+export interface Echo {
+  id: number
+  sequence: number
+  size: number
 }
 
 export type { ServiceRules } from './service-rules.ts'

@@ -54,7 +54,7 @@ async function ping(process: Process): Promise<number> {
   })
   while (sent < wanted && process.machine.now() < deadline) {
     const sequence = sent++
-    const ttl = process.machine.network.echo(ip)
+    const ttl = process.machine.network.echo(ip, { id: process.pid, sequence: full ? sequence + 1 : sequence, size })
     if (ttl !== undefined) {
       const time = 0.05 + process.machine.random() * 0.08
       times.push(time)

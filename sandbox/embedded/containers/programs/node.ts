@@ -6,6 +6,7 @@ import { journalctl } from './journalctl.ts'
 import { lsblk } from './node-figures.ts'
 import { nsenter } from './nsenter.ts'
 import { systemctl } from './systemctl.ts'
+import { tcpdump } from './tcpdump.ts'
 
 /** What a node has and a container's image has not. */
 export const nodePrograms: Record<string, Run> = {
@@ -18,6 +19,7 @@ export const nodePrograms: Record<string, Run> = {
   crictl,
   nsenter,
   lsblk,
+  tcpdump,
 }
 
 /** A network plugin called by hand: containerd is who calls it, with its settings in the environment. */

@@ -4,10 +4,15 @@ import { resources } from '../../machinery/object.ts'
 import type { Node, Pod, PodSpec } from '../../schema/types/core.v1.ts'
 
 /** A whole cluster on a clock that stands still, with shells on its nodes; errors that have no caller fail the test. */
-export async function nodeCluster(nodes: number) {
+export async function nodeCluster(nodes: number, options: { cni?: 'none' } = {}) {
   const errors: unknown[] = []
   const start = Date.parse('2030-01-01T00:00:00Z')
-  const cluster = await Cluster.open({ nodes, clock: { start, rate: 0 }, report: (where, error) => errors.push([where, error]) })
+  const cluster = await Cluster.open({
+    nodes,
+    ...options,
+    clock: { start, rate: 0 },
+    report: (where, error) => errors.push([where, error]),
+  })
   onTestFinished(async () => {
     await cluster[Symbol.asyncDispose]()
     expect(errors).toEqual([])
