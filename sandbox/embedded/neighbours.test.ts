@@ -95,6 +95,25 @@ test('a flood of objects, watchers that do not read or vanish, huge and malforme
   expect([...noisy.faults, ...quiet.faults]).toEqual([])
 })
 
+test('a neighbour is answered while a pile of lists is still being worked off', async () => {
+  const noisy = await start()
+  const quiet = await start()
+  for (let index = 0; index < 20; index++) await noisy.send('POST', configMaps, named(`large-${index}`, 25_000))
+  await quiet.send('POST', configMaps, named('calm'))
+  const order: string[] = []
+  const pile = () => Array.from({ length: 100 }, () => noisy.send('GET', configMaps).then(() => order.push('noisy')))
+  // the connections are made, what follows is the work alone
+  await Promise.all(pile())
+  order.length = 0
+  const working = pile()
+  for (let round = 0; round < 5; round++) {
+    expect((await quiet.send('GET', `${configMaps}/calm`)).status).toBe(200)
+    order.push('quiet')
+  }
+  await Promise.all(working)
+  expect(order.lastIndexOf('quiet')).toBeLessThan(60)
+})
+
 test('a cluster where too many requests wait refuses more in the words of the API server', async () => {
   const { send } = await start({ requests: 0 })
   expect(await send('GET', '/api/v1/namespaces')).toMatchObject({

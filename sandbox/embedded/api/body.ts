@@ -34,7 +34,7 @@ export function parseBody(bytes: Uint8Array, contentType: string | undefined): P
   const type = contentType ? mediaType(contentType) : jsonType
   if (!accepted.includes(type) || !parametersOfType.test(contentType ?? '')) throw ApiError.unsupportedMediaType(accepted)
   if (type === protobufContentType) return { value: fromProtobuf(bytes) }
-  const text = Buffer.from(bytes).toString()
+  const text = textOf(bytes)
   return type === jsonType ? fromJson(text) : fromYaml(text)
 }
 
@@ -81,14 +81,18 @@ function assertHarmless(value: unknown): void {
 /** Any JSON, as patches are. Throws ApiError BadRequest, whose message begins with `prefix`. */
 export function parseJson(bytes: Uint8Array, prefix = 'error decoding patch: '): unknown {
   try {
-    const value = JSON.parse(Buffer.from(bytes).toString()) as unknown
+    const value = JSON.parse(textOf(bytes)) as unknown
     assertHarmless(value)
     return value
   } catch (error) {
     if (error instanceof ApiError) throw error
-    const why = goJsonFault(Buffer.from(bytes).toString()) ?? (error as Error).message
+    const why = goJsonFault(textOf(bytes)) ?? (error as Error).message
     throw new ApiError(400, 'BadRequest', `${prefix}${why}`, undefined, error)
   }
+}
+
+function textOf({ buffer, byteOffset, length }: Uint8Array): string {
+  return Buffer.from(buffer, byteOffset, length).toString()
 }
 
 export function mediaType(contentType: string | undefined): string {

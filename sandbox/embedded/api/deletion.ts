@@ -52,6 +52,9 @@ export async function deleteObject(rest: Rest, request: WriteRequest, options: D
   }
 }
 
+/** Of a collection in one turn of the event loop. */
+const deletedAtOnce = 8
+
 /** Deletes what is selected and resolves with the objects as they were left. Rejects with the first ApiError but NotFound. */
 export async function deleteCollection(
   rest: Rest,
@@ -64,7 +67,8 @@ export async function deleteCollection(
   await prepareServed(info, stored)
   const objects = stored.map((object) => served(info, object)).filter((object) => selection.matches(object))
   const deleted: KubeObject[] = []
-  for (const object of objects) {
+  for (const [index, object] of objects.entries()) {
+    if (index > 0 && index % deletedAtOnce === 0) await rest.clock.during(rest.clock.turn())
     const one = { ...request, name: object.metadata.name as string, namespace: object.metadata.namespace ?? '' }
     try {
       deleted.push((await deleteObject(rest, one, { ...options })).object)

@@ -55,6 +55,8 @@ const longestAnswer = 60_000
 const connections = 2_000
 /** What a connection costs after it was let in, ms. */
 const handshake = 1
+/** Bytes from which a body may take long to make an object of. */
+const largeBody = 32 * 2 ** 10
 /** Bytes of a body that are read in one turn. */
 const readAtOnce = 128 * 2 ** 10
 /** Why what was done for a request is given up. One for all: most requests are over by then, and an error takes its time to make. */
@@ -164,7 +166,7 @@ function letInByTurns(server: Server, share: ServingParts['share']): void {
   const listeners = server.listeners('connection') as ((this: Server, connection: Duplex) => void)[]
   server.removeAllListeners('connection')
   server.on('connection', async (connection: Duplex) => {
-    await share.turn(handshake)
+    await share.turn({ ahead: handshake })
     if (connection.destroyed) return
     for (const listener of listeners) listener.call(server, connection)
   })
@@ -195,7 +197,7 @@ async function serve(parts: ServingParts, request: IncomingMessage, response: Se
     if (ended.signal.aborted) return
     using _room = hasBody(request) ? parts.limits?.inTransit(announced(headers)) : undefined
     const body = await readBody(request, parts.share)
-    if (body.length > 0) await inTurn(parts)
+    if (body.length > 0) await inTurn(parts, body.length > largeBody)
     // it has waited
     if (ended.signal.aborted) return
     const { annotations } = seen
@@ -223,9 +225,9 @@ async function serve(parts: ServingParts, request: IncomingMessage, response: Se
 }
 
 /** Waits for the cluster's turn. Rejects with ApiError TooManyRequests when too many wait already. */
-async function inTurn({ share, limits }: ServingParts): Promise<void> {
+async function inTurn({ share, limits }: ServingParts, large = false): Promise<void> {
   using _place = limits?.queue()
-  await share.turn()
+  await share.turn({ large })
 }
 
 /** Gathers what the audit log is to say of a request. Throws ApiError for a URL that cannot be read. */

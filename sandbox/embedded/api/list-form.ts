@@ -19,9 +19,9 @@ interface ListForm {
   shown(items: readonly KubeObject[]): readonly object[]
 }
 
-/** Bytes, as they are stored, and number of the items that are put into a form at once. */
-const bytesAtOnce = 256 * 2 ** 10
-const itemsAtOnce = 250
+/** Bytes, as they are stored, and number of the items that are put into a form at once; YAML takes many times as long. */
+const atOnce = { bytes: 256 * 2 ** 10, items: 250 }
+const atOnceInYaml = { bytes: 8 * 2 ** 10, items: 10 }
 
 /** A list in the form that a client accepts, as data. */
 export function listForm(listing: Listing, accepted: Accepted, context: Pick<EncodeContext, 'query' | 'now'>): Form {
@@ -40,15 +40,17 @@ export function sizeOfList({ items }: Listing): number {
 export function* listPieces(listing: Listing, accepted: Accepted, context: Pick<EncodeContext, 'query' | 'now'>): Generator<Uint8Array> {
   const { head, key, shown } = formOf(listing, accepted, context)
   if (accepted.mediaType === protobufContentType) {
-    yield* protobufPieces(head, groupsOf(listing.items))
+    yield* protobufPieces(head, groupsOf(listing.items, atOnce))
     return
   }
   const { begin, item, between, end } = textOf(listing, head, key, accepted)
   let parts: Uint8Array[] = [Buffer.from(begin)]
-  for (const [index, group] of groupsOf(listing.items).entries()) {
+  let first = true
+  for (const group of groupsOf(listing.items, accepted.mediaType === 'application/yaml' ? atOnceInYaml : atOnce)) {
     const forms = item.ofStored ? group : shown(group)
-    for (const [position, form] of forms.entries()) {
-      if (index + position > 0 && between) parts.push(between)
+    for (const form of forms) {
+      if (!first && between) parts.push(between)
+      first = false
       parts.push(item.bytes(form))
     }
     yield Buffer.concat(parts)
@@ -151,14 +153,14 @@ function bareItem(info: ResourceInfo): (item: KubeObject) => Uint8Array {
 }
 
 /** At least one, and none that takes long. */
-function groupsOf(items: readonly KubeObject[]): KubeObject[][] {
+function groupsOf(items: readonly KubeObject[], most: { bytes: number; items: number }): KubeObject[][] {
   const groups: KubeObject[][] = []
   let group: KubeObject[] = []
   let size = 0
   for (const item of items) {
     group.push(item)
     size += sizeOfStored(item)
-    if (size < bytesAtOnce && group.length < itemsAtOnce) continue
+    if (size < most.bytes && group.length < most.items) continue
     groups.push(group)
     group = []
     size = 0

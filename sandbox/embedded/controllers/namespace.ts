@@ -14,6 +14,9 @@ const finalizer = 'kubernetes'
 /** Longest wait for what has finalizers but no grace period, seconds. */
 const finalizerEstimate = 15
 
+/** In one turn of the event loop. */
+const deletedAtOnce = 8
+
 interface Remains {
   errors: string[]
   /** Objects left, by "pods." as the condition names them. */
@@ -69,9 +72,11 @@ async function deleteContent(
 ): Promise<void> {
   const kinds = storedKinds(context).filter((kind) => kind.namespaced && include(kind.resource.resource))
   const events = include('events') ? [{ resource: resources.events }] : []
+  let deleted = 0
   for (const { resource } of [...kinds, ...events]) {
     for (const { metadata } of context.cache.list<KubeObject>(resource, namespace)) {
       if (metadata.deletionTimestamp) continue
+      if (++deleted % deletedAtOnce === 0) await context.clock.turn()
       try {
         await context.client.delete(resource, metadata.name ?? '', namespace, { propagationPolicy: 'Background' })
       } catch (error) {

@@ -93,13 +93,54 @@ test('what a turn will cause later counts as well', async () => {
   const order: string[] = []
   const piles = [
     ...Array.from({ length: 20 }, async () => {
-      await connecting.turn(4)
+      await connecting.turn({ ahead: 4 })
       order.push('connecting')
     }),
     ...Array.from({ length: 20 }, () => work(working, 1, () => order.push('working'))),
   ]
   await Promise.all(piles)
   expect(order.slice(0, 20).filter((name) => name === 'connecting').length).toBeLessThan(9)
+})
+
+test('what takes long in one piece waits when much of it came before and others are at work, and nothing else does', async () => {
+  const shares = new FairShare(() => time)
+  using heavy = shares.join()
+  using light = shares.join()
+  let long = 0
+  const pieces = Array.from({ length: 60 }, async () => {
+    await heavy.turn({ large: true })
+    time += 200
+    long++
+  })
+  let small = 0
+  let over = false
+  const loop = async () => {
+    for (; !over; small++) await work(heavy, 1)
+  }
+  const looping = loop()
+  for (const end = time + 20_000; time < end; ) await work(light, 5)
+  over = true
+  // the allowance of 4,000 ms, and what came back meanwhile
+  expect(long).toBeGreaterThanOrEqual(20)
+  expect(long).toBeLessThan(25)
+  expect(small).toBeGreaterThan(100)
+  // when the others rest nobody is held up
+  await round()
+  time += 2_000
+  await Promise.all([...pieces, looping])
+})
+
+test('who is alone has no allowance to keep to', async () => {
+  using share = new FairShare(() => time).join()
+  let long = 0
+  await Promise.all(
+    Array.from({ length: 60 }, async () => {
+      await share.turn({ large: true })
+      time += 200
+      long++
+    }),
+  )
+  expect(long).toBe(60)
 })
 
 test('nobody waits for a share that has ended', async () => {

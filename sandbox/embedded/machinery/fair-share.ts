@@ -1,16 +1,19 @@
 /**
  * The clusters of a process share one thread. This shares its time out among them, by what each has had: who waits takes
- * turns, and whoever has had less than all who wait goes at once.
+ * turns, and whoever has had less than all who wait goes at once. What takes long in one piece holds up everybody, however
+ * fairly it is charged; so there is an allowance for that.
  */
 export class FairShare {
+  private readonly members = new Set<Member>()
   private readonly waiting = new Set<Member>()
   /** ms of work since the event loop last came round. */
   private spent = 0
-  private arranged = false
-  /** What the member had that was served last, ms: who comes anew is no further behind than a slice. */
-  private level = 0
   /** Somebody has the turn. */
   private taken = false
+  private arranged = false
+  private later: NodeJS.Timeout | undefined
+  /** What the member had that was served last, ms: who comes anew is no further behind than a slice. */
+  private level = 0
   private readonly now: () => number
 
   /** `now` gives ms of the thread's time. */
@@ -20,33 +23,36 @@ export class FairShare {
 
   /** A cluster's share, until it is disposed; then nobody of it waits any more. */
   join(): Share {
-    const member: Member = { had: 0, waiting: [], ended: false }
+    const member: Member = { had: 0, seen: Number.NEGATIVE_INFINITY, overdrawn: 0, settled: 0, waiting: [], ended: false }
+    this.members.add(member)
     return {
-      turn: (ahead = 0) => this.turn(member, ahead),
+      turn: (options) => this.turn(member, options),
       [Symbol.dispose]: () => {
         member.ended = true
+        this.members.delete(member)
         this.waiting.delete(member)
-        for (const go of member.waiting.splice(0)) go()
+        for (const { go } of member.waiting.splice(0)) go()
       },
     }
   }
 
-  private turn(member: Member, ahead: number): Promise<void> {
+  private turn(member: Member, { ahead = 0, large = false }: TurnOptions = {}): Promise<void> {
     if (member.ended) return Promise.resolve()
-    if (member.waiting.length === 0) {
+    if (!this.waiting.has(member)) {
       // who had nothing to do has not saved up for later
       member.had = Math.max(member.had, this.level - slice)
       const comesFirst = member.had < this.level || (this.waiting.size === 0 && this.spent < slice)
-      if (comesFirst && !this.taken) {
+      if (comesFirst && !this.taken && !(large && this.mustRest(member))) {
         this.begin(member, ahead)
         return Promise.resolve()
       }
     }
     return new Promise((resolve) => {
-      member.waiting.push(() => {
+      const go = () => {
         if (!member.ended) this.begin(member, ahead)
         resolve()
-      })
+      }
+      member.waiting.push({ large, go })
       this.waiting.add(member)
       if (!this.taken) this.arrange()
     })
@@ -58,9 +64,11 @@ export class FairShare {
     const began = this.now()
     const end = () => {
       this.taken = false
-      const took = ahead + this.now() - began
+      member.seen = this.now()
+      const took = ahead + member.seen - began
       member.had += took
       this.spent += took
+      if (took > longPiece) this.overdraw(member, took)
       if (this.spent < slice) this.next()
       if (this.spent > 0) this.arrange()
     }
@@ -81,32 +89,83 @@ export class FairShare {
   }
 
   private next(): void {
-    let neediest: Member | undefined
-    for (const member of this.waiting) if (!neediest || member.had < neediest.had) neediest = member
-    if (!neediest) return
-    const go = neediest.waiting.shift()
-    if (neediest.waiting.length === 0) this.waiting.delete(neediest)
-    go?.()
+    let neediest: { member: Member; index: number } | undefined
+    for (const member of this.waiting) {
+      if (neediest && member.had >= neediest.member.had) continue
+      const index = this.mustRest(member) ? member.waiting.findIndex(({ large }) => !large) : 0
+      if (index >= 0) neediest = { member, index }
+    }
+    if (!neediest) {
+      if (this.waiting.size > 0) this.lookAgain()
+      return
+    }
+    const { member, index } = neediest
+    const [first] = member.waiting.splice(index, 1)
+    if (member.waiting.length === 0) this.waiting.delete(member)
+    first?.go()
   }
+
+  private overdraw(member: Member, ms: number): void {
+    const now = this.now()
+    member.overdrawn = Math.max(0, member.overdrawn - (now - member.settled) * regained) + ms
+    member.settled = now
+  }
+
+  /** Whether its allowance is used up and there is somebody whom it would hold up. */
+  private mustRest(member: Member): boolean {
+    const now = this.now()
+    if (member.overdrawn - (now - member.settled) * regained <= allowance) return false
+    for (const other of this.members) if (other !== member && now - other.seen < recently) return true
+    return false
+  }
+
+  /** All who wait rest. */
+  private lookAgain(): void {
+    if (this.later) return
+    this.later = setTimeout(() => {
+      this.later = undefined
+      this.arrange()
+    }, recently / 4)
+    this.later.unref()
+  }
+}
+
+export interface TurnOptions {
+  /** ms that the work will cause later, beside what it takes itself. */
+  ahead?: number
+  /** It may take long in one piece. */
+  large?: boolean
 }
 
 export interface Share extends Disposable {
   /**
    * Resolves at once, or in its turn when others want the thread too. What is done then, up to the first wait for something
-   * outside, is charged to the share; `ahead` is what it will cause later beside that, ms.
+   * outside, is charged to the share. What is large waits longer, while others are at work, when much that took long came before.
    */
-  turn(ahead?: number): Promise<void>
+  turn(options?: TurnOptions): Promise<void>
 }
 
 interface Member {
   /** ms of the thread. */
   had: number
-  readonly waiting: (() => void)[]
+  /** When it last had a turn, ms. */
+  seen: number
+  /** What it took in long pieces, less what it was given since; at a time, ms. */
+  overdrawn: number
+  settled: number
+  readonly waiting: { large: boolean; go(): void }[]
   ended: boolean
 }
 
 /** ms of work after which the event loop goes round. */
 const slice = 2
+/** ms from which a piece of work is long: somebody could feel it. */
+const longPiece = 20
+/** ms in long pieces that a cluster may take as it likes, a chart with dozens of definitions being installed; and the part of the time that it gets back. */
+const allowance = 4_000
+const regained = 0.02
+/** ms for which a cluster counts as at work after its last turn. */
+const recently = 1_000
 
 /** Of all clusters in this process. */
 export const fairShare = new FairShare()
