@@ -12,6 +12,7 @@ const kubeconfig = await readFile(file, 'utf8')
 const api = HttpApi.open(kubeconfig, socket)
 const configMaps = '/api/v1/namespaces/default/configmaps'
 const objects = 10_000
+const manyKeys = Object.fromEntries(Array.from({ length: 5_000 }, (_, index) => [`key-${index}`, 'value']))
 let made = 0
 const failed = (error: unknown) => void (process.env['NOISE_VERBOSE'] && console.error(error))
 
@@ -24,9 +25,10 @@ setTimeout(() => console.log('under way'), 2_000)
 async function flood(): Promise<void> {
   for (;;) {
     const name = `noise-${made++ % objects}`
-    const text = 'x'.repeat(made % 50 === 0 ? 500_000 : 500)
-    await api.ask('POST', configMaps, { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name }, data: { text } }).catch(failed)
+    const data = made % 50 === 25 ? manyKeys : { text: 'x'.repeat(made % 50 === 0 ? 500_000 : 500) }
+    await api.ask('POST', configMaps, { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name }, data }).catch(failed)
     await api.ask('POST', configMaps, ['not', { an: 'object' }]).catch(failed)
+    if (made % 50 === 26) await api.ask('POST', configMaps, { data: [manyKeys, manyKeys] }).catch(failed)
     await api
       .ask('PATCH', `${configMaps}/${name}?fieldManager=noise&force=true`, {
         apiVersion: 'v1',
