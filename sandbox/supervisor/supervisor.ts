@@ -410,6 +410,7 @@ export class Supervisor implements AsyncDisposable {
       cols: 80,
       rows: 24,
       language,
+      onFault: (error) => this.options.onFault('recording a terminal', error),
       start: (cols, rows, seq) =>
         sandbox.openTerminal({ cols, rows, held: { id: terminal.id, seq }, ...(terminal.node ? { node: terminal.node } : {}) }),
     })

@@ -24,10 +24,17 @@ export class Recorder implements AsyncDisposable {
   private timer: NodeJS.Timeout | undefined
   private writing = Promise.resolve()
   private full = false
-  /** Set when the disk refused a write; the recording ends there. */
-  fault: Error | null = null
+  private readonly onFault: (error: unknown) => void
 
-  private constructor(file: FileHandle, position: FileHandle, startedAt: number, written: number, seq: number) {
+  private constructor(
+    file: FileHandle,
+    position: FileHandle,
+    startedAt: number,
+    written: number,
+    seq: number,
+    onFault: (error: unknown) => void,
+  ) {
+    this.onFault = onFault
     this.file = file
     this.position = position
     this.startedAt = startedAt
@@ -35,14 +42,17 @@ export class Recorder implements AsyncDisposable {
     this.seq = seq
   }
 
-  /** Goes on from `seq` bytes of the shell's output: 0 for a new shell, what `recordedSeq` said for one that lives on. */
-  static async open(path: string, cols: number, rows: number, seq = 0): Promise<Recorder> {
+  /**
+   * Goes on from `seq` bytes of the shell's output: 0 for a new shell, what `recordedSeq` said for one that lives on. `onFault` is
+   * told when the disk refuses a write; the recording ends there.
+   */
+  static async open(path: string, cols: number, rows: number, seq: number, onFault: (error: unknown) => void): Promise<Recorder> {
     const file = await open(path, 'a+', 0o600)
     const position = await open(positionOf(path), constants.O_RDWR | constants.O_CREAT, 0o600)
     const { size } = await file.stat()
-    if (size > 0) return new Recorder(file, position, (await headerTime(path)) ?? Date.now(), size, seq)
+    if (size > 0) return new Recorder(file, position, (await headerTime(path)) ?? Date.now(), size, seq, onFault)
     const now = Date.now()
-    const recorder = new Recorder(file, position, now, 0, seq)
+    const recorder = new Recorder(file, position, now, 0, seq, onFault)
     recorder.line(
       JSON.stringify({
         version: 2,
@@ -88,8 +98,9 @@ export class Recorder implements AsyncDisposable {
     const position = { bytes: this.written, seq: this.seq - this.tail.length }
     if (text)
       this.writing = this.writing.then(() =>
-        this.append(text, position).catch((error: Error) => {
-          this.fault = error
+        this.append(text, position).catch((error: unknown) => {
+          if (!this.full) this.onFault(error)
+          this.full = true
         }),
       )
     await this.writing

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -26,6 +26,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true })
 })
 
+const faults: unknown[] = []
 const open = (id: string) =>
   TerminalSession.open({
     id,
@@ -33,6 +34,7 @@ const open = (id: string) =>
     cols: 80,
     rows: 24,
     language: 'en',
+    onFault: (error) => faults.push(error),
     start: (cols, rows) => toolbox.openTerminal({ cols, rows }),
   })
 
@@ -95,6 +97,18 @@ test('what the platform says is in the language of whoever writes, on one line h
   expect(drawn()[1]).toContain('> pwd')
   await session.flush()
   expect(readFileSync(join(folder, 'chinese.cast'), 'utf8')).toContain('"m","已快进十分钟"')
+})
+
+test.skipIf(!existsSync('/dev/full'))('a terminal goes on when the disk takes no more of its recording, and that is told once', async () => {
+  symlinkSync('/dev/full', join(folder, 'unrecorded.cast'))
+  await using session = await open('unrecorded')
+  const viewer = sit(session)
+  for (const step of [1, 2]) {
+    viewer.seat.input(`echo step-$((${step}*10))\r`)
+    await until(() => viewer.text().includes(`step-${step}0`))
+    await session.flush()
+  }
+  expect(faults).toMatchObject([{ code: 'ENOSPC' }])
 })
 
 test('a program that has the whole screen is not disturbed by what the platform says', async () => {

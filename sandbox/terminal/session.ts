@@ -93,13 +93,15 @@ export class TerminalSession implements AsyncDisposable {
     /** Of who is going to write. */
     language: Language
     start: (cols: number, rows: number, seq: number) => Promise<TerminalProcess>
+    /** The recording ends early. */
+    onFault: (error: unknown) => void
   }): Promise<TerminalSession> {
     const { id, recording, cols, rows } = options
     const before = await stat(recording).catch(() => null)
     const known = before && before.size > 0 ? await recordedSeq(recording) : 0
     const process = await options.start(cols, rows, known)
     const from = process.continuesAt
-    const recorder = await Recorder.open(recording, cols, rows, from ?? 0).catch(async (error) => {
+    const recorder = await Recorder.open(recording, cols, rows, from ?? 0, options.onFault).catch(async (error) => {
       await letGoOf(process)
       throw error
     })
