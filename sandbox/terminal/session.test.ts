@@ -99,7 +99,7 @@ test('what the platform says is in the language of whoever writes, on one line h
   expect(readFileSync(join(folder, 'chinese.cast'), 'utf8')).toContain('"m","已快进十分钟"')
 })
 
-test.skipIf(!existsSync('/dev/full'))('a terminal goes on when the disk takes no more of its recording, and that is told once', async () => {
+test.skipIf(!existsSync('/dev/full'))('a terminal goes on when the disk takes no more of its recording, and tells it once', async () => {
   symlinkSync('/dev/full', join(folder, 'unrecorded.cast'))
   await using session = await open('unrecorded')
   const viewer = sit(session)
