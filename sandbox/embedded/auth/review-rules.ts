@@ -2,8 +2,8 @@ import { ApiError } from '../machinery/errors.ts'
 import type { KubeObject } from '../machinery/object.ts'
 import { parseFieldSelector, parseLabelSelector } from '../machinery/selectors.ts'
 import { type FieldError, forbidden, invalid, Path, required } from '../registry/field.ts'
+import { goShape } from '../registry/go-shape.ts'
 import { validateLabelSelectorRequirement } from '../registry/metadata.ts'
-import { goShape } from '../registry/pod-diff.ts'
 import type {
   FieldSelectorAttributes,
   LabelSelectorAttributes,

@@ -13,6 +13,7 @@ import type {
   VolumeMount,
 } from '../schema/types/core.v1.ts'
 import { duplicate, type FieldError, forbidden, invalid, notFound, notSupported, type Path, required } from './field.ts'
+import { goShape } from './go-shape.ts'
 import { validateEnum, validateNonnegative } from './metadata.ts'
 import {
   isConfigMapKey,
@@ -24,7 +25,6 @@ import {
   isPortNumber,
   isQualifiedName,
 } from './names.ts'
-import { goShape } from './pod-diff.ts'
 import { validateAppArmor, validateId, validateSeccomp } from './pod-security.ts'
 import { descending } from './volume-sources.ts'
 import { validateResourceField } from './volume-validation.ts'

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { LabelSelector, LabelSelectorRequirement, ObjectMeta, OwnerReference } from '../schema/types/meta.v1.ts'
 import { type FieldError, forbidden, invalid, metadataPath, notSupported, type Path, required, tooLong } from './field.ts'
+import { goShape } from './go-shape.ts'
 import { isDns1123Label, isLabelValue, isQualifiedName, type NameRule } from './names.ts'
 
 const annotationsLimit = 256 * 1024
@@ -53,8 +54,10 @@ export function validateObjectMetaUpdate(meta: ObjectMeta, old: ObjectMeta, path
   ]
 }
 
-export function validateImmutable(value: unknown, old: unknown, path: Path): FieldError[] {
-  return isDeepStrictEqual(value ?? undefined, old ?? undefined) ? [] : [invalid(path, value, immutable)]
+/** `type`: that of a structure (`core.v1.PodSpec`), which the error shows as Go has it. */
+export function validateImmutable(value: unknown, old: unknown, path: Path, type?: string): FieldError[] {
+  if (isDeepStrictEqual(value ?? undefined, old ?? undefined)) return []
+  return [invalid(path, type ? goShape(value, type) : value, immutable)]
 }
 
 export function validateLabels(labels: Record<string, string> | undefined, path: Path): FieldError[] {

@@ -1,5 +1,5 @@
 import type { PodSpec } from '../schema/types/core.v1.ts'
-import { jsonFieldsOf } from '../schema/wire.ts'
+import { goShape } from './go-shape.ts'
 
 /** The unified diff that the API server shows for a refused change of a pod: Go's fields, unset ones as null. */
 export function podSpecDiff(before: PodSpec, after: PodSpec): string {
@@ -10,30 +10,6 @@ export function podSpecDiff(before: PodSpec, after: PodSpec): string {
 export function specDiff(before: unknown, after: unknown, type: string): string {
   const lines = (spec: unknown) => JSON.stringify(goShape(spec, type), undefined, 1).split('\n')
   return unifiedDiff(lines(before), lines(after))
-}
-
-/** A value with the names of Go's fields, unset ones as null: the form in which some errors show it. */
-export function goShape(value: unknown, type: string): unknown {
-  if (value === undefined || value === null) return null
-  const fields = jsonFieldsOf(type)
-  // types of the API machinery have the names of their JSON in Go too
-  if (type.startsWith('meta.v1.') || fields.size === 0 || typeof value !== 'object') return value
-  const source = value as Record<string, unknown>
-  return Object.fromEntries(
-    [...fields].map(([name, field]) => {
-      const item = source[name]
-      const key = name.replace(/^(dns|se(?=Linux)|host(?=PID|IPC)|tty|[a-z])/, (part) =>
-        part === 'dns' || part === 'se' || part === 'tty' ? part.toUpperCase() : part.charAt(0).toUpperCase() + part.slice(1),
-      )
-      if (field.container === 'list' && Array.isArray(item)) return [key, item.map((part) => goShape(part, field.type))]
-      if (item === undefined && !field.pointer && field.container === '') return [key, zero(field.type)]
-      return [key, field.container === '' ? goShape(item, field.type) : (item ?? null)]
-    }),
-  )
-}
-
-function zero(type: string): unknown {
-  return type === 'string' ? '' : type === 'bool' ? false : type.startsWith('int') ? 0 : null
 }
 
 /** Hunks with three lines of context, without file names. */

@@ -1,9 +1,9 @@
 import type { AppArmorProfile, PodSpec, SeccompProfile, Sysctl } from '../schema/types/core.v1.ts'
 import { duplicate, type FieldError, forbidden, invalid, notSupported, type Path, required, tooLong } from './field.ts'
+import { goShape } from './go-shape.ts'
 import { validateEnum } from './metadata.ts'
 import { between } from './names.ts'
 import type { allContainers } from './pod-defaults.ts'
-import { goShape } from './pod-diff.ts'
 import { descending } from './volume-sources.ts'
 
 const maxInt32 = 2147483647

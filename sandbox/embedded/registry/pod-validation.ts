@@ -12,10 +12,11 @@ import {
   validateSubdomain,
 } from './container-validation.ts'
 import { duplicate, type FieldError, forbidden, invalid, type Path, required, specPath } from './field.ts'
+import { goShape } from './go-shape.ts'
 import { validateAnnotations, validateEnum, validateLabels } from './metadata.ts'
 import { between, isDns1123Label } from './names.ts'
 import { requestsOfContainers } from './pod-defaults.ts'
-import { goShape, podSpecDiff } from './pod-diff.ts'
+import { podSpecDiff } from './pod-diff.ts'
 import { qualified, validateAffinity, validateSchedulingGates, validateSpread, validateTolerations } from './pod-placement.ts'
 import { validateOs, validatePodSecurityContext } from './pod-security.ts'
 import { validateVolumes } from './volume-validation.ts'

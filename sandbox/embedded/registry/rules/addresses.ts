@@ -28,7 +28,8 @@ export const ipAddressRules: Partial<Definition<IPAddress>> = {
     if (namespace) errors.push(...pathSegment(namespace).map((text) => invalid(at.child('namespace'), namespace, text)))
     return errors
   },
-  validateUpdate: ({ spec }, old) => validateImmutable(spec?.parentRef, old.spec?.parentRef, specPath.child('parentRef')),
+  validateUpdate: ({ spec }, old) =>
+    validateImmutable(spec?.parentRef, old.spec?.parentRef, specPath.child('parentRef'), 'networking.v1.ParentReference'),
 }
 
 const cidrsPath = specPath.child('cidrs')
@@ -44,7 +45,7 @@ export const serviceCIDRRules: Partial<Definition<ServiceCIDR>> = {
     if (now.length === before.length) return changed
     // A second family may be added.
     if (before.length === 1 && now.length === 2) return [...changed, ...validateCIDRs(now)]
-    return [invalid(cidrsPath, now, immutable)]
+    return [invalid(cidrsPath, spec?.cidrs, immutable)]
   },
 }
 

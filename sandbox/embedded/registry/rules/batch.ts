@@ -1,10 +1,11 @@
 import type { CronJob, Job, JobSpec } from '../../schema/types/batch.v1.ts'
+import type { PodSpec, PodTemplateSpec } from '../../schema/types/core.v1.ts'
 import type { Definition } from '../define.ts'
 import { type FieldError, invalid, metadataPath, notSupported, type Path, required, specPath, tooLong } from '../field.ts'
+import { goShape } from '../go-shape.ts'
 import { selectorMatches, validateEnum, validateImmutable, validateLabelSelector, validateNonnegative } from '../metadata.ts'
 import { dnsSubdomain, isDns1123Label, isDns1123Subdomain } from '../names.ts'
 import { defaultPodTemplate } from '../pod-defaults.ts'
-import { goShape } from '../pod-diff.ts'
 import { validatePodTemplate } from '../pod-validation.ts'
 import { validatePodFailurePolicy, validateSuccessPolicy } from './job-policies.ts'
 
@@ -61,17 +62,42 @@ export const jobRules: Partial<Definition<Job>> = {
   },
   validateChange({ spec }, old) {
     const before = old.spec
-    const suspended = before?.suspend === true && !old.status?.startTime
-    const kept =
-      spec?.completionMode === 'Indexed'
-        ? (['selector', 'completionMode'] as const)
-        : (['completions', 'selector', 'completionMode'] as const)
+    const notStarted = before?.suspend === true && !old.status?.startTime
+    const same = (field: keyof JobSpec, type?: string) => validateImmutable(spec?.[field], before?.[field], specPath.child(field), type)
+    const template = notStarted ? withDirectives(before.template, spec?.template) : before?.template
     return [
-      ...kept.flatMap((field) => validateImmutable(spec?.[field], before?.[field], specPath.child(field))),
-      ...(suspended ? [] : validateImmutable(spec?.template, before?.template, specPath.child('template'))),
+      ...(spec?.completionMode === 'Indexed' ? changedCompletions(spec, before) : same('completions')),
+      ...same('selector'),
+      ...validateImmutable(spec?.template, template, specPath.child('template'), 'core.v1.PodTemplateSpec'),
+      ...same('completionMode'),
+      ...same('podFailurePolicy', 'batch.v1.PodFailurePolicy'),
+      ...same('backoffLimitPerIndex'),
+      ...same('managedBy'),
+      ...same('successPolicy', 'batch.v1.SuccessPolicy'),
     ]
   },
   fieldSelectors: { 'status.successful': ({ status }) => String(status?.succeeded ?? 0) },
+}
+
+/** Of indexed Jobs the completions change with the parallelism. */
+function changedCompletions({ completions, parallelism }: JobSpec, before: JobSpec | undefined): FieldError[] {
+  if (completions === undefined || completions === before?.completions || completions === parallelism) return []
+  return [invalid(specPath.child('completions'), completions, 'can only be modified in tandem with spec.parallelism')]
+}
+
+/** A template with what says where its Pods go taken from another, which a Job may change until it has started. */
+function withDirectives(template: PodTemplateSpec, next: PodTemplateSpec | undefined): PodTemplateSpec {
+  const { labels, annotations } = next?.metadata ?? {}
+  const { nodeSelector, tolerations, schedulingGates, affinity } = next?.spec ?? ({} as Partial<PodSpec>)
+  const { nodeAffinity: _, ...pods } = template.spec?.affinity ?? {}
+  const moved = { ...pods, ...(affinity?.nodeAffinity && { nodeAffinity: affinity.nodeAffinity }) }
+  const cleared = affinity === undefined && Object.keys(pods).length === 0
+  const given = {
+    metadata: { ...template.metadata, labels, annotations },
+    spec: { ...template.spec, nodeSelector, tolerations, schedulingGates, affinity: cleared ? undefined : moved },
+  }
+  // what neither has is not there, instead of being undefined
+  return JSON.parse(JSON.stringify(given)) as PodTemplateSpec
 }
 
 export const cronJobRules: Partial<Definition<CronJob>> = {

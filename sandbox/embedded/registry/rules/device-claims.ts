@@ -31,7 +31,7 @@ export const resourceClaimRules: Partial<Definition<ResourceClaim>> = {
   prepareForCreate: ({ spec }) => dropDisabled(spec),
   validate: ({ spec }) => claimErrors(spec?.devices, specPath.child('devices')),
   validateCreate: ({ spec }, context) => adminErrors(spec, context),
-  validateChange: ({ spec }, old) => validateImmutable(spec, old.spec, specPath),
+  validateChange: ({ spec }, old) => validateImmutable(spec, old.spec, specPath, 'resource.v1.ResourceClaimSpec'),
 }
 
 export const resourceClaimTemplateRules: Partial<Definition<ResourceClaimTemplate>> = {
@@ -42,7 +42,7 @@ export const resourceClaimTemplateRules: Partial<Definition<ResourceClaimTemplat
     ...claimErrors(spec?.spec?.devices, specPath.child('spec', 'devices')),
   ],
   validateCreate: ({ spec }, context) => adminErrors(spec?.spec, context),
-  validateChange: ({ spec }, old) => validateImmutable(spec, old.spec, specPath),
+  validateChange: ({ spec }, old) => validateImmutable(spec, old.spec, specPath, 'resource.v1.ResourceClaimTemplateSpec'),
 }
 
 export const deviceClassRules: Partial<Definition<DeviceClass>> = {

@@ -85,7 +85,7 @@ export const ingressClassRules: Partial<Definition<IngressClass>> = {
       ...(spec?.parameters ? parametersErrors(spec.parameters, specPath.child('parameters')) : []),
     ]
   },
-  validateChange: ({ spec }, old) => validateImmutable(spec?.controller, old.spec?.controller, specPath.child('controller')),
+  validateChange: ({ spec }, old) => validateImmutable(spec?.controller ?? '', old.spec?.controller ?? '', specPath.child('controller')),
 }
 
 const longestController = 250

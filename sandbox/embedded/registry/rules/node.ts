@@ -3,9 +3,9 @@ import type { Node, Taint } from '../../schema/types/core.v1.ts'
 import { cidrErrors } from '../addresses.ts'
 import type { Definition } from '../define.ts'
 import { duplicate, type FieldError, forbidden, invalid, metadataPath, type Path, required, specPath } from '../field.ts'
+import { goShape } from '../go-shape.ts'
 import { validateEnum } from '../metadata.ts'
 import { isLabelValue } from '../names.ts'
-import { goShape } from '../pod-diff.ts'
 import { qualified } from '../pod-placement.ts'
 
 /** pkg/apis/core: conversion, defaults, strategy and validation of Nodes. */

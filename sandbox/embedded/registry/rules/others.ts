@@ -6,9 +6,9 @@ import type { PodDisruptionBudget } from '../../schema/types/policy.v1.ts'
 import type { PriorityClass } from '../../schema/types/scheduling.v1.ts'
 import type { Definition } from '../define.ts'
 import { type FieldError, forbidden, invalid, metadataPath, Path, required, specPath } from '../field.ts'
+import { goShape } from '../go-shape.ts'
 import { validateEnum, validateImmutable, validateLabelSelector } from '../metadata.ts'
 import { dnsSubdomain, isDns1035Label, isDns1123Subdomain, isPortNumber } from '../names.ts'
-import { goShape } from '../pod-diff.ts'
 import { validateAmount } from './workloads.ts'
 
 export const podDisruptionBudgetRules: Partial<Definition<PodDisruptionBudget>> = {

@@ -1,11 +1,14 @@
+import { isDeepStrictEqual } from 'node:util'
 import { compareQuantities } from '../../schema/quantity.ts'
 import type { PersistentVolume, PersistentVolumeSpec } from '../../schema/types/core.v1.ts'
 import { validateAccessModes } from '../claim-validation.ts'
 import type { Definition } from '../define.ts'
-import { type FieldError, forbidden, invalid, notSupported, type Path, required, specPath } from '../field.ts'
-import { validateEnum } from '../metadata.ts'
+import { type FieldError, forbidden, invalid, notSupported, Path, required, specPath } from '../field.ts'
+import { goShape } from '../go-shape.ts'
+import { validateEnum, validateImmutable } from '../metadata.ts'
 import { isDns1123Subdomain } from '../names.ts'
 import { defaultSources } from '../pod-defaults.ts'
+import { specDiff } from '../pod-diff.ts'
 import { nodeTerm } from '../pod-placement.ts'
 import { validatePersistentVolumeSource } from '../volume-sources.ts'
 
@@ -24,6 +27,29 @@ export const persistentVolumeRules: Partial<Definition<PersistentVolume>> = {
     volume.status = { phase: 'Pending', lastPhaseTransitionTime: now }
   },
   validate: ({ spec, metadata }) => (spec ? volumeSpecErrors(spec, metadata.name ?? '', specPath) : [required(specPath)]),
+  validateChange: ({ spec = {} }, { spec: before = {} }) => [
+    ...changedSource(spec, before),
+    ...validateImmutable(spec.volumeMode, before.volumeMode, new Path('volumeMode')),
+    ...(before.nodeAffinity && !isDeepStrictEqual(spec.nodeAffinity, before.nodeAffinity)
+      ? [invalid(new Path('nodeAffinity'), goShape(spec.nodeAffinity, 'core.v1.VolumeNodeAffinity'), fixedNodes)]
+      : []),
+    ...(before.volumeAttributesClassName !== undefined && spec.volumeAttributesClassName === undefined
+      ? [forbidden(specPath.child('volumeAttributesClassName'), 'update from non-nil value to nil is forbidden')]
+      : []),
+  ],
+}
+
+const fixedNodes = 'field is immutable, except for updating from beta label to GA'
+
+/** Where the volume lies is settled, but for a secret for its expansion that it had not yet. */
+function changedSource(spec: PersistentVolumeSpec, before: PersistentVolumeSpec): FieldError[] {
+  const given = spec.csi?.controllerExpandSecretRef && before.csi && !before.csi.controllerExpandSecretRef
+  const { controllerExpandSecretRef: _, ...csi } = spec.csi ?? {}
+  const next = given ? { ...spec, csi } : spec
+  const type = 'core.v1.PersistentVolumeSource'
+  if (isDeepStrictEqual(goShape(next, type), goShape(before, type))) return []
+  const why = `spec.persistentvolumesource is immutable after creation\n${specDiff(before, next, type)}`
+  return [forbidden(specPath.child('persistentvolumesource'), why)]
 }
 
 /** What is wrong with a volume; an `inline` one (in a VolumeAttachment) has no capacity, claim or nodes of its own. */

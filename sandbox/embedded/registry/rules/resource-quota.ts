@@ -4,7 +4,7 @@ import type { ResourceQuota, ResourceQuotaSpec } from '../../schema/types/core.v
 import { validateAnyResourceName } from '../container-validation.ts'
 import type { Definition } from '../define.ts'
 import { type FieldError, invalid, type Path, required, specPath } from '../field.ts'
-import { goShape } from '../pod-diff.ts'
+import { goShape } from '../go-shape.ts'
 
 /** pkg/apis/core/validation: ValidateResourceQuota. */
 export const resourceQuotaRules: Partial<Definition<ResourceQuota>> = {

@@ -3,9 +3,9 @@ import type { RuntimeClass } from '../../schema/types/node.v1.ts'
 import { validateResources } from '../container-validation.ts'
 import type { Definition } from '../define.ts'
 import { duplicate, type FieldError, invalid, Path } from '../field.ts'
+import { goShape } from '../go-shape.ts'
 import { validateImmutable, validateLabels } from '../metadata.ts'
 import { isDns1123Label } from '../names.ts'
-import { goShape } from '../pod-diff.ts'
 import { validateTolerations } from '../pod-placement.ts'
 
 /** pkg/apis/node/validation. */

@@ -76,6 +76,10 @@ export const csiDriverRules: Partial<Definition<CSIDriver>> = {
     const modes = ['Persistent', 'Ephemeral']
     return [...errors, ...(spec?.volumeLifecycleModes ?? []).flatMap((mode) => validateEnum(mode, modes, at('volumeLifecycleModes')))]
   },
+  prepareForUpdate({ spec }, old) {
+    // MutableCSINodeAllocatableCount is switched off
+    if (old.spec?.nodeAllocatableUpdatePeriodSeconds === undefined) delete spec?.nodeAllocatableUpdatePeriodSeconds
+  },
   validateChange: ({ spec }, old) => [
     ...validateImmutable(spec?.attachRequired, old.spec?.attachRequired, specPath.child('attachedRequired')),
     ...validateImmutable(spec?.volumeLifecycleModes, old.spec?.volumeLifecycleModes, specPath.child('volumeLifecycleModes')),
@@ -147,7 +151,7 @@ export const volumeAttachmentRules: Partial<Definition<VolumeAttachment>> = {
       ...(name === undefined ? [] : isDns1123Subdomain(name).map((text) => invalid(at, name, text))),
     ]
   },
-  validateChange: ({ spec }, old) => (isDeepStrictEqual(spec, old.spec) ? [] : [invalid(specPath, spec, 'field is immutable')]),
+  validateChange: ({ spec }, old) => validateImmutable(spec, old.spec, specPath, 'storage.v1.VolumeAttachmentSpec'),
 }
 
 export const volumeAttributesClassRules: Partial<Definition<VolumeAttributesClass>> = {

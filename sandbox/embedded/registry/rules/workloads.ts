@@ -5,10 +5,10 @@ import type { LabelSelector } from '../../schema/types/meta.v1.ts'
 import { validateClaimSpec } from '../claim-validation.ts'
 import type { Definition } from '../define.ts'
 import { type FieldError, forbidden, invalid, notSupported, Path, required, specPath } from '../field.ts'
+import { goShape } from '../go-shape.ts'
 import { selectorMatches, validateEnum, validateImmutable, validateLabelSelector, validateNonnegative } from '../metadata.ts'
 import { dnsLabel, isDns1123Label, isPercent } from '../names.ts'
 import { defaultPersistentVolumeClaimSpec, defaultPodTemplate } from '../pod-defaults.ts'
-import { goShape } from '../pod-diff.ts'
 import { validatePodTemplate } from '../pod-validation.ts'
 import { podWarnings } from '../pod-warnings.ts'
 
@@ -83,6 +83,7 @@ export const controllerRevisionRules: Partial<Definition<ControllerRevision>> = 
     ...(data === undefined || data === null ? [required(new Path('data'), 'data is mandatory')] : []),
     ...validateNonnegative(revision, new Path('revision')),
   ],
+  validateChange: ({ data }, old) => validateImmutable(data, old.data, new Path('data')),
 }
 
 const templateGeneration = 'deprecated.daemonset.template.generation'
