@@ -1,7 +1,7 @@
 import type { ClusterContext } from '../machinery/context.ts'
 import type { ResolvedImage } from './images.ts'
 import { Cpu } from './kernel/cpu.ts'
-import { Machine } from './kernel/machine.ts'
+import { Machine, type OutOfMemory } from './kernel/machine.ts'
 import { NullFile, type OpenFile, SinkFile } from './kernel/open-file.ts'
 import type { PidNamespace } from './kernel/pid-namespace.ts'
 import { Pipe } from './kernel/pipe.ts'
@@ -19,6 +19,7 @@ import { Errno } from './vfs/errno.ts'
 import { FileSystem, type MountPoint } from './vfs/file-system.ts'
 import { contentOf, directory, file } from './vfs/node.ts'
 import { proc } from './vfs/proc.ts'
+import { sys } from './vfs/sys.ts'
 import { KernelParameters } from './vfs/sysctl.ts'
 import { Tree } from './vfs/tree.ts'
 import type { TreeVolume } from './volume.ts'
@@ -95,6 +96,8 @@ export class LocalContainer implements Container {
       noNewPrivileges: spec.noNewPrivileges ?? false,
       pids,
       memoryLimit: spec.memoryLimit,
+      singleProcessOOMKill: spec.singleProcessOOMKill,
+      oomScoreAdj: spec.oomScoreAdj,
       memoryTrees: [sharedMemory, ...spec.mounts.flatMap(({ volume, readOnly }) => memoryOf(volume as TreeVolume, readOnly))],
       programs,
       component,
@@ -156,6 +159,15 @@ export class LocalContainer implements Container {
     if (this.exit) listener(this.exit)
     else this.exitListeners.add(listener)
     return { [Symbol.dispose]: () => this.exitListeners.delete(listener) }
+  }
+
+  onOutOfMemory(listener: (report: OutOfMemory) => void): Disposable {
+    this.machine.onOutOfMemory = listener
+    return {
+      [Symbol.dispose]: () => {
+        if (this.machine.onOutOfMemory === listener) this.machine.onOutOfMemory = () => {}
+      },
+    }
   }
 
   async exec(argv: readonly string[], options: { tty: boolean; stdin: boolean; cols?: number; rows?: number }): Promise<Process> {
@@ -449,7 +461,15 @@ export class LocalContainer implements Container {
       system('/proc', new Tree(proc(machine), { limitBytes: 0 }), 'proc'),
       system('/dev', new Tree(devices(machine), { limitBytes: 65536, medium: 'memory' }), 'tmpfs'),
       system('/dev/shm', sharedMemory, 'tmpfs'),
-      system('/sys', new Tree(directory(0o555), { limitBytes: 0 }), 'sysfs', true),
+      system(
+        '/sys',
+        new Tree(
+          sys(machine, () => this.spec),
+          { limitBytes: 0 },
+        ),
+        'sysfs',
+        true,
+      ),
       this.fileMount('/etc/hosts', hosts),
       this.fileMount('/etc/hostname', `${hostname}\n`),
       this.fileMount('/etc/resolv.conf', resolv),

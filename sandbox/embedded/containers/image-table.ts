@@ -444,6 +444,7 @@ definitions.push(
         '/usr/bin/journalctl': 'journalctl',
         '/usr/local/bin/crictl': 'crictl',
         '/usr/bin/nsenter': 'nsenter',
+        '/usr/bin/dmesg': 'dmesg',
         '/usr/bin/lsblk': 'lsblk',
         '/usr/bin/tcpdump': 'tcpdump',
         ...Object.fromEntries(['bridge', 'host-local', 'loopback', 'portmap', 'ptp'].map((name) => [`/opt/cni/bin/${name}`, 'cni-plugin'])),

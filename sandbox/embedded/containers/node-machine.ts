@@ -42,11 +42,13 @@ export class NodeMachine implements Disposable {
       noNewPrivileges: false,
       pids: new PidNamespace(() => host.takePid()),
       memoryLimit: undefined,
+      singleProcessOOMKill: true,
       memoryTrees: [tmpfs],
       programs,
       host,
       report: (where, error) => ctx.report(`node ${name}: ${where}`, error),
     })
+    this.machine.onOutOfMemory = (report) => host.outOfMemory(report)
     const point = (at: string, of: Tree, type: string): MountPoint => ({
       path: at,
       tree: of,

@@ -1,5 +1,5 @@
 import type { PodNetwork } from '../network/network.ts'
-import type { Machine } from './kernel/machine.ts'
+import type { Machine, OutOfMemory } from './kernel/machine.ts'
 import type { Credentials } from './registry.ts'
 
 export type { Credentials } from './registry.ts'
@@ -96,6 +96,10 @@ export interface ContainerSpec {
   memoryLimit?: number
   /** Cores: 0.5 is 500m. */
   cpuLimit?: number
+  /** Of those that take more memory than they may only the largest ends; all of the container's processes do unless given. */
+  singleProcessOOMKill?: boolean
+  /** How soon its processes go when the node has no memory left. */
+  oomScoreAdj?: number
   network: PodNetwork
   hostname: string
 }
@@ -177,6 +181,8 @@ export interface Container {
   start(): Promise<void>
   signal(signal: Signal): void
   onExit(listener: (exit: ContainerExit) => void): Disposable
+  /** Hears of processes that are about to be killed because there is no memory for them. */
+  onOutOfMemory?(listener: (report: OutOfMemory) => void): Disposable
   /** Another process in the container. Rejects with ContainerError when it cannot be started. */
   exec(argv: readonly string[], options: { tty: boolean; stdin: boolean; cols?: number; rows?: number }): Promise<Process>
   /** The main process's streams. */

@@ -111,8 +111,21 @@ export class ContainerLives {
     let live: RuntimeContainer
     try {
       const sharesProcesses = this.sharesProcesses(container)
+      const singleProcessOOMKill = kubelet.configured?.singleProcessOOMKill ?? false
       live = await runtime.create(
-        containerSpecOf({ ctx, runtime, pod, container, image, network, node: this.host.node, volumes, id, sharesProcesses }),
+        containerSpecOf({
+          ctx,
+          runtime,
+          pod,
+          container,
+          image,
+          network,
+          node: this.host.node,
+          volumes,
+          id,
+          sharesProcesses,
+          singleProcessOOMKill,
+        }),
       )
     } catch (error) {
       if (error instanceof ConfigError) throw failed('CreateContainerConfigError', error.message)
@@ -243,6 +256,7 @@ export class ContainerLives {
   private follow(container: RuntimeContainer, run: ContainerRun): void {
     this.containers.set(run.id, container)
     container.onExit(() => this.exited(container, run))
+    container.onOutOfMemory?.((report) => this.host.kubelet.outOfMemory(report))
   }
 
   private exited(container: RuntimeContainer, run: ContainerRun): void {

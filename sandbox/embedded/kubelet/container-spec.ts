@@ -3,6 +3,7 @@ import type { ClusterContext } from '../machinery/context.ts'
 import type { PodNetwork } from '../network/network.ts'
 import type { Container, Pod } from '../schema/types/core.v1.ts'
 import { ConfigError, environmentOf, expand, type NodeFacts } from './environment.ts'
+import { oomScoreAdjOf } from './oom-score.ts'
 import { hostnameOf } from './pod-files.ts'
 import { limitsOf } from './resize.ts'
 import type { PodVolumes } from './volumes.ts'
@@ -18,6 +19,8 @@ export interface ContainerSetting {
   volumes: PodVolumes
   id: string
   sharesProcesses: ContainerSpec['sharesProcesses']
+  /** As the kubelet is configured. */
+  singleProcessOOMKill: boolean
 }
 
 /** What the runtime is asked to create for a container. Throws ConfigError. */
@@ -32,6 +35,7 @@ export function containerSpecOf({
   volumes,
   id,
   sharesProcesses,
+  singleProcessOOMKill,
 }: ContainerSetting): ContainerSpec {
   const { uid: podUID = '', namespace: podNamespace = '', name: podName = '' } = pod.metadata
   const user = userOf(pod, container)
@@ -75,6 +79,8 @@ export function containerSpecOf({
     stdin: container.stdin ?? false,
     mounts,
     ...limitsOf(container),
+    ...(singleProcessOOMKill && { singleProcessOOMKill }),
+    oomScoreAdj: oomScoreAdjOf(pod, container),
     network,
     hostname,
   }

@@ -78,6 +78,7 @@ export async function startKubelets(ctx: ClusterContext, options: KubeletOptions
       },
       observe: (node) => observationsOf(use(node)),
       use,
+      processes: (node) => agents.get(node)?.processes() ?? [],
       onPressure: () => {
         ctx.clock.during(heartbeat.lookAt(name)).catch((error) => ctx.report(`status of node ${name}`, error))
       },
@@ -97,7 +98,18 @@ export async function startKubelets(ctx: ClusterContext, options: KubeletOptions
     const networkOf = ({ uid }: { uid: string }) => workers.get(uid)?.network
     const processes = () => processTable({ systemd, cri, pids, bootedAt, network: networkOf })
     const pidOf = (id: string) => processes().find((each) => isFirstOf(id, each))?.pid ?? 0
-    agents.set(name, { kubelet, journal, systemd, cri, pidOf, processes, takePid, use: () => use(name), bootedAt })
+    agents.set(name, {
+      kubelet,
+      journal,
+      systemd,
+      cri,
+      pidOf,
+      processes,
+      takePid,
+      use: () => use(name),
+      bootedAt,
+      outOfMemory: (report) => kubelet.systemOutOfMemory(report),
+    })
   }
 
   const beating = [...agents].map(([name, { kubelet }]): Beating => {

@@ -1,4 +1,5 @@
 import type { Timer } from '../clock.ts'
+import type { OutOfMemory } from '../containers/kernel/machine.ts'
 import type { ContainerRuntime, Container as RuntimeContainer, Volume } from '../containers/runtime.ts'
 import { gatedClient } from '../machinery/client.ts'
 import type { ClusterContext } from '../machinery/context.ts'
@@ -6,15 +7,16 @@ import { isAlreadyExists, isNotFound } from '../machinery/errors.ts'
 import { resources } from '../machinery/object.ts'
 import { podNode } from '../machinery/pod-indexes.ts'
 import type { Network } from '../network/network.ts'
-import type { NodeUse } from '../node/host.ts'
+import type { NodeProcess, NodeUse } from '../node/host.ts'
 import { containerdLine, type Journal, klogLine, type Severity } from '../node/journal.ts'
+import { outOfMemoryLines } from '../node/kernel-log.ts'
 import { ServiceFailure } from '../node/systemd.ts'
 import type { Node, Pod } from '../schema/types/core.v1.ts'
 import { type KubeletConfiguration, readConfiguration } from './configuration.ts'
 import { EvictionManager } from './eviction.ts'
 import type { Observation } from './eviction-thresholds.ts'
 import { ImageCollector } from './image-gc.ts'
-import type { RegisteredNode } from './node.ts'
+import { nodeEvent, type RegisteredNode } from './node.ts'
 import { filesOfNode } from './node-files.ts'
 import type { PodRecord, PodRecords } from './pod-record.ts'
 import { PodWorker, type WorkerHost } from './pod-worker.ts'
@@ -44,6 +46,8 @@ export interface KubeletParts {
   /** What the node has left, by eviction signal. */
   observe(node: string): Record<string, Observation>
   use(node: string): NodeUse
+  /** What runs there beside its own shells. */
+  processes(node: string): NodeProcess[]
   /** It is short of something, or no longer. */
   onPressure(kubelet: Kubelet): void
   /** It has begun to run, or its pods run again: say so to the API. */
@@ -256,6 +260,21 @@ export class Kubelet {
   /** A pod could not be brought to where it should be. */
   skipped({ metadata: { namespace, name, uid } }: Pod, err: string): void {
     this.say('E', 'pod_workers.go:1324', 'Error syncing pod, skipping', { err, pod: `${namespace}/${name}`, podUID: uid })
+  }
+
+  /** The kernel tells of processes that it kills for their memory. */
+  outOfMemory(report: OutOfMemory): void {
+    const { journal, processes, node } = this.parts
+    for (const text of outOfMemoryLines(report, processes(node.name))) journal.write({ unit: '', identifier: 'kernel', pid: 0, text })
+  }
+
+  /** The node itself has no memory left: what is killed outside of all pods the kubelet tells of (pkg/kubelet/oom). */
+  systemOutOfMemory(report: OutOfMemory): void {
+    this.outOfMemory(report)
+    const node = this.parts.ctx.cache.get<Node>(resources.nodes, this.node.name)
+    if (!this.running || !node) return
+    const { name, pid } = report.victim
+    nodeEvent(this.parts.ctx, node, 'SystemOOM', `System OOM encountered, victim process: ${name}, pid: ${pid}`, 'Warning')
   }
 
   /** A line of containerd's in the node's journal. */

@@ -1,3 +1,4 @@
+import type { OutOfMemory } from '../containers/kernel/machine.ts'
 import type { Process } from '../containers/kernel/process.ts'
 import type { SignalName } from '../containers/kernel/signals.ts'
 import type { Container, Image } from '../containers/runtime.ts'
@@ -17,6 +18,8 @@ export interface NodeHost {
   /** A number for a process of the node's own shells. */
   takePid(): number
   use(): NodeUse
+  /** Processes of its own shells are killed, since the node has no more memory. */
+  outOfMemory(report: OutOfMemory): void
 }
 
 /** A process as the node sees it. */

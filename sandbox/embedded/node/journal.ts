@@ -4,7 +4,7 @@ import type { Clock } from '../clock.ts'
 export interface JournalEntry {
   /** Cluster ms. */
   time: number
-  /** The unit whose journal shows it: kubelet.service. */
+  /** The unit whose journal shows it: kubelet.service; empty for the kernel's lines. */
   unit: string
   /** Who wrote it: kubelet, containerd, systemd. */
   identifier: string

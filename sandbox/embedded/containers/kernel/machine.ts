@@ -26,6 +26,9 @@ export interface MachineOptions {
   /** Absent where it has one of its own. */
   pids?: PidNamespace
   memoryLimit: number | undefined
+  /** Without memory only the largest process ends, not all. */
+  singleProcessOOMKill?: boolean
+  oomScoreAdj?: number
   /** Trees whose bytes are memory. */
   memoryTrees: Tree[]
   programs: ReadonlyMap<string, Program>
@@ -34,6 +37,19 @@ export interface MachineOptions {
   /** Of the machine under a kubelet, seen by its own shells. */
   host?: NodeHost
   report: (where: string, error: unknown) => void
+}
+
+/** What the kernel knows when there is no memory left for a container. */
+export interface OutOfMemory {
+  /** Who asked for more. */
+  invoker: Process
+  victim: Process
+  /** All that end, the victim first. */
+  killed: Process[]
+  /** Bytes in use. */
+  usage: number
+  /** Bytes; absent where it is the node that has no more. */
+  limit: number | undefined
 }
 
 /** Where a command leads. */
@@ -69,8 +85,13 @@ export class Machine {
   resumed: unknown
   /** What PID 1 wants to be kept, or a function that tells. */
   saved: unknown
-  /** The container was killed for its memory. */
+  /** Processes of the container were killed for its memory. */
   oomKilled = false
+  readonly oomScoreAdj: number
+  /** Processes that were killed for it. */
+  oomKills = 0
+  /** Hears of it before they are. */
+  onOutOfMemory: (report: OutOfMemory) => void = () => {}
   /** Told of everything worth a checkpoint. */
   onDirty: () => void = () => {}
   init: Process | undefined
@@ -98,6 +119,7 @@ export class Machine {
     this.host = options.host
     this.component = options.component ?? (() => ({ [Symbol.dispose]: () => {} }))
     this.report = options.report
+    this.oomScoreAdj = options.oomScoreAdj ?? 0
     this.bootedAt = options.clock.now()
   }
 
@@ -252,10 +274,22 @@ export class Machine {
     return this.memoryBytes - declared > hostLimit
   }
 
-  /** As the kernel with memory.oom.group: every process of the container dies. */
-  outOfMemory(_victim: Process): void {
+  /**
+   * The largest process is killed, and with memory.oom.group every process of the container; where that does not make room,
+   * since files in memory stay, the next one.
+   */
+  outOfMemory(invoker: Process): void {
     this.oomKilled = true
-    this.killAll()
+    while (this.overLimit()) {
+      const all = [...this.processes.values()].sort((one, other) => other.memoryBytes - one.memoryBytes)
+      const [victim] = all
+      if (!victim) return
+      const killed = this.options.singleProcessOOMKill ? [victim] : [victim, ...all.slice(1)]
+      this.oomKills += killed.length
+      this.onOutOfMemory({ invoker, victim, killed, usage: this.memoryBytes, limit: this.memoryLimit })
+      if (this.options.singleProcessOOMKill) victim.end({ code: 137, signal: 'KILL' })
+      else this.killAll()
+    }
   }
 
   killAll(): void {

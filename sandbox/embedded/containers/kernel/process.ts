@@ -246,7 +246,7 @@ export class Process {
     this.memoryBytes += bytes
     if (bytes > 0 && this.machine.overLimit()) {
       this.machine.outOfMemory(this)
-      throw this.killed ?? new Killed('KILL')
+      if (this.killed) throw this.killed
     }
   }
 

@@ -1,5 +1,6 @@
 import type { JournalEntry } from '../../node/journal.ts'
 import type { Process } from '../kernel/process.ts'
+import { formatTime } from './format.ts'
 import { last, parseOptions } from './options.ts'
 
 /** What journald has of a node's services; with -f until it is interrupted. */
@@ -25,6 +26,7 @@ export async function journalctl(process: Process): Promise<number> {
     'priority=': 'p',
     'boot=?': 'b',
     'no-hostname': 'H',
+    dmesg: 'k',
   })
   if (options.unknown) return await process.fail(`unrecognized option '${options.unknown}'`)
   const now = process.machine.now()
@@ -40,7 +42,9 @@ export async function journalctl(process: Process): Promise<number> {
   const until = time('U') ?? Number.POSITIVE_INFINITY
   const units = (options.values.get('u') ?? []).map((name) => (name.includes('.') ? name : `${name}.service`))
   const pattern = last(options, 'g')
-  const wanted = ({ time: at, unit, text }: JournalEntry) => {
+  const kernel = options.flags.has('k')
+  const wanted = ({ time: at, unit, identifier, text }: JournalEntry) => {
+    if (kernel && identifier !== 'kernel') return false
     if (at < since || at > until || (units.length > 0 && !units.includes(unit))) return false
     return pattern === undefined || new RegExp(pattern, pattern === pattern.toLowerCase() ? 'i' : '').test(text)
   }
@@ -78,13 +82,13 @@ export function journalLine(hostname: string, { time, identifier, pid, text }: J
   const date = new Date(time)
   const month = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'][date.getUTCMonth()]
   const stamp = `${month} ${String(date.getUTCDate()).padStart(2, '0')} ${date.toISOString().slice(11, 19)}`
-  return `${stamp} ${hostname} ${identifier}[${pid}]: ${text}\n`
+  return `${stamp} ${hostname} ${identifier}${pid > 0 ? `[${pid}]` : ''}: ${text}\n`
 }
 
 function formatted(hostname: string, entry: JournalEntry, format: string): string {
   if (format === 'cat') return `${entry.text}\n`
   if (format.startsWith('short-iso')) {
-    return `${new Date(entry.time).toISOString().slice(0, 19)}+0000 ${hostname} ${entry.identifier}[${entry.pid}]: ${entry.text}\n`
+    return `${new Date(entry.time).toISOString().slice(0, 19)}+0000 ${hostname} ${entry.identifier}${entry.pid > 0 ? `[${entry.pid}]` : ''}: ${entry.text}\n`
   }
   if (format === 'json') {
     const fields = { __REALTIME_TIMESTAMP: String(Math.floor(entry.time * 1000)), _HOSTNAME: hostname, _SYSTEMD_UNIT: entry.unit }
@@ -138,4 +142,22 @@ function parseTime(text: string, now: number): number | undefined {
   if (!date) return undefined
   const parsed = Date.parse(`${date[1]}T${date[2] ?? '00:00'}Z`)
   return Number.isNaN(parsed) ? undefined : parsed
+}
+
+/** The kernel's own lines, with the seconds since the node began. */
+export async function dmesg(process: Process): Promise<number> {
+  const { host } = process.machine
+  if (!host) return await process.fail('read kernel buffer failed: Operation not permitted')
+  const options = parseOptions(process.args, 'Twkxl:f:', { ctime: 'T', follow: 'w' })
+  if (options.unknown) return await process.fail(`invalid option -- '${options.unknown}'`)
+  const { bootedAt } = host.use()
+  const lines = host.journal
+    .entries()
+    .filter(({ identifier }) => identifier === 'kernel')
+    .map(({ time, text }) => {
+      const since = ((time - bootedAt) / 1000).toFixed(6).padStart(12)
+      return `[${options.flags.has('T') ? formatTime('%a %b %e %T %Y', time) : since}] ${text}\n`
+    })
+  await process.print(lines.join(''))
+  return 0
 }

@@ -2,7 +2,7 @@ import type { Process, Run } from '../kernel/process.ts'
 import { crictl } from './crictl.ts'
 import { bridge } from './iproute.ts'
 import { iptables, iptablesSave } from './iptables.ts'
-import { journalctl } from './journalctl.ts'
+import { dmesg, journalctl } from './journalctl.ts'
 import { lsblk } from './node-figures.ts'
 import { nsenter } from './nsenter.ts'
 import { systemctl } from './systemctl.ts'
@@ -16,6 +16,7 @@ export const nodePrograms: Record<string, Run> = {
   'cni-plugin': cniPlugin,
   systemctl,
   journalctl,
+  dmesg,
   crictl,
   nsenter,
   lsblk,

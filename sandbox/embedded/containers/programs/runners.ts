@@ -140,14 +140,21 @@ async function stress(process: Process): Promise<number> {
       return options.flags.has('h') ? child.block<number>(() => undefined) : burn(child)
     })
   }
-  await process.block<void>((resolve) => {
-    const timer = limit === undefined ? undefined : process.machine.after(duration(limit), resolve)
+  const lost = await process.block<Process | undefined>((resolve) => {
+    const timer = limit === undefined ? undefined : process.machine.after(duration(limit), () => resolve(undefined))
+    for (const child of children) child.onEnd(({ signal }) => signal && resolve(child))
     return () => timer?.cancel()
   })
   for (const child of children) child.kill('KILL')
-  await process.print(
-    `${process.name}: info: [${process.pid}] successful run completed in ${Math.round((process.machine.now() - process.startedAt) / 1000)}s\n`,
-  )
+  const took = `run completed in ${Math.round((process.machine.now() - process.startedAt) / 1000)}s\n`
+  const head = `[${process.pid}]`
+  if (lost) {
+    await process.complain(
+      `${process.name}: FAIL: ${head} (416) <-- worker ${lost.pid} got signal 9\n${process.name}: WARN: ${head} (418) now reaping child worker processes\n${process.name}: FAIL: ${head} (422) kill error: No such process\n${process.name}: FAIL: ${head} (452) failed ${took}`,
+    )
+    return 1
+  }
+  await process.print(`${process.name}: info: ${head} successful ${took}`)
   return 0
 }
 

@@ -103,7 +103,7 @@ function processFolder(process: Process, viewer: Machine, pid = process.pid, ppi
   put('comm', () => `${process.name.slice(0, 15)}\n`)
   put('environ', () => [...process.env].map(([name, value]) => `${name}=${value}\0`).join(''))
   put('cgroup', () => '0::/\n')
-  put('oom_score_adj', () => '0\n')
+  put('oom_score_adj', () => `${machine.oomScoreAdj}\n`)
   put(
     'stat',
     () =>
