@@ -51,6 +51,7 @@ export class ServiceAllocator {
     const free = (address: string) => !taken.has(address) && !this.promisedAddresses.has(address)
     const ranges = this.ranges()
     if (wanted !== undefined) {
+      if (!ranges.some((range) => inCIDR(wanted, range))) throw new AllocationError('the provided network does not match the current range')
       const within = ranges.some(
         (range) => inCIDR(wanted, range) && wanted !== addressIn(range, 0) && wanted !== addressIn(range, sizeOf(range) - 1),
       )

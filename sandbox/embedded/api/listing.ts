@@ -95,16 +95,25 @@ function decodeToken(text: string): ContinueToken {
   const invalid = (why: string) => ApiError.badRequest(`invalid continue token: continue key is not valid: ${why}`)
   const strange = /[^A-Za-z0-9_-]/.exec(text)?.index ?? (text.length % 4 === 1 ? text.length - 1 : -1)
   if (strange >= 0) throw invalid(`illegal base64 data at input byte ${strange}`)
+  const decoded = Buffer.from(text, 'base64url')
   let token: Partial<ContinueToken>
   try {
-    token = JSON.parse(Buffer.from(text, 'base64url').toString()) as Partial<ContinueToken>
-  } catch (error) {
-    throw invalid((error as Error).message)
+    token = JSON.parse(decoded.toString()) as Partial<ContinueToken>
+  } catch {
+    throw invalid(jsonFault(decoded))
   }
   if (token.v !== tokenVersion) throw invalid(`server does not recognize this encoded version ${token.v ?? ''}`)
   if (!token.rv) throw invalid('incorrect encoded start resourceVersion (version meta.k8s.io/v1)')
   if (!token.start) throw invalid('encoded start key empty (version meta.k8s.io/v1)')
   return { v: token.v, rv: token.rv, start: token.start }
+}
+
+/** What Go's decoder says of bytes that are no JSON, as far as somebody who makes up a token sees it: of the first one. */
+function jsonFault(bytes: Buffer): string {
+  const first = bytes.find((byte) => !/\s/.test(String.fromCharCode(byte)))
+  if (first === undefined || first === 0x7b) return 'unexpected end of JSON input'
+  const character = first >= 0x7f || first < 0x20 ? `\\u${first.toString(16).padStart(4, '0')}` : String.fromCharCode(first)
+  return `invalid character '${character}' looking for beginning of value`
 }
 
 /** Tells the client how it may go on all the same, without consistency. */

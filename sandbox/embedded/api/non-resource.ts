@@ -162,13 +162,12 @@ export class NonResourceHandler {
   private health(endpoint: string, rest: readonly string[], { query }: RequestInfo): Outcome {
     const excluded = query.getAll('exclude')
     const all = checksOf(endpoint)
-    const checks = all.filter((name) => !excluded.includes(name))
     if (rest.length > 0) {
       const known = all.includes(rest.join('/'))
       return { type: 'text', status: known ? 200 : 404, text: known ? 'ok' : '404 page not found\n' }
     }
     if (!query.has('verbose')) return { type: 'text', status: 200, text: 'ok' }
-    const lines = [...checks.map((name) => `[+]${name} ok`), `${endpoint} check passed`]
+    const lines = [...all.map((name) => `[+]${name} ${excluded.includes(name) ? 'excluded: ok' : 'ok'}`), `${endpoint} check passed`]
     return { type: 'text', status: 200, text: `${lines.join('\n')}\n` }
   }
 

@@ -26,7 +26,9 @@ export function problemIn(environment: Environment, text: string, returns?: read
   const { valid, type = 'dyn', error } = checked(environment, text)
   const faults = valid ? literalFaults(environment, text) : worded(text, error, environment)
   if (faults.length > 0) return `compilation failed: ${faults.map(({ at, message }) => located(text, at, message)).join('\n')}`
-  if (!returns || type === 'dyn' || returns.includes(type)) return undefined
+  // What the library takes for dyn may be better known to cel-go; a part of something dynamic is not.
+  const isUnknown = type === 'dyn' && !(returns && isSelection(environment, text))
+  if (!returns || isUnknown || returns.includes(type)) return undefined
   return `must evaluate to ${returns.length === 1 ? returns[0] : `one of [${returns.join(' ')}]`} but got ${type}`
 }
 
@@ -38,6 +40,11 @@ export function names(environment: Environment, text: string, variable: string):
     return (node.op === 'id' && node.args === variable) || within(node.args)
   }
   return within(environment.parse(withStandIns(text)).ast)
+}
+
+/** Whether an expression does nothing but select a part of something. */
+function isSelection(environment: Environment, text: string): boolean {
+  return ['.', '[]', 'id'].includes(environment.parse(withStandIns(text)).ast.op)
 }
 
 function checked(environment: Environment, text: string): { valid: boolean; type?: string; error?: Fault } {

@@ -96,7 +96,7 @@ function document(path: string, custom: readonly CustomKind[]): Rendered | undef
   return made
 }
 
-const info = { title: 'Kubernetes', version: 'v1.34.4' }
+const info = { title: 'Kubernetes', version: '1.34' }
 const securitySchemes = {
   BearerToken: { type: 'apiKey', description: 'Bearer Token authentication', name: 'authorization', in: 'header' },
 }

@@ -6,7 +6,7 @@ type Node = Record<string, unknown>
 export function toVersion2(schemas: Readonly<Record<string, Schema>>, paths: Node): Node {
   return {
     swagger: '2.0',
-    info: { title: 'Kubernetes', version: 'v1.34.4' },
+    info: { title: 'Kubernetes', version: '1.34' },
     paths: Object.fromEntries(Object.entries(paths).map(([path, item]) => [path, pathItem(item as Node)])),
     definitions: Object.fromEntries(Object.entries(schemas).map(([name, schema]) => [name, downgrade(schema)])),
   }

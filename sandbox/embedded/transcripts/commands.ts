@@ -1,4 +1,5 @@
 import * as files from './manifests.ts'
+import { moreGroups } from './more-commands.ts'
 import type { Group } from './run.ts'
 
 const restricted = 'kubectl label namespace t-policy pod-security.kubernetes.io/enforce=restricted'
@@ -612,4 +613,5 @@ export const groups: readonly Group[] = [
       'kubectl get namespace t-finalized',
     ],
   },
+  ...moreGroups,
 ]

@@ -17,6 +17,7 @@ const replacements: [RegExp, string][] = [
   [/(Resource Version: +)\d+/g, '$1<version>'],
   [/(resourceVersion"?: *"?|resourceVersion=)\d+/g, '$1<version>'],
   [/https:\/\/127\.0\.0\.1:\d+/g, '<server>'],
+  [/\/tmp\/transcripts-\w+/g, '<folder>'],
   [/\b\d{1,3}(\.\d{1,3}){3}\b(?!\/)/g, '<ip>'],
   [/\b[a-z]+-control-plane\b/g, '<node>'],
   [new RegExp(`\\b([a-z][a-z0-9-]*)-${safe}{5}\\b`, 'g'), '$1-<random>'],
