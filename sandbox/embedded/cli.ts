@@ -5,13 +5,14 @@ import { parseArgs } from 'node:util'
 import { Cluster } from './cluster.ts'
 
 const usage =
-  'usage: npm run cluster -- --kubeconfig FILE [--nodes N [--cni none] [--addons gateway] | --restore SNAPSHOT] [--port P] [--dir D] [--etcd FOLDER]'
+  'usage: npm run cluster -- --kubeconfig FILE [--nodes N [--cni none] [--addons gateway] [--webhooks machine] | --restore SNAPSHOT] [--port P] [--dir D] [--etcd FOLDER]'
 
 /**
  * One bare cluster on this machine's loopback, until it is interrupted. --etcd serves its store as etcd too and leaves
  * etcdctl's credentials (ca.crt, client.crt, client.key) in a folder; --restore begins with what a snapshot of an etcd holds; with --cni none
  * the nodes wait until somebody installs a network plugin (kubectl apply -f kube-flannel.yml); with --addons gateway there are
- * classes for Ingresses and Gateways.
+ * classes for Ingresses and Gateways; with --webhooks machine the hosts of webhooks' urls are this machine's, for a controller that
+ * is being worked on.
  */
 async function main(): Promise<void> {
   const { values } = parseArgs({
@@ -24,14 +25,16 @@ async function main(): Promise<void> {
       etcd: { type: 'string' },
       cni: { type: 'string', default: 'kindnet' },
       addons: { type: 'string' },
+      webhooks: { type: 'string' },
     },
   })
   const nodes = Number(values.nodes)
   const port = Number(values.port)
-  const { cni, addons } = values
+  const { cni, addons, webhooks } = values
   if (
     (cni !== 'kindnet' && cni !== 'none') ||
     (addons !== undefined && addons !== 'gateway') ||
+    (webhooks !== undefined && webhooks !== 'machine') ||
     !values.kubeconfig ||
     (values.dir && values.restore) ||
     !Number.isInteger(nodes) ||
@@ -45,7 +48,14 @@ async function main(): Promise<void> {
   const report = (where: string, error: unknown) => console.error(`${where}:`, error)
   const cluster = values.restore
     ? await Cluster.fromEtcd(await readFile(values.restore), { report })
-    : await Cluster.open({ nodes, cni, report, ...(addons ? { addons: [addons] } : {}), ...(values.dir ? { dir: values.dir } : {}) })
+    : await Cluster.open({
+        nodes,
+        cni,
+        report,
+        ...(addons ? { addons: [addons] } : {}),
+        ...(webhooks ? { webhooks } : {}),
+        ...(values.dir ? { dir: values.dir } : {}),
+      })
   const end = async () => {
     await cluster[Symbol.asyncDispose]()
     process.exit(0)

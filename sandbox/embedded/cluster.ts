@@ -1,7 +1,7 @@
 import type { ApiRequest, ApiResponse, ObjectSelector, Snapshot, WatchEvent } from '../engine.ts'
 import { defaultAdmission } from './admission/index.ts'
 import type { WebhookConnector } from './admission/webhook-call.ts'
-import { conversionConnector, webhookConnector } from './admission/webhook-connector.ts'
+import { conversionConnector, type WebhookReach, webhookConnector } from './admission/webhook-connector.ts'
 import { admissionWebhooks } from './admission/webhooks.ts'
 import { Aggregator } from './aggregation/aggregator.ts'
 import { startAvailability } from './aggregation/availability.ts'
@@ -84,6 +84,8 @@ export interface ClusterOptions {
   limits?: Partial<ClusterLimits>
   /** By image, who plays its containers' main processes, in this process or by others of this machine. They wait for `listen`. */
   standIns?: Readonly<Record<string, StandIn>>
+  /** Where the hosts of webhooks' urls are looked for: in the cluster (the usual), or on this machine, for a controller under test beside it. */
+  webhooks?: WebhookReach
   /** Hears errors that have no caller. */
   report?(where: string, error: unknown): void
 }
@@ -113,6 +115,7 @@ export class Cluster implements AsyncDisposable {
   readonly name: string
   private readonly settings: Settings
   private readonly standIns: Readonly<Record<string, StandIn>>
+  private readonly webhookReach: WebhookReach
   private readonly served = Promise.withResolvers<{ host: string; port: number }>()
   private readonly store: Store
   private readonly random: Random
@@ -150,7 +153,15 @@ export class Cluster implements AsyncDisposable {
     if (!known) store.records.put(settingsRecord, settings)
     const ahead = store.records.get<number>(clockRecord)
     if (ahead && options.clock?.start === undefined) await clock.advance(ahead)
-    const cluster = new Cluster(store, clock, new Random(settings.seed + store.revision), settings, report, options.standIns)
+    const cluster = new Cluster(
+      store,
+      clock,
+      new Random(settings.seed + store.revision),
+      settings,
+      report,
+      options.standIns,
+      options.webhooks,
+    )
     await cluster.start(options.addons)
     return cluster
   }
@@ -208,9 +219,11 @@ export class Cluster implements AsyncDisposable {
     settings: Settings,
     report: (where: string, error: unknown) => void,
     standIns: Readonly<Record<string, StandIn>> = {},
+    webhooks: WebhookReach = 'cluster',
   ) {
     this.store = store
     this.standIns = standIns
+    this.webhookReach = webhooks
     this.clock = clock
     this.random = random
     this.settings = settings
@@ -227,9 +240,9 @@ export class Cluster implements AsyncDisposable {
     const tokens = new ServiceAccountTokens(this.identity, cache, clock)
     this.authenticator = new Authenticator(this.identity, tokens, authorizer, clock)
     this.resources = new ServedResources()
-    this.connect = webhookConnector({ cache, clock }, () => this.network, this.controlPlane)
-    const webhooks = admissionWebhooks({ cache, random: chance, resources: this.resources, authorizer }, this.connect)
-    const admission = defaultAdmission({ cache, clock, random: chance }, authorizer, this.resources, webhooks)
+    this.connect = webhookConnector({ cache, clock }, () => this.network, this.controlPlane, webhooks)
+    const hooks = admissionWebhooks({ cache, random: chance, resources: this.resources, authorizer }, this.connect)
+    const admission = defaultAdmission({ cache, clock, random: chance }, authorizer, this.resources, hooks)
     const rest = new Rest({ store, clock, random: chance, admission, allocator: new ServiceAllocator(store, chance), limits: this.limits })
     const generic = new ResourceHandler(rest)
     this.generic = generic
@@ -426,7 +439,7 @@ export class Cluster implements AsyncDisposable {
     this.checkpoint()
     const clock = new ClusterClock({ start: this.clock.now(), rate: 0 })
     const store = this.store.fork(clock, (error) => this.report('store of a fork', error))
-    const fork = new Cluster(store, clock, this.random.fork(), this.settings, this.reportTo, this.standIns)
+    const fork = new Cluster(store, clock, this.random.fork(), this.settings, this.reportTo, this.standIns, this.webhookReach)
     await fork.start()
     return fork
   }

@@ -4,11 +4,11 @@ import type { MutatingWebhook, ServiceReference, ValidatingWebhook } from '../sc
 import type { AdmissionRequest } from './admission.ts'
 
 /**
- * Sends a review to a Service of the cluster and resolves with the answer's body. Rejects with an Error that says why
+ * Sends a review to a Service of the cluster or to a url, and resolves with the answer's body. Rejects with an Error that says why
  * nobody answered. `timeout` in ms of cluster time; `ca` is what its certificate is checked by, PEM.
  */
 export type WebhookConnector = (
-  service: ServiceReference,
+  where: { service?: ServiceReference; url?: string },
   review: unknown,
   options: { timeout: number; ca: Uint8Array | undefined },
 ) => Promise<unknown>
@@ -48,13 +48,15 @@ export async function askWebhook(
     throw failure('could not create admission objects: webhook does not accept known AdmissionReview versions (v1, v1beta1)')
   }
   const { service, url, caBundle } = webhook.clientConfig
-  if (!service) throw failure(`failed to call webhook: webhooks by url are not called from this cluster: ${url}`)
   const apiVersion = `admission.k8s.io/${version}`
   const review = { kind: 'AdmissionReview', apiVersion, request: { uid, ...asReviewed(request, original) } }
   let answer: AdmissionReview
   try {
     const ca = caBundle === undefined ? undefined : Buffer.from(caBundle as unknown as string, 'base64')
-    answer = (await connect(service, review, { timeout: (webhook.timeoutSeconds ?? 10) * 1000, ca })) as AdmissionReview
+    answer = (await connect({ ...(service ? { service } : {}), ...(url ? { url } : {}) }, review, {
+      timeout: (webhook.timeoutSeconds ?? 10) * 1000,
+      ca,
+    })) as AdmissionReview
   } catch (error) {
     throw failure(`failed to call webhook: ${error instanceof Error ? error.message : String(error)}`, error)
   }

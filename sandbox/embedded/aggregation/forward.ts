@@ -44,7 +44,7 @@ export function forwarder(
       const socket = await openTls(clock, connection, options, call.signal)
       return await answerOf(socket, call, `${host}:${port}`)
     } catch (error) {
-      if (error instanceof TlsError) throw new Error(tlsText(error, host), { cause: error })
+      if (error instanceof TlsError) throw new Error(tlsText(error), { cause: error })
       if (error instanceof NetworkError && error.code === 'ECONNREFUSED') {
         throw new Error(`dial tcp ${ip}:${port}: connect: connection refused`, { cause: error })
       }

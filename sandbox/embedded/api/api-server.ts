@@ -47,7 +47,7 @@ export class ApiServer {
   async handle(call: ApiCall): Promise<Handled> {
     const request = requestInfo(call.method, call.url)
     this.authorize(call, request)
-    const warnings: string[] = []
+    const { warnings = [] } = call
     const warn = (text: string) => {
       if (!warnings.includes(text)) warnings.push(text)
     }

@@ -20,6 +20,8 @@ export interface ApiCall {
   signal: AbortSignal
   /** Where what the audit log is to say of it beside is gathered. */
   annotations?: Record<string, string>
+  /** Where warnings are gathered, so that a refusal brings them too. */
+  warnings?: string[]
 }
 
 /** A call to a resource that is served, past authorization. */

@@ -181,6 +181,7 @@ async function serve(parts: ServingParts, request: IncomingMessage, response: Se
   response.setHeader('audit-id', id)
   response.setHeader('cache-control', 'no-cache, private')
   let seen: ReturnType<typeof audited> | undefined
+  const warnings: string[] = []
   const ended = new AbortController()
   response.on('close', () => ended.abort(connectionClosed))
   // People read what these fetch.
@@ -201,8 +202,8 @@ async function serve(parts: ServingParts, request: IncomingMessage, response: Se
     // it has waited
     if (ended.signal.aborted) return
     const { annotations } = seen
-    const call: ApiCall = { method, url, headers, user, signal: ended.signal, annotations, ...(body.length ? { body } : {}) }
-    const { outcome, warnings } = await api.handle(call)
+    const call: ApiCall = { method, url, headers, user, signal: ended.signal, annotations, warnings, ...(body.length ? { body } : {}) }
+    const { outcome } = await api.handle(call)
     using _place = outcome.type === 'watch' ? parts.limits?.watch() : undefined
     if (outcome.type === 'object' || outcome.type === 'list' || outcome.type === 'watch') accepted = negotiate(headers, query)
     const turn = () => parts.share.turn()
@@ -210,18 +211,23 @@ async function serve(parts: ServingParts, request: IncomingMessage, response: Se
     const encoded = await compress(whole, headers['accept-encoding'])
     seen.answered(encoded.status, outcome.type === 'object' ? outcome.object : undefined)
     if (method !== 'GET') await parts.durable()
-    if (warnings.length > 0) {
-      response.setHeader(
-        'warning',
-        warnings.map((text) => `299 - ${JSON.stringify(text.replaceAll('\n', ' '))}`),
-      )
-    }
+    warn(response, warnings)
     await send(response, encoded, method === 'HEAD', parts.limits)
   } catch (error) {
     if (ended.signal.aborted || error === connectionClosed) return
     seen?.failed(error)
+    warn(response, warnings)
     await sendError(parts, request, response, error, accepted)
   }
+}
+
+/** Also with a refusal goes what was to be warned of before it. */
+function warn(response: ServerResponse, warnings: readonly string[]): void {
+  if (warnings.length === 0 || response.headersSent) return
+  response.setHeader(
+    'warning',
+    warnings.map((text) => `299 - ${JSON.stringify(text.replaceAll('\n', ' '))}`),
+  )
 }
 
 /** Waits for the cluster's turn. Rejects with ApiError TooManyRequests when too many wait already. */

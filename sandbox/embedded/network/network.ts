@@ -144,8 +144,8 @@ export interface DnsAnswer {
 
 export class NetworkError extends Error {
   readonly code: 'ECONNREFUSED' | 'ETIMEDOUT' | 'EHOSTUNREACH' | 'ENOTFOUND' | 'ECONNRESET' | 'EADDRINUSE'
-  constructor(code: NetworkError['code'], message: string) {
-    super(message)
+  constructor(code: NetworkError['code'], message: string, options?: ErrorOptions) {
+    super(message, options)
     this.code = code
   }
 }

@@ -19,6 +19,7 @@ test('a request over TLS is answered to who trusts the authority, by the cluster
 test.each([
   ['without an authority', { host: 'kubernetes' }, 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY'],
   ['for another name', { host: 'web.default', trusted: true }, 'ERR_TLS_CERT_ALTNAME_INVALID'],
+  ['for another address', { host: '10.96.0.99', trusted: true }, 'ERR_TLS_CERT_ALTNAME_INVALID'],
 ])('a server is refused %s', async (_, { trusted, ...options }: { host: string; trusted?: boolean }, code) => {
   const { ask, ca } = secureServer()
   await expect(ask({ ...options, ...(trusted ? { ca } : {}) })).rejects.toMatchObject({ code })

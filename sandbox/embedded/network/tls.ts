@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
+import { Duplex } from 'node:stream'
 import { checkServerIdentity, connect, type DetailedPeerCertificate, type TLSSocket } from 'node:tls'
 import type { Clock } from '../clock.ts'
 import { duplexOf, requestOver } from './http-bridge.ts'
@@ -29,7 +30,7 @@ export class TlsError extends Error {
 /** One HTTPS request over a raw connection, which it ends. Rejects with TlsError, NetworkError ECONNRESET or the signal's reason. */
 export function httpsRequest(
   clock: Clock,
-  connection: Connection,
+  connection: Connection | Duplex,
   request: HttpRequest,
   options: TlsClientOptions,
   signal?: AbortSignal,
@@ -47,12 +48,12 @@ export function openTls(clock: Clock, connection: Connection, options: TlsClient
 }
 
 /** Go's words for a handshake that did not work. */
-export function tlsText({ code, message }: TlsError, host: string): string {
+export function tlsText({ code, message }: TlsError): string {
   switch (code) {
     case 'NOT_TLS':
       return 'http: server gave HTTP response to HTTPS client'
     case 'ERR_TLS_CERT_ALTNAME_INVALID':
-      return `tls: failed to verify certificate: x509: certificate is not valid for ${host}`
+      return `tls: failed to verify certificate: x509: ${message}`
     case 'CERT_HAS_EXPIRED':
       return 'tls: failed to verify certificate: x509: certificate has expired or is not yet valid'
     case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
@@ -65,11 +66,16 @@ export function tlsText({ code, message }: TlsError, host: string): string {
   }
 }
 
-async function handshake(clock: Clock, connection: Connection, options: TlsClientOptions, signal?: AbortSignal): Promise<TLSSocket> {
+async function handshake(
+  clock: Clock,
+  connection: Connection | Duplex,
+  options: TlsClientOptions,
+  signal?: AbortSignal,
+): Promise<TLSSocket> {
   const { host, cert, key, insecure } = options
   signal?.throwIfAborted()
   const socket = connect({
-    socket: duplexOf(connection),
+    socket: connection instanceof Duplex ? connection : duplexOf(connection),
     ...(isIP(host) ? {} : { servername: host }),
     ...(cert && key ? { cert: Buffer.from(cert), key: Buffer.from(key) } : {}),
     // Judged below: OpenSSL would compare the certificate's dates with the machine's clock, not with the cluster's.
@@ -120,7 +126,17 @@ function judge(socket: TLSSocket, { host, ca }: TlsClientOptions, now: number): 
   }
   if (untrusted) throw untrusted
   const mismatch = checkServerIdentity(host, certificate)
-  if (mismatch) throw new TlsError('ERR_TLS_CERT_ALTNAME_INVALID', mismatch.message)
+  if (mismatch) throw new TlsError('ERR_TLS_CERT_ALTNAME_INVALID', mismatchText(certificate, host))
+}
+
+/** Go's words for a certificate of somebody else (crypto/x509, HostnameError). */
+function mismatchText({ subject, subjectaltname }: DetailedPeerCertificate, host: string): string {
+  if (!subjectaltname && subject.CN === host) return 'certificate relies on legacy Common Name field, use SANs instead'
+  const kind = isIP(host) ? 'IP Address:' : 'DNS:'
+  const names = (subjectaltname ?? '').split(', ').flatMap((name) => (name.startsWith(kind) ? [name.slice(kind.length)] : []))
+  if (names.length > 0) return `certificate is valid for ${names.join(', ')}, not ${host}`
+  if (isIP(host)) return `cannot validate certificate for ${host} because it doesn't contain any IP SANs`
+  return `certificate is not valid for any names, but wanted to match ${host}`
 }
 
 function authoritiesOf(ca: Uint8Array | undefined): X509Certificate[] {
