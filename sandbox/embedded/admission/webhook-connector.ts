@@ -37,7 +37,7 @@ export function webhookConnector(
   return async ({ service, url }, review, { timeout, ca }) => {
     const limit = `timeout=${timeout / 1000}s`
     const endpoint = service ? ofService(service, limit) : ofUrl(url ?? '', limit)
-    const { host, port } = endpoint
+    const { host } = endpoint
     const failed = (why: string, cause?: unknown) => new Error(`Post ${JSON.stringify(endpoint.url)}: ${why}`, { cause })
     const body = Buffer.from(JSON.stringify(review))
     const headers = {

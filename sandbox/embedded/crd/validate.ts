@@ -24,12 +24,11 @@ export function validateSchema(value: unknown, schema: JSONSchemaProps, path = '
 }
 
 /** What is wrong with lists that are sets or maps: entries that stand in them twice. */
-export function validateListTypes(value: unknown, schema: JSONSchemaProps, path = '', old?: unknown): FieldError[] {
-  if (isUnchanged(value, old)) return []
+export function validateListTypes(value: unknown, schema: JSONSchemaProps, path = ''): FieldError[] {
   if (isObject(value)) {
     return Object.entries(value).flatMap(([key, field]) => {
       const property = propertyOf(schema, key)
-      return property ? validateListTypes(field, property, join(path, key), oldField(old, key)) : []
+      return property ? validateListTypes(field, property, join(path, key)) : []
     })
   }
   if (!Array.isArray(value)) return []
@@ -47,8 +46,7 @@ export function validateListTypes(value: unknown, schema: JSONSchemaProps, path 
     const first = identities.findIndex((other) => isDeepStrictEqual(one, other))
     return first < index ? [duplicate(new Path(`${path}[${index}]`), one)] : []
   })
-  const before = correlated(schema, old)
-  return [...repeated, ...(items ? value.flatMap((item, index) => validateListTypes(item, items, `${path}[${index}]`, before(item))) : [])]
+  return [...repeated, ...(items ? value.flatMap((item, index) => validateListTypes(item, items, `${path}[${index}]`)) : [])]
 }
 
 /** An Invalid value whose text is not the field's own. */

@@ -105,7 +105,7 @@ export function tooLong(path: Path, max: number): FieldError {
 }
 
 export function tooMany(path: Path, actual: number, max: number): FieldError {
-  return error('FieldValueTooMany', path, `Too many: ${actual}`, `must have at most ${max} items`)
+  return error('FieldValueTooMany', path, `Too many: ${actual}`, `must have at most ${max} ${max === 1 ? 'item' : 'items'}`)
 }
 
 function error(reason: FieldErrorReason, path: Path, start: string, detail: string): FieldError {
