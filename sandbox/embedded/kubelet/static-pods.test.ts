@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { resources } from '../machinery/object.ts'
-import type { Pod } from '../schema/types/core.v1.ts'
+import type { Event, Pod } from '../schema/types/core.v1.ts'
 import { nodeCluster } from './testing/node-cluster.ts'
 
 test("a manifest's pod runs on its node, shows in the API, comes back when it is deleted there, and goes with its file", async () => {
@@ -101,4 +101,33 @@ test("an etcd of somebody's own runs, and does not stand in for the cluster's", 
   await cluster.advance(60_000)
   const answer = await cluster.request({ method: 'GET', path: '/api/v1/nodes' })
   expect(answer.status).toBe(503)
+})
+
+test("a control plane's parts answer probes as kubeadm's manifests ask them; one that asks for what is not there restarts its part", async () => {
+  const { cluster, shell, pod } = await nodeCluster(1)
+  const control = 'labernetes-control-plane'
+  const part = (name: string) => pod(`${name}-${control}`, 'kube-system')?.status?.containerStatuses?.[0]
+  const probe = (name: string, type: string, path: string, port: number, scheme: string) => {
+    const text = `    ${type}: {httpGet: {host: 127.0.0.1, path: ${path}, port: ${port}, scheme: ${scheme}}, periodSeconds: 2, failureThreshold: 2}`
+    return shell(control, `sed -i 's#^    image: .*#&\\n${text}#' /etc/kubernetes/manifests/${name}.yaml`)
+  }
+  await probe('kube-scheduler', 'livenessProbe', '/livez', 10259, 'HTTPS')
+  await probe('kube-controller-manager', 'startupProbe', '/healthz', 10257, 'HTTPS')
+  await probe('etcd', 'readinessProbe', '/readyz', 2381, 'HTTP')
+  await cluster.advance(60_000)
+  for (const name of ['kube-scheduler', 'kube-controller-manager', 'etcd'])
+    expect([name, part(name)]).toMatchObject([name, { ready: true, restartCount: 0 }])
+  const curl = async (url: string) => (await shell(control, `curl -sk -w ' %{http_code}' ${url}`)).text
+  expect(await curl('https://127.0.0.1:10259/readyz')).toBe('ok 200')
+  expect(await curl('http://127.0.0.1:2381/health')).toBe('{"health":"true","reason":""} 200')
+  expect(await curl('https://127.0.0.1:10257/nope')).toBe('404 page not found\n 404')
+  expect((await shell(control, 'ss -ltn')).text).toContain('127.0.0.1:10257')
+
+  await shell(control, `sed -i 's#/livez, port: 10259#/livez, port: 10260#' /etc/kubernetes/manifests/kube-scheduler.yaml`)
+  await cluster.advance(40_000)
+  expect(part('kube-scheduler')?.restartCount).toBeGreaterThan(0)
+  const events = cluster.context.cache.list<Event>(resources.events).map(({ message }) => message ?? '')
+  const dial = 'Liveness probe failed: Get "https://127.0.0.1:10260/livez": dial tcp 127.0.0.1:10260: connect: connection refused'
+  expect(events).toContain(dial)
+  expect(events.some((text) => text.includes('Container kube-scheduler failed liveness probe, will be restarted'))).toBe(true)
 })

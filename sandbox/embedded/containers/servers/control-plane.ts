@@ -1,6 +1,7 @@
 import { klogLine } from '../../node/journal.ts'
 import type { Process, Program, Run } from '../kernel/process.ts'
 import { componentFlags } from './control-plane-flags.ts'
+import { serveHealth } from './control-plane-health.ts'
 
 export type ComponentName = keyof typeof componentFlags
 
@@ -42,8 +43,16 @@ function component(name: ComponentName, demands: Demands): Run {
     }
     // an etcd without the cluster's certificates is somebody's own
     if (name !== 'etcd' || flags.has('cert-file')) {
+      const health = serveHealth(process, name, flags)
+      if (typeof health === 'string') {
+        await log('E', 'run.go:72', 'command failed', { err: health })
+        return 1
+      }
       const running = process.machine.component(name)
-      process.onEnd(() => running[Symbol.dispose]())
+      process.onEnd(() => {
+        health[Symbol.dispose]()
+        running[Symbol.dispose]()
+      })
     }
     if (name === 'etcd')
       await process.complain(`${JSON.stringify({ level: 'info', ts: stamp(process), msg: 'ready to serve client requests' })}\n`)
