@@ -29,10 +29,16 @@ export interface Parsed {
   order?(): string[]
 }
 
-/** Throws ApiError 400 or 415, and Unreadable for what is no object at all. */
-export function parseBody(bytes: Uint8Array, contentType: string | undefined): Parsed {
+/** Throws ApiError 415 for a type of body that nobody here reads. */
+export function assertBodyType(contentType: string | undefined): void {
   const type = contentType ? mediaType(contentType) : jsonType
   if (!accepted.includes(type) || !parametersOfType.test(contentType ?? '')) throw ApiError.unsupportedMediaType(accepted)
+}
+
+/** Throws ApiError 400 or 415, and Unreadable for what is no object at all. */
+export function parseBody(bytes: Uint8Array, contentType: string | undefined): Parsed {
+  assertBodyType(contentType)
+  const type = contentType ? mediaType(contentType) : jsonType
   if (type === protobufContentType) return { value: fromProtobuf(bytes) }
   const text = textOf(bytes)
   return type === jsonType ? fromJson(text) : fromYaml(text)

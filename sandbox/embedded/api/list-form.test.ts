@@ -43,7 +43,7 @@ describe.each([
 
   it.each([
     ['objects', accepted(json)],
-    ['metadata', accepted(json, 'PartialObjectMetadata')],
+    ['metadata', accepted(json, 'PartialObjectMetadataList')],
     ['rows', accepted(json, 'Table')],
   ])('is the same in JSON, of %s', async (_form, form) => {
     expect((await made(form)).toString()).toBe(`${JSON.stringify(listForm(listed, form, context))}\n`)

@@ -4,7 +4,7 @@ import type { Store } from '../machinery/store.ts'
 import type { ResourceInfo } from '../registry/index.ts'
 import type { ListMeta } from '../schema/types/meta.v1.ts'
 import { prepareServed, served } from './conversion.ts'
-import type { ListOptions } from './options.ts'
+import { type ListOptions, unsignedFault } from './options.ts'
 import { keyOf, tableOf } from './resources.ts'
 import type { Selection } from './selection.ts'
 
@@ -31,6 +31,9 @@ export async function listObjects(
   selection: Selection,
 ): Promise<Listing> {
   const token = options.continue ? decodeToken(options.continue) : undefined
+  if (token && options.resourceVersion && options.resourceVersion !== '0') {
+    throw ApiError.badRequest('specifying resource version is not allowed when using continue')
+  }
   const table = tableOf(info)
   const scope = info.namespaced && namespace ? namespace : undefined
   const at = token ? (token.rv > 0 ? token.rv : store.revision) : revisionOf(store, options)
@@ -78,6 +81,14 @@ function revisionOf(store: Store, { resourceVersion, resourceVersionMatch }: Lis
   const wanted = Number(resourceVersion || 0)
   if (wanted > store.revision) throw tooLarge(wanted, store.revision)
   return resourceVersionMatch === 'Exact' ? wanted : store.revision
+}
+
+/** Refuses a GET of one object at a resource version that is none, or not there yet. Throws ApiError. */
+export function assertVersion(query: URLSearchParams, revision: number): void {
+  const asked = query.get('resourceVersion') ?? ''
+  const fault = asked ? unsignedFault(asked) : undefined
+  if (fault) throw new ApiError(500, undefined, `resourceVersion: Invalid value: ${JSON.stringify(asked)}: ${fault}`)
+  if (Number(asked) > revision) throw tooLarge(Number(asked), revision)
 }
 
 /** The answer to a resource version from the future: try again in a second. */

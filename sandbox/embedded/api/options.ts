@@ -51,7 +51,9 @@ export function listOptions(query: URLSearchParams): ListOptions {
   if (initial !== undefined) options.sendInitialEvents = initial
   const errors = listErrors(options, match)
   if (errors.length > 0) throw ApiError.invalid({ group: 'meta.k8s.io', kind: 'ListOptions' }, '', errors)
-  if (options.resourceVersion !== '' && unsignedFault(options.resourceVersion)) {
+  // with a token the version is not looked at before the token
+  const looked = options.watch || !options.continue
+  if (looked && options.resourceVersion !== '' && unsignedFault(options.resourceVersion)) {
     const why = `resourceVersion: Invalid value: ${JSON.stringify(options.resourceVersion)}: ${unsignedFault(options.resourceVersion)}`
     if (options.watch) throw new ApiError(500, undefined, why)
     throw ApiError.badRequest(`invalid resource version: ${why}`)

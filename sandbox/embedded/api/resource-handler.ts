@@ -4,13 +4,13 @@ import type { KubeObject } from '../machinery/object.ts'
 import { patchContentTypes } from '../patch/index.ts'
 import type { GroupVersionKind, ResourceInfo, Verb } from '../registry/index.ts'
 import { decodeObject, TypeMismatch } from '../schema/decode.ts'
-import { decodeAs, mediaType, notRegistered, type Parsed, parseBody, Unreadable, unreadable } from './body.ts'
+import { assertBodyType, decodeAs, mediaType, notRegistered, type Parsed, parseBody, Unreadable, unreadable } from './body.ts'
 import { type Outcome, objectOutcome, type ResourceCall } from './call.ts'
 import { type Deletion, deleteCollection, deleteObject, deletionAnswer } from './deletion.ts'
 import { applyFields, schemaFor, trackFields } from './field-manager.ts'
-import { listObjects, tooLarge } from './listing.ts'
+import { assertVersion, listObjects } from './listing.ts'
 import { matchName, matchNamespace, timestamp } from './object-meta.ts'
-import { deletionOptions, listOptions, unsignedFault, type WriteOptions, writeOptions } from './options.ts'
+import { deletionOptions, listOptions, type WriteOptions, writeOptions } from './options.ts'
 import { type PatchType, parsePatch, patchedObject } from './patched.ts'
 import { apiVersionOf } from './resources.ts'
 import type { Rest, UpdateRules, WriteRequest } from './rest.ts'
@@ -110,12 +110,7 @@ export class ResourceHandler {
 
   private async get(call: ResourceCall): Promise<Outcome> {
     const { info, path, request } = call
-    const asked = request.query.get('resourceVersion') ?? ''
-    const wanted = Number(asked)
-    const fault = asked ? unsignedFault(asked) : undefined
-    if (fault) throw new ApiError(500, undefined, `resourceVersion: Invalid value: ${JSON.stringify(asked)}: ${fault}`)
-    const { revision } = this.rest.store
-    if (wanted > revision) throw tooLarge(wanted, revision)
+    assertVersion(request.query, this.rest.store.revision)
     return objectOutcome(await this.rest.get(info, path.namespace, path.name), info)
   }
 
@@ -137,6 +132,7 @@ export class ResourceHandler {
 
   private async create(call: ResourceCall): Promise<Outcome> {
     const { info } = call
+    if (call.value === undefined) assertBodyType(call.headers['content-type'])
     const options = writeOptions(call.request.query, 'CreateOptions')
     const object = this.body(call, info, options)
     info.strategy.default(object)
@@ -171,9 +167,9 @@ export class ResourceHandler {
     const options = writeOptions(call.request.query, 'PatchOptions', type)
     const request = { ...this.writeRequest(call, options, 'PatchOptions'), patches: true }
     if (type !== 'apply') {
+      if (!this.rest.has(info, request.namespace, request.name)) throw ApiError.notFound(info, request.name)
       const patch = call.value ?? parsePatch(call.body ?? new Uint8Array(), type)
       const produce = (existing: KubeObject | undefined) => this.patched(call, type, patch, existing as KubeObject, options)
-      if (!this.rest.has(info, request.namespace, request.name)) throw ApiError.notFound(info, request.name)
       const { object } = await this.rest.update(request, produce, rules ? { rules } : {})
       return objectOutcome(object, info)
     }

@@ -81,7 +81,7 @@ export const anyRequest: fc.Arbitrary<Exchange> = fc
     type: fc.constantFrom(...Object.values(types), 'text/plain'),
   })
   .map(({ method, path, options, body, type }) => {
-    const query = ['dryRun=All', ...options].join('&')
+    const query = ['dryRun=All', ...options.map(encode)].join('&')
     const carries = body !== undefined && method !== 'GET' && method !== 'HEAD' && method !== 'DELETE'
     return {
       title: `${method} ${path}?${query} ${carries ? `${type} ${body}` : ''}`,

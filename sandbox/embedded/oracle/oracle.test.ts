@@ -1,13 +1,16 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { Cluster } from '../cluster.ts'
+import { anyRequest, probes } from './bad-requests.ts'
 import { clear, perform } from './compare.ts'
+import { refusal } from './exchange.ts'
 import { gadgets, type Kind, kinds, operations } from './operations.ts'
 import { oracleMissing, Server, startOracle } from './server.ts'
 
 /**
  * Random operations on this cluster and on a real API server: each is answered alike by both. COMPARE_RUNS is how many rows
- * of operations a kind gets (8 unless given), COMPARE_SEED makes them the same again.
+ * of operations a kind gets (8 unless given; fifty times as many requests are thrown together), COMPARE_SEED makes them the same
+ * again.
  */
 const missing = oracleMissing()
 const runs = Number(process.env['COMPARE_RUNS'] ?? 8)
@@ -46,6 +49,16 @@ describe.skipIf(missing)(`the same answers as a real API server${missing ? ` (sk
     await cluster[Symbol.asyncDispose]()
     expect(errors).toEqual([])
   })
+
+  test('requests thrown together', async () => {
+    for (const server of [ours, theirs]) for (const { method, path, body } of probes) await server.send(method, path, body)
+    const thrown = fc.asyncProperty(anyRequest, async (request) => {
+      const [mine, real] = await Promise.all([refusal(ours, request), refusal(theirs, request)])
+      expect({ request, ...mine }).toEqual({ request, ...real })
+    })
+    await fc.assert(thrown, { numRuns: 50 * runs, seed, interruptAfterTimeLimit: 240_000 })
+    for (const { path } of probes) await theirs.send('DELETE', `${path}/probe`)
+  }, 300_000)
 
   test.each(kinds.map((kind): [string, Kind] => [kind.kind, kind]))(
     '%s',

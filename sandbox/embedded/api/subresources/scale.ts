@@ -9,6 +9,7 @@ import type { Scale } from '../../schema/types/autoscaling.v1.ts'
 import type { LabelSelector } from '../../schema/types/meta.v1.ts'
 import { mediaType, parseBody } from '../body.ts'
 import { type Outcome, objectOutcome, type ResourceCall } from '../call.ts'
+import { assertVersion } from '../listing.ts'
 import { matchName } from '../object-meta.ts'
 import { type WriteOptions, writeOptions } from '../options.ts'
 import { parsePatch, patchedObject } from '../patched.ts'
@@ -31,6 +32,7 @@ export function scaleHandler(generic: ResourceHandler, pathsOf: (info: ResourceI
     const { info, path, request } = call
     if (!info.subresources.some((known) => known.name === 'scale')) throw ApiError.unknownPath()
     const paths = pathsOf(info) ?? builtIn
+    if (request.verb === 'get') assertVersion(request.query, generic.rest.store.revision)
     if (request.verb === 'get') return objectOutcome(scaleOf(await generic.rest.get(info, path.namespace, path.name), paths))
     if (request.verb !== 'update' && request.verb !== 'patch') throw ApiError.methodNotSupported()
     const type = request.verb === 'patch' ? patchContentTypes[mediaType(call.headers['content-type'])] : undefined
