@@ -175,6 +175,7 @@ export class NonResourceHandler {
     const custom = this.parts.customKinds()
     if (version === 'v2' && rest.length === 0) {
       assertOpenApiAccepted(call.headers['accept'])
+      if (!openApiAccepted(call.headers['accept'])) return { type: 'text', status: 406, text: '' }
       const binary = [openApiProtobufAsked, openApiProtobuf].some((type) => call.headers['accept']?.includes(type))
       const whole = this.once(binary ? 'v2 protobuf' : 'v2', () => openApiVersion2(custom, binary ? 'protobuf' : 'json'))
       const etag = `"${whole.hash}"`
@@ -236,6 +237,12 @@ export class NonResourceHandler {
     ]
     return ['/.well-known/openid-configuration', ...groups, ...health, ...rest].sort()
   }
+}
+
+/** The old document comes as JSON or protobuf and in no other form. */
+function openApiAccepted(accept = ''): boolean {
+  const forms = ['*/*', 'application/*', 'application/json', openApiProtobufAsked, openApiProtobuf]
+  return accept === '' || accept.split(',').some((clause) => forms.includes(clause.split(';')[0]?.trim() ?? ''))
 }
 
 /** KEP 3466: each check as a gauge, by its name and endpoint. */

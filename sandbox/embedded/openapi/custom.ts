@@ -12,7 +12,7 @@ export interface CustomKind {
 
 /** The schemas of a custom kind and its list by their names, as apiextensions-apiserver publishes them for OpenAPI 2 or 3. */
 export function customSchemas({ info, schema }: CustomKind, openApi: 2 | 3): Record<string, Schema> {
-  const { group, version, kind, listKind, definition } = info
+  const { group, version, kind, listKind, resource, definition } = info
   const name = customName(group, version, kind)
   const head = customResourceSchema(group, version, kind, undefined)
   const selectable = definition?.selectableFields?.map(({ jsonPath }) => ({ fieldPath: jsonPath.replace(/^\./, '') }))
@@ -33,8 +33,12 @@ export function customSchemas({ info, schema }: CustomKind, openApi: 2 | 3): Rec
       properties: {
         apiVersion: head.properties?.['apiVersion'] ?? {},
         kind: head.properties?.['kind'] ?? {},
-        metadata: { allOf: [{ $ref: listMeta }] },
-        items: { type: 'array', items: { $ref: `#/components/schemas/${name}` } },
+        metadata: { description: `Standard list metadata. More info: ${conventions}#types-kinds`, allOf: [{ $ref: listMeta }] },
+        items: {
+          description: `List of ${resource}. More info: ${conventions}`,
+          type: 'array',
+          items: { $ref: `#/components/schemas/${name}` },
+        },
       },
       ...gvk(group, version, listKind),
     },
@@ -46,6 +50,7 @@ export function customName(group: string, version: string, kind: string): string
   return schemaName(group, version, kind) ?? `${group.split('.').reverse().join('.')}.${version}.${kind}`
 }
 
+const conventions = 'https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md'
 const listMeta = '#/components/schemas/io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta'
 
 function gvk(group: string, version: string, kind: string) {

@@ -5,6 +5,7 @@ import { probes } from './bad-requests.ts'
 import { discoveryOf, type Found, published, recordDiscovery } from './discovery.ts'
 import { answersOf, record, recorded, type Suite, suites, writeDifferences } from './fixtures.ts'
 import { quietCluster } from './quiet-cluster.ts'
+import { recordVerdicts, verdictsOf } from './ratcheting.ts'
 import { allRows, answersTo, differingSteps, recordedRows, recordRows, writeRowDifferences } from './recorded-rows.ts'
 import { objectionsOf, recordObjections } from './rules.ts'
 import { Server, startOracle } from './server.ts'
@@ -27,6 +28,7 @@ async function recordAll(): Promise<void> {
   for (const { method, path, body } of probes) await server.send(method, path, body)
   recordDiscovery(await publishedDiscovery(server))
   recordObjections(await objectionsOf(server))
+  recordVerdicts(await verdictsOf(server))
   for (const name of names) record(name, await answersOf(server, name, suites[name].requests()))
   if (rowsToo) await recordRows(server)
   for (const { path, body } of probes) {
