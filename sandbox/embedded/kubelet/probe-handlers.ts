@@ -2,8 +2,9 @@ import type { Clock } from '../clock.ts'
 import { ContainerError, type Container as RuntimeContainer } from '../containers/runtime.ts'
 import { type HttpRequest, type HttpResponse, NetworkError, type PodNetwork } from '../network/network.ts'
 import { httpsRequest, TlsError } from '../network/tls.ts'
-import type { Container, ExecAction, GRPCAction, HTTPGetAction, Probe, TCPSocketAction } from '../schema/types/core.v1.ts'
+import type { Container, ExecAction, HTTPGetAction, Probe, TCPSocketAction } from '../schema/types/core.v1.ts'
 import { goDuration } from './duration.ts'
+import { grpcProbe } from './grpc-probe.ts'
 
 /** `error` means that the probe could not be made: it counts neither way. */
 export interface ProbeOutcome {
@@ -147,52 +148,6 @@ async function tcpProbe(target: ProbeTarget, action: TCPSocketAction, timeout: n
   }
 }
 
-/**
- * The health protocol as one HTTP request with gRPC's framing (a flag byte and the length before the message).
- * @see https://github.com/grpc/grpc/blob/master/doc/health-checking.md
- */
-async function grpcProbe(target: ProbeTarget, action: GRPCAction, timeout: number): Promise<ProbeOutcome> {
-  const { clock, network, podIP } = target
-  const address = JSON.stringify(`${podIP}:${action.port}`)
-  const service = Buffer.from(action.service ?? '')
-  const message = service.length > 0 ? Buffer.concat([Buffer.from([0x0a, service.length]), service]) : Buffer.alloc(0)
-  const frame = Buffer.concat([Buffer.from([0, 0, 0, 0, message.length]), message])
-  using deadline = withDeadline(clock, timeout)
-  try {
-    const answer = await network.http(
-      podIP,
-      action.port,
-      {
-        method: 'POST',
-        path: '/grpc.health.v1.Health/Check',
-        headers: { host: `${podIP}:${action.port}`, 'content-type': 'application/grpc', te: 'trailers', 'user-agent': 'kube-probe/1.34' },
-        body: frame,
-      },
-      deadline.signal,
-    )
-    const status = headerOf(answer.headers, 'grpc-status')
-    if (!headerOf(answer.headers, 'content-type')?.startsWith('application/grpc') || status === '12') {
-      const why = status === '12' ? (headerOf(answer.headers, 'grpc-message') ?? '') : `unexpected HTTP status code ${answer.status}`
-      const output = `error: this server does not implement the grpc health protocol (grpc.health.v1.Health): ${why}`
-      return { result: 'failure', output }
-    }
-    if (status !== undefined && status !== '0') {
-      const description = headerOf(answer.headers, 'grpc-message') ?? ''
-      const code = status === '5' ? 'NotFound' : `Code(${status})`
-      return { result: 'failure', output: `error: health rpc probe failed: rpc error: code = ${code} desc = ${description}` }
-    }
-    const serving = ['UNKNOWN', 'SERVING', 'NOT_SERVING', 'SERVICE_UNKNOWN'][answer.body[6] ?? 0] ?? 'UNKNOWN'
-    if (serving === 'SERVING') return { result: 'success', output: 'service healthy' }
-    return { result: 'failure', output: `service unhealthy (responded with "${serving}")` }
-  } catch (error) {
-    if (!(error instanceof NetworkError) && !deadline.signal.aborted) throw error
-    // gRPC dials again and again until the time is up.
-    await deadline.over
-    const output = `timeout: failed to connect service ${address} within ${goDuration(timeout)}: context deadline exceeded`
-    return { result: 'failure', output }
-  }
-}
-
 /** The kubelet looks a name up among the container's ports, and then tries it as a number. */
 function noSuchPort(port: string | number): ProbeOutcome {
   return { result: 'error', output: `strconv.Atoi: parsing "${port}": invalid syntax` }
@@ -225,7 +180,8 @@ function headerOf(headers: Record<string, string>, name: string): string | undef
   return Object.entries(headers).find(([key]) => key.toLowerCase() === name)?.[1]
 }
 
-function withDeadline(clock: Clock, ms: number): Disposable & { signal: AbortSignal; over: Promise<void> } {
+/** Aborts when so many ms of the cluster's time are over. */
+export function withDeadline(clock: Clock, ms: number): Disposable & { signal: AbortSignal; over: Promise<void> } {
   const controller = new AbortController()
   const timer = clock.setTimeout(() => controller.abort(new Error('deadline exceeded')), ms)
   const over = new Promise<void>((resolve) => controller.signal.addEventListener('abort', () => resolve(), { once: true }))

@@ -24,6 +24,7 @@ import {
 } from './network.ts'
 import { resolveName } from './resolver.ts'
 import type { Stack } from './stack.ts'
+import { unlessAborted } from './waiting.ts'
 
 /** A TCP client gives up after six repeated SYNs; an address nobody answers ARP for is known after three seconds. */
 const synTimeout = 127_000
@@ -271,32 +272,4 @@ async function answerOf(answer: Promise<HttpResponse>): Promise<HttpResponse> {
   } catch (error) {
     throw new NetworkError('ECONNRESET', error instanceof Error ? error.message : String(error))
   }
-}
-
-function unlessAborted<T>(work: Promise<T>, signals: (AbortSignal | undefined)[]): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const listening = signals.filter((signal) => signal !== undefined)
-    const abort = () => {
-      finish()
-      reject(listening.find(({ aborted }) => aborted)?.reason)
-    }
-    const finish = () => {
-      for (const signal of listening) signal.removeEventListener('abort', abort)
-    }
-    if (listening.some(({ aborted }) => aborted)) {
-      work.catch(() => {})
-      return abort()
-    }
-    for (const signal of listening) signal.addEventListener('abort', abort, { once: true })
-    work.then(
-      (value) => {
-        finish()
-        resolve(value)
-      },
-      (error) => {
-        finish()
-        reject(error)
-      },
-    )
-  })
 }

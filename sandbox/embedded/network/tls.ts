@@ -5,6 +5,7 @@ import { checkServerIdentity, connect, type DetailedPeerCertificate, type TLSSoc
 import type { Clock } from '../clock.ts'
 import { duplexOf, requestOver } from './http-bridge.ts'
 import type { Connection, HttpRequest, HttpResponse } from './network.ts'
+import { inFewTurns } from './waiting.ts'
 
 export interface TlsClientOptions {
   /** The name or address that the certificate must be for. */
@@ -36,15 +37,12 @@ export function httpsRequest(
   signal?: AbortSignal,
 ): Promise<HttpResponse> {
   const work = handshake(clock, connection, options, signal).then((socket) => requestOver(socket, request, signal))
-  void clock.during(Promise.race([work.catch(() => undefined), turns(mostTurns)]))
-  return work
+  return inFewTurns(clock, work)
 }
 
 /** TLS over a raw connection, for who speaks more than one request over it. Rejects with TlsError or the signal's reason. */
 export function openTls(clock: Clock, connection: Connection, options: TlsClientOptions, signal?: AbortSignal): Promise<TLSSocket> {
-  const work = handshake(clock, connection, options, signal)
-  void clock.during(Promise.race([work.catch(() => undefined), turns(mostTurns)]))
-  return work
+  return inFewTurns(clock, handshake(clock, connection, options, signal))
 }
 
 /** Go's words for a handshake that did not work. */
@@ -146,14 +144,4 @@ function authoritiesOf(ca: Uint8Array | undefined): X509Certificate[] {
         .match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g) ?? [])
     : []
   return blocks.map((block) => new X509Certificate(block))
-}
-
-/**
- * Encryption takes turns of the event loop that the clock does not see. Time stands still for them, but not for a peer
- * that never answers.
- */
-const mostTurns = 1000
-
-async function turns(count: number): Promise<void> {
-  for (let turn = 0; turn < count; turn++) await new Promise<void>((resolve) => setImmediate(resolve))
 }

@@ -1,12 +1,17 @@
+import { createSecureContext } from 'node:tls'
+import protobufjs from 'protobufjs'
 import { goDuration } from '../../../kubelet/duration.ts'
-import type { HttpResponse } from '../../../network/network.ts'
+import { failure, type GrpcMethod, GrpcServer } from '../../../network/grpc.ts'
+import { NetworkError } from '../../../network/network.ts'
 import { command } from '../../go/flags.ts'
 import { goServe } from '../../go/http.ts'
 import { logFatal, logPrint } from '../../go/log.ts'
 import { dieOfSignals, forever } from '../../go/signals.ts'
+import type { Process } from '../../kernel/process.ts'
 import { answer } from '../http.ts'
 
-const checkPath = '/grpc.health.v1.Health/Check'
+const { Reader, Writer } = protobufjs
+
 const serving = 1
 const notServing = 2
 
@@ -42,29 +47,73 @@ export const grpcHealthChecking = command({
       '/make-serving': force('healthy'),
     })
     if (failed !== undefined) return failed
+    const pair = await pairOf(process, flags['tls-cert-file'], flags['tls-private-key-file'])
+    if (typeof pair === 'number') return pair
     await logPrint(process, `gRPC server starting to listen on :${flags.port}`)
-    const taken = await goServe(process, flags.port, async ({ path, body }) => {
-      if (path !== checkPath) return grpcAnswer(12, `unknown method ${path.split('/').at(-1)} for service grpc.health.v1.Health`)
-      await logPrint(process, 'Serving the Check request for health check')
-      if (askedService(body) !== flags.service) return grpcAnswer(5, 'unknown service')
-      const late = flags['delay-unhealthy-sec'] >= 0 && age() >= flags['delay-unhealthy-sec'] * 1000
-      return grpcAnswer(0, '', state.forced === 'unhealthy' || late ? notServing : serving)
-    })
+    const unimplemented = async () => failure('Unimplemented', 'unimplemented')
+    const methods = {
+      '/grpc.health.v1.Health/Check': async (message: Uint8Array) => {
+        const started = new Date(state.started).toISOString().replace('T', ' ').replace('Z', ' +0000 UTC')
+        await logPrint(process, `Serving the Check request for health check, started at ${started}`)
+        if (askedService(message) !== flags.service) return failure('NotFound', 'unknown service')
+        const late = flags['delay-unhealthy-sec'] >= 0 && age() >= flags['delay-unhealthy-sec'] * 1000
+        const status = state.forced === 'unhealthy' || late ? notServing : serving
+        return { code: 0, message: '', reply: Writer.create().uint32(8).int32(status).finish() }
+      },
+      '/grpc.health.v1.Health/List': unimplemented,
+      '/grpc.health.v1.Health/Watch': unimplemented,
+    }
+    const taken = await serveGrpc(process, flags.port, methods, pair)
     return taken ?? forever(process)
   },
 })
 
-/** HealthCheckRequest.service: field 1 of the message after the frame's five bytes. */
-function askedService(body: Uint8Array): string {
-  if (body[5] !== 0x0a) return ''
-  return new TextDecoder().decode(body.subarray(7, 7 + (body[6] ?? 0)))
+/** HealthCheckRequest.service: a string, field 1. */
+function askedService(message: Uint8Array): string {
+  const reader = Reader.create(message)
+  let service = ''
+  while (reader.pos < reader.len) {
+    const tag = reader.uint32()
+    if (tag === 10) service = reader.string()
+    else reader.skipType(tag & 7)
+  }
+  return service
 }
 
-function grpcAnswer(status: number, message: string, health?: number): HttpResponse {
-  const body = health === undefined ? new Uint8Array(0) : Uint8Array.of(0, 0, 0, 0, 2, 0x08, health)
-  return {
-    status: 200,
-    headers: { 'Content-Type': 'application/grpc', 'Grpc-Status': String(status), 'Grpc-Message': message },
-    body,
+/** Serves gRPC until the process ends. Resolves with an exit code when it cannot begin. */
+async function serveGrpc(
+  process: Process,
+  port: number,
+  methods: Readonly<Record<string, GrpcMethod>>,
+  pair?: { certificate: string; key: string },
+): Promise<number | undefined> {
+  const server = new GrpcServer(process.machine.clock, methods, pair)
+  process.onEnd(() => server[Symbol.dispose]())
+  try {
+    const listener = process.machine.network.listen(port, { accept: (connection) => server.accept(connection) })
+    process.onEnd(() => listener[Symbol.dispose]())
+    return undefined
+  } catch (error) {
+    if (!(error instanceof NetworkError)) throw error
+    const why = `listen tcp :${port}: bind: address already in use`
+    return logFatal(process, `Error while starting the listening service ${why}`)
+  }
+}
+
+/** The certificate of the flags; undefined without one, and an exit code where it cannot be used. */
+async function pairOf(
+  process: Process,
+  certFile: string,
+  keyFile: string,
+): Promise<{ certificate: string; key: string } | undefined | number> {
+  if (certFile === '') return undefined
+  try {
+    const certificate = Buffer.from(await process.readWhole(certFile)).toString()
+    const key = Buffer.from(await process.readWhole(keyFile)).toString()
+    createSecureContext({ cert: certificate, key })
+    return { certificate, key }
+  } catch (error) {
+    if (process.ended) throw error
+    return logFatal(process, `Failed to generate credentials ${(error as Error).message}`)
   }
 }
