@@ -258,7 +258,8 @@ export class Rest {
     const table = tableOf(info)
     const key = keyOf(info, namespace, name)
     if (deletedByUpdate(toStore, stored)) {
-      if (!request.dryRun) this.store.remove(table, key, toStore)
+      // The update itself is never written: watchers are told of the object as it was stored, finalizer and all.
+      if (!request.dryRun) this.store.remove(table, key)
       return next
     }
     if (sameButManagedTimes(toStore, stored)) return readServed(info, stored)

@@ -4,8 +4,10 @@ import { ApiError } from '../machinery/errors.ts'
 import { deepEqual } from '../machinery/freeze.ts'
 import type { NodeApi } from '../machinery/node-api.ts'
 import type { KubeObject } from '../machinery/object.ts'
-import { forbidden, specPath } from '../registry/field.ts'
+import { forbidden, Path, specPath } from '../registry/field.ts'
 import type { ResourceInfo } from '../registry/index.ts'
+import { specDiff } from '../registry/pod-diff.ts'
+import { validatePod } from '../registry/pod-validation.ts'
 import type { TokenRequest } from '../schema/types/authentication.v1.ts'
 import type { CertificateSigningRequest } from '../schema/types/certificates.v1.ts'
 import type { Namespace, Pod } from '../schema/types/core.v1.ts'
@@ -140,11 +142,18 @@ const ephemeralContainers: UpdateRules = {
   validate: (object, old) => {
     const path = specPath.child('ephemeralContainers')
     const after = (object as Pod).spec?.ephemeralContainers ?? []
-    const errors = []
+    const errors = validatePod(object as Pod)
+    if ((old as Pod).metadata.annotations?.['kubernetes.io/config.mirror'] !== undefined) {
+      return [forbidden(new Path(''), 'static pods do not support ephemeral containers')]
+    }
     for (const container of (old as Pod).spec?.ephemeralContainers ?? []) {
       const same = after.find((other) => other.name === container.name)
-      if (!same) errors.push(forbidden(path, 'existing ephemeral containers may not be removed\n'))
-      else if (!deepEqual(same, container)) errors.push(forbidden(path, 'existing ephemeral containers may not be changed\n'))
+      const which = `existing ephemeral containers ${JSON.stringify(container.name)}`
+      if (!same) errors.push(forbidden(path, `${which} may not be removed\n`))
+      else if (!deepEqual(same, container)) {
+        const difference = specDiff(container, same, 'core.v1.EphemeralContainer')
+        errors.push(forbidden(path, `${which} may not be changed\n${difference}`))
+      }
     }
     return errors
   },

@@ -436,9 +436,10 @@ export class LocalContainer implements Container {
         this.machine.fs.mkdirs(path, who, 0o755)
       } catch (error) {
         if (!(error instanceof Errno)) throw error
-        throw new ContainerError('StartError', `${startPrefix}mkdir ${path}: ${error.message.toLowerCase()}`)
+        throw new ContainerError('StartError', `${startPrefix}error during container init: mkdir ${path}: ${error.message.toLowerCase()}`)
       }
-    } else if (node.type !== 'dir') throw new ContainerError('StartError', `${startPrefix}mkdir ${path}: not a directory`)
+    } else if (node.type !== 'dir')
+      throw new ContainerError('StartError', `${startPrefix}error during container init: mkdir ${path}: not a directory`)
     return path
   }
 

@@ -27,12 +27,9 @@ export function startDisruption(context: ClusterContext): Disposable {
   const queue: WorkQueue = stack.use(new WorkQueue(context, (key) => syncBudget(context, queue, key), { name: 'disruption-controller' }))
   stack.use(context.cache.watch<PodDisruptionBudget>(resources.podDisruptionBudgets, ({ object }) => queue.add(keyOf(object))))
   stack.use(
-    context.cache.watch<Pod>(resources.pods, ({ object, previous }) => {
-      for (const budget of context.cache.list<PodDisruptionBudget>(resources.podDisruptionBudgets, object.metadata.namespace)) {
-        const selector = budget.spec?.selector
-        if (matchesSelector(selector, object.metadata.labels) || (previous && matchesSelector(selector, previous.metadata.labels)))
-          queue.add(keyOf(budget))
-      }
+    context.cache.watch<Pod>(resources.pods, ({ object }) => {
+      const budget = budgetOf(context, object)
+      if (budget) queue.add(keyOf(budget))
     }),
   )
   for (const resource of [resources.deployments, resources.replicaSets, resources.statefulSets, resources.replicationControllers]) {
@@ -45,6 +42,19 @@ export function startDisruption(context: ClusterContext): Disposable {
   }
   stack.use(startStaleTargets(context))
   return stack
+}
+
+/** Of several budgets for one Pod only one hears of it (getPdbForPod): the first, upstream any of them. */
+function budgetOf(context: ClusterContext, pod: Pod): PodDisruptionBudget | undefined {
+  const { namespace, name, labels } = pod.metadata
+  const [first, second] = context.cache
+    .list<PodDisruptionBudget>(resources.podDisruptionBudgets, namespace)
+    .filter(({ spec }) => matchesSelector(spec?.selector, labels))
+  if (first && second) {
+    const message = `Pod "${namespace}"/"${name}" matches multiple PodDisruptionBudgets.  Chose "${first.metadata.name}" arbitrarily.`
+    context.events.event(pod, 'Warning', 'MultiplePodDisruptionBudgets', message, { component })
+  }
+  return first
 }
 
 async function syncBudget(context: ClusterContext, queue: WorkQueue, key: string): Promise<void> {

@@ -169,7 +169,7 @@ function selectedPods(sync: Sync, scale: Scale): Pod[] | undefined {
   const pods = context.cache.list<Pod>(resources.pods, scaler.metadata.namespace).filter((pod) => matches(pod.metadata.labels))
   const selecting = autoscalersOf(sync, pods)
   if (selecting.length <= 1) return pods
-  const keys = selecting.map(({ namespace, name }) => `{${name} ${namespace}}`)
+  const keys = selecting.map(({ namespace, name }) => `${namespace}/${name}`)
   const message = `pods by selector ${selector} are controlled by multiple HPAs: [${keys.join(' ')}]`
   context.events.event(scaler, 'Warning', 'AmbiguousSelector', message, { component })
   setCondition(sync, 'ScalingActive', 'False', 'AmbiguousSelector', message)

@@ -22,7 +22,7 @@ test('a server is asked for the health of its service over HTTP/2, until it says
     containers: [{ name: 'c', image: agnhost, args, livenessProbe: probe('shop', 2), readinessProbe: probe('shop', 1) }],
   })
   await create('other', { containers: [{ name: 'c', image: agnhost, args, readinessProbe: probe('library', 1) }] })
-  await create('deaf', { containers: [{ name: 'c', image: 'nginx:1.27', readinessProbe: { grpc: { port: 80 }, periodSeconds: 3 } }] })
+  await create('deaf', { containers: [{ name: 'c', image: 'nginx:1.27', readinessProbe: { grpc: { port: 80, service: '' }, periodSeconds: 3 } }] })
   const ready = (name: string) => pod(name)?.status?.containerStatuses?.[0]?.ready
   for (let step = 0; !ready('shop') && step < 40; step++) await cluster.advance(500)
   expect(ready('shop')).toBe(true)
@@ -104,7 +104,7 @@ async function probed(accept: (connection: Connection) => void) {
     },
   } as unknown as PodNetwork
   let outcome: Awaited<ReturnType<typeof grpcProbe>> | undefined
-  void grpcProbe({ clock, network, podIP: '10.244.0.5' }, { port: 5000 }, 2000).then((found) => {
+  void grpcProbe({ clock, network, podIP: '10.244.0.5' }, { port: 5000, service: '' }, 2000).then((found) => {
     outcome = found
   })
   for (let step = 0; !outcome && step < 100; step++) await clock.advance(100)

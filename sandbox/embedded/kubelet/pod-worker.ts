@@ -294,7 +294,7 @@ export class PodWorker implements Disposable {
       this.freshSandbox = this.createSandbox()
     }
 
-    const actions = computeActions(this.resized(), this.record)
+    const actions = computeActions(await this.resized(), this.record)
     if (actions.killPod) {
       await this.killAll()
       await this.writeStatus(true)
@@ -318,10 +318,14 @@ export class PodWorker implements Disposable {
   }
 
   /** Grants a resize that the spec asks for, applies it to what runs, and answers with the pod as granted. */
-  private resized(): Pod {
+  private async resized(): Promise<Pod> {
     const { ctx, node } = this.host
     const others = () => this.host.podsBesides(this.record.uid)
-    if (allocate(this.pod, this.record, { node, cache: ctx.cache, others, now: ctx.clock.now() })) this.save()
+    if (allocate(this.pod, this.record, { node, cache: ctx.cache, others, now: ctx.clock.now() })) {
+      this.save()
+      // That it was granted is told before it is done.
+      if (this.record.resize?.inProgress) await this.writeStatus()
+    }
     const pod = allocatedPod(this.pod, this.record)
     const error = actuate(pod, this.record, (id) => this.lives.containers.get(id))
     if (this.record.resize?.inProgress) this.record.resize.error = error
@@ -331,6 +335,7 @@ export class PodWorker implements Disposable {
   private async rest(): Promise<number | undefined> {
     const granted = allocatedPod(this.pod, this.record)
     if (this.record.resize?.inProgress && isActuated(granted, this.record)) {
+      await this.host.ctx.clock.sleep(noticeAfter, this.syncing.signal)
       this.record.resize = { pending: this.record.resize.pending }
       this.event('Normal', 'ResizeCompleted', resizeSummary(granted))
       this.save()

@@ -119,12 +119,11 @@ export class Store implements AsyncDisposable {
   }
 
   /** Removes an object; the change carries it with the revision of its removal. */
-  remove(table: string, key: string, last?: KubeObject): KubeObject | undefined {
+  remove(table: string, key: string): KubeObject | undefined {
     const previous = this.get(table, key)
     if (!previous) return undefined
     const revision = ++this.current
-    const final = last ?? previous
-    const object = freezeSharing({ ...final, metadata: { ...final.metadata, resourceVersion: String(revision) } }, previous)
+    const object = freezeSharing({ ...previous, metadata: { ...previous.metadata, resourceVersion: String(revision) } }, previous)
     this.table(table).delete(key)
     this.committed({ type: 'DELETED', object, previous, revision, time: this.clock.now(), table, key })
     return object

@@ -5,6 +5,7 @@ import type {
   ContainerResizePolicy,
   EnvVar,
   Lifecycle,
+  PodSpec,
   Probe,
   ResourceClaim,
   ResourceRequirements,
@@ -81,6 +82,49 @@ export function validateInitContainers(
     return errors
   })
 }
+
+/** Source: validateEphemeralContainers. */
+export function validateEphemeralContainers(
+  { containers = [], initContainers = [], ephemeralContainers = [] }: PodSpec,
+  volumes: ReadonlyMap<string, Volume>,
+  path: Path,
+  pod: PodFacts,
+): FieldError[] {
+  const others = new Set([...containers, ...initContainers].map(({ name }) => name))
+  const names = new Set(others)
+  const never = 'cannot be set for an Ephemeral Container'
+  return ephemeralContainers.flatMap((container, index) => {
+    const at = path.index(index)
+    const errors = validateContainer(container as Container, volumes, at, pod)
+    if (names.has(container.name)) errors.push(duplicate(at.child('name'), container.name))
+    names.add(container.name)
+    const { targetContainerName: target } = container
+    if (target && !others.has(target)) errors.push(notFound(at.child('targetContainerName'), target))
+    for (const field of notForEphemeral) {
+      const value = container[field]
+      if (value !== undefined && Object.keys(value).length > 0) errors.push(forbidden(at.child(field), never))
+    }
+    for (const [mount, { subPath, subPathExpr }] of (container.volumeMounts ?? []).entries()) {
+      const where = at.child('volumeMounts').index(mount)
+      if (subPath) errors.push(forbidden(where.child('subPath'), never))
+      if (subPathExpr) errors.push(forbidden(where.child('subPathExpr'), never))
+    }
+    return errors
+  })
+}
+
+/** In the order of the type's fields. */
+const notForEphemeral = [
+  'ports',
+  'resources',
+  'resizePolicy',
+  'restartPolicy',
+  'restartPolicyRules',
+  'livenessProbe',
+  'readinessProbe',
+  'startupProbe',
+  'lifecycle',
+] as const
 
 /** The rules that all containers share. */
 export function validateContainer(container: Container, volumes: ReadonlyMap<string, Volume>, path: Path, pod: PodFacts): FieldError[] {

@@ -2,11 +2,11 @@ import { isIP } from 'node:net'
 import { isDeepStrictEqual } from 'node:util'
 import { copyOf } from '../machinery/copy.ts'
 import { compareQuantities } from '../schema/quantity.ts'
-import type { Container, Pod, PodResourceClaim, PodSpec, PodTemplateSpec } from '../schema/types/core.v1.ts'
+import type { Pod, PodResourceClaim, PodSpec, PodTemplateSpec } from '../schema/types/core.v1.ts'
 import {
   type PodFacts,
-  validateContainer,
   validateContainers,
+  validateEphemeralContainers,
   validateInitContainers,
   validateResources,
   validateSubdomain,
@@ -73,9 +73,7 @@ export function validatePodSpec(spec: PodSpec, path: Path, pod = ''): FieldError
     ...validateResourceClaims(spec.resourceClaims ?? [], path.child('resourceClaims')),
     ...validateContainers(containers, volumes, path.child('containers'), facts),
     ...validateInitContainers(spec.initContainers ?? [], containers, volumes, path.child('initContainers'), facts),
-    ...(spec.ephemeralContainers ?? []).flatMap((container, index) =>
-      validateContainer(container as Container, volumes, path.child('ephemeralContainers').index(index), facts),
-    ),
+    ...validateEphemeralContainers(spec, volumes, path.child('ephemeralContainers'), facts),
     ...validatePodResources(spec, path.child('resources')),
     ...validateHostNetwork(spec, path),
     ...oneOf(spec.restartPolicy, ['Always', 'OnFailure', 'Never'], path.child('restartPolicy')),

@@ -1,7 +1,8 @@
 import type { KubeObject } from '../machinery/object.ts'
 import type { DaemonSet, Deployment, ReplicaSet, StatefulSet } from '../schema/types/apps.v1.ts'
+import type { HorizontalPodAutoscaler } from '../schema/types/autoscaling.v2.ts'
 import type { CronJob, Job } from '../schema/types/batch.v1.ts'
-import type { ContainerStatus, Node, PersistentVolumeClaim, Pod, ResourceQuota } from '../schema/types/core.v1.ts'
+import type { ContainerStatus, Node, PersistentVolume, PersistentVolumeClaim, Pod, ResourceQuota } from '../schema/types/core.v1.ts'
 import type { EndpointSlice } from '../schema/types/discovery.v1.ts'
 import type { PodDisruptionBudget } from '../schema/types/policy.v1.ts'
 
@@ -34,6 +35,10 @@ function statusOf(object: KubeObject): Facets {
       return { active: (object as CronJob).status?.active?.length ?? 0 }
     case 'PersistentVolumeClaim':
       return claimFacets(object as PersistentVolumeClaim)
+    case 'PersistentVolume':
+      return { phase: (object as PersistentVolume).status?.phase, claim: (object as PersistentVolume).spec?.claimRef?.name }
+    case 'HorizontalPodAutoscaler':
+      return numbersOf((object as HorizontalPodAutoscaler).status, ['observedGeneration'])
     case 'PodDisruptionBudget':
       return numbersOf((object as PodDisruptionBudget).status, ['observedGeneration'])
     case 'ResourceQuota':
@@ -51,7 +56,8 @@ function podFacets({ spec, status }: Pod): Facets {
   const facets: Facets = { phase: [status?.phase, status?.reason, status?.message].filter(Boolean).join(': ') }
   facets['node'] = spec?.nodeName && 'assigned'
   facets['nominated'] = status?.nominatedNodeName && 'yes'
-  for (const container of [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])]) {
+  const { initContainerStatuses = [], containerStatuses = [], ephemeralContainerStatuses = [] } = status ?? {}
+  for (const container of [...initContainerStatuses, ...containerStatuses, ...ephemeralContainerStatuses]) {
     facets[`container ${container.name}`] = stateOf(container)
     facets[`ready ${container.name}`] = String(container.ready)
     if (container.started !== undefined) facets[`started ${container.name}`] = String(container.started)

@@ -104,6 +104,24 @@ export class Scene {
     this.note(`${what}: ${[answer.status, (answer.body as { message?: string }).message].filter(Boolean).join(' | ')}`)
   }
 
+  /** Asks for a change that may be refused, and notes the answer. */
+  async attemptPatch(what: string, kind: Kind, name: string, body: unknown, subresource?: string): Promise<void> {
+    const contentType = 'application/strategic-merge-patch+json'
+    const answer = await this.cluster.request({ method: 'PATCH', path: this.path(kind, name, subresource), body, contentType })
+    this.note(`${what}: ${[answer.status, (answer.body as { message?: string }).message].filter(Boolean).join(' | ')}`)
+  }
+
+  /** The story's own namespace as it is now; undefined when it is gone. */
+  async ownNamespace<T extends KubeObject>(): Promise<T | undefined> {
+    const answer = await this.cluster.request({ method: 'GET', path: `/api/v1/namespaces/${this.namespace}` })
+    return answer.status === 404 ? undefined : (answer.body as T)
+  }
+
+  /** Begins the end of the story's own namespace. */
+  async removeNamespace(): Promise<void> {
+    await this.must('DELETE', `/api/v1/namespaces/${this.namespace}`)
+  }
+
   /** What a container has written so far. */
   logs(pod: string): Promise<string> {
     return this.cluster.logs(this.namespace, pod)
@@ -175,7 +193,7 @@ export class Scene {
 
   /** Removes what the story has made. */
   async leave(): Promise<void> {
-    await this.must('DELETE', `/api/v1/namespaces/${this.namespace}`)
+    if (await this.ownNamespace()) await this.removeNamespace()
     for (const { kind, name } of this.leftovers) await this.cluster.request({ method: 'DELETE', path: this.path(kind, name) })
   }
 

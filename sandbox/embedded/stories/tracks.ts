@@ -148,6 +148,7 @@ function inBursts(events: readonly string[]): string[] {
 }
 
 const replacements: [RegExp, string][] = [
+  [/(?<=enough capacity: \w+, requested: \d+, capacity: )\d+/g, '<capacity>'],
   [/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/g, '<uid>'],
   [/\b\d{1,3}(?:\.\d{1,3}){3}\b/g, '<ip>'],
   [/\b[a-z]+-(?:worker\d*|control-plane)\b/g, '<node>'],

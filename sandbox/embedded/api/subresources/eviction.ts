@@ -70,7 +70,7 @@ async function takeBudget(
   const [budget] = budgets
   if (!budget) return
   if (budgets.length > 1) {
-    throw ApiError.internal('This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.')
+    throw new ApiError(500, undefined, 'This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.')
   }
   const ready = pod.status?.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True') ?? false
   if (!ready && toleratesUnready(budget)) return

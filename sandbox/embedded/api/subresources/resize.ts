@@ -13,10 +13,12 @@ export const resizeRules: UpdateRules = {
   prepare: (object, old) => {
     const pod = object as Pod
     const before = old as Pod
+    // What is added, removed or named anew is left for validation to refuse.
+    if (disordered(pod, before).length > 0) return
     const spec = structuredClone(before.spec)
-    for (const field of ['containers', 'initContainers'] as const) {
-      for (const container of spec?.[field] ?? []) {
-        const wanted = pod.spec?.[field]?.find(({ name }) => name === container.name)
+    for (const field of lists) {
+      for (const [index, container] of (spec?.[field] ?? []).entries()) {
+        const wanted = pod.spec?.[field]?.[index]
         if (field === 'initContainers' && container.restartPolicy !== 'Always') continue
         if (wanted) Object.assign(container, { resources: wanted.resources ?? {} })
         if (wanted?.resizePolicy) container.resizePolicy = wanted.resizePolicy
@@ -35,6 +37,8 @@ export const resizeRules: UpdateRules = {
     if (qosClass(pod.spec) !== qosClass(before.spec)) {
       errors.push(invalid(specPath, qosClass(before.spec), 'Pod QOS Class may not change as a result of resizing'))
     }
+    const disorder = disordered(pod, before)
+    if (disorder.length > 0) return [...errors, ...disorder]
     for (const field of ['initContainers', 'containers'] as const) {
       for (const [index, container] of (before.spec[field] ?? []).entries()) {
         const at = specPath.child(field).index(index).child('resources')
@@ -50,6 +54,20 @@ export const resizeRules: UpdateRules = {
     if (changed) errors.push(forbidden(specPath, 'only cpu and memory resources are mutable'))
     return errors
   },
+}
+
+const lists = ['containers', 'initContainers'] as const
+
+/** Source: validatePodResizeContainerOrdering. */
+function disordered(after: Pod, before: Pod): FieldError[] {
+  return lists.flatMap((field) => {
+    const [now = [], then = []] = [after.spec?.[field], before.spec?.[field]]
+    if (now.length !== then.length) return [forbidden(specPath.child(field), `${field} may not be added or removed on resize`)]
+    return then.flatMap(({ name }, index) => {
+      const at = specPath.child(field).index(index).child('name')
+      return now[index]?.name === name ? [] : [forbidden(at, `${field} may not be renamed or reordered on resize`)]
+    })
+  })
 }
 
 function removed(after: Container, before: Container, at: ReturnType<typeof specPath.child>): FieldError[] {

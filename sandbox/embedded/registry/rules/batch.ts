@@ -141,6 +141,9 @@ function defaultJobSpec(spec: JobSpec): void {
   spec.suspend ??= false
   spec.podReplacementPolicy ??= spec.podFailurePolicy ? 'Failed' : 'TerminatingOrFailed'
   spec.manualSelector ??= false
+  for (const { onPodConditions = [] } of spec.podFailurePolicy?.rules ?? []) {
+    for (const pattern of onPodConditions) pattern.status ||= 'True'
+  }
   defaultPodTemplate(spec.template)
 }
 

@@ -1,11 +1,16 @@
 import type { Story } from '../story.ts'
+import { autoscalingStories } from './autoscaling.ts'
+import { changeStories } from './changes.ts'
 import { controllerStories } from './controllers.ts'
 import { deploymentStories } from './deployments.ts'
+import { disruptionStories } from './disruptions.ts'
 import { imageStories } from './images.ts'
 import { jobStories } from './jobs.ts'
+import { mistakeStories } from './mistakes.ts'
 import { networkStories } from './network.ts'
 import { podStories } from './pods.ts'
 import { schedulingStories } from './scheduling.ts'
+import { sidecarStories } from './sidecars.ts'
 import { statefulSetStories } from './statefulsets.ts'
 import { storageStories } from './storage.ts'
 
@@ -19,4 +24,9 @@ export const stories: readonly Story[] = [
   ...schedulingStories,
   ...storageStories,
   ...networkStories,
+  ...autoscalingStories,
+  ...changeStories,
+  ...disruptionStories,
+  ...mistakeStories,
+  ...sidecarStories,
 ]

@@ -89,6 +89,21 @@ export const podStories: readonly Story[] = [
     },
   },
   {
+    name: 'grpc-probes-of-what-is-no-grpc-server',
+    follows,
+    async play(scene) {
+      const probes = `readinessProbe: {grpc: {port: 80}, periodSeconds: 2}
+      livenessProbe: {grpc: {port: 5000, service: shop}, periodSeconds: 3, failureThreshold: 2}`
+      await scene.apply(
+        shell('mute', 'sleep 600', '', probes)
+          .replace('busybox:1.36', 'nginx:1.27')
+          .replace(/command: .*/, ''),
+      )
+      await scene.until('it is restarted', restarted(scene, 'mute', 1))
+      await scene.wait(1)
+    },
+  },
+  {
     name: 'graceful-shutdown',
     follows,
     async play(scene) {

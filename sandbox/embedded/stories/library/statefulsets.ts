@@ -109,4 +109,26 @@ export const statefulSetStories: readonly Story[] = [
       await scene.until('no Pod is left', () => scene.all('Pod').length === 0)
     },
   },
+  {
+    name: 'statefulset-claims-go-with-it',
+    follows: [...follows, 'PersistentVolumeClaim'],
+    // The controller and the scheduler write to a new claim at the same moment.
+    loose: [
+      'StatefulSet events statefulset-controller',
+      'PersistentVolumeClaim events persistentvolume-controller',
+      'Pod condition PodScheduled',
+      'Pod events default-scheduler',
+    ],
+    async play(scene) {
+      const policy = 'persistentVolumeClaimRetentionPolicy: {whenScaled: Retain, whenDeleted: Delete}'
+      await scene.apply(set(`${policy}\n  ${claims}`, 2))
+      await scene.until('all are ready', settled(scene, 'db'))
+      await scene.scale('StatefulSet', 'db', 1)
+      await scene.until('the Pod is gone', podGone(scene, 'db-1'))
+      await scene.wait(2)
+      await scene.remove('StatefulSet', 'db')
+      await scene.until('no Pod is left', () => scene.all('Pod').length === 0)
+      await scene.until('no claim is left', () => scene.all('PersistentVolumeClaim').length === 0)
+    },
+  },
 ]

@@ -1,4 +1,4 @@
-import type { PersistentVolumeClaim, Pod } from '../../schema/types/core.v1.ts'
+import type { PersistentVolume, PersistentVolumeClaim, Pod } from '../../schema/types/core.v1.ts'
 import type { Story } from '../story.ts'
 import { podGone, podReady } from './states.ts'
 
@@ -75,6 +75,49 @@ export const storageStories: readonly Story[] = [
       await scene.remove('Pod', 'user')
       await scene.until('the Pod is gone', podGone(scene, 'user'))
       await scene.until('its claim is gone', () => phase(scene, 'user-data') === undefined)
+    },
+  },
+  {
+    name: 'volume-that-was-released',
+    follows: [...follows, 'PersistentVolume'],
+    alone: true,
+    async play(scene) {
+      await scene.apply(`
+apiVersion: v1
+kind: PersistentVolume
+metadata: {name: story-volume}
+spec:
+  capacity: {storage: 20Mi}
+  accessModes: [ReadWriteOnce]
+  persistentVolumeReclaimPolicy: Retain
+  storageClassName: ""
+  hostPath: {path: /tmp/story-volume}
+`)
+      await scene.apply(claim('data', 'storageClassName: ""'))
+      await scene.until('it is bound', () => phase(scene, 'data') === 'Bound', 60)
+      await scene.remove('PersistentVolumeClaim', 'data')
+      await scene.until('the claim is gone', () => phase(scene, 'data') === undefined)
+      await scene.until(
+        'it is released',
+        () => scene.one<PersistentVolume>('PersistentVolume', 'story-volume')?.status?.phase === 'Released',
+      )
+      await scene.apply(claim('again', 'storageClassName: ""\n  volumeName: story-volume'))
+      await scene.wait(3)
+      await scene.patch('PersistentVolume', 'story-volume', { spec: { claimRef: null } })
+      await scene.until('it is bound', () => phase(scene, 'again') === 'Bound', 60)
+    },
+  },
+  {
+    name: 'claim-that-cannot-grow',
+    follows,
+    async play(scene) {
+      await scene.apply(claim('data'))
+      await scene.apply(pod('user', 'persistentVolumeClaim: {claimName: data}'))
+      await scene.until('it runs', podReady(scene, 'user'))
+      const storage = (amount: string) => ({ spec: { resources: { requests: { storage: amount } } } })
+      await scene.attemptPatch('larger', 'PersistentVolumeClaim', 'data', storage('20Mi'))
+      await scene.attemptPatch('smaller', 'PersistentVolumeClaim', 'data', storage('5Mi'))
+      await scene.attemptPatch('another class', 'PersistentVolumeClaim', 'data', { spec: { storageClassName: 'other' } })
     },
   },
 ]
