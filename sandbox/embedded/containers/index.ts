@@ -50,8 +50,6 @@ class Runtime implements LocalRuntime {
   private readonly logged = new Set<LocalContainer>()
   /** Names of images by node. */
   private readonly pulled = new Map<string, Set<string>>()
-  /** The end of the last pull that each node has begun. */
-  private readonly pulling = new Map<string, Promise<void>>()
   private readonly pids: PidNamespaces
   private readonly logs: LogRecords
   private timer: Timer | undefined
@@ -69,24 +67,16 @@ class Runtime implements LocalRuntime {
 
   async pull(image: string, { node = '', credentials, signal }: PullOptions = {}): Promise<Pulled> {
     const resolved = this.resolve(image)
-    const before = this.pulling.get(node)
-    const mine = Promise.withResolvers<void>()
-    this.pulling.set(node, mine.promise)
-    try {
-      await before
-      signal?.throwIfAborted()
-      const why = resolved.preloaded || resolved.image.standIn ? undefined : missing(image, credentials)
-      const ms = (why === undefined ? resolved.pullMs : refusalMs) * (0.8 + 0.4 * this.ctx.random())
-      await this.ctx.clock.sleep(ms, signal)
-      if (why !== undefined) throw new ImageError('ErrImagePull', why)
-      const pulled = this.pulledOn(node)
-      pulled.add(resolved.image.name)
-      this.ctx.records.put(this.imagesRecord(node), [...pulled])
-      return { image: resolved.image, ms }
-    } finally {
-      mine.resolve()
-      if (this.pulling.get(node) === mine.promise) this.pulling.delete(node)
-    }
+    const why = resolved.preloaded || resolved.image.standIn ? undefined : missing(image, credentials)
+    // Of an image that is there only the name is looked up.
+    const whole = why === undefined && !this.present(image, node)
+    const ms = (whole ? resolved.pullMs : answerMs) * (0.8 + 0.4 * this.ctx.random())
+    await this.ctx.clock.sleep(ms, signal)
+    if (why !== undefined) throw new ImageError('ErrImagePull', why)
+    const pulled = this.pulledOn(node)
+    pulled.add(resolved.image.name)
+    this.ctx.records.put(this.imagesRecord(node), [...pulled])
+    return { image: resolved.image, ms }
   }
 
   present(image: string, node = ''): Image | undefined {
@@ -270,6 +260,6 @@ interface VolumeRecord {
 }
 
 /** Cluster ms until a registry has said no. */
-const refusalMs = 600
+const answerMs = 600
 /** Cluster ms between a change and its record. */
 const debounce = 1000

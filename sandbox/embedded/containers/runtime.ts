@@ -11,7 +11,7 @@ export type { Credentials } from './registry.ts'
  */
 export interface ContainerRuntime {
   /**
-   * Resolves with the image's identity after the time a pull takes; a node pulls one image after the other. Rejects with
+   * Resolves with the image's identity after the time a pull takes; one that is there already takes less. Rejects with
    * ImageError. `present` tells without pulling.
    */
   pull(image: string, options?: PullOptions): Promise<Pulled>

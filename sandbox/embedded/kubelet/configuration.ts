@@ -23,6 +23,12 @@ export interface KubeletConfiguration {
   imageMinimumGCAge: number
   /** One process that takes more memory than there is does not end those beside it. */
   singleProcessOOMKill: boolean
+  serializeImagePulls: boolean
+  /** No limit where it is undefined and pulls are not serialized. */
+  maxParallelImagePulls?: number
+  /** Pulls a second; 0 is no limit. */
+  registryPullQPS: number
+  registryBurst: number
   verbosity: number
 }
 
@@ -68,6 +74,12 @@ export function readConfiguration(files: Volume, failed: (err: string) => string
     const bootstrap = '/etc/kubernetes/bootstrap-kubelet.conf'
     throw fail(`failed to run Kubelet: unable to load bootstrap kubeconfig: stat ${bootstrap}: no such file or directory`)
   }
+  const pulls = pullLimits(given)
+  const refused = refusedLimits(pulls)
+  if (refused) {
+    const file = `path: /${configurationFile}, err: [${refused}]`
+    throw fail(`failed to validate kubelet configuration, error: ${refused}, ${file}`)
+  }
   const logging = given['logging'] as { verbosity?: number } | undefined
   const eviction = {
     evictionHard: thresholds(given['evictionHard']) ?? defaultEvictionHard,
@@ -89,6 +101,7 @@ export function readConfiguration(files: Volume, failed: (err: string) => string
     evictionPressureTransitionPeriod: durationOr(given['evictionPressureTransitionPeriod'], '5m0s'),
     imageGCHighThresholdPercent: numberOr(given['imageGCHighThresholdPercent'], 85),
     imageGCLowThresholdPercent: numberOr(given['imageGCLowThresholdPercent'], 80),
+    ...pulls,
     verbosity: logging?.verbosity ?? 0,
   }
 }
@@ -163,6 +176,35 @@ function thresholds(value: unknown): Record<string, string> | undefined {
 /** A zero stands for what is usual. */
 function durationOr(value: unknown, usual: string): string {
   return value === undefined || /^0s?$/.test(String(value)) ? usual : String(value)
+}
+
+/** Of a kubelet that has read no configuration. */
+export const defaultPullLimits = pullLimits({})
+
+/** Source: SetDefaults_KubeletConfiguration. */
+function pullLimits(given: Record<string, unknown>) {
+  const most = given['maxParallelImagePulls']
+  const serialize = given['serializeImagePulls']
+  return {
+    serializeImagePulls: typeof serialize === 'boolean' ? serialize : !(typeof most === 'number' && most >= 2),
+    ...(typeof most === 'number' && { maxParallelImagePulls: most }),
+    registryPullQPS: numberOr(given['registryPullQPS'], 5),
+    registryBurst: numberOr(given['registryBurst'], 0) || 10,
+  }
+}
+
+/** Source: ValidateKubeletConfiguration. */
+function refusedLimits(limits: ReturnType<typeof pullLimits>): string | undefined {
+  const { serializeImagePulls, maxParallelImagePulls, registryPullQPS, registryBurst } = limits
+  const negative = (what: string, value: number) => `invalid configuration: ${what} ${value} must not be a negative number`
+  if (registryBurst < 0) return negative('registryBurst (--registry-burst)', registryBurst)
+  if (registryPullQPS < 0) return negative('registryPullQPS (--registry-qps)', registryPullQPS)
+  if (maxParallelImagePulls === undefined) return undefined
+  if (maxParallelImagePulls < 1) return `invalid configuration: maxParallelImagePulls ${maxParallelImagePulls} must be a positive number`
+  const unless = 'unless SerializeImagePulls (--serialize-image-pulls) is set to false'
+  return serializeImagePulls && maxParallelImagePulls > 1
+    ? `invalid configuration: maxParallelImagePulls cannot be larger than 1 ${unless}`
+    : undefined
 }
 
 function numberOr(value: unknown, usual: number): number {

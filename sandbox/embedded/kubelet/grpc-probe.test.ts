@@ -22,7 +22,9 @@ test('a server is asked for the health of its service over HTTP/2, until it says
     containers: [{ name: 'c', image: agnhost, args, livenessProbe: probe('shop', 2), readinessProbe: probe('shop', 1) }],
   })
   await create('other', { containers: [{ name: 'c', image: agnhost, args, readinessProbe: probe('library', 1) }] })
-  await create('deaf', { containers: [{ name: 'c', image: 'nginx:1.27', readinessProbe: { grpc: { port: 80, service: '' }, periodSeconds: 3 } }] })
+  await create('deaf', {
+    containers: [{ name: 'c', image: 'nginx:1.27', readinessProbe: { grpc: { port: 80, service: '' }, periodSeconds: 3 } }],
+  })
   const ready = (name: string) => pod(name)?.status?.containerStatuses?.[0]?.ready
   for (let step = 0; !ready('shop') && step < 40; step++) await cluster.advance(500)
   expect(ready('shop')).toBe(true)

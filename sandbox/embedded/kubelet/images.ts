@@ -19,7 +19,7 @@ export class StartError extends Error {
 export interface ImagePull {
   ctx: ClusterContext
   runtime: ContainerRuntime
-  kubelet: Pick<Kubelet, 'say' | 'runtimeSays'>
+  kubelet: Pick<Kubelet, 'say' | 'runtimeSays' | 'puller'>
   container: Container
   backOff: Record<string, BackOffEntry>
   /** What the last pull of an image failed with. */
@@ -76,7 +76,8 @@ async function pulled(
   kubelet.runtimeSays('info', `PullImage ${quoted}`)
   const started = ctx.clock.now()
   try {
-    const { image: found, ms } = await runtime.pull(image, { node, credentials: credentials(registry), signal })
+    const start = () => runtime.pull(image, { node, credentials: credentials(registry), signal })
+    const { image: found, ms } = await kubelet.puller.pull(start, signal)
     const whole = goDuration(Math.floor(ctx.clock.now() - started))
     const took = goDuration(Math.floor(Math.min(ms, ctx.clock.now() - started)))
     event(

@@ -12,10 +12,11 @@ import { containerdLine, type Journal, klogLine, type Severity } from '../node/j
 import { outOfMemoryLines } from '../node/kernel-log.ts'
 import { ServiceFailure } from '../node/systemd.ts'
 import type { Node, Pod } from '../schema/types/core.v1.ts'
-import { type KubeletConfiguration, readConfiguration } from './configuration.ts'
+import { defaultPullLimits, type KubeletConfiguration, readConfiguration } from './configuration.ts'
 import { EvictionManager } from './eviction.ts'
 import type { Observation } from './eviction-thresholds.ts'
 import { ImageCollector } from './image-gc.ts'
+import { ImagePuller } from './image-puller.ts'
 import { nodeEvent, type RegisteredNode } from './node.ts'
 import { filesOfNode } from './node-files.ts'
 import type { PodRecord, PodRecords } from './pod-record.ts'
@@ -64,6 +65,7 @@ export class Kubelet {
   readonly host: WorkerHost
   readonly eviction: EvictionManager
   private readonly images: ImageCollector
+  readonly puller: ImagePuller
   private readonly parts: KubeletParts
   private readonly watching: Disposable
   private readonly own = new Map<string, PodWorker>()
@@ -85,6 +87,7 @@ export class Kubelet {
     this.node = parts.node
     this.files = filesOfNode(parts.runtime, parts.node.name)
     this.host = this.hostOf()
+    this.puller = new ImagePuller(parts.ctx.clock, () => this.configuration ?? defaultPullLimits)
     this.eviction = new EvictionManager({
       ctx: parts.ctx,
       kubelet: this,

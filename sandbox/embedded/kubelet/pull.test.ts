@@ -140,3 +140,38 @@ test('a node pulls one image after the other, and has its own', async () => {
   await cluster.advance(10_000)
   expect(await pulled('again')).toBe('Container image "python:3.12" already present on machine')
 })
+
+test('a kubelet that pulls side by side asks a registry no more often than its configuration lets it', async () => {
+  const node = 'labernetes-control-plane'
+  const shell = (command: string) => cluster.nodeShell(node, ['bash', '-c', command], { tty: false, stdin: false }).exited
+  const changed = shell(
+    'printf "maxParallelImagePulls: 20\\nregistryPullQPS: 1\\nregistryBurst: 2\\n" >> /var/lib/kubelet/config.yaml; systemctl restart kubelet',
+  )
+  let done = false
+  void changed.then(() => {
+    done = true
+  })
+  for (let step = 0; !done && step < 100; step++) await cluster.advance(100)
+  await cluster.advance(5000)
+  const containers = ['a', 'b', 'c', 'd'].map((name) => ({
+    name,
+    image: `node:2${name.charCodeAt(0) - 96}`,
+    command: ['sleep', '1000000'],
+  }))
+  const pods = '/api/v1/namespaces/default/pods'
+  for (const { name, image, command } of containers) {
+    const body = { metadata: { name: `many-${name}` }, spec: { nodeName: node, containers: [{ name: 'c', image, command }] } }
+    expect((await cluster.request({ method: 'POST', path: pods, body })).status).toBe(201)
+  }
+  await cluster.advance(120_000)
+  const path = '/api/v1/namespaces/default/events'
+  const said = ((await cluster.request({ method: 'GET', path })).body as { items: Event[] }).items
+    .filter(({ involvedObject }) => involvedObject.name?.startsWith('many-'))
+    .map(({ message }) => message ?? '')
+  const refused = said.filter((message) => message.endsWith(': pull QPS exceeded') && message.startsWith('Failed to pull'))
+  expect(refused).toHaveLength(2)
+  for (const { name } of containers) {
+    const { status } = (await cluster.request({ method: 'GET', path: `${pods}/many-${name}` })).body as Pod
+    expect(status?.phase).toBe('Running')
+  }
+})
