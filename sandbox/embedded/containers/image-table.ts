@@ -385,7 +385,15 @@ export const definitions: ImageDefinition[] = [
     repositories: ['docker.io/library/python'],
     tags: versions('[23]', debianFlavors),
     sizeBytes: 120_000_000,
-    root: { base: 'debian', programs: { '/usr/local/bin/python3': 'python3', '/usr/local/bin/python': 'python3' } },
+    root: {
+      base: 'debian',
+      programs: {
+        '/usr/local/bin/python3': 'python3',
+        '/usr/local/bin/python': 'python3',
+        '/usr/local/bin/pip': 'pip',
+        '/usr/local/bin/pip3': 'pip',
+      },
+    },
     config: () => ({ cmd: ['python3'] }),
   },
   {

@@ -97,7 +97,9 @@ function build(options: RootOptions): DirNode {
     if (options.base === 'debian' || options.bash) place(root, '/bin/bash', 'bash')
     if (options.base === 'debian') place(root, '/bin/dash', 'dash')
     if (options.base === 'debian') put(root, '/etc/debian_version', '12.11\n')
+    if (options.base === 'debian') for (const name of ['apt', 'apt-get']) place(root, `/usr/bin/${name}`, name)
     if (options.base === 'alpine') put(root, '/etc/alpine-release', '3.20.3\n')
+    if (options.base === 'alpine') place(root, '/sbin/apk', 'apk')
     put(root, '/etc/os-release', release[options.base])
   }
   for (const [path, name] of Object.entries(options.programs ?? {})) place(root, path, name)

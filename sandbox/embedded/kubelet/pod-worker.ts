@@ -306,14 +306,16 @@ export class PodWorker implements Disposable {
       signal.throwIfAborted()
     }
     for (const container of actions.startEphemeral) await this.lives.start(container, exits.get(container.name), signal)
+    let moved = actions.kill.length > 0
     for (const container of actions.startInit) {
       const started = await this.lives.start(container, exits.get(container.name), signal)
       if (!started && !isSidecar(container)) return await this.rest()
+      if (started) moved = true
     }
     for (const container of actions.start) await this.lives.start(container, exits.get(container.name), signal)
     // A program that is done at once has never been seen running: the kubelet learns of both when it looks at the runtime next.
     if (actions.start.length > 0 || actions.startEphemeral.length > 0) await this.host.ctx.clock.sleep(noticeAfter, signal)
-    if (actions.startInit.length > 0 || actions.kill.length > 0) this.wake()
+    if (moved) this.wake()
     return await this.rest()
   }
 

@@ -85,15 +85,15 @@ export function validateInitContainers(
 
 /** Source: validateEphemeralContainers. */
 export function validateEphemeralContainers(
-  { containers = [], initContainers = [], ephemeralContainers = [] }: PodSpec,
+  spec: PodSpec,
   volumes: ReadonlyMap<string, Volume>,
   path: Path,
   pod: PodFacts,
 ): FieldError[] {
-  const others = new Set([...containers, ...initContainers].map(({ name }) => name))
+  const others = new Set([...(spec.containers ?? []), ...(spec.initContainers ?? [])].map(({ name }) => name))
   const names = new Set(others)
   const never = 'cannot be set for an Ephemeral Container'
-  return ephemeralContainers.flatMap((container, index) => {
+  return (spec.ephemeralContainers ?? []).flatMap((container, index) => {
     const at = path.index(index)
     const errors = validateContainer(container as Container, volumes, at, pod)
     if (names.has(container.name)) errors.push(duplicate(at.child('name'), container.name))

@@ -20,6 +20,7 @@ import { namePrograms } from './names.ts'
 import { connectionPrograms } from './nc.ts'
 import { netPrograms } from './net.ts'
 import { nodePrograms } from './node.ts'
+import { packagePrograms } from './packages.ts'
 import { sed } from './sed.ts'
 import { shellProgram } from './shell-program.ts'
 import { systemPrograms } from './system.ts'
@@ -53,6 +54,7 @@ export const programs: ReadonlyMap<string, Program> = new Map<string, Program>([
   ['agnhost', agnhost],
   ['nnp', { run: nnp }],
   ['flanneld', { run: flanneld, memoryBytes: 24 * 1024 * 1024 }],
+  ...Object.entries(packagePrograms).map(([name, run]): [string, Program] => [name, { run }]),
   ...Object.entries(nodePrograms).map(([name, run]): [string, Program] => [name, { run }]),
   ['coredns', { run: coredns, memoryBytes: 14 * 1024 * 1024 }],
   ['gateway', { run: gateway, memoryBytes: 20 * 1024 * 1024 }],

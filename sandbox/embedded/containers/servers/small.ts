@@ -2,6 +2,7 @@ import { type HttpResponse, NetworkError } from '../../network/network.ts'
 import type { Process, Program, Run } from '../kernel/process.ts'
 import { contentType } from '../programs/httpd.ts'
 import { last, parseOptions } from '../programs/options.ts'
+import { pip } from '../programs/packages.ts'
 import { contentOf } from '../vfs/node.ts'
 import { answer, combinedLog, commonLogTime, type Handler, header, listenHttp } from './http.ts'
 import { perl } from './perl.ts'
@@ -177,8 +178,9 @@ async function python(process: Process): Promise<number> {
     await process.print('Python 3.13.1\n')
     return 0
   }
+  if (args[0] === '-m' && args[1] === 'pip') return await pip(process, args.slice(2))
   if (args[0] !== '-m' || args[1] !== 'http.server') {
-    await process.complain('python3: only `-m http.server` runs on the embedded engine; the kind engine runs Python itself\n')
+    await process.complain('python3: only `-m http.server` and `-m pip` run on the embedded engine; the kind engine runs Python itself\n')
     return 1
   }
   const options = parseOptions(args.slice(2), 'd:b:', { 'directory=': 'd', 'bind=': 'b' })
@@ -226,9 +228,20 @@ async function python(process: Process): Promise<number> {
 
 /** Stands for an application server: slow to start (BOOT_S, 3 s unless set), then answers on PORT. */
 async function nodeServer(process: Process): Promise<number> {
-  if (process.args[0] === '--version' || process.args[0] === '-v') {
+  const [first] = process.args
+  if (first === '--version' || first === '-v') {
     await process.print('v24.4.0\n')
     return 0
+  }
+  if (first === '-version') {
+    await process.complain('openjdk version "21.0.7" 2025-04-15 LTS\n')
+    return 0
+  }
+  if (first === '-e' || first === '--eval' || first === '-p' || first === '--print') {
+    await process.complain(
+      'node: programs of your own do not run on the embedded engine, where this image stands for a server; the kind engine runs Node.js itself\n',
+    )
+    return 1
   }
   const port = Number(process.env.get('PORT') ?? 3000)
   const boot = Number(process.env.get('BOOT_S') ?? 3) * 1000

@@ -71,7 +71,10 @@ export const sidecarStories: readonly Story[] = [
     - {name: main, image: "busybox:1.36", command: [sh, -c, "trap 'exit 0' TERM; while true; do sleep 0.2; done"]}`
       await scene.apply(pod('', crashing, work))
       const helper = () => scene.one<Pod>('Pod', 'crew')?.status?.initContainerStatuses?.[0]
-      await scene.until('it backs off', () => helper()?.state?.waiting?.reason === 'CrashLoopBackOff')
+      await scene.until(
+        'it backs off a second time',
+        () => helper()?.restartCount === 2 && helper()?.state?.waiting?.reason === 'CrashLoopBackOff',
+      )
     },
   },
   {
@@ -92,7 +95,7 @@ export const sidecarStories: readonly Story[] = [
     - {name: first, image: "busybox:1.36", command: [sh, -c, "sleep 3; exit 6"]}`
       await scene.apply(pod('', first, steady('main')))
       const init = () => scene.one<Pod>('Pod', 'crew')?.status?.initContainerStatuses?.[0]
-      await scene.until('it backs off twice', () => init()?.restartCount === 1 && init()?.state?.waiting?.reason === 'CrashLoopBackOff')
+      await scene.until('it backs off twice', () => init()?.restartCount === 2 && init()?.state?.waiting?.reason === 'CrashLoopBackOff')
     },
   },
 ]
