@@ -97,6 +97,8 @@ export const statefulSetStories: readonly Story[] = [
   {
     name: 'statefulset-claims',
     follows: [...follows, 'PersistentVolumeClaim'],
+    // Whether the Pod is there when the controller first looks at its claim.
+    loose: ['PersistentVolumeClaim events persistentvolume-controller'],
     async play(scene) {
       const policy = 'persistentVolumeClaimRetentionPolicy: {whenScaled: Delete, whenDeleted: Retain}'
       await scene.apply(set(`${policy}\n  ${claims}`, 2))
