@@ -84,12 +84,7 @@ export function validateInitContainers(
 }
 
 /** Source: validateEphemeralContainers. */
-export function validateEphemeralContainers(
-  spec: PodSpec,
-  volumes: ReadonlyMap<string, Volume>,
-  path: Path,
-  pod: PodFacts,
-): FieldError[] {
+export function validateEphemeralContainers(spec: PodSpec, volumes: ReadonlyMap<string, Volume>, path: Path, pod: PodFacts): FieldError[] {
   const others = new Set([...(spec.containers ?? []), ...(spec.initContainers ?? [])].map(({ name }) => name))
   const names = new Set(others)
   const never = 'cannot be set for an Ephemeral Container'
