@@ -23,9 +23,22 @@ export class ServiceAllocator {
   }
 
   /** An allocator for one request; what it gave is free again when it is disposed, unless it was stored meanwhile. */
-  begin(): Allocator & Disposable {
+  begin(dryRun = false): Allocator & Disposable {
     const addresses: string[] = []
     const ports: number[] = []
+    if (dryRun) {
+      return {
+        // nothing is searched for that nobody gets: the range's own address stands for any
+        clusterIP: (wanted) => (wanted === undefined ? addressIn(this.ranges()[0] ?? '0.0.0.0/32', 0) : this.address(wanted)),
+        nodePort: (wanted) => {
+          const port = wanted ?? Math.max(...(ports.length > 0 ? ports : [lastNodePort + 1])) + 1
+          if (wanted !== undefined && (ports.includes(wanted) || this.takenPorts().has(wanted))) throw new AllocationError(portTaken)
+          ports.push(port)
+          return port
+        },
+        [Symbol.dispose]: () => {},
+      }
+    }
     return {
       clusterIP: (wanted) => {
         const address = this.address(wanted)
@@ -84,19 +97,23 @@ export class ServiceAllocator {
       .filter((cidr) => !cidr.includes(':'))
   }
 
-  private port(wanted: number | undefined): number {
-    const taken = new Set(
+  private takenPorts(): Set<number | undefined> {
+    return new Set(
       this.services().flatMap((service) => [
         ...(service.spec?.ports ?? []).map((port) => port.nodePort),
         service.spec?.healthCheckNodePort,
       ]),
     )
+  }
+
+  private port(wanted: number | undefined): number {
+    const taken = this.takenPorts()
     const free = (port: number) => !taken.has(port) && !this.promisedPorts.has(port)
     if (wanted !== undefined) {
       if (wanted < firstNodePort || wanted > lastNodePort) {
         throw new AllocationError(`provided port is not in the valid range. The range of valid ports is ${firstNodePort}-${lastNodePort}`)
       }
-      if (!free(wanted)) throw new AllocationError('provided port is already allocated')
+      if (!free(wanted)) throw new AllocationError(portTaken)
       return wanted
     }
     const size = lastNodePort - firstNodePort + 1
@@ -112,6 +129,8 @@ export class ServiceAllocator {
     return this.store.list('services') as Service[]
   }
 }
+
+const portTaken = 'provided port is already allocated'
 
 /** KEP-3070: min(max(16, size / 16), 256). */
 function reservedIn(range: string): number {

@@ -175,7 +175,7 @@ export class Rest {
     // A later attempt's name is the one that was generated for it.
     if (!again) object.metadata.name = draft.metadata.name as string
     if (strategy.firstGeneration) draft.metadata.generation = strategy.firstGeneration
-    using allocator = this.allocator.begin()
+    using allocator = this.allocator.begin(request.dryRun)
     const context = this.context(allocator, request)
     located(info, draft, () => strategy.prepareForCreate(draft, context))
     const errors = strategy.validateCreate(draft, context)
@@ -233,7 +233,7 @@ export class Rest {
     if (admit) await this.admission.admit('mutate', asked)
     const draft = asked.object as KubeObject
     keepSystemFields(draft, old)
-    using allocator = this.allocator.begin()
+    using allocator = this.allocator.begin(request.dryRun)
     const context = this.context(allocator, request)
     if (rules) rules.prepare(draft, old, context)
     else if (subresource === 'status') strategy.prepareForStatusUpdate(draft, old)
@@ -315,7 +315,7 @@ function located(info: ResourceInfo, { metadata }: KubeObject, prepare: () => vo
   try {
     prepare()
   } catch (error) {
-    if (error instanceof AllocationError && error.field) throw ApiError.invalid(info, metadata.name ?? '', [error.field])
+    if (error instanceof AllocationError && error.fields.length > 0) throw ApiError.invalid(info, metadata.name ?? '', error.fields)
     throw error
   }
 }

@@ -5,6 +5,7 @@ import type {
   ContainerResizePolicy,
   EnvVar,
   Lifecycle,
+  ObjectFieldSelector,
   PodSpec,
   Probe,
   ResourceClaim,
@@ -325,7 +326,7 @@ function validateValueFrom({ value, valueFrom }: EnvVar, path: Path): FieldError
   if (!valueFrom) return []
   const errors: FieldError[] = []
   const { fieldRef, resourceFieldRef, configMapKeyRef, secretKeyRef, fileKeyRef } = valueFrom
-  if (fieldRef) errors.push(...validateFieldPath(fieldRef.fieldPath, envFields, path.child('fieldRef')))
+  if (fieldRef) errors.push(...validateFieldPath(fieldRef, envFields, path.child('fieldRef')))
   if (resourceFieldRef) errors.push(...validateResourceField(resourceFieldRef, path.child('resourceFieldRef'), false))
   for (const [name, reference] of Object.entries({ configMapKeyRef, secretKeyRef })) {
     if (!reference) continue
@@ -342,9 +343,11 @@ function validateValueFrom({ value, valueFrom }: EnvVar, path: Path): FieldError
 }
 
 /** A field of the pod that the downward API gives; labels and annotations are named with their key. */
-export function validateFieldPath(fieldPath: string | undefined, supported: readonly string[], path: Path): FieldError[] {
-  if (!fieldPath) return [required(path.child('fieldPath'))]
+export function validateFieldPath({ fieldPath, apiVersion }: ObjectFieldSelector, supported: readonly string[], path: Path): FieldError[] {
   const at = path.child('fieldPath')
+  if (!apiVersion) return [required(path.child('apiVersion'))]
+  if (!fieldPath) return [required(at)]
+  if (apiVersion !== 'v1') return [invalid(at, fieldPath, `error converting fieldPath: unsupported pod version: ${apiVersion}`)]
   const subscript = /^(metadata\.(?:labels|annotations))\['(.*)'\]$/.exec(fieldPath)
   if (subscript) return isQualifiedName((subscript[2] ?? '').toLowerCase()).map((text) => invalid(at, subscript[2], text))
   if (supported.includes(fieldPath)) return []
@@ -358,7 +361,9 @@ function validateEnvFrom(container: Container, path: Path): FieldError[] {
     const errors: FieldError[] = []
     if (source.prefix) errors.push(...isEnvVarName(source.prefix).map((text) => invalid(at.child('prefix'), source.prefix, text)))
     for (const name of ['configMapRef', 'secretRef'] as const) {
-      if (source[name] && !source[name].name) errors.push(required(at.child(name, 'name')))
+      const reference = source[name]
+      const place = at.child(name, 'name')
+      if (reference) errors.push(...(reference.name ? validateSubdomain(reference.name, place) : [required(place)]))
     }
     if (!source.configMapRef && !source.secretRef) errors.push(invalid(path, '', 'must specify one of: `configMapRef` or `secretRef`'))
     else if (source.configMapRef && source.secretRef) errors.push(invalid(path, '', 'may not have more than one field specified at a time'))

@@ -48,6 +48,15 @@ export function isDns1123Subdomain(value: string): string[] {
   return matches(value, subdomain1123) ? errors : [...errors, regexError(subdomainMessage, subdomain1123, 'example.com')]
 }
 
+/** A subdomain of which labels may begin with an underscore. */
+export function isSearchDomain(value: string): string[] {
+  const errors = atMost(value, 253)
+  const label = '_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?'
+  const pattern = `${label}(\\.${label})*`
+  const message = subdomainMessage.replace("'-'", "'_', '-'")
+  return matches(value, pattern) ? errors : [...errors, regexError(message, pattern, 'example.com')]
+}
+
 export function isWildcardDns1123Subdomain(value: string): string[] {
   const errors = atMost(value, 253)
   if (matches(value, wildcard)) return errors

@@ -40,6 +40,7 @@ export function defaultPod(pod: Pod): void {
   const spec = (pod.spec ??= { containers: [] })
   defaultPodSpec(spec)
   spec.enableServiceLinks ??= true
+  if ((spec.terminationGracePeriodSeconds ?? 0) < 0) spec.terminationGracePeriodSeconds = 1
   for (const container of [...(spec.containers ?? []), ...(spec.initContainers ?? [])]) {
     if (spec.hostNetwork) for (const port of container.ports ?? []) port.hostPort ??= port.containerPort
     const { limits } = (container.resources ??= {})
@@ -106,6 +107,7 @@ function defaultContainer(container: Container | EphemeralContainer): void {
   for (const { valueFrom } of container.env ?? []) if (valueFrom?.fieldRef) valueFrom.fieldRef.apiVersion ??= 'v1'
 }
 
+const longestName = 255
 const reference =
   /^(?:(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9]|\[[a-fA-F0-9:]+\])(?:\.(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9]))*(?::[0-9]+)?\/)?[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*(?::\w[\w.-]{0,127})?(?:@[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?$/
 
@@ -114,6 +116,8 @@ function floats(image: string): boolean {
   if (!reference.test(image)) return false
   const [name = '', digest] = image.split('@')
   const tag = /:([^/:]+)$/.exec(name)?.[1]
+  // a name that long is none
+  if (name.length - (tag === undefined ? 0 : tag.length + 1) > longestName) return false
   return tag === undefined ? digest === undefined : tag === 'latest'
 }
 

@@ -7,6 +7,7 @@ import type {
   Toleration,
   TopologySpreadConstraint,
 } from '../schema/types/core.v1.ts'
+import type { LabelSelector } from '../schema/types/meta.v1.ts'
 import { duplicate, type FieldError, forbidden, invalid, type Path, required } from './field.ts'
 import { validateEnum, validateLabelSelector } from './metadata.ts'
 import { dnsSubdomain, isDns1123Label, isLabelValue, isQualifiedName } from './names.ts'
@@ -82,6 +83,7 @@ export function validateSpread(constraints: readonly TopologySpreadConstraint[],
     for (const field of ['nodeAffinityPolicy', 'nodeTaintsPolicy'] as const) {
       errors.push(...validateEnum(constraint[field], ['Honor', 'Ignore'], at.child(field)))
     }
+    errors.push(...labelKeyErrors(constraint.matchLabelKeys, constraint.labelSelector, at.child('matchLabelKeys')))
     return [...errors, ...validateLabelSelector(constraint.labelSelector, at.child('labelSelector'))]
   })
 }
@@ -150,5 +152,13 @@ function podTerm(term: PodAffinityTerm, path: Path): FieldError[] {
     ...(term.namespaces ?? []).flatMap((name) => isDns1123Label(name).map((text) => invalid(path.child('namespace'), name, text))),
     ...(key ? [] : [required(path.child('topologyKey'), 'can not be empty')]),
     ...qualified(key, path.child('topologyKey')),
+    ...labelKeyErrors(term.matchLabelKeys, term.labelSelector, path.child('matchLabelKeys')),
+    ...labelKeyErrors(term.mismatchLabelKeys, term.labelSelector, path.child('mismatchLabelKeys')),
   ]
+}
+
+function labelKeyErrors(keys: readonly string[] | undefined, selector: LabelSelector | undefined, path: Path): FieldError[] {
+  if (!keys?.length) return []
+  if (!selector) return [forbidden(path, 'must not be specified when labelSelector is not set')]
+  return keys.flatMap((key, index) => qualified(key, path.index(index)))
 }

@@ -22,10 +22,11 @@ export function validatePodSecurityContext(spec: PodSpec, path: Path): FieldErro
     const why = 'ShareProcessNamespace and HostPID cannot both be enabled'
     errors.push(invalid(path.child('shareProcessNamespace'), true, why))
   }
-  const changes = ['MountOption', 'Recursive']
+  // MountOption is of a feature that is switched off
+  const changes = ['Recursive']
   return [
     ...errors,
-    ...validateSysctls(securityContext.sysctls ?? [], path.child('sysctls')),
+    ...validateSysctls(securityContext.sysctls ?? [], spec, path.child('sysctls')),
     ...validateEnum(securityContext.fsGroupChangePolicy, ['Always', 'OnRootMismatch'], path.child('fsGroupChangePolicy')),
     ...validateSeccomp(seccompProfile, path.child('seccompProfile')),
     ...validateAppArmor(securityContext.appArmorProfile, path.child('appArmorProfile')),
@@ -124,13 +125,18 @@ function eachContainer(spec: PodSpec, path: Path): { container: ReturnType<typeo
 const sysctlName = /^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$/
 const sysctlPattern = '([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?'
 
-function validateSysctls(sysctls: Sysctl[], path: Path): FieldError[] {
+function validateSysctls(sysctls: Sysctl[], { hostNetwork, hostIPC }: PodSpec, path: Path): FieldError[] {
   return sysctls.flatMap(({ name }, index) => {
     const at = path.index(index).child('name')
     if (!name) return [required(at)]
     if (name.length > 253 || !sysctlName.test(name)) {
       return [invalid(at, name, `must have at most 253 characters and match regex ^${sysctlPattern}$`)]
     }
-    return sysctls.findIndex((other) => other.name === name) < index ? [duplicate(at, name)] : []
+    const dotted = name.replaceAll('/', '.')
+    const isShared = (hostNetwork && /^net\./.test(dotted)) || (hostIPC && /^(kernel\.(sem|shm|msg)|fs\.mqueue\.)/.test(dotted))
+    return [
+      ...(isShared ? [invalid(at, name, `may not be specified when '${/^net\./.test(dotted) ? 'hostNetwork' : 'hostIPC'}' is true`)] : []),
+      ...(sysctls.findIndex((other) => other.name === name) < index ? [duplicate(at, name)] : []),
+    ]
   })
 }

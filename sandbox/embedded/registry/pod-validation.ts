@@ -14,7 +14,7 @@ import {
 import { duplicate, type FieldError, forbidden, invalid, type Path, required, specPath } from './field.ts'
 import { goShape } from './go-shape.ts'
 import { validateAnnotations, validateEnum, validateLabels } from './metadata.ts'
-import { between, isDns1123Label } from './names.ts'
+import { between, isDns1123Label, isSearchDomain } from './names.ts'
 import { requestsOfContainers } from './pod-defaults.ts'
 import { podSpecDiff } from './pod-diff.ts'
 import { qualified, validateAffinity, validateSchedulingGates, validateSpread, validateTolerations } from './pod-placement.ts'
@@ -248,6 +248,11 @@ function validateDnsConfig({ dnsPolicy, dnsConfig }: PodSpec, path: Path): Field
   if (nameservers.length > 3) errors.push(invalid(path.child('nameservers'), nameservers, 'must not have more than 3 nameservers'))
   errors.push(...nameservers.flatMap((address, index) => validateIP(address, path.child('nameservers').index(index))))
   if (searches.length > 32) errors.push(invalid(path.child('searches'), searches, 'must not have more than 32 search paths'))
+  for (const [index, search] of searches.entries()) {
+    if (search === '.') continue
+    const problems = isSearchDomain(search.replace(/\.$/, ''))
+    errors.push(...problems.map((text) => invalid(path.child('searches').index(index), search, text)))
+  }
   for (const [index, { name }] of options.entries()) {
     if (!name) errors.push(required(path.child('options').index(index), 'must not be empty'))
   }

@@ -55,9 +55,9 @@ export interface Conversion {
   webhook?(objects: readonly KubeObject[], apiVersion: string): Promise<KubeObject[]>
 }
 
-/** An address or port that is taken or out of range; the message is the server's, `field` says where it was asked for. */
+/** An address or port that is taken or out of range; the message is the server's, `fields` say where it was asked for and why it can't be. */
 export class AllocationError extends Error {
-  field: FieldError | undefined
+  fields: readonly FieldError[] = []
 }
 
 /** Service addresses and node ports that the API server gives out. */

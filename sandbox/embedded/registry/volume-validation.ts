@@ -129,7 +129,7 @@ function validateDownwardFile(file: DownwardAPIVolumeFile, path: Path): FieldErr
   const { path: target = '', fieldRef, resourceFieldRef, mode } = file
   const errors = [...(target ? [] : [required(path.child('path'))]), ...descendingUnreserved(target, path.child('path'))]
   if (fieldRef) {
-    errors.push(...validateFieldPath(fieldRef.fieldPath, downwardFields, path.child('fieldRef')))
+    errors.push(...validateFieldPath(fieldRef, downwardFields, path.child('fieldRef')))
     if (resourceFieldRef) errors.push(invalid(path, 'resource', 'fieldRef and resourceFieldRef can not be specified simultaneously'))
   } else if (resourceFieldRef) {
     errors.push(...validateResourceField(resourceFieldRef, path.child('resourceFieldRef'), true))

@@ -67,6 +67,8 @@ function collection(value: unknown, field: WireField, at: Place, unknown: string
   }
   if (!isObject(value)) throw mismatch(value, at, `map[string]${field.container === 'map' ? '' : '[]'}${goName(field.type)}`)
   const entries = Object.entries(value)
+  // Go writes maps in the order of their keys
+  if (entries.length > 1) entries.sort(([a], [b]) => (a < b ? -1 : 1))
   if (entries.length === 0) return field.omitEmpty ? undefined : null
   return Object.fromEntries(
     entries.map(([key, item]) => {
@@ -129,14 +131,22 @@ const specials: Record<string, Reader> = {
   'runtime.RawExtension': (value) => copyOf(value),
   'meta.v1.FieldsV1': (value) => copyOf(value),
   'apiextensions.v1.JSON': (value) => copyOf(value),
-  'apiextensions.v1.JSONSchemaPropsOrArray': (value, at, unknown) =>
-    Array.isArray(value)
+  // what is none of the two is read as nothing here, and refused for the second
+  'apiextensions.v1.JSONSchemaPropsOrArray': (value, at, unknown) => {
+    if (!isObject(value) && !Array.isArray(value)) return undefined
+    return Array.isArray(value)
       ? value.map((item, index) => struct(item, schemaProps, { ...at, path: `${at.path}[${index}]` }, unknown))
-      : struct(value, schemaProps, at, unknown),
-  'apiextensions.v1.JSONSchemaPropsOrBool': (value, at, unknown) =>
-    typeof value === 'boolean' ? value : struct(value, schemaProps, at, unknown),
-  'apiextensions.v1.JSONSchemaPropsOrStringArray': (value, at, unknown) =>
-    Array.isArray(value) ? [...value] : struct(value, schemaProps, at, unknown),
+      : struct(value, schemaProps, at, unknown)
+  },
+  'apiextensions.v1.JSONSchemaPropsOrBool': (value, at, unknown) => {
+    if (typeof value === 'boolean') return value
+    if (!isObject(value)) throw new TypeMismatch('boolean or JSON schema expected')
+    return struct(value, schemaProps, at, unknown)
+  },
+  'apiextensions.v1.JSONSchemaPropsOrStringArray': (value, at, unknown) => {
+    if (!isObject(value) && !Array.isArray(value)) return undefined
+    return Array.isArray(value) ? [...value] : struct(value, schemaProps, at, unknown)
+  },
 }
 
 const schemaProps = 'apiextensions.v1.JSONSchemaProps'
@@ -185,14 +195,17 @@ function time(value: unknown, at: Place, digits: number): string {
   if (typeof value !== 'string') throw mismatch(value, at, 'string')
   const match = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)$/.exec(value)
   const instant = match ? Date.parse(`${match[1]}${match[3]}`) : Number.NaN
-  if (!match || Number.isNaN(instant)) {
-    throw new TypeMismatch(
-      `parsing time ${JSON.stringify(value)} as "2006-01-02T15:04:05Z07:00": cannot parse ${JSON.stringify(value)} as "2006"`,
+  const layout = digits ? '2006-01-02T15:04:05.000000Z07:00' : '2006-01-02T15:04:05Z07:00'
+  const cannot = (rest: string, part: string) =>
+    new TypeMismatch(
+      `parsing time ${JSON.stringify(value)} as ${JSON.stringify(layout)}: cannot parse ${JSON.stringify(rest)} as "${part}"`,
     )
-  }
+  if (!match || Number.isNaN(instant)) throw cannot(value, '2006')
+  const [, whole = '', fraction = ''] = match
+  if (digits && fraction.length <= digits) throw cannot(value.slice(whole.length), '.000000')
+  if (digits && fraction.length > digits + 1) throw cannot(value.slice(whole.length + digits + 1), 'Z07:00')
   const seconds = new Date(instant).toISOString().slice(0, 19)
-  const fraction = digits ? `.${(match[2] ?? '').slice(1, 1 + digits).padEnd(digits, '0')}` : ''
-  return `${seconds}${fraction}Z`
+  return `${seconds}${digits ? fraction : ''}Z`
 }
 
 function mismatch(value: unknown, at: Place, goType: string, shown: string = jsonType(value)): TypeMismatch {

@@ -26,6 +26,11 @@ export const horizontalPodAutoscalerRules: Partial<Definition<HorizontalPodAutos
       spec.behavior.scaleDown = rules(spec.behavior.scaleDown, { policies: [policy('Percent', 100)] })
     }
   },
+  prepareForCreate({ spec }) {
+    // of a feature that is switched off
+    delete spec?.behavior?.scaleUp?.tolerance
+    delete spec?.behavior?.scaleDown?.tolerance
+  },
   validate({ spec }) {
     if (!spec) return [required(specPath)]
     const errors: FieldError[] = []

@@ -29,6 +29,8 @@ export const jobRules: Partial<Definition<Job>> = {
       'controller-uid': uid,
       'job-name': metadata.name ?? '',
     })
+    // read back from the store the job is given its template's labels, where it has none
+    metadata.labels ??= labels
     const selector = (spec.selector ??= {})
     selector.matchLabels = { ...selector.matchLabels, 'batch.kubernetes.io/controller-uid': uid }
   },

@@ -22,7 +22,11 @@ export const clusterRoleRules: Partial<Definition<ClusterRole>> = {
     const errors = (rules ?? []).flatMap((rule, index) => validateRule(rule, false, rulesPath.index(index)))
     if (aggregationRule && selectors.length === 0)
       errors.push(required(path, 'at least one clusterRoleSelector required if aggregationRule is non-nil'))
-    return [...errors, ...selectors.flatMap((selector, index) => validateLabelSelector(selector, path.index(index)))]
+    for (const [index, selector] of selectors.entries()) {
+      const problems = validateLabelSelector(selector, path.index(index))
+      errors.push(...problems, ...(problems.length > 0 ? [invalid(path.index(index), null, 'invalid label selector.')] : []))
+    }
+    return errors
   },
 }
 

@@ -1,5 +1,7 @@
 import { isIP } from 'node:net'
-import type { Service, ServicePort, ServiceSpec } from '../../schema/types/core.v1.ts'
+import { isDeepStrictEqual } from 'node:util'
+import type { Service, ServiceSpec } from '../../schema/types/core.v1.ts'
+import { cidrErrors, ipErrors, isCidr } from '../addresses.ts'
 import { validatePort } from '../container-validation.ts'
 import type { Definition } from '../define.ts'
 import { duplicate, type FieldError, forbidden, invalid, notSupported, required, specPath } from '../field.ts'
@@ -33,13 +35,13 @@ export const serviceRules: Partial<Definition<Service>> = {
   },
   prepareForCreate(service, { allocator }) {
     service.status = { loadBalancer: {} }
-    if (service.spec) allocate(service.spec, allocator, [])
+    if (service.spec) allocate(service.spec, allocator)
   },
   prepareForUpdate(service, old, { allocator }) {
     const { spec } = service
     if (!spec || !old.spec) return
     keepAllocated(spec, old.spec)
-    allocate(spec, allocator, old.spec.ports ?? [])
+    allocate(spec, allocator, old.spec)
   },
   validate({ spec }) {
     if (!spec) return [required(specPath)]
@@ -57,34 +59,117 @@ export const serviceRules: Partial<Definition<Service>> = {
   fieldSelectors: { 'spec.clusterIP': ({ spec }) => spec?.clusterIP ?? '', 'spec.type': ({ spec }) => spec?.type ?? '' },
 }
 
-function allocate(spec: ServiceSpec, allocator: Allocator, before: readonly ServicePort[]): void {
+function allocate(spec: ServiceSpec, allocator: Allocator, old?: ServiceSpec): void {
   if (spec.type === 'ExternalName') {
-    delete spec.clusterIPs
-    delete spec.clusterIP
-    delete spec.ipFamilies
-    delete spec.ipFamilyPolicy
+    delete spec.internalTrafficPolicy
+    // what a new one should not have it is refused for
+    if (!old) return
+    for (const field of ['clusterIPs', 'clusterIP', 'ipFamilies', 'ipFamilyPolicy'] as const) delete spec[field]
     return
   }
-  const wanted = spec.clusterIP ?? spec.clusterIPs?.[0]
-  if (!spec.clusterIPs?.length || spec.clusterIPs[0] !== wanted) {
-    const refusal = (why: string) => invalid(specPath.child('clusterIPs'), [wanted], `failed to allocate IP ${wanted}: ${why}`)
-    spec.clusterIP = wanted === 'None' ? 'None' : located(() => allocator.clusterIP(wanted), refusal)
-    spec.clusterIPs = [spec.clusterIP]
-  } else if (spec.clusterIP === undefined) {
-    spec.clusterIP = wanted === 'None' ? 'None' : allocator.clusterIP(wanted)
+  const changed = old && spec.clusterIP !== old.clusterIP && isDeepStrictEqual(spec.clusterIPs, old.clusterIPs)
+  if (changed || !spec.clusterIPs?.length) spec.clusterIPs = spec.clusterIP ? [spec.clusterIP] : []
+  allocateAddress(spec, allocator, old)
+  allocatePorts(spec, allocator, old)
+}
+
+function allocateAddress(spec: ServiceSpec, allocator: Allocator, old: ServiceSpec | undefined): void {
+  const everywhere = spec.clusterIP === 'None' && Object.keys(spec.selector ?? {}).length === 0
+  spec.ipFamilyPolicy ??= everywhere ? 'RequireDualStack' : 'SingleStack'
+  refuse(clusterAddressErrors(spec))
+  const families = spec.ipFamilies?.length ? spec.ipFamilies : ['IPv4']
+  const isSingle = spec.ipFamilyPolicy === 'SingleStack'
+  // somebody else says where such a service leads: families that the cluster does not have are no matter
+  if (everywhere) {
+    spec.ipFamilies = families.length < 2 && !isSingle ? [...families, families[0] === 'IPv4' ? 'IPv6' : 'IPv4'] : families
+  } else {
+    refuse(familyErrors(spec, families))
+    spec.ipFamilies = families
   }
-  spec.ipFamilies ??= ['IPv4']
-  spec.ipFamilyPolicy ??= 'SingleStack'
-  const needsPorts = spec.type === 'NodePort' || (spec.type === 'LoadBalancer' && spec.allocateLoadBalancerNodePorts !== false)
-  if (!needsPorts) return
-  for (const [index, port] of (spec.ports ?? []).entries()) {
-    if (port.nodePort && before.some(({ nodePort }) => nodePort === port.nodePort)) continue
-    const at = specPath.child('ports').index(index).child('nodePort')
-    port.nodePort = located(
-      () => allocator.nodePort(port.nodePort || undefined),
-      (why) => invalid(at, port.nodePort, why),
-    )
+  if (spec.clusterIP === 'None') return
+  const wanted = spec.clusterIP || undefined
+  const refusal = (why: string) => invalid(specPath.child('clusterIPs'), [wanted], `failed to allocate IP ${wanted}: ${why}`)
+  if (wanted && old?.clusterIP === wanted) return
+  spec.clusterIP = located(() => allocator.clusterIP(wanted), refusal)
+  spec.clusterIPs = [spec.clusterIP]
+}
+
+function allocatePorts(spec: ServiceSpec, allocator: Allocator, old: ServiceSpec | undefined): void {
+  if (spec.type === 'NodePort' || (spec.type === 'LoadBalancer' && spec.allocateLoadBalancerNodePorts !== false)) {
+    // a port that is served by two protocols has one number outside
+    const outside = new Map<number, number>()
+    for (const [index, port] of (spec.ports ?? []).entries()) {
+      const known = outside.get(port.port)
+      const wanted = port.nodePort || undefined
+      const isHeld = wanted !== undefined && old?.ports?.some(({ nodePort }) => nodePort === wanted)
+      const isShared = known !== undefined && (wanted === undefined || wanted === known)
+      const at = specPath.child('ports').index(index).child('nodePort')
+      if (isShared) port.nodePort = known
+      else if (!isHeld) {
+        port.nodePort = located(
+          () => allocator.nodePort(wanted),
+          (why) => invalid(at, wanted, why),
+        )
+      }
+      if (port.nodePort !== undefined) outside.set(port.port, port.nodePort)
+    }
   }
+  if (spec.type !== 'LoadBalancer' || spec.externalTrafficPolicy !== 'Local') return
+  if (spec.healthCheckNodePort && spec.healthCheckNodePort === old?.healthCheckNodePort) return
+  spec.healthCheckNodePort = allocator.nodePort(spec.healthCheckNodePort || undefined)
+}
+
+function refuse(errors: readonly FieldError[]): void {
+  if (errors.length === 0) return
+  const error = new AllocationError(errors.map(({ message }) => message).join(', '))
+  error.fields = errors
+  throw error
+}
+
+/** ValidateServiceClusterIPsRelatedFields. */
+function clusterAddressErrors({ clusterIP = '', clusterIPs = [], ipFamilies = [], ipFamilyPolicy }: ServiceSpec): FieldError[] {
+  const at = specPath.child('clusterIPs')
+  const errors: FieldError[] = []
+  if (clusterIP && clusterIPs.length === 0) errors.push(required(at))
+  else if (clusterIP && clusterIPs[0] !== clusterIP) errors.push(invalid(at, clusterIPs, 'first value must match `clusterIP`'))
+  else if (!clusterIP && clusterIPs.length > 0) errors.push(invalid(at, clusterIPs, 'must be empty when `clusterIP` is not specified'))
+  for (const [index, family] of ipFamilies.entries()) {
+    const place = specPath.child('ipFamilies').index(index)
+    errors.push(...validateEnum(family, ['IPv4', 'IPv6'], place))
+    if (ipFamilies.indexOf(family) < index) errors.push(duplicate(place, family))
+  }
+  errors.push(...validateEnum(ipFamilyPolicy, familyPolicies, specPath.child('ipFamilyPolicy')))
+  const bad = clusterIPs.flatMap((address, index) => {
+    if (index > 0 || address !== 'None') return ipErrors(address, at.index(index))
+    return clusterIPs.length > 1 ? [invalid(at, clusterIPs, "'None' must be the first and only value")] : []
+  })
+  errors.push(...bad, ...(clusterIPs.length > 2 ? [invalid(at, clusterIPs, 'may only hold up to 2 values')] : []))
+  if (bad.length > 0) return errors
+  const versions = clusterIPs.map((address) => isIP(address))
+  if (clusterIPs.length > 1 && new Set(versions).size < 2)
+    errors.push(invalid(at, clusterIPs, 'may specify no more than one IP for each IP family'))
+  if (clusterIP === 'None') return errors
+  for (const [index, family] of ipFamilies.slice(0, clusterIPs.length).entries()) {
+    const isUnlike = (family === 'IPv4' && versions[index] === 6) || (family === 'IPv6' && versions[index] === 4)
+    if (!isUnlike) continue
+    errors.push(invalid(at.index(index), clusterIPs[index], `expected an ${family} value as indicated by \`ipFamilies[${index}]\``))
+  }
+  return errors
+}
+
+/** Of a cluster that has addresses of one family. */
+function familyErrors({ clusterIPs = [], ipFamilyPolicy }: ServiceSpec, families: readonly string[]): FieldError[] {
+  const policy = specPath.child('ipFamilyPolicy')
+  const many = (what: string) =>
+    invalid(policy, ipFamilyPolicy, `must be 'RequireDualStack' or 'PreferDualStack' when multiple ${what} are specified`)
+  if (ipFamilyPolicy === 'SingleStack' && (clusterIPs.length === 2 || families.length === 2)) {
+    return [...(clusterIPs.length === 2 ? [many('cluster IPs')] : []), ...(families.length === 2 ? [many('IP families')] : [])]
+  }
+  const foreign = families.flatMap((family, index) =>
+    family === 'IPv4' ? [] : [invalid(specPath.child('ipFamilies').index(index), family, 'not configured on this cluster')],
+  )
+  if (ipFamilyPolicy !== 'RequireDualStack') return foreign
+  return [invalid(policy, ipFamilyPolicy, 'this cluster is not configured for dual-stack services'), ...foreign]
 }
 
 /** Says of an allocation that fails which field asked for it. */
@@ -92,7 +177,7 @@ function located<T>(allocation: () => T, refusal: (why: string) => FieldError): 
   try {
     return allocation()
   } catch (error) {
-    if (error instanceof AllocationError) error.field = refusal(error.message)
+    if (error instanceof AllocationError) error.fields = [refusal(error.message)]
     throw error
   }
 }
@@ -146,7 +231,7 @@ function validatePorts(spec: ServiceSpec): FieldError[] {
       errors.push(...isQualifiedName(appProtocol).map((text) => invalid(at.child('appProtocol'), appProtocol, text)))
     }
     errors.push(...validatePort(port.targetPort, at.child('targetPort')))
-    if (port.nodePort && spec.type !== 'NodePort' && spec.type !== 'LoadBalancer') {
+    if (port.nodePort && spec.type === 'ClusterIP') {
       errors.push(forbidden(at.child('nodePort'), `may not be used when \`type\` is '${spec.type}'`))
     }
     const key = `${port.protocol}/${port.port}`
@@ -156,6 +241,9 @@ function validatePorts(spec: ServiceSpec): FieldError[] {
         message: `Duplicate value: ${JSON.stringify({ Name: '', Protocol: port.protocol, AppProtocol: null, Port: port.port, TargetPort: 0, NodePort: 0 })}`,
       })
     used.add(key)
+    const { nodePort, protocol } = port
+    const isRepeated = nodePort && ports.slice(0, index).some((other) => other.nodePort === nodePort && other.protocol === protocol)
+    if (isRepeated) errors.push(duplicate(at.child('nodePort'), nodePort))
   }
   return errors
 }
@@ -173,6 +261,10 @@ function validateAddresses(spec: ServiceSpec): FieldError[] {
     errors.push(invalid(specPath.child('clusterIPs').index(0), 'None', "may not be set to 'None' for NodePort services"))
   }
   if (spec.type === 'ExternalName') {
+    for (const field of ['clusterIPs', 'ipFamilies', 'ipFamilyPolicy'] as const) {
+      const value = field === 'clusterIPs' && spec.clusterIP ? [spec.clusterIP] : spec[field]
+      if (value?.length) errors.push(forbidden(specPath.child(field), 'may not be set for ExternalName services'))
+    }
     const at = specPath.child('externalName')
     const name = (spec.externalName ?? '').replace(/\.$/, '')
     if (!name) errors.push(required(at))
@@ -188,19 +280,8 @@ const mostAffinitySeconds = 86_400
 /** From where traffic may come and which way it goes. Source: ValidateService in pkg/apis/core/validation. */
 function validateTraffic(spec: ServiceSpec): FieldError[] {
   const at = (name: string) => specPath.child(name)
-  const {
-    externalIPs = [],
-    externalTrafficPolicy: policy,
-    trafficDistribution,
-    healthCheckNodePort = 0,
-    ipFamilies = [],
-    ipFamilyPolicy,
-  } = spec
-  const errors: FieldError[] = externalIPs.flatMap((address, index) =>
-    isIP(address)
-      ? []
-      : [invalid(at('externalIPs').index(index), address, 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)')],
-  )
+  const { externalIPs = [], externalTrafficPolicy: policy, trafficDistribution, healthCheckNodePort = 0 } = spec
+  const errors: FieldError[] = externalIPs.flatMap((address, index) => ipErrors(address, at('externalIPs').index(index)))
   if (spec.sessionAffinity === 'ClientIP') {
     const seconds = spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? affinitySeconds
     const place = specPath.child('sessionAffinityConfig', 'clientIP', 'timeoutSeconds')
@@ -221,13 +302,7 @@ function validateTraffic(spec: ServiceSpec): FieldError[] {
     errors.push(...isPortNumber(healthCheckNodePort).map((text) => invalid(at('healthCheckNodePort'), healthCheckNodePort, text)))
   }
   errors.push(...validateEnum(trafficDistribution, distributions, at('trafficDistribution')))
-  if (spec.type === 'ExternalName') return errors
-  for (const [index, family] of ipFamilies.entries()) {
-    const place = at('ipFamilies').index(index)
-    errors.push(...validateEnum(family, ['IPv4', 'IPv6'], place))
-    if (ipFamilies.indexOf(family) < index) errors.push(duplicate(place, family))
-  }
-  return [...errors, ...validateEnum(ipFamilyPolicy, familyPolicies, at('ipFamilyPolicy'))]
+  return spec.type === 'ExternalName' ? errors : [...errors, ...clusterAddressErrors(spec)]
 }
 
 /** What only a load balancer has. */
@@ -238,8 +313,7 @@ function validateBalancer(spec: ServiceSpec): FieldError[] {
   const place = specPath.child('LoadBalancerSourceRanges')
   const errors: FieldError[] = ranges.length > 0 && !balances ? [forbidden(place, only)] : []
   for (const [index, range] of ranges.entries()) {
-    if (isCidr(range.trim())) continue
-    errors.push(invalid(place.index(index), range, 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)'))
+    if (!isCidr(range.trim())) errors.push(...cidrErrors(range, place.index(index)))
   }
   if (spec.allocateLoadBalancerNodePorts !== undefined && !balances) {
     errors.push(forbidden(specPath.child('allocateLoadBalancerNodePorts'), only))
@@ -248,10 +322,4 @@ function validateBalancer(spec: ServiceSpec): FieldError[] {
   const at = specPath.child('loadBalancerClass')
   if (!balances) return [...errors, forbidden(at, only)]
   return [...errors, ...isQualifiedName(className).map((text) => invalid(at, className, text))]
-}
-
-function isCidr(text: string): boolean {
-  const [address = '', length = '', more] = text.split('/')
-  const version = isIP(address)
-  return more === undefined && version !== 0 && /^\d{1,3}$/.test(length) && Number(length) <= (version === 4 ? 32 : 128)
 }

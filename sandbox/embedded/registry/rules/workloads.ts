@@ -143,6 +143,10 @@ const statefulSetMutable = [
 export const statefulSetRules: Partial<Definition<StatefulSet>> = {
   podSpec: ({ spec }) => spec?.template?.spec,
   name: dnsLabel,
+  // of a feature that is switched off
+  prepareForCreate({ spec }) {
+    delete spec?.updateStrategy?.rollingUpdate?.maxUnavailable
+  },
   default({ spec }) {
     if (!spec) return
     spec.podManagementPolicy ??= 'OrderedReady'
@@ -159,8 +163,8 @@ export const statefulSetRules: Partial<Definition<StatefulSet>> = {
     spec.revisionHistoryLimit ??= 10
     defaultPodTemplate(spec.template)
     for (const claim of spec.volumeClaimTemplates ?? []) {
-      claim.apiVersion ??= 'v1'
-      claim.kind ??= 'PersistentVolumeClaim'
+      claim.apiVersion = 'v1'
+      claim.kind = 'PersistentVolumeClaim'
       if (claim.spec) defaultPersistentVolumeClaimSpec(claim.spec)
       claim.status ??= {}
       claim.status.phase ??= 'Pending'
