@@ -23,12 +23,13 @@ export function validateVersions({ spec }: CustomResourceDefinition, old?: Custo
   for (const [index, version] of versions.entries()) {
     const at = path.index(index)
     errors.push(...isDns1035Label(version.name ?? '').map((text) => invalid(at.child('name'), version.name, text)))
-    if (index === 0)
-      errors.push(...isDns1035Label(version.name ?? '').map((text) => invalid(specPath.child('version'), version.name, text)))
+    if (index === 0 && version.name)
+      errors.push(...isDns1035Label(version.name).map((text) => invalid(specPath.child('version'), version.name, text)))
     if (!version.schema?.openAPIV3Schema) errors.push(required(at.child('schema', 'openAPIV3Schema')))
     if (version.deprecationWarning !== undefined && !version.deprecated) {
       errors.push(invalid(at.child('deprecationWarning'), version.deprecationWarning, 'can only be set for deprecated versions'))
     }
+    if (version.deprecationWarning === '') errors.push(invalid(at.child('deprecationWarning'), '', 'must not be an empty string'))
     const uniform = (field: keyof CustomResourceDefinitionVersion) =>
       versions.every((other) => isDeepStrictEqual(other[field], version[field]))
     const place = (field: keyof CustomResourceDefinitionVersion, hoisted = String(field)): Path | undefined =>
@@ -177,18 +178,25 @@ function columnErrors({ additionalPrinterColumns = [] }: CustomResourceDefinitio
       ...(format && !columnFormats.includes(format)
         ? [invalid(at.child('format'), format, `must be one of ${columnFormats.join(',')}`)]
         : []),
-      ...(jsonPath ? [] : [required(at.child('JSONPath'))]),
+      ...(!jsonPath
+        ? [required(at.child('JSONPath'))]
+        : jsonPath.startsWith('.')
+          ? []
+          : [invalid(at.child('JSONPath'), jsonPath, 'must be a simple json path starting with .')]),
     ]
   })
 }
 
 function selectableErrors({ selectableFields = [], schema }: CustomResourceDefinitionVersion, path: Path): FieldError[] {
+  if (selectableFields.length > 0 && !schema?.openAPIV3Schema)
+    return [invalid(path, '', 'may only be set when validations.schema is included')]
   const seen = new Set<string>()
   return selectableFields.flatMap(({ jsonPath }, index) => {
     const at = path.index(index).child('jsonPath')
     if (!jsonPath) return [required(at)]
     if (seen.has(jsonPath)) return [duplicate(at, jsonPath)]
     seen.add(jsonPath)
+    if (!/^[.[]/.test(jsonPath)) return [invalid(at, jsonPath, `is an invalid path: expected [ or . but got: ${jsonPath}`)]
     if (!/^(?:\.[A-Za-z_][\w-]*)+$/.test(jsonPath))
       return [invalid(at, jsonPath, 'is an invalid path: must be a simple json path starting with .')]
     if (jsonPath.startsWith('.metadata.')) return [invalid(at, jsonPath, 'must not point to fields in metadata')]

@@ -84,6 +84,16 @@ function extensionErrors(schema: JSONSchemaProps, path: Path): FieldError[] {
     errors.push(invalid(at('preserve-unknown-fields'), false, 'must be true or undefined'))
   const mapType = schema['x-kubernetes-map-type']
   if (mapType && !['atomic', 'granular'].includes(mapType)) errors.push(notSupported(at('map-type'), mapType, ['atomic', 'granular']))
+  if (mapType !== undefined && schema.type !== 'object') {
+    const why = 'must be object if x-kubernetes-map-type is specified'
+    errors.push(schema.type ? invalid(path.child('type'), schema.type, why) : required(path.child('type'), why))
+  }
+  for (const name of ['preserve-unknown-fields', 'embedded-resource'] as const) {
+    if (schema['x-kubernetes-int-or-string'] && schema[`x-kubernetes-${name}`])
+      errors.push(invalid(at(name), true, 'must be false if x-kubernetes-int-or-string is true'))
+  }
+  if (schema['x-kubernetes-embedded-resource'] && schema.additionalProperties)
+    errors.push(forbidden(path.child('additionalProperties'), 'must not be used if x-kubernetes-embedded-resource is set'))
   const listType = schema['x-kubernetes-list-type']
   const keys = schema['x-kubernetes-list-map-keys'] ?? []
   if (listType && schema.type !== 'array') {
@@ -93,25 +103,30 @@ function extensionErrors(schema: JSONSchemaProps, path: Path): FieldError[] {
         : required(path.child('type'), 'must be array if x-kubernetes-list-type is specified'),
     )
   }
-  if (listType && !['atomic', 'set', 'map'].includes(listType))
+  if (listType !== undefined && !['atomic', 'set', 'map'].includes(listType))
     errors.push(notSupported(at('list-type'), listType, ['atomic', 'set', 'map']))
   if (keys.length > 0 && listType !== 'map') {
     errors.push(
-      listType
+      listType !== undefined
         ? invalid(at('list-type'), listType, 'must be map if x-kubernetes-list-map-keys is non-empty')
         : required(at('list-type'), 'must be map if x-kubernetes-list-map-keys is non-empty'),
     )
   }
   if (listType === 'map') {
     if (keys.length === 0) errors.push(required(at('list-map-keys'), 'must not be empty if x-kubernetes-list-type is map'))
-    for (const [index, key] of keys.entries()) {
+    if (!schema.items) errors.push(required(path.child('items'), 'must have a schema if x-kubernetes-list-type is map'))
+    if (items && items.type !== 'object') {
+      const why = "must be object if parent array's x-kubernetes-list-type is map"
+      errors.push(invalid(path.child('items', 'type'), items.type ?? '', why))
+    }
+    for (const [index, key] of (items?.type === 'object' ? keys : []).entries()) {
       const property = items?.properties?.[key]
-      if (!property) errors.push(invalid(at('list-map-keys').index(index), key, 'entries must all be names of item properties'))
+      if (!property) errors.push(invalid(at('list-map-keys'), keys, 'entries must all be names of item properties'))
       else if (property.default === undefined && !items?.required?.includes(key)) {
         const why = 'this property is in x-kubernetes-list-map-keys, so it must have a default or be a required property'
         errors.push(required(path.child('items', 'properties').key(key).child('default'), why))
       }
-      if (keys.indexOf(key) < index) errors.push(invalid(at('list-map-keys').index(index), key, 'must not contain duplicate entries'))
+      if (keys.indexOf(key) < index) errors.push(invalid(at('list-map-keys'), keys, 'must not contain duplicate entries'))
     }
   }
   if (listType === 'set' && items) {

@@ -1,4 +1,5 @@
-import { problemOf, type Variables } from '../../cel/check.ts'
+import { problemIn, problemOf, type Variables } from '../../cel/check.ts'
+import { newEnvironment } from '../../cel/index.ts'
 import type {
   AuditAnnotation,
   MatchCondition,
@@ -103,7 +104,8 @@ function oneWebhook(webhook: Webhook, path: Path): FieldError[] {
   const { name, rules = [], failurePolicy, matchPolicy, sideEffects, timeoutSeconds, clientConfig, matchConditions = [] } = webhook
   const { reinvocationPolicy } = webhook as MutatingWebhook
   const effects = ['None', 'NoneOnDryRun']
-  const sideEffectErrors = !sideEffects
+  const isUnsaid = sideEffects === undefined || sideEffects === null
+  const sideEffectErrors = isUnsaid
     ? [required(path.child('sideEffects'), `must specify one of ${effects.join(', ')}`)]
     : oneOf(sideEffects, effects, path.child('sideEffects'))
   const { url, service } = clientConfig ?? {}
@@ -123,7 +125,8 @@ function oneWebhook(webhook: Webhook, path: Path): FieldError[] {
     ...((url === undefined) === (service === undefined)
       ? [required(config, 'exactly one of url or service is required')]
       : service
-        ? serviceErrors(service, config.child('service'))
+        ? // the real server takes the one name for the other here
+          serviceErrors({ ...service, name: service.namespace, namespace: service.name }, config.child('service'))
         : urlErrors(url as string, config.child('url'))),
     ...conditionErrors(matchConditions, ofConditions, path.child('matchConditions')),
   ]
@@ -212,17 +215,31 @@ function expressionErrors(
   returns: readonly string[] | undefined,
   path: Path,
   missing: string,
+  composed?: readonly string[],
 ): FieldError[] {
   if (!text.trim()) return [required(path, missing)]
-  const problem = problemOf(text, variables, returns)
+  const problem = composed?.length ? composedProblem(text, variables, composed, returns) : problemOf(text, variables, returns)
   return problem ? [invalid(path, text, problem)] : []
+}
+
+/** Of an expression that may also use variables of the policy's own, by their names. */
+function composedProblem(
+  text: string,
+  variables: Variables,
+  composed: readonly string[],
+  returns: readonly string[] | undefined,
+): string | undefined {
+  const environment = newEnvironment()
+  for (const [name, type] of Object.entries(variables)) environment.registerVariable(name, type)
+  environment.registerType('kubernetes.variables', { fields: Object.fromEntries(composed.map((name) => [name, 'dyn'])) })
+  return problemIn(environment.registerVariable('variables', 'kubernetes.variables'), text, returns)
 }
 
 function policyErrors({ metadata, spec }: ValidatingAdmissionPolicy): FieldError[] {
   const { failurePolicy, paramKind, matchConstraints, matchConditions = [], validations = [], auditAnnotations = [] } = spec ?? {}
   const given = spec?.variables ?? []
   const params: Variables = paramKind ? { params: 'dyn' } : {}
-  const forMessages = { ...object, ...params, variables: 'dyn' }
+  const forMessages = { ...object, ...params }
   const whole = { ...forMessages, ...authorizer }
   const constraints = specPath.child('matchConstraints')
   const errors = [
@@ -232,29 +249,42 @@ function policyErrors({ metadata, spec }: ValidatingAdmissionPolicy): FieldError
     ...(matchConstraints && !matchConstraints.resourceRules?.length ? [required(constraints.child('resourceRules'))] : []),
     ...conditionErrors(matchConditions, { ...ofConditions, ...params }, specPath.child('matchConditions')),
   ]
+  // each may use those before it
+  const composed: string[] = []
   for (const [index, { name, expression }] of given.entries()) {
     const at = specPath.child('variables').index(index)
+    const isNamed = /^[_a-zA-Z][_a-zA-Z0-9]*$/.test(name ?? '')
     if (!name?.trim()) errors.push(required(at.child('name'), 'name is not specified'))
-    else if (!/^[_a-zA-Z][_a-zA-Z0-9]*$/.test(name)) errors.push(invalid(at.child('name'), name, 'must be a valid CEL identifier'))
-    errors.push(...expressionErrors(expression ?? '', whole, undefined, at.child('expression'), 'expression is not specified'))
+    else if (!isNamed) errors.push(invalid(at.child('name'), name, 'must be a valid CEL identifier'))
+    const place = at.child('expression')
+    errors.push(...expressionErrors(expression ?? '', whole, undefined, place, 'expression is not specified', composed))
+    if (isNamed && expression?.trim()) composed.push(name)
   }
+  // with variables that are none there is still something that they would be fields of
+  if (given.length > 0 && composed.length === 0) composed.push('')
   if (validations.length === 0 && auditAnnotations.length === 0) {
     const why = 'validations or auditAnnotations must contain at least one item'
     return [...errors, required(specPath.child('validations'), why), required(specPath.child('auditAnnotations'), why)]
   }
   return [
     ...errors,
-    ...validations.flatMap((one, index) => validationErrors(one, whole, forMessages, specPath.child('validations').index(index))),
-    ...annotationErrors(metadata.name ?? '', auditAnnotations, whole, specPath.child('auditAnnotations')),
+    ...validations.flatMap((one, index) => validationErrors(one, whole, forMessages, composed, specPath.child('validations').index(index))),
+    ...annotationErrors(metadata.name ?? '', auditAnnotations, whole, composed, specPath.child('auditAnnotations')),
   ]
 }
 
-function validationErrors(one: Validation, variables: Variables, forMessages: Variables, path: Path): FieldError[] {
+function validationErrors(
+  one: Validation,
+  variables: Variables,
+  forMessages: Variables,
+  composed: readonly string[],
+  path: Path,
+): FieldError[] {
   const { expression, message, messageExpression, reason } = one
-  const errors = expressionErrors(expression ?? '', variables, ['bool'], path.child('expression'), 'expression is not specified')
+  const errors = expressionErrors(expression ?? '', variables, ['bool'], path.child('expression'), 'expression is not specified', composed)
   const at = path.child('messageExpression')
   if (messageExpression && !messageExpression.trim()) errors.push(invalid(at, messageExpression, 'must be non-empty if specified'))
-  else if (messageExpression) errors.push(...expressionErrors(messageExpression, forMessages, ['string'], at, ''))
+  else if (messageExpression) errors.push(...expressionErrors(messageExpression, forMessages, ['string'], at, '', composed))
   if (message && !message.trim()) errors.push(invalid(path.child('message'), message, 'must be non-empty if specified'))
   else if (/[\n\r]/.test(message?.trim() ?? '')) errors.push(invalid(path.child('message'), message, 'must not contain line breaks'))
   return [...errors, ...oneOf(reason, ['Forbidden', 'Invalid', 'RequestEntityTooLarge'], path.child('reason'))]
@@ -263,20 +293,34 @@ function validationErrors(one: Validation, variables: Variables, forMessages: Va
 const mostAnnotations = 20
 const longestAnnotation = 5 * 1024
 
-function annotationErrors(policy: string, annotations: readonly AuditAnnotation[], variables: Variables, path: Path): FieldError[] {
+function annotationErrors(
+  policy: string,
+  annotations: readonly AuditAnnotation[],
+  variables: Variables,
+  composed: readonly string[],
+  path: Path,
+): FieldError[] {
   const errors: FieldError[] = []
   if (annotations.length > mostAnnotations)
     errors.push(invalid(path, annotations, `must not have more than ${mostAnnotations} auditAnnotations`))
   for (const [index, { key, valueExpression }] of annotations.entries()) {
     const at = path.index(index)
     const full = `${policy}/${key}`
-    errors.push(...isQualifiedName(full).map((text) => invalid(at.child('key'), full, text)))
+    if (policy === '') errors.push(invalid(at.child('key'), key, 'requires metadata.name be non-empty'))
+    else errors.push(...isQualifiedName(full).map((text) => invalid(at.child('key'), full, text)))
     const text = valueExpression?.trim() ?? ''
     if (text.length > longestAnnotation)
       errors.push(required(at.child('valueExpression'), `must not exceed ${longestAnnotation} bytes in length`))
     else
       errors.push(
-        ...expressionErrors(text, variables, ['string', 'null_type'], at.child('valueExpression'), 'valueExpression is not specified'),
+        ...expressionErrors(
+          text,
+          variables,
+          ['string', 'null_type'],
+          at.child('valueExpression'),
+          'valueExpression is not specified',
+          composed,
+        ),
       )
     if (annotations.findIndex((one) => one.key === key) < index) errors.push(duplicate(at.child('key'), key))
   }

@@ -141,6 +141,7 @@ function defaultJobSpec(spec: JobSpec): void {
   spec.backoffLimit ??= spec.backoffLimitPerIndex === undefined ? 6 : 2147483647
   spec.completionMode ??= 'NonIndexed'
   spec.suspend ??= false
+  for (const rule of spec.podFailurePolicy?.rules ?? []) for (const pattern of rule.onPodConditions ?? []) pattern.status ||= 'True'
   spec.podReplacementPolicy ??= spec.podFailurePolicy ? 'Failed' : 'TerminatingOrFailed'
   spec.manualSelector ??= false
   for (const { onPodConditions = [] } of spec.podFailurePolicy?.rules ?? []) {

@@ -94,6 +94,7 @@ export const apiServiceRules: Partial<Definition<APIService>> = {
     const at = (name: string) => specPath.child(name)
     const errors: FieldError[] = []
     if (group) errors.push(...isDns1123Subdomain(group).map((text) => invalid(at('group'), group, text)))
+    else if (version !== 'v1') errors.push(required(at('group'), 'only v1 may have an empty group and it better be legacy kube'))
     errors.push(...isDns1035Label(version).map((text) => invalid(at('version'), version, text)))
     const between = (value: number | undefined, most: number, path: Path) =>
       value === undefined || value <= 0 || value > most ? [invalid(path, value ?? 0, `must be positive and less than ${most}`)] : []
@@ -124,13 +125,19 @@ export const customResourceDefinitionRules: Partial<Definition<CustomResourceDef
   },
   default({ spec }) {
     if (!spec?.names) return
-    spec.names.singular ??= spec.names.kind?.toLowerCase()
-    if (spec.names.kind) spec.names.listKind ??= `${spec.names.kind}List`
+    if (spec.names.kind) {
+      spec.names.singular ||= spec.names.kind.toLowerCase()
+      spec.names.listKind ||= `${spec.names.kind}List`
+    }
     spec.conversion ??= { strategy: 'None' }
   },
   prepareForCreate(definition) {
     const stored = definition.spec.versions?.find(({ storage }) => storage)?.name
-    definition.status = { conditions: null as never, acceptedNames: { plural: '', kind: '' }, storedVersions: stored ? [stored] : [] }
+    definition.status = {
+      conditions: null as never,
+      acceptedNames: { plural: '', kind: '' },
+      storedVersions: stored === undefined ? [] : [stored],
+    }
   },
   prepareForUpdate(definition) {
     // From now on objects are stored in another version too.
@@ -143,17 +150,19 @@ export const customResourceDefinitionRules: Partial<Definition<CustomResourceDef
     const errors: FieldError[] = []
     const { plural, singular, kind, listKind, shortNames = [], categories = [] } = spec.names ?? {}
     if (!spec.group) errors.push(required(specPath.child('group')))
-    else if (!spec.group.includes('.'))
-      errors.push(invalid(specPath.child('group'), spec.group, 'should be a domain with at least one dot'))
-    else errors.push(...isDns1123Subdomain(spec.group).map((text) => invalid(specPath.child('group'), spec.group, text)))
+    else {
+      const problems = isDns1123Subdomain(spec.group)
+      if (problems.length === 0 && !spec.group.includes('.')) problems.push('should be a domain with at least one dot')
+      errors.push(...problems.map((text) => invalid(specPath.child('group'), spec.group, text)))
+    }
     const names = specPath.child('names')
     const label = (value: string, path: Path) => isDns1035Label(value).map((text) => invalid(path, value, text))
     const mixed = (value: string, path: Path) =>
       isDns1035Label(value.toLowerCase()).map((text) => invalid(path, value, `may have mixed case, but should otherwise match: ${text}`))
     errors.push(...(plural ? label(plural, names.child('plural')) : [required(names.child('plural'))]))
-    if (singular) errors.push(...label(singular, names.child('singular')))
+    errors.push(...(singular ? label(singular, names.child('singular')) : [required(names.child('singular'))]))
     errors.push(...(kind ? mixed(kind, names.child('kind')) : [required(names.child('kind'))]))
-    if (listKind) errors.push(...mixed(listKind, names.child('listKind')))
+    errors.push(...(listKind ? mixed(listKind, names.child('listKind')) : [required(names.child('listKind'))]))
     for (const [index, name] of shortNames.entries()) errors.push(...label(name, names.child('shortNames').index(index)))
     if (kind && kind === listKind) errors.push(invalid(names.child('listKind'), listKind, 'kind and listKind may not be the same'))
     for (const [index, name] of categories.entries()) errors.push(...label(name, names.child('categories').index(index)))
@@ -166,7 +175,13 @@ export const customResourceDefinitionRules: Partial<Definition<CustomResourceDef
     const versions = spec.versions ?? []
     const storing = versions.filter(({ storage }) => storage)
     if (storing.length !== 1) {
-      errors.push(invalid(specPath.child('versions'), shown(versions), 'must have exactly one version marked as storage version'))
+      errors.push(
+        invalid(
+          specPath.child('versions'),
+          spec.versions ? shown(versions) : null,
+          'must have exactly one version marked as storage version',
+        ),
+      )
     }
     const stored = status?.storedVersions ?? []
     const storedPath = new Path('status.storedVersions')
