@@ -231,6 +231,7 @@ describe('a definition whose storage version changes', () => {
   it('remembers that objects may be stored in both', () => {
     const crd = findKind('apiextensions.k8s.io', 'v1', 'CustomResourceDefinition')
     const old = definition({ type: 'object' })
+    crd?.strategy.default(old)
     crd?.strategy.prepareForCreate(old, {} as never)
     old.metadata = { ...old.metadata, uid: 'x', resourceVersion: '1' }
     const next = structuredClone(old)
