@@ -175,13 +175,7 @@ export const customResourceDefinitionRules: Partial<Definition<CustomResourceDef
     const versions = spec.versions ?? []
     const storing = versions.filter(({ storage }) => storage)
     if (storing.length !== 1) {
-      errors.push(
-        invalid(
-          specPath.child('versions'),
-          spec.versions ? shown(versions) : null,
-          'must have exactly one version marked as storage version',
-        ),
-      )
+      errors.push(invalid(specPath.child('versions'), shown(versions), 'must have exactly one version marked as storage version'))
     }
     const stored = status?.storedVersions ?? []
     const storedPath = new Path('status.storedVersions')
