@@ -218,9 +218,9 @@ export class ResourceHandler {
   }
 
   private async deleteCollection(call: ResourceCall): Promise<Outcome> {
-    const { request, body } = this.deletion(call)
     const options = listOptions(call.request.query)
     const selected = selection(call.info, options.labelSelector, options.fieldSelector)
+    const { request, body } = this.deletion(call)
     // what cannot be listed is not deleted either
     await listObjects(this.rest.store, call.info, call.path.namespace, options, selected)
     const items = await deleteCollection(this.rest, { ...request, namespace: call.path.namespace }, body, selected)
