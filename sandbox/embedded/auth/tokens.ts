@@ -31,6 +31,7 @@ export class ServiceAccountTokens {
   private readonly cache: Cache
   private readonly clock: Clock
   private readonly verified = new Map<string, Claims>()
+  private keys: { own: KeyObject; shown: KeyObject; head: string } | undefined
 
   constructor(identity: ClusterIdentity, cache: Cache, clock: Clock) {
     this.identity = identity
@@ -91,7 +92,7 @@ export class ServiceAccountTokens {
 
   /** The public key as a JSON web key set, for those who verify tokens elsewhere. */
   keySet(): { keys: Record<string, unknown>[] } {
-    const key = createPublicKey(this.identity.serviceAccountKey())
+    const key = this.signing().shown
     return { keys: [{ use: 'sig', ...key.export({ format: 'jwk' }), kid: keyId(key), alg: 'ES256' }] }
   }
 
@@ -152,10 +153,17 @@ export class ServiceAccountTokens {
   }
 
   private sign(claims: Record<string, unknown>): string {
-    const key = this.identity.serviceAccountKey()
-    const head = part({ alg: 'ES256', kid: keyId(createPublicKey(key)) })
+    const { own, head } = this.signing()
     const text = `${head}.${part(claims)}`
-    return `${text}.${sign('sha256', Buffer.from(text), { key, dsaEncoding: 'ieee-p1363' }).toString('base64url')}`
+    return `${text}.${sign('sha256', Buffer.from(text), { key: own, dsaEncoding: 'ieee-p1363' }).toString('base64url')}`
+  }
+
+  private signing() {
+    if (this.keys) return this.keys
+    const own = this.identity.serviceAccountKey()
+    const shown = createPublicKey(own)
+    this.keys = { own, shown, head: part({ alg: 'ES256', kid: keyId(shown) }) }
+    return this.keys
   }
 
   /** The claims when the signature is ours. */
@@ -164,7 +172,7 @@ export class ServiceAccountTokens {
     if (known) return known
     const [head, body, signature, ...rest] = token.split('.')
     if (!head || !body || !signature || rest.length > 0) return undefined
-    const key = { key: createPublicKey(this.identity.serviceAccountKey()), dsaEncoding: 'ieee-p1363' as const }
+    const key = { key: this.signing().shown, dsaEncoding: 'ieee-p1363' as const }
     if (!verify('sha256', Buffer.from(`${head}.${body}`), key, Buffer.from(signature, 'base64url'))) return undefined
     const claims = JSON.parse(Buffer.from(body, 'base64url').toString()) as Claims
     if (claims.iss !== issuer && claims.iss !== legacyIssuer) return undefined
