@@ -2,7 +2,11 @@
 export class Errno extends Error {
   readonly code: ErrnoCode
   constructor(code: ErrnoCode) {
+    const limit = Error.stackTraceLimit
+    // an answer, and a frequent one (a name in each folder of PATH): where it comes from is not worth its time
+    Error.stackTraceLimit = 0
     super(texts[code])
+    Error.stackTraceLimit = limit
     this.code = code
   }
 }
