@@ -32,6 +32,12 @@ export function problemIn(environment: Environment, text: string, returns?: read
   return `must evaluate to ${returns.length === 1 ? returns[0] : `one of [${returns.join(' ')}]`} but got ${type}`
 }
 
+/** The type that an expression comes to: a simple one by name, `dyn` for all else. */
+export function typeIn(environment: Environment, text: string): string {
+  const { type = 'dyn' } = checked(environment, text)
+  return ['bool', 'int', 'uint', 'double', 'string', 'bytes'].includes(type) ? type : 'dyn'
+}
+
 /** Whether an expression, a valid one, uses a variable. */
 export function names(environment: Environment, text: string, variable: string): boolean {
   const within = (node: unknown): boolean => {
@@ -42,9 +48,10 @@ export function names(environment: Environment, text: string, variable: string):
   return within(environment.parse(withStandIns(text)).ast)
 }
 
-/** Whether an expression does nothing but select a part of something. */
+/** Whether an expression does nothing but select a part of something, which is no variable that an expression gives. */
 function isSelection(environment: Environment, text: string): boolean {
-  return ['.', '[]', 'id'].includes(environment.parse(withStandIns(text)).ast.op)
+  const { op } = environment.parse(withStandIns(text)).ast
+  return ['.', '[]', 'id'].includes(op) && !names(environment, text, 'variables')
 }
 
 function checked(environment: Environment, text: string): { valid: boolean; type?: string; error?: Fault } {

@@ -1,4 +1,4 @@
-import { problemIn, problemOf, type Variables } from '../../cel/check.ts'
+import { problemIn, problemOf, typeIn, type Variables } from '../../cel/check.ts'
 import { newEnvironment } from '../../cel/index.ts'
 import type {
   AuditAnnotation,
@@ -215,24 +215,20 @@ function expressionErrors(
   returns: readonly string[] | undefined,
   path: Path,
   missing: string,
-  composed?: readonly string[],
+  composed: Variables = {},
 ): FieldError[] {
   if (!text.trim()) return [required(path, missing)]
-  const problem = composed?.length ? composedProblem(text, variables, composed, returns) : problemOf(text, variables, returns)
+  const isComposed = Object.keys(composed).length > 0
+  const problem = isComposed ? problemIn(composedEnvironment(variables, composed), text, returns) : problemOf(text, variables, returns)
   return problem ? [invalid(path, text, problem)] : []
 }
 
-/** Of an expression that may also use variables of the policy's own, by their names. */
-function composedProblem(
-  text: string,
-  variables: Variables,
-  composed: readonly string[],
-  returns: readonly string[] | undefined,
-): string | undefined {
+/** For expressions that may also use variables of the policy's own; those by name, with their CEL types. */
+function composedEnvironment(variables: Variables, composed: Variables) {
   const environment = newEnvironment()
   for (const [name, type] of Object.entries(variables)) environment.registerVariable(name, type)
-  environment.registerType('kubernetes.variables', { fields: Object.fromEntries(composed.map((name) => [name, 'dyn'])) })
-  return problemIn(environment.registerVariable('variables', 'kubernetes.variables'), text, returns)
+  environment.registerType('kubernetes.variables', { fields: { ...composed } })
+  return environment.registerVariable('variables', 'kubernetes.variables')
 }
 
 function policyErrors({ metadata, spec }: ValidatingAdmissionPolicy): FieldError[] {
@@ -250,7 +246,7 @@ function policyErrors({ metadata, spec }: ValidatingAdmissionPolicy): FieldError
     ...conditionErrors(matchConditions, { ...ofConditions, ...params }, specPath.child('matchConditions')),
   ]
   // each may use those before it
-  const composed: string[] = []
+  const composed: Record<string, string> = {}
   for (const [index, { name, expression }] of given.entries()) {
     const at = specPath.child('variables').index(index)
     const isNamed = /^[_a-zA-Z][_a-zA-Z0-9]*$/.test(name ?? '')
@@ -258,10 +254,10 @@ function policyErrors({ metadata, spec }: ValidatingAdmissionPolicy): FieldError
     else if (!isNamed) errors.push(invalid(at.child('name'), name, 'must be a valid CEL identifier'))
     const place = at.child('expression')
     errors.push(...expressionErrors(expression ?? '', whole, undefined, place, 'expression is not specified', composed))
-    if (isNamed && expression?.trim()) composed.push(name)
+    if (isNamed && expression?.trim()) composed[name] = typeIn(composedEnvironment(whole, composed), expression)
   }
   // with variables that are none there is still something that they would be fields of
-  if (given.length > 0 && composed.length === 0) composed.push('')
+  if (given.length > 0 && Object.keys(composed).length === 0) composed[''] = 'dyn'
   if (validations.length === 0 && auditAnnotations.length === 0) {
     const why = 'validations or auditAnnotations must contain at least one item'
     return [...errors, required(specPath.child('validations'), why), required(specPath.child('auditAnnotations'), why)]
@@ -273,13 +269,7 @@ function policyErrors({ metadata, spec }: ValidatingAdmissionPolicy): FieldError
   ]
 }
 
-function validationErrors(
-  one: Validation,
-  variables: Variables,
-  forMessages: Variables,
-  composed: readonly string[],
-  path: Path,
-): FieldError[] {
+function validationErrors(one: Validation, variables: Variables, forMessages: Variables, composed: Variables, path: Path): FieldError[] {
   const { expression, message, messageExpression, reason } = one
   const errors = expressionErrors(expression ?? '', variables, ['bool'], path.child('expression'), 'expression is not specified', composed)
   const at = path.child('messageExpression')
@@ -297,7 +287,7 @@ function annotationErrors(
   policy: string,
   annotations: readonly AuditAnnotation[],
   variables: Variables,
-  composed: readonly string[],
+  composed: Variables,
   path: Path,
 ): FieldError[] {
   const errors: FieldError[] = []
