@@ -185,6 +185,23 @@ describe('the kubelet', () => {
     expect(messages('OutOfcpu')).toEqual([message])
   })
 
+  test('takes a pod whose port is still held by one that the API has forgotten', async () => {
+    const { runtime, boot, clock, run, remove, pod, messages } = await podCluster()
+    runtime.programs.set('app', { main: () => {}, onSignal: () => {} })
+    await boot()
+    const containers = [{ name: 'app', image: 'app', ports: [{ containerPort: 80, hostPort: 80 }] }]
+    run('first', { containers })
+    await clock.advance(5000)
+    run('second', { containers })
+    await clock.advance(1000)
+    expect(pod('second')?.status).toMatchObject({ phase: 'Failed', reason: 'NodePorts' })
+    remove(resources.pods, 'first', 'default', 0)
+    run('third', { containers })
+    await clock.advance(5000)
+    expect(pod('third')?.status?.phase).toBe('Running')
+    expect(messages('NodePorts')).toHaveLength(1)
+  })
+
   test('ends a pod at its deadline', async () => {
     const { runtime, boot, clock, run, pod, status } = await podCluster()
     runtime.programs.set('app', forever)

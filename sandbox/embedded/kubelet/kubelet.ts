@@ -458,7 +458,7 @@ export class Kubelet {
       nextIP,
       podsBesides: (uid) =>
         this.workers()
-          .filter(({ record, active }) => active && record.uid !== uid)
+          .filter(({ record, counts }) => counts && record.uid !== uid)
           .map(({ granted }) => granted),
       forget: (uid) => {
         this.forget(uid)

@@ -127,6 +127,11 @@ export class PodWorker implements Disposable {
     return !this.record.tornDown
   }
 
+  /** Whether what it takes of the node counts where another asks for room: not any more once the API has forgotten it, though it still ends. */
+  get counts(): boolean {
+    return this.active && !this.gone
+  }
+
   /** The pod has changed in the API. */
   update(pod: Pod): void {
     const before = this.pod
