@@ -28,13 +28,15 @@ const historySize = 64 * 2 ** 20
 const headerSize = 8
 /** Real ms between one sync of the disk and the next: each makes the writes beside it wait. */
 const syncPause = 100
+/** ms that writes gather while nobody waits for them. */
+const gatherPause = 10
 
 /**
  * The append-only log of a cluster: numbered generations, each a snapshot of everything (none for the first) and the
  * changes since. A frame is length, CRC-32 and JSON; what a crash tore off at the end is cut when the log is opened.
- * Writes are grouped: `durable()` resolves when all that was appended before is with the operating system, which keeps it whatever becomes
- * of this process. The disk follows, a few times a second, and nobody waits for that (kind's etcd does not even ask for it): a machine
- * that loses its power may lose the last moment.
+ * Writes are grouped, for a few ms where nobody waits for them: `durable()` resolves when all that was appended before is with
+ * the operating system, which keeps it whatever becomes of this process. The disk follows, a few times a second, and nobody waits
+ * for that (kind's etcd does not even ask for it): a machine that loses its power may lose the last moment.
  */
 export class Log implements AsyncDisposable {
   private readonly directory: string
@@ -54,6 +56,7 @@ export class Log implements AsyncDisposable {
   private unsynced = false
   private hurried = false
   private endPause: (() => void) | undefined
+  private endGathering: (() => void) | undefined
 
   private constructor(directory: string, generation: number, file: FileHandle, size: number) {
     this.directory = directory
@@ -103,6 +106,7 @@ export class Log implements AsyncDisposable {
     if (last?.at === this.appended) return last.promise
     const waiter = { at: this.appended, ...Promise.withResolvers<void>() }
     this.waiting.push(waiter)
+    this.endGathering?.()
     return waiter.promise
   }
 
@@ -176,10 +180,9 @@ export class Log implements AsyncDisposable {
   }
 
   private async flush(): Promise<void> {
-    // A turn later, so that writes of the same turn share one sync.
-    await null
     try {
       while (this.pending.length > 0) {
+        await this.gather()
         if (this.rotation?.after === 0) await this.rotate(this.rotation.generation)
         const count = this.rotation?.after ?? this.pending.length
         const batch = this.pending.splice(0, count)
@@ -197,6 +200,18 @@ export class Log implements AsyncDisposable {
     } finally {
       this.flushing = undefined
     }
+  }
+
+  /** Until somebody waits for what was appended, or enough time has gone by. */
+  private async gather(): Promise<void> {
+    await null
+    if (this.waiting.length > 0) return
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const timer = setTimeout(resolve, gatherPause)
+    this.endGathering = resolve
+    await promise
+    this.endGathering = undefined
+    clearTimeout(timer)
   }
 
   private async rotate(generation: number): Promise<void> {

@@ -1,3 +1,4 @@
+import { Stackless } from '../stackless.ts'
 import { Errno } from '../vfs/errno.ts'
 import type { Credentials } from '../vfs/file-system.ts'
 import { sizeOf } from '../vfs/node.ts'
@@ -18,7 +19,7 @@ export interface Program {
 }
 
 /** Unwinds a program whose process has ended. */
-export class Killed extends Error {
+export class Killed extends Stackless {
   readonly signal: SignalName | undefined
   constructor(signal: SignalName | undefined) {
     super(signal ? `killed by SIG${signal}` : 'exited')

@@ -1,12 +1,10 @@
+import { Stackless } from '../stackless.ts'
+
 /** A failed system call. `message` is libc's text, as programs print it. */
-export class Errno extends Error {
+export class Errno extends Stackless {
   readonly code: ErrnoCode
   constructor(code: ErrnoCode) {
-    const limit = Error.stackTraceLimit
-    // an answer, and a frequent one (a name in each folder of PATH): where it comes from is not worth its time
-    Error.stackTraceLimit = 0
     super(texts[code])
-    Error.stackTraceLimit = limit
     this.code = code
   }
 }
