@@ -10,40 +10,54 @@ export interface Launch {
   cwd: string
 }
 
+type Exit = { exitCode: number; signal?: number }
+
 /** Starts it behind a pty; `gone` is called once it has ended. */
 export function openPty({ argv, environment, cwd }: Launch, cols: number, rows: number, gone: () => void): TerminalProcess {
   const pty = spawnPty(argv[0] as string, argv.slice(1), { name: 'xterm-256color', cols, rows, cwd, env: environment, encoding: null })
-  let over = false
-  pty.onExit(() => {
-    over = true
+  const dataListeners = new Set<(data: Uint8Array) => void>()
+  const exitListeners = new Set<(exit: Exit) => void>()
+  /** What came before anybody listened: a prompt may be there before a screen is brought back. */
+  let early: Uint8Array[] = []
+  let exit: Exit | undefined
+  pty.onData((data) => {
+    // encoding null makes node-pty deliver Buffers, which its types do not say
+    const bytes = data as unknown as Uint8Array
+    if (dataListeners.size === 0) early.push(bytes)
+    for (const listener of dataListeners) listener(bytes)
+  })
+  pty.onExit(({ exitCode, signal }) => {
+    exit = signal ? { exitCode, signal } : { exitCode }
+    for (const listener of exitListeners) listener(exit)
     gone()
   })
   return {
     write: (data) => {
-      if (!over) pty.write(data)
+      if (!exit) pty.write(data)
     },
     resize: (newCols, newRows) => {
-      if (!over) pty.resize(newCols, newRows)
+      if (!exit) pty.resize(newCols, newRows)
     },
     pause: () => pty.pause(),
     resume: () => pty.resume(),
     onData: (listener) => {
-      // encoding null makes node-pty deliver Buffers, which its types do not say
-      const handle = pty.onData((data) => listener(data as unknown as Uint8Array))
-      return { [Symbol.dispose]: () => handle.dispose() }
+      dataListeners.add(listener)
+      const before = early
+      early = []
+      for (const bytes of before) listener(bytes)
+      return { [Symbol.dispose]: () => void dataListeners.delete(listener) }
     },
     onExit: (listener) => {
-      const handle = pty.onExit((exit) =>
-        listener(exit.signal ? { exitCode: exit.exitCode, signal: exit.signal } : { exitCode: exit.exitCode }),
-      )
-      return { [Symbol.dispose]: () => handle.dispose() }
+      if (exit) listener(exit)
+      else exitListeners.add(listener)
+      return { [Symbol.dispose]: () => void exitListeners.delete(listener) }
     },
     async [Symbol.asyncDispose]() {
-      if (over) return
+      if (exit) return
       const exited = new Promise<void>((resolve) => pty.onExit(() => resolve()))
       // destroy closes the master, which hangs the shell up; kill alone leaks the descriptor (node-pty#642)
       ;(pty as unknown as { destroy(): void }).destroy()
-      const impatient = setTimeout(() => !over && pty.kill('SIGKILL'), 500)
+      const impatient = setTimeout(() => !exit && pty.kill('SIGKILL'), 500)
       await Promise.race([exited, new Promise((resolve) => setTimeout(resolve, 2_000))])
       clearTimeout(impatient)
     },
