@@ -85,8 +85,8 @@ describe.runIf(possible)('hosts', () => {
        ip -n a addr add 10.9.0.2/24 dev eth0 && ip -n a link set eth0 up && ip -n a route add default via 10.9.0.1
        iptables -t nat -A POSTROUTING -s 10.9.0.0/24 ! -o lab0 -j MASQUERADE
        ip link add vx0 type vxlan id 100 dstport 4789 remote $(getent hosts worker3 | cut -d' ' -f1) dev eth0
-       tcpdump -c1 -ni eth0 icmp 2>/dev/null &
-       sleep 0.5
+       tcpdump -c1 -ni eth0 icmp 2>/tmp/listens &
+       until grep -q listening /tmp/listens; do sleep 0.05; done
        ip netns exec a ping -c1 -W2 worker3
        wait`,
     )
