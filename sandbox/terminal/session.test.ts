@@ -67,6 +67,7 @@ test('what the platform says stands above the line that is being typed, and is m
   await using session = await open('announced')
   const viewer = sit(session)
   viewer.seat.input("PS1='> '; clear\r")
+  await until(() => /\x1b\[H.*> $/s.test(viewer.text()))
   viewer.seat.input(`echo ${'long '.repeat(20)}end`)
   await until(() => viewer.text().includes('end'))
   await session.announce(skipped)
