@@ -24,9 +24,9 @@ describe.skipIf(python.missing)(`the Python client${python.missing ? ` (skipped:
     const kubeconfig = join(folder, 'kubeconfig')
     await writeFile(kubeconfig, cluster.kubeconfig())
     const script = join(import.meta.dirname, 'python/client.py')
-    const { stdout } = await run(python.program, [script, kubeconfig], { timeout: 110_000, env: { ...process.env, no_proxy: '127.0.0.1' } })
+    const { stdout } = await run(python.program, [script, kubeconfig], { timeout: 280_000, env: { ...process.env, no_proxy: '127.0.0.1' } })
     seen = JSON.parse(stdout) as Record<string, unknown>
-  }, 120_000)
+  }, 300_000)
   afterAll(async () => {
     await cluster[Symbol.asyncDispose]()
     await rm(folder, { recursive: true, force: true })
