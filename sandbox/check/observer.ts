@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
-import { appendFile, readFile } from 'node:fs/promises'
+import { appendFile } from 'node:fs/promises'
 import type { Sandbox, WatchedObject } from '../engine.ts'
+import { readJsonLines } from '../json-lines.ts'
 import { provoke } from './ground.ts'
 import { Journal } from './journal.ts'
 import { type JudgeFault, judge } from './judge.ts'
@@ -71,7 +72,9 @@ export class Observer implements AsyncDisposable {
     await Journal.undoLeft((request) => options.sandbox.api(request), observer.trialFile).catch((error) =>
       options.onFault({ where: 'undoing a trial that was cut short', error }),
     )
-    observer.recall(await readFile(options.changesFile, 'utf8').catch(() => ''))
+    const { values, before } = await readJsonLines<[string, ObjectChange]>(options.changesFile)
+    for (const [name, change] of values) observer.changes.set(name, [...(observer.changes.get(name) ?? []), change])
+    observer.pendingChanges = before
     for (const [name, query] of Object.entries(collect))
       if (query.kind === 'objects') await observer.watch(name, query)
       else if (query.kind === 'network') await observer.watchNetwork(name, query.node)
@@ -180,18 +183,6 @@ export class Observer implements AsyncDisposable {
       this.pendingChanges = ''
       if (text) await appendFile(this.options.changesFile, text).catch((error) => this.options.onFault({ where: 'keeping changes', error }))
     })
-  }
-
-  private recall(text: string): void {
-    // a line that a crash tore off is not to take the next one with it
-    if (text !== '' && !text.endsWith('\n')) this.pendingChanges = '\n'
-    for (const line of text.split('\n').filter(Boolean))
-      try {
-        const [name, change] = JSON.parse(line) as [string, ObjectChange]
-        this.changes.set(name, [...(this.changes.get(name) ?? []), change])
-      } catch {
-        // torn
-      }
   }
 
   private changed(source: string): void {

@@ -1,7 +1,8 @@
-import { appendFile, readFile } from 'node:fs/promises'
+import { appendFile } from 'node:fs/promises'
 import { withDigests } from '../check/observer.ts'
 import type { GroupVersionResource, Sandbox, WatchEvent } from '../engine.ts'
 import { hostsResource } from '../hosts/sandbox.ts'
+import { readJsonLines } from '../json-lines.ts'
 
 /** The kinds whose every change is kept, so that somebody can see later how the cluster came to be as it was. */
 const kept: readonly GroupVersionResource[] = [
@@ -56,11 +57,10 @@ export class ChangeLog implements AsyncDisposable {
   /** Resolves when every kind is watched; goes on where the file ends when it is there already. */
   static async start(sandbox: Sandbox, file: string, onFault: (error: unknown) => void): Promise<ChangeLog> {
     const log = new ChangeLog(file, onFault)
-    const text = await textOf(file)
-    log.bytes = Buffer.byteLength(text)
-    // a line that a crash tore off is not to take the next one with it
-    if (text !== '' && !text.endsWith('\n')) log.pending = '\n'
-    for (const change of changesOf(text)) {
+    const { values, bytes, before } = await readJsonLines<LoggedChange>(file)
+    log.bytes = bytes
+    log.pending = before
+    for (const change of values) {
       if (change.type === 'SKIPPED') continue
       const { type, object } = change
       if (type === 'DELETED') log.known.delete(object.metadata.uid)
@@ -114,19 +114,5 @@ export class ChangeLog implements AsyncDisposable {
 
 /** Every change of a log, oldest first; a line torn by a crash is left out. */
 export async function readChanges(file: string): Promise<LoggedChange[]> {
-  return changesOf(await textOf(file))
-}
-
-function textOf(file: string): Promise<string> {
-  return readFile(file, 'utf8').catch(() => '')
-}
-
-function changesOf(text: string): LoggedChange[] {
-  return text.split('\n').flatMap((line) => {
-    try {
-      return line ? [JSON.parse(line) as LoggedChange] : []
-    } catch {
-      return []
-    }
-  })
+  return (await readJsonLines<LoggedChange>(file)).values
 }

@@ -79,8 +79,8 @@ interface Live {
   sessions: Map<string, Promise<TerminalSession>>
   kept: Kept
   skipping: ClusterTime['skipping']
-  /** Until it is let go. */
-  attended: AbortController
+  /** Aborted when it is let go. */
+  attended: AbortController | null
 }
 
 /** What outlives the process, in state.json. */
@@ -368,7 +368,7 @@ export class Supervisor implements AsyncDisposable {
   }
 
   private async letGo(found: Live): Promise<void> {
-    found.attended.abort()
+    found.attended?.abort()
     const sessions = [...found.sessions.values()]
     found.sessions.clear()
     await Promise.allSettled(sessions.map(async (session) => (await session).detach()))
@@ -471,7 +471,7 @@ const ofAnotherVersion: Text = {
 }
 
 function liveOf(parts: Pick<Live, 'order' | 'lab' | 'engine' | 'sandbox' | 'listener' | 'kept'>): Live {
-  return { ...parts, observer: null, changes: null, sessions: new Map(), skipping: null, attended: new AbortController() }
+  return { ...parts, observer: null, changes: null, sessions: new Map(), skipping: null, attended: null }
 }
 
 function specOf({ lease }: Order, lab: Lab | null, { nodes = freeNodes, shape }: Bench): SandboxSpec {
