@@ -55,8 +55,8 @@ export class Log implements AsyncDisposable {
   private syncing: Promise<void> | undefined
   private unsynced = false
   private hurried = false
-  private endPause: (() => void) | undefined
-  private endGathering: (() => void) | undefined
+  private readonly betweenSyncs = new Pause()
+  private readonly gathering = new Pause()
 
   private constructor(directory: string, generation: number, file: FileHandle, size: number) {
     this.directory = directory
@@ -106,7 +106,7 @@ export class Log implements AsyncDisposable {
     if (last?.at === this.appended) return last.promise
     const waiter = { at: this.appended, ...Promise.withResolvers<void>() }
     this.waiting.push(waiter)
-    this.endGathering?.()
+    this.gathering.end()
     return waiter.promise
   }
 
@@ -153,28 +153,17 @@ export class Log implements AsyncDisposable {
       while (this.unsynced) {
         this.unsynced = false
         await this.file.datasync()
-        await this.pause()
+        if (!this.hurried) await this.betweenSyncs.take(syncPause)
       }
     } catch (error) {
       this.failure = error
     }
   }
 
-  private async pause(): Promise<void> {
-    if (this.hurried) return
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, syncPause)
-      this.endPause = () => {
-        clearTimeout(timer)
-        resolve()
-      }
-    })
-  }
-
   /** Resolves when all that was written is on the disk. */
   private async settled(): Promise<void> {
     this.hurried = true
-    this.endPause?.()
+    this.betweenSyncs.end()
     await this.syncing
     this.hurried = false
   }
@@ -205,13 +194,7 @@ export class Log implements AsyncDisposable {
   /** Until somebody waits for what was appended, or enough time has gone by. */
   private async gather(): Promise<void> {
     await null
-    if (this.waiting.length > 0) return
-    const { promise, resolve } = Promise.withResolvers<void>()
-    const timer = setTimeout(resolve, gatherPause)
-    this.endGathering = resolve
-    await promise
-    this.endGathering = undefined
-    clearTimeout(timer)
+    if (this.waiting.length === 0) await this.gathering.take(gatherPause)
   }
 
   private async rotate(generation: number): Promise<void> {
@@ -266,6 +249,25 @@ export class Log implements AsyncDisposable {
       kept += (await stat(path)).size
       if (kept > historySize) await rm(path, { force: true })
     }
+  }
+}
+
+/** A wait that somebody else may cut short. */
+class Pause {
+  private resolve: (() => void) | undefined
+
+  /** Resolves after `ms` of real time, or once `end` is called meanwhile. */
+  async take(ms: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const timer = setTimeout(resolve, ms)
+    this.resolve = resolve
+    await promise
+    clearTimeout(timer)
+    this.resolve = undefined
+  }
+
+  end(): void {
+    this.resolve?.()
   }
 }
 

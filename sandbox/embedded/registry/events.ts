@@ -4,7 +4,7 @@ import type { Event as CoreEvent } from '../schema/types/core.v1.ts'
 import type { Event } from '../schema/types/events.v1.ts'
 import { define } from './define.ts'
 import type { ResourceInfo } from './resource-info.ts'
-import { eventRules } from './rules/event.ts'
+import { eventErrors, newEventErrors, referenceSelectors } from './rules/event.ts'
 
 /** A view of core/v1 Events, in which they are stored. */
 export const events: readonly ResourceInfo[] = [
@@ -13,24 +13,23 @@ export const events: readonly ResourceInfo[] = [
     resource: 'events',
     shortNames: ['ev'],
     allowCreateOnUpdate: true,
+    validate: (event) => eventErrors(coreEvent(event), 'reportingController'),
+    validateCreate: newEventErrors,
     fieldSelectors: {
-      'regarding.kind': ({ regarding }) => regarding?.kind ?? '',
-      'regarding.namespace': ({ regarding }) => regarding?.namespace ?? '',
-      'regarding.name': ({ regarding }) => regarding?.name ?? '',
-      'regarding.uid': ({ regarding }) => regarding?.uid ?? '',
+      ...referenceSelectors('regarding', ({ regarding }: Event) => regarding),
       reason: ({ reason }) => reason ?? '',
       reportingController: ({ reportingController }) => reportingController ?? '',
       type: ({ type }) => type ?? '',
     },
-    ...eventRules,
     storage: { group: '', version: 'v1', resource: 'events' },
-    conversion: { toStorage, fromStorage },
+    conversion: { toStorage: (object) => coreEvent(copyOf(object) as Event), fromStorage },
   }),
 ]
 
 const empty = { metadata: {}, involvedObject: {} }
 
-function toStorage(object: KubeObject): KubeObject {
+/** An Event as core/v1 has it; the two share what they hold. */
+function coreEvent(event: Event): CoreEvent {
   const {
     regarding,
     note,
@@ -40,8 +39,8 @@ function toStorage(object: KubeObject): KubeObject {
     deprecatedCount,
     reportingController,
     ...rest
-  } = copyOf(object) as Event
-  const made: CoreEvent = {
+  } = event
+  return {
     ...empty,
     ...rest,
     apiVersion: 'v1',
@@ -54,7 +53,6 @@ function toStorage(object: KubeObject): KubeObject {
     ...(note !== undefined && { message: note }),
     ...(deprecatedCount !== undefined && { count: deprecatedCount }),
   }
-  return made
 }
 
 function fromStorage(object: KubeObject): KubeObject {
