@@ -314,7 +314,7 @@ describe.runIf(possible && process.getuid?.() === 0)('as an ordinary user', () =
   test('hosts work alike', () => {
     const own = mkdtempSync(join(tmpdir(), 'hosts-user-'))
     const modules = join(import.meta.dirname, '../../node_modules')
-    for (const name of ['hosts', 'terminal', 'check', 'engine.ts', 'text.ts'])
+    for (const name of ['hosts', 'terminal', 'check', 'engine.ts', 'listeners.ts', 'text.ts'])
       cpSync(join(import.meta.dirname, '..', name), join(own, name), { recursive: true })
     for (const name of ['node-pty', '@lydell'])
       cpSync(join(modules, name), join(own, 'node_modules', name), { recursive: true, dereference: true })

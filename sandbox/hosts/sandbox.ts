@@ -15,6 +15,7 @@ import type {
   WatchEvent,
   WatchedObject,
 } from '../engine.ts'
+import { Listeners } from '../listeners.ts'
 import { openPty, outsideEnvironment, run } from '../terminal/launch.ts'
 import { watchProcesses } from '../terminal/watchdog.ts'
 import type { Text } from '../text.ts'
@@ -49,8 +50,8 @@ export class HostsSandbox implements Sandbox {
   private readonly owned = new AsyncDisposableStack()
   private readonly terminals = new Set<TerminalProcess>()
   private readonly running = new Set<ChildProcess>()
-  private readonly activityListeners = new Set<() => void>()
-  private readonly noticeListeners = new Set<(notice: Text) => void>()
+  private readonly activity = new Listeners()
+  private readonly notices = new Listeners<Text>()
   private closed = false
 
   constructor(parts: SandboxParts) {
@@ -59,9 +60,9 @@ export class HostsSandbox implements Sandbox {
     this.owned.defer(() => parts.gone())
     this.owned.use(parts.holder)
     this.owned.use(
-      watchProcesses({ pids: parts.holder.hosts.map(({ pid }) => pid), memoryBytes: limits.memoryBytes, home: null }, (notice) => {
-        for (const listener of this.noticeListeners) listener(notice)
-      }),
+      watchProcesses({ pids: parts.holder.hosts.map(({ pid }) => pid), memoryBytes: limits.memoryBytes, home: null }, (notice) =>
+        this.notices.tell(notice),
+      ),
     )
   }
 
@@ -80,7 +81,7 @@ export class HostsSandbox implements Sandbox {
     let timer: NodeJS.Timeout | undefined
     terminal.onData(() => {
       clearTimeout(timer)
-      timer = setTimeout(() => this.tellActivity(), quiet)
+      timer = setTimeout(() => this.activity.tell(), quiet)
       timer.unref()
     })
     return terminal
@@ -139,13 +140,11 @@ export class HostsSandbox implements Sandbox {
   }
 
   onNodeActivity(listener: () => void, signal: AbortSignal): void {
-    this.activityListeners.add(listener)
-    signal.addEventListener('abort', () => this.activityListeners.delete(listener), { once: true })
+    this.activity.add(listener, signal)
   }
 
   onNotice(listener: (notice: Text) => void, signal: AbortSignal): void {
-    this.noticeListeners.add(listener)
-    signal.addEventListener('abort', () => this.noticeListeners.delete(listener), { once: true })
+    this.notices.add(listener, signal)
   }
 
   /** Hosts take next to nothing while nobody works on them, and their memory could not be given back. */
@@ -189,10 +188,6 @@ export class HostsSandbox implements Sandbox {
 
   private async mustLive(): Promise<void> {
     if (this.closed || !(await this.parts.holder.alive())) throw new Error('The hosts have ended.')
-  }
-
-  private tellActivity(): void {
-    for (const listener of this.activityListeners) listener()
   }
 }
 
