@@ -40,7 +40,15 @@ test.each([
   ['events.k8s.io', 'regarding'],
 ])('an Event of group "%s" is selected by every part of what it is about', (group, field) => {
   const info = builtInResources.find((each) => each.group === group && each.kind === 'Event')!
-  const about = { kind: 'Pod', namespace: 'a', name: 'b', uid: 'c', apiVersion: 'v1', resourceVersion: '7', fieldPath: 'spec.containers{d}' }
+  const about = {
+    kind: 'Pod',
+    namespace: 'a',
+    name: 'b',
+    uid: 'c',
+    apiVersion: 'v1',
+    resourceVersion: '7',
+    fieldPath: 'spec.containers{d}',
+  }
   const event = { apiVersion: group ? `${group}/v1` : 'v1', kind: 'Event', metadata: { name: 'x' }, [field]: about } as KubeObject
   for (const [part, value] of Object.entries(about)) expect(info.strategy.fieldSelectors[`${field}.${part}`]?.(event)).toBe(value)
 })
