@@ -19,6 +19,9 @@ const entry = (revision: number): LogEntry => ({
   value: { n: revision },
 })
 
+/** As the store ends its snapshots. */
+const end = (revision: number): LogEntry => ({ key: 'revision', time: revision * 10, revision })
+
 async function read(from: string): Promise<number[]> {
   const revisions: number[] = []
   const log = await Log.open(from, ({ revision }) => revisions.push(revision))
@@ -70,26 +73,42 @@ test('a byte that went bad ends the log before its frame', async () => {
   expect(await read(directory)).toEqual([1, 2, 3, 4])
 })
 
-test('a compaction keeps what was written before, during and after it', async () => {
+test('a compaction keeps the last entry of every key, and what is written during and after it', async () => {
   const log = await Log.open(directory, () => {})
+  const strange = { ...entry(2), key: 'a "quoted" key, \\' }
   log.append(entry(1))
-  log.append(entry(2))
-  const compaction = log.compact([entry(2)])
-  log.append(entry(3))
+  log.append(strange)
+  log.append({ ...entry(3), key: 'gone' })
+  log.append({ key: 'gone', time: 40, revision: 4 })
+  log.append({ ...entry(5), key: entry(1).key })
+  const compaction = log.compact(end(5))
+  log.append(entry(6))
   await compaction
-  log.append(entry(4))
+  log.append({ ...entry(7), key: strange.key })
+  await log.compact(end(7))
+  log.append(entry(8))
   await log.durable()
   const history: number[] = []
   for await (const { revision } of log.history()) history.push(revision)
   await log[Symbol.asyncDispose]()
-  expect(await read(directory)).toEqual([2, 3, 4])
-  expect(history).toEqual([1, 2, 3, 4])
+  expect(await read(directory)).toEqual([5, 7, 6, 7, 8])
+  expect(history).toEqual([1, 2, 3, 4, 5, 6, 7, 8])
+})
+
+test('a compaction waits for nothing that has still to be written', async () => {
+  const log = await Log.open(directory, () => {})
+  log.append(entry(1))
+  await log.durable()
+  await log.compact(end(1))
+  await log[Symbol.asyncDispose]()
+  expect(await readdir(directory)).toContain('snapshot-000002.log')
+  expect(await read(directory)).toEqual([1, 1])
 })
 
 test.each(['snapshot.tmp', 'snapshot-000002.log'])('a crash while %s is written or renamed leaves a complete state', async (step) => {
   const log = await Log.open(directory, () => {})
   log.append(entry(1))
-  const compaction = log.compact([entry(1)])
+  const compaction = log.compact(end(1))
   log.append(entry(2))
   await compaction
   await log.durable()
@@ -100,5 +119,5 @@ test.each(['snapshot.tmp', 'snapshot-000002.log'])('a crash while %s is written 
     await rm(join(directory, 'snapshot-000002.log'))
   }
   expect(await readdir(directory)).toContain(step)
-  expect(await read(directory)).toEqual([1, 2])
+  expect(await read(directory)).toEqual(step === 'snapshot.tmp' ? [1, 2] : [1, 1, 2])
 })

@@ -1,5 +1,6 @@
 import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { crc32 } from 'node:zlib'
 
 /** One write. Without a value it is a deletion. Records have no revision. */
@@ -11,6 +12,13 @@ export interface LogEntry {
   value?: unknown
   /** The value as JSON, where somebody has it already. */
   json?: Uint8Array
+}
+
+/** A new file of changes, as soon as so many of the pending entries are in the old one. */
+interface Rotation {
+  generation: number
+  after: number
+  done: PromiseWithResolvers<void>
 }
 
 interface Waiter {
@@ -26,6 +34,11 @@ const compactionSize = 8 * 2 ** 20
 /** Bytes of changes before the current snapshot that stay for those who read the history. */
 const historySize = 64 * 2 ** 20
 const headerSize = 8
+/** Frames that a compaction goes through before others have their turn. */
+const framesAtOnce = 256
+const quote = 0x22
+const comma = 0x2c
+const backslash = 0x5c
 /** Real ms between one sync of the disk and the next: each makes the writes beside it wait. */
 const syncPause = 100
 /** ms that writes gather while nobody waits for them. */
@@ -48,7 +61,7 @@ export class Log implements AsyncDisposable {
   private appended = 0
   private synced = 0
   private waiting: Waiter[] = []
-  private rotation: { generation: number; after: number } | undefined
+  private rotation: Rotation | undefined
   private flushing: Promise<void> | undefined
   private compacting: Promise<void> | undefined
   private failure: unknown
@@ -116,11 +129,11 @@ export class Log implements AsyncDisposable {
   }
 
   /**
-   * Starts a new generation from `entries`, the whole state as of the last appended entry. They may be read lazily and
-   * must not change meanwhile. A crash at any step leaves either the old generation or the new one complete.
+   * Starts a new generation and makes its snapshot from the files of the one before: of every key the last entry, and `last`
+   * at its end. A crash at any step leaves either the old generation or the new one complete.
    */
-  compact(entries: Iterable<LogEntry>): Promise<void> {
-    this.compacting ??= this.compactNow(entries).finally(() => {
+  compact(last: LogEntry): Promise<void> {
+    this.compacting ??= this.compactNow(last).finally(() => {
       this.compacting = undefined
     })
     return this.compacting
@@ -170,9 +183,10 @@ export class Log implements AsyncDisposable {
 
   private async flush(): Promise<void> {
     try {
-      while (this.pending.length > 0) {
+      for (;;) {
+        if (this.rotation?.after === 0) await this.rotate(this.rotation)
+        if (this.pending.length === 0) break
         await this.gather()
-        if (this.rotation?.after === 0) await this.rotate(this.rotation.generation)
         const count = this.rotation?.after ?? this.pending.length
         const batch = this.pending.splice(0, count)
         if (this.rotation) this.rotation.after -= batch.length
@@ -186,6 +200,7 @@ export class Log implements AsyncDisposable {
     } catch (error) {
       this.failure = error
       for (const waiter of this.waiting.splice(0)) waiter.reject(error)
+      this.rotation?.done.reject(error)
     } finally {
       this.flushing = undefined
     }
@@ -197,7 +212,7 @@ export class Log implements AsyncDisposable {
     if (this.waiting.length === 0) await this.gathering.take(gatherPause)
   }
 
-  private async rotate(generation: number): Promise<void> {
+  private async rotate({ generation, done }: Rotation): Promise<void> {
     const next = await open(changesFile(this.directory, generation), 'a', 0o600)
     await syncDirectory(this.directory)
     await this.settled()
@@ -206,38 +221,59 @@ export class Log implements AsyncDisposable {
     this.generation = generation
     this.size = 0
     this.rotation = undefined
+    done.resolve()
   }
 
-  private async compactNow(entries: Iterable<LogEntry>): Promise<void> {
+  private async compactNow(last: LogEntry): Promise<void> {
+    if (this.failure) throw this.failure
     const generation = this.generation + 1
-    this.rotation = { generation, after: this.pending.length }
+    this.rotation = { generation, after: this.pending.length, done: Promise.withResolvers() }
+    this.flushing ??= this.flush()
+    await this.rotation.done.promise
     const temporary = join(this.directory, 'snapshot.tmp')
     const file = await open(temporary, 'w', 0o600)
     try {
-      let chunk: Uint8Array[] = []
-      let bytes = 0
-      let total = 0
-      for (const entry of entries) {
-        const next = frame(entry)
-        chunk.push(next)
-        bytes += next.length
-        total += next.length
-        if (bytes < 2 ** 18) continue
-        await writeAll(file, Buffer.concat(chunk))
-        chunk = []
-        bytes = 0
+      const frames = await this.lastFrames(generation)
+      frames.push(frame(last))
+      let size = 0
+      for (let start = 0; start < frames.length; start += framesAtOnce) {
+        const bytes = Buffer.concat(frames.slice(start, start + framesAtOnce))
+        await writeAll(file, bytes)
+        size += bytes.length
       }
-      await writeAll(file, Buffer.concat(chunk))
       await file.sync()
-      this.snapshotSize = total
+      this.snapshotSize = size
     } finally {
       await file.close()
     }
-    // The changes that the snapshot covers must be on the disk before it may replace them.
-    await this.durable()
     await rename(temporary, snapshotFile(this.directory, generation))
     await syncDirectory(this.directory)
     await this.dropBefore(generation)
+  }
+
+  /** Of every key that has a value before a generation, the frame that says so. */
+  private async lastFrames(generation: number): Promise<Uint8Array[]> {
+    const { snapshots, changes } = await generations(this.directory)
+    const snapshot = snapshots.at(-1)
+    const files = changes
+      .filter((number) => number >= (snapshot ?? 1) && number < generation)
+      .map((number) => changesFile(this.directory, number))
+    if (snapshot) files.unshift(snapshotFile(this.directory, snapshot))
+    const last = new Map<string, Uint8Array>()
+    for (const path of files) {
+      const bytes = await readFile(path)
+      let count = 0
+      for (let start = 0; start < bytes.length; ) {
+        const end = start + headerSize + bytes.readUInt32LE(start)
+        if (end > bytes.length) throw new Error(`${path} ends in the middle of an entry`)
+        const { key, hasValue } = keyOf(bytes, start + headerSize)
+        if (hasValue) last.set(key, bytes.subarray(start, end))
+        else last.delete(key)
+        start = end
+        if (++count % framesAtOnce === 0) await setImmediate()
+      }
+    }
+    return [...last.values()]
   }
 
   private async dropBefore(generation: number): Promise<void> {
@@ -306,6 +342,14 @@ function frame({ revision, time, key, value, json }: LogEntry): Uint8Array {
   bytes.writeUInt32LE(length, 0)
   bytes.writeUInt32LE(crc32(bytes.subarray(headerSize)), 4)
   return bytes
+}
+
+/** The key of an entry as it stands in its JSON, [revision, time, key] or [revision, time, key, value]. */
+function keyOf(bytes: Buffer, start: number): { key: string; hasValue: boolean } {
+  const from = bytes.indexOf(quote, start) + 1
+  let to = from
+  while (bytes[to] !== quote) to += bytes[to] === backslash ? 2 : 1
+  return { key: bytes.toString('latin1', from, to), hasValue: bytes[to + 1] === comma }
 }
 
 function decode(bytes: Buffer): { entries: LogEntry[]; end: number } {

@@ -290,19 +290,7 @@ export class Store implements AsyncDisposable {
     const { log } = this
     if (!log) return
     log.append(entry)
-    if (log.large) log.compact(this.fork(this.clock, this.report).entries()).catch(this.report)
-  }
-
-  /** The whole state as log entries. */
-  private *entries(): Generator<LogEntry> {
-    const time = this.clock.now()
-    for (const [table, contents] of this.tables) {
-      for (const [key, value] of contents.entries()) {
-        yield { key: objectKey(table, key), revision: Number(value.metadata.resourceVersion), time, value }
-      }
-    }
-    for (const [key, value] of this.recordTable.entries()) yield { key: recordPrefix + key, revision: 0, time, value: JSON.parse(value) }
-    yield { key: revisionKey, revision: this.current, time }
+    if (log.large) log.compact({ key: revisionKey, revision: this.current, time: entry.time }).catch(this.report)
   }
 
   private replay({ key, revision, time, value }: LogEntry): void {

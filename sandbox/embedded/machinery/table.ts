@@ -71,10 +71,6 @@ export class Table<T> {
     return this.keys(prefix).map((key) => this.contents.values.get(key) as T)
   }
 
-  entries(): IterableIterator<[string, T]> {
-    return this.contents.values.entries()
-  }
-
   fork(): Table<T> {
     const copy = new Table<T>()
     copy.contents = this.contents
