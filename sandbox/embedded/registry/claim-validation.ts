@@ -1,8 +1,8 @@
 import { compareQuantities, parseQuantity } from '../schema/quantity.ts'
 import type { PersistentVolumeClaimSpec, PersistentVolumeClaimTemplate, TypedObjectReference } from '../schema/types/core.v1.ts'
 import { type FieldError, forbidden, invalid, notSupported, type Path, required } from './field.ts'
-import { validateAnnotations, validateEnum, validateLabelSelector, validateLabels } from './metadata.ts'
-import { isDns1123Label, isDns1123Subdomain } from './names.ts'
+import { validateAnnotations, validateEnum, validateLabelSelector, validateLabels, validateSubdomain } from './metadata.ts'
+import { isDns1123Label } from './names.ts'
 
 const accessModes = ['ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOnce', 'ReadWriteOncePod']
 
@@ -16,7 +16,7 @@ export function validateClaimSpec(spec: PersistentVolumeClaimSpec, path: Path): 
     ...validateLabelSelector(spec.selector, path.child('selector')),
     ...validateAccessModes(spec.accessModes, path.child('accessModes')),
     ...(storage === undefined ? [required(at)] : validateStorage(storage, at)),
-    ...(storageClassName ? subdomain(storageClassName, path.child('storageClassName')) : []),
+    ...(storageClassName ? validateSubdomain(storageClassName, path.child('storageClassName')) : []),
     ...validateEnum(spec.volumeMode, ['Block', 'Filesystem'], path.child('volumeMode')),
     ...(dataSource ? validateReference(dataSource, path.child('dataSource')) : []),
     ...(dataSourceRef ? validateReference(dataSourceRef, path.child('dataSourceRef')) : []),
@@ -28,7 +28,7 @@ export function validateClaimSpec(spec: PersistentVolumeClaimSpec, path: Path): 
     if (dataSourceRef.namespace) errors.push(invalid(path, place, 'may not be specified when dataSourceRef.namespace is specified'))
     else if (!same) errors.push(invalid(path, place, 'must match dataSourceRef'))
   }
-  return [...errors, ...(attributes ? subdomain(attributes, path.child('volumeAttributesClassName')) : [])]
+  return [...errors, ...(attributes ? validateSubdomain(attributes, path.child('volumeAttributesClassName')) : [])]
 }
 
 export function validateClaimTemplate({ metadata, spec }: PersistentVolumeClaimTemplate, path: Path): FieldError[] {
@@ -62,11 +62,7 @@ function validateReference({ apiGroup = '', kind, name, namespace }: TypedObject
     ...(name ? [] : [required(path.child('name'))]),
     ...(kind ? [] : [required(path.child('kind'))]),
     ...(apart ? [invalid(path, kind, "must be 'PersistentVolumeClaim' when referencing the default apiGroup")] : []),
-    ...(apiGroup ? subdomain(apiGroup, path.child('apiGroup')) : []),
+    ...(apiGroup ? validateSubdomain(apiGroup, path.child('apiGroup')) : []),
     ...(namespace ? isDns1123Label(namespace).map((text) => invalid(path.child('namespace'), namespace, text)) : []),
   ]
-}
-
-function subdomain(value: string, path: Path): FieldError[] {
-  return isDns1123Subdomain(value).map((text) => invalid(path, value, text))
 }

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { LabelSelector, LabelSelectorRequirement, ObjectMeta, OwnerReference } from '../schema/types/meta.v1.ts'
 import { type FieldError, forbidden, invalid, metadataPath, notSupported, type Path, required, tooLong } from './field.ts'
 import { goShape } from './go-shape.ts'
-import { isDns1123Label, isLabelValue, isQualifiedName, type NameRule } from './names.ts'
+import { isDns1123Label, isDns1123Subdomain, isLabelValue, isQualifiedName, type NameRule } from './names.ts'
 
 const annotationsLimit = 256 * 1024
 const immutable = 'field is immutable'
@@ -122,6 +122,10 @@ export function selectorMatches(selector: LabelSelector | undefined, labels: Rec
 /** One of the values, when the field is set at all. */
 export function validateEnum(value: string | undefined, supported: readonly string[], path: Path): FieldError[] {
   return value === undefined || supported.includes(value) ? [] : [notSupported(path, value, supported)]
+}
+
+export function validateSubdomain(name: string, path: Path): FieldError[] {
+  return isDns1123Subdomain(name).map((text) => invalid(path, name, text))
 }
 
 export function validateNonnegative(value: number | undefined, path: Path): FieldError[] {

@@ -3,22 +3,16 @@ import { isDeepStrictEqual } from 'node:util'
 import { copyOf } from '../machinery/copy.ts'
 import { compareQuantities } from '../schema/quantity.ts'
 import type { Pod, PodResourceClaim, PodSpec, PodTemplateSpec } from '../schema/types/core.v1.ts'
-import {
-  type PodFacts,
-  validateContainers,
-  validateEphemeralContainers,
-  validateInitContainers,
-  validateResources,
-  validateSubdomain,
-} from './container-validation.ts'
+import { type PodFacts, validateContainers, validateEphemeralContainers, validateInitContainers } from './container-validation.ts'
 import { duplicate, type FieldError, forbidden, invalid, type Path, required, specPath } from './field.ts'
 import { goShape } from './go-shape.ts'
-import { validateAnnotations, validateEnum, validateLabels } from './metadata.ts'
+import { validateAnnotations, validateEnum, validateLabels, validateSubdomain } from './metadata.ts'
 import { between, isDns1123Label, isSearchDomain } from './names.ts'
 import { requestsOfContainers } from './pod-defaults.ts'
 import { podSpecDiff } from './pod-diff.ts'
 import { qualified, validateAffinity, validateSchedulingGates, validateSpread, validateTolerations } from './pod-placement.ts'
 import { validateOs, validatePodSecurityContext } from './pod-security.ts'
+import { validateResources } from './resource-validation.ts'
 import { validateVolumes } from './volume-validation.ts'
 
 const maxInt32 = 2147483647

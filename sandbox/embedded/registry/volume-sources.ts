@@ -15,7 +15,7 @@ import type {
   StorageOSVolumeSource,
 } from '../schema/types/core.v1.ts'
 import { type FieldError, forbidden, invalid, notSupported, type Path, required, tooLong } from './field.ts'
-import { validateEnum } from './metadata.ts'
+import { validateEnum, validateSubdomain } from './metadata.ts'
 import { between, isDns1123Label, isDns1123Subdomain } from './names.ts'
 
 /**
@@ -213,7 +213,7 @@ export function validateCsi({ driver, nodePublishSecretRef }: CSIVolumeSource, p
   if (!nodePublishSecretRef) return errors
   const { name } = nodePublishSecretRef
   if (!name) return [...errors, required(path.child('nodePublishSecretRef', 'name'))]
-  return [...errors, ...isDns1123Subdomain(name).map((text) => invalid(path.child('name'), name, text))]
+  return [...errors, ...validateSubdomain(name, path.child('name'))]
 }
 
 function validateCsiOfVolume(source: CSIPersistentVolumeSource, path: Path): FieldError[] {
@@ -227,7 +227,7 @@ function validateCsiOfVolume(source: CSIPersistentVolumeSource, path: Path): Fie
       const name = path.child(field, 'name')
       const namespace = path.child(field, 'namespace')
       return [
-        ...(secret.name ? isDns1123Subdomain(secret.name).map((text) => invalid(name, secret.name, text)) : [required(name)]),
+        ...(secret.name ? validateSubdomain(secret.name, name) : [required(name)]),
         ...(secret.namespace
           ? isDns1123Label(secret.namespace).map((text) => invalid(namespace, secret.namespace, text))
           : [required(namespace)]),

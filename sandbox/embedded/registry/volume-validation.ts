@@ -3,12 +3,11 @@ import type {
   DownwardAPIVolumeFile,
   EphemeralVolumeSource,
   ProjectedVolumeSource,
-  ResourceFieldSelector,
   SecretReference,
   Volume,
 } from '../schema/types/core.v1.ts'
 import { validateClaimTemplate } from './claim-validation.ts'
-import { validateFieldPath } from './container-validation.ts'
+import { validateFieldPath, validateResourceField } from './downward-api.ts'
 import { duplicate, type FieldError, forbidden, invalid, notSupported, type Path, required } from './field.ts'
 import { dnsSubdomain, isDns1123Label } from './names.ts'
 import {
@@ -137,35 +136,6 @@ function validateDownwardFile(file: DownwardAPIVolumeFile, path: Path): FieldErr
     errors.push(required(path, 'one of fieldRef and resourceFieldRef is required'))
   }
   return [...errors, ...validateMode(mode, path.child('mode'))]
-}
-
-const containerResources = [
-  'limits.cpu',
-  'limits.ephemeral-storage',
-  'limits.memory',
-  'requests.cpu',
-  'requests.ephemeral-storage',
-  'requests.memory',
-]
-const units = ['1', '1k', '1M', '1G', '1T', '1P', '1E', '1Ki', '1Mi', '1Gi', '1Ti', '1Pi', '1Ei']
-
-/** A container's request or limit, asked for by itself (`inVolume` false) or from a file of the pod, which must say whose. */
-export function validateResourceField(field: ResourceFieldSelector, path: Path, inVolume: boolean): FieldError[] {
-  const { containerName, resource = '', divisor } = field
-  const errors: FieldError[] = []
-  const known = containerResources.includes(resource) || /^(limits|requests)\.hugepages-/.test(resource)
-  if (inVolume && !containerName) errors.push(required(path.child('containerName')))
-  else if (!resource) errors.push(required(path.child('resource')))
-  else if (!known) errors.push(notSupported(path.child('resource'), resource, containerResources))
-  if (divisor === undefined || divisor === '0' || !known) return errors
-  const name = resource
-    .replace(/^\w+\./, '')
-    .replace(/^hugepages-.*/, 'hugepages')
-    .replace('ephemeral-storage', 'local ephemeral storage')
-  const allowed = name === 'cpu' ? ['1m', '1'] : units
-  if (allowed.includes(String(divisor))) return errors
-  const list = name === 'cpu' ? '1m and 1' : units.join(', ')
-  return [...errors, invalid(path.child('divisor'), resource, `only divisor's values ${list} are supported with the ${name} resource`)]
 }
 
 function validateProjected({ defaultMode, sources = [] }: ProjectedVolumeSource, path: Path): FieldError[] {

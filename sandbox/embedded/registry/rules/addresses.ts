@@ -2,8 +2,8 @@ import { isIP } from 'node:net'
 import type { IPAddress, ServiceCIDR } from '../../schema/types/networking.v1.ts'
 import type { Definition } from '../define.ts'
 import { type FieldError, invalid, type Path, required, specPath } from '../field.ts'
-import { validateImmutable } from '../metadata.ts'
-import { isDns1123Subdomain, type NameRule, pathSegment } from '../names.ts'
+import { validateImmutable, validateSubdomain } from '../metadata.ts'
+import { type NameRule, pathSegment } from '../names.ts'
 
 /** An object that is called by an IP address, in its one proper form. */
 const addressName: NameRule = (name) => {
@@ -19,7 +19,7 @@ export const ipAddressRules: Partial<Definition<IPAddress>> = {
     const parent = spec?.parentRef
     const at = specPath.child('parentRef')
     if (!parent) return [required(at)]
-    const errors = parent.group ? isDns1123Subdomain(parent.group).map((text) => invalid(at.child('group'), parent.group, text)) : []
+    const errors = parent.group ? validateSubdomain(parent.group, at.child('group')) : []
     for (const field of ['resource', 'name'] as const) {
       if (!parent[field]) errors.push(required(at.child(field)))
       else errors.push(...pathSegment(parent[field]).map((text) => invalid(at.child(field), parent[field], text)))

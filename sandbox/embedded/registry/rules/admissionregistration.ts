@@ -18,7 +18,7 @@ import type {
 } from '../../schema/types/admissionregistration.v1.ts'
 import type { Definition } from '../define.ts'
 import { duplicate, type FieldError, forbidden, invalid, notSupported, Path, required, specPath, tooMany } from '../field.ts'
-import { validateLabelSelector } from '../metadata.ts'
+import { validateLabelSelector, validateSubdomain } from '../metadata.ts'
 import { isDns1035Label, isDns1123Subdomain, isQualifiedName } from '../names.ts'
 import { serviceErrors, urlErrors } from './webhook-client.ts'
 
@@ -55,7 +55,7 @@ export const admissionPolicyBindingRules: Partial<Definition<ValidatingAdmission
     const { policyName, paramRef, matchResources, validationActions } = spec ?? {}
     const path = specPath.child('policyName')
     return [
-      ...(policyName ? isDns1123Subdomain(policyName).map((text) => invalid(path, policyName, text)) : [required(path)]),
+      ...(policyName ? validateSubdomain(policyName, path) : [required(path)]),
       ...paramRefErrors(paramRef, specPath.child('paramRef')),
       ...(matchResources ? matchErrors(matchResources, specPath.child('matchResources')) : []),
       ...actionErrors(validationActions ?? [], specPath.child('validationActions')),

@@ -3,8 +3,15 @@ import type { PodSpec, PodTemplateSpec } from '../../schema/types/core.v1.ts'
 import type { Definition } from '../define.ts'
 import { type FieldError, invalid, metadataPath, notSupported, type Path, required, specPath, tooLong } from '../field.ts'
 import { goShape } from '../go-shape.ts'
-import { selectorMatches, validateEnum, validateImmutable, validateLabelSelector, validateNonnegative } from '../metadata.ts'
-import { dnsSubdomain, isDns1123Label, isDns1123Subdomain } from '../names.ts'
+import {
+  selectorMatches,
+  validateEnum,
+  validateImmutable,
+  validateLabelSelector,
+  validateNonnegative,
+  validateSubdomain,
+} from '../metadata.ts'
+import { dnsSubdomain, isDns1123Label } from '../names.ts'
 import { defaultPodTemplate } from '../pod-defaults.ts'
 import { validatePodTemplate } from '../pod-validation.ts'
 import { validatePodFailurePolicy, validateSuccessPolicy } from './job-policies.ts'
@@ -224,7 +231,7 @@ function isDomainPrefixedPath(value: string, path: Path): FieldError[] {
   if (slash <= 0 || slash === value.length - 1) return [invalid(path, value, 'must be a domain-prefixed path (such as "acme.io/foo")')]
   const domain = value.slice(0, slash)
   const rest = value.slice(slash + 1)
-  const errors = isDns1123Subdomain(domain).map((text) => invalid(path, domain, text))
+  const errors = validateSubdomain(domain, path)
   return /^[A-Za-z0-9/\-._~%!$&'()*+,;=:]+$/.test(rest) ? errors : [...errors, invalid(path, rest, 'Invalid path')]
 }
 

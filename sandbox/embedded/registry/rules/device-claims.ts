@@ -18,8 +18,8 @@ import type {
 } from '../../schema/types/resource.v1.ts'
 import type { Definition } from '../define.ts'
 import { duplicate, type FieldError, forbidden, invalid, notSupported, type Path, required, specPath, tooLong, tooMany } from '../field.ts'
-import { validateAnnotations, validateEnum, validateImmutable, validateLabels } from '../metadata.ts'
-import { isCIdentifier, isDns1123Label, isDns1123Subdomain, isLabelValue } from '../names.ts'
+import { validateAnnotations, validateEnum, validateImmutable, validateLabels, validateSubdomain } from '../metadata.ts'
+import { isCIdentifier, isDns1123Label, isLabelValue } from '../names.ts'
 import { qualified } from '../pod-placement.ts'
 import type { CreateContext } from '../resource-info.ts'
 import { validateCsiDriverName } from '../volume-sources.ts'
@@ -141,7 +141,7 @@ function askErrors(request: ExactDeviceRequest | DeviceSubRequest, path: Path): 
   const { deviceClassName = '', selectors, allocationMode = '', count = 0, tolerations } = request
   const at = path.child('deviceClassName')
   return [
-    ...(deviceClassName ? isDns1123Subdomain(deviceClassName).map((text) => invalid(at, deviceClassName, text)) : [required(at)]),
+    ...(deviceClassName ? validateSubdomain(deviceClassName, at) : [required(at)]),
     ...each(selectors, most.selectors, path.child('selectors'), selectorErrors),
     ...modeErrors(allocationMode, count, path),
     ...(tolerations ?? []).flatMap((toleration, index) => tolerationErrors(toleration, path.child('tolerations').index(index))),

@@ -2,7 +2,7 @@ import type { Event as CoreEvent, ObjectReference } from '../../schema/types/cor
 import type { Event } from '../../schema/types/events.v1.ts'
 import type { Definition } from '../define.ts'
 import { type FieldError, invalid, Path, required } from '../field.ts'
-import { isDns1123Subdomain } from '../names.ts'
+import { validateSubdomain } from '../metadata.ts'
 import { qualified } from '../pod-placement.ts'
 
 const longest = 128
@@ -41,7 +41,7 @@ export function eventErrors({ metadata, involvedObject, eventTime, ...event }: C
     errors.push(...qualified(name, new Path(controller)), ...given(instance, 'reportingInstance'))
     errors.push(...given(action, 'action'), ...given(reason, 'reason'), ...within(message, 'message', longestNote))
   }
-  return [...errors, ...isDns1123Subdomain(namespace).map((text) => invalid(new Path('namespace'), namespace, text))]
+  return [...errors, ...validateSubdomain(namespace, new Path('namespace'))]
 }
 
 /** What is wrong with a new Event of events.k8s.io besides. */

@@ -1,9 +1,9 @@
 import { compareQuantities, parseQuantity } from '../../schema/quantity.ts'
 import type { LimitRange, LimitRangeItem } from '../../schema/types/core.v1.ts'
-import { validateAnyResourceName, validateResourceName } from '../container-validation.ts'
 import type { Definition } from '../define.ts'
 import { duplicate, type FieldError, forbidden, invalid, type Path, required, specPath } from '../field.ts'
 import { isQualifiedName } from '../names.ts'
+import { validateAnyResourceName, validateResourceName } from '../resource-validation.ts'
 
 type Quantities = Readonly<Record<string, string | number>>
 

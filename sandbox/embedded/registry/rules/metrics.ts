@@ -1,9 +1,9 @@
 import { compareQuantities } from '../../schema/quantity.ts'
 import type { HPAScalingRules, MetricSpec, MetricTarget } from '../../schema/types/autoscaling.v2.ts'
-import { validateResourceName } from '../container-validation.ts'
 import { type FieldError, forbidden, invalid, notSupported, type Path, required } from '../field.ts'
 import { validateEnum } from '../metadata.ts'
 import { isDns1123Label, pathSegment } from '../names.ts'
+import { validateResourceName } from '../resource-validation.ts'
 
 const kinds = {
   object: 'Object',

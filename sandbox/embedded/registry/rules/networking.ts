@@ -9,10 +9,9 @@ import type {
   NetworkPolicyPort,
 } from '../../schema/types/networking.v1.ts'
 import { cidrErrors, isCidr, isWithin } from '../addresses.ts'
-import { validatePort } from '../container-validation.ts'
 import type { Definition } from '../define.ts'
 import { type FieldError, forbidden, invalid, notSupported, type Path, required, specPath, tooLong } from '../field.ts'
-import { validateEnum, validateImmutable, validateLabelSelector } from '../metadata.ts'
+import { validateEnum, validateImmutable, validateLabelSelector, validateSubdomain } from '../metadata.ts'
 import {
   dns1035Label,
   isDns1123Label,
@@ -22,6 +21,7 @@ import {
   isWildcardDns1123Subdomain,
   pathSegment,
 } from '../names.ts'
+import { validatePort } from '../probe-validation.ts'
 
 /** pkg/apis/networking/validation. */
 export const ingressRules: Partial<Definition<Ingress>> = {
@@ -61,14 +61,14 @@ export const ingressRules: Partial<Definition<Ingress>> = {
         const check = host.includes('*') ? isWildcardDns1123Subdomain : isDns1123Subdomain
         errors.push(...check(host).map((text) => invalid(at.child('hosts').index(position), host, text)))
       }
-      if (secretName) errors.push(...isDns1123Subdomain(secretName).map((text) => invalid(at.child('secretName'), secretName, text)))
+      if (secretName) errors.push(...validateSubdomain(secretName, at.child('secretName')))
     }
     return [...errors, ...validateClassName(spec.ingressClassName)]
   },
 }
 
 function validateClassName(name: string | undefined): FieldError[] {
-  return name === undefined ? [] : isDns1123Subdomain(name).map((text) => invalid(specPath.child('ingressClassName'), name, text))
+  return name === undefined ? [] : validateSubdomain(name, specPath.child('ingressClassName'))
 }
 
 export const ingressClassRules: Partial<Definition<IngressClass>> = {
@@ -97,7 +97,7 @@ function domainPrefixedPath(text: string, path: Path): FieldError[] {
   const [host, rest] = [text.slice(0, slash), text.slice(slash + 1)]
   if (slash < 1 || rest === '') return [invalid(path, text, 'must be a domain-prefixed path (such as "acme.io/foo")')]
   return [
-    ...isDns1123Subdomain(host).map((why) => invalid(path, host, why)),
+    ...validateSubdomain(host, path),
     ...(new RegExp(`^${httpPath}$`).test(rest) ? [] : [invalid(path, rest, `Invalid path (regex used for validation is '${httpPath}')`)]),
   ]
 }
@@ -118,9 +118,7 @@ type Reference = Pick<IngressClassParametersReference, 'apiGroup' | 'kind' | 'na
 function referenceErrors({ apiGroup, kind, name }: Reference, path: Path): FieldError[] {
   const segment = (value: string, at: Path) => (value ? pathSegment(value).map((text) => invalid(at, value, text)) : [required(at)])
   return [
-    ...(apiGroup === undefined || apiGroup === null
-      ? []
-      : isDns1123Subdomain(apiGroup).map((text) => invalid(path.child('apiGroup'), apiGroup, text))),
+    ...(apiGroup === undefined || apiGroup === null ? [] : validateSubdomain(apiGroup, path.child('apiGroup'))),
     ...segment(kind, path.child('kind')),
     ...segment(name, path.child('name')),
   ]

@@ -7,7 +7,7 @@ import type { PriorityClass } from '../../schema/types/scheduling.v1.ts'
 import type { Definition } from '../define.ts'
 import { type FieldError, forbidden, invalid, metadataPath, Path, required, specPath } from '../field.ts'
 import { goShape } from '../go-shape.ts'
-import { validateEnum, validateImmutable, validateLabelSelector } from '../metadata.ts'
+import { validateEnum, validateImmutable, validateLabelSelector, validateSubdomain } from '../metadata.ts'
 import { dnsSubdomain, isDns1035Label, isDns1123Subdomain, isPortNumber } from '../names.ts'
 import { validateAmount } from './workloads.ts'
 
@@ -93,7 +93,7 @@ export const apiServiceRules: Partial<Definition<APIService>> = {
     const { group = '', version = '', groupPriorityMinimum, versionPriority, service, insecureSkipTLSVerify, caBundle } = spec ?? {}
     const at = (name: string) => specPath.child(name)
     const errors: FieldError[] = []
-    if (group) errors.push(...isDns1123Subdomain(group).map((text) => invalid(at('group'), group, text)))
+    if (group) errors.push(...validateSubdomain(group, at('group')))
     else if (version !== 'v1') errors.push(required(at('group'), 'only v1 may have an empty group and it better be legacy kube'))
     errors.push(...isDns1035Label(version).map((text) => invalid(at('version'), version, text)))
     const between = (value: number | undefined, most: number, path: Path) =>

@@ -5,8 +5,8 @@ import { validateAccessModes } from '../claim-validation.ts'
 import type { Definition } from '../define.ts'
 import { type FieldError, forbidden, invalid, notSupported, Path, required, specPath } from '../field.ts'
 import { goShape } from '../go-shape.ts'
-import { validateEnum, validateImmutable } from '../metadata.ts'
-import { isDns1123Subdomain } from '../names.ts'
+import { validateEnum, validateImmutable, validateSubdomain } from '../metadata.ts'
+
 import { defaultSources } from '../pod-defaults.ts'
 import { specDiff } from '../pod-diff.ts'
 import { nodeTerm } from '../pod-placement.ts'
@@ -90,14 +90,13 @@ function classErrors(
   { storageClassName, volumeMode, volumeAttributesClassName: attributes, csi }: PersistentVolumeSpec,
   path: Path,
 ): FieldError[] {
-  const named = (value: string, place: Path) => isDns1123Subdomain(value).map((text) => invalid(place, value, text))
   const errors = [
-    ...(storageClassName ? named(storageClassName, path.child('storageClassName')) : []),
+    ...(storageClassName ? validateSubdomain(storageClassName, path.child('storageClassName')) : []),
     ...validateEnum(volumeMode, ['Block', 'Filesystem'], path.child('volumeMode')),
   ]
   if (attributes === undefined) return errors
   const place = path.child('volumeAttributesClassName')
-  errors.push(...(attributes ? named(attributes, place) : [required(place, 'an empty string is disallowed')]))
+  errors.push(...(attributes ? validateSubdomain(attributes, place) : [required(place, 'an empty string is disallowed')]))
   return csi ? errors : [...errors, required(path.child('csi'), 'has to be specified when using volumeAttributesClassName')]
 }
 

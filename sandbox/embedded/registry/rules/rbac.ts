@@ -2,8 +2,8 @@ import { isDeepStrictEqual } from 'node:util'
 import type { ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, RoleRef, Subject } from '../../schema/types/rbac.v1.ts'
 import type { Definition } from '../define.ts'
 import { type FieldError, invalid, notSupported, Path, required } from '../field.ts'
-import { validateLabelSelector } from '../metadata.ts'
-import { isDns1123Subdomain, pathSegment, rbacName } from '../names.ts'
+import { validateLabelSelector, validateSubdomain } from '../metadata.ts'
+import { pathSegment, rbacName } from '../names.ts'
 
 const rbacGroup = 'rbac.authorization.k8s.io'
 const rulesPath = new Path('rules')
@@ -86,7 +86,7 @@ function validateSubject(subject: Subject, namespaced: boolean, path: Path): Fie
   const apiGroup = subject.apiGroup ?? ''
   switch (subject.kind) {
     case 'ServiceAccount':
-      if (subject.name) errors.push(...isDns1123Subdomain(subject.name).map((text) => invalid(path.child('name'), subject.name, text)))
+      if (subject.name) errors.push(...validateSubdomain(subject.name, path.child('name')))
       if (apiGroup !== '') errors.push(notSupported(path.child('apiGroup'), apiGroup, ['']))
       if (!namespaced && !subject.namespace) errors.push(required(path.child('namespace')))
       return errors

@@ -1,10 +1,10 @@
 import { isDeepStrictEqual } from 'node:util'
 import { compareQuantities } from '../../schema/quantity.ts'
 import type { ResourceQuota, ResourceQuotaSpec } from '../../schema/types/core.v1.ts'
-import { validateAnyResourceName } from '../container-validation.ts'
 import type { Definition } from '../define.ts'
 import { type FieldError, invalid, type Path, required, specPath } from '../field.ts'
 import { goShape } from '../go-shape.ts'
+import { validateAnyResourceName } from '../resource-validation.ts'
 
 /** pkg/apis/core/validation: ValidateResourceQuota. */
 export const resourceQuotaRules: Partial<Definition<ResourceQuota>> = {

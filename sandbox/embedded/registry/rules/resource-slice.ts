@@ -1,8 +1,8 @@
 import type { Device, DeviceAttribute, ResourcePool, ResourceSlice, ResourceSliceSpec } from '../../schema/types/resource.v1.ts'
 import type { Definition } from '../define.ts'
 import { type FieldError, invalid, type Path, required, specPath, tooLong } from '../field.ts'
-import { validateImmutable } from '../metadata.ts'
-import { isDns1123Label, isDns1123Subdomain } from '../names.ts'
+import { validateImmutable, validateSubdomain } from '../metadata.ts'
+import { isDns1123Label } from '../names.ts'
 import { nodeTerm } from '../pod-placement.ts'
 import { validateCsiDriverName } from '../volume-sources.ts'
 import { deviceNameErrors, each, repeated } from './device-claims.ts'
@@ -54,7 +54,7 @@ function dropDisabled(spec: ResourceSliceSpec | undefined): void {
 function poolErrors(pool: ResourcePool | undefined, path: Path): FieldError[] {
   const { name = '', generation = 0, resourceSliceCount = 0 } = pool ?? {}
   const at = path.child('name')
-  const named = name.split('/').flatMap((part) => isDns1123Subdomain(part).map((text) => invalid(at, part, text)))
+  const named = name.split('/').flatMap((part) => validateSubdomain(part, at))
   return [
     ...(name === '' ? [required(at)] : [...(name.length > 253 ? [tooLong(at, 253)] : []), ...named]),
     ...(resourceSliceCount <= 0 ? [invalid(path.child('resourceSliceCount'), resourceSliceCount, 'must be greater than zero')] : []),
@@ -67,7 +67,7 @@ function nodeErrors({ nodeName, nodeSelector, allNodes }: ResourceSliceSpec): Fi
   const at = (name: string) => specPath.child(name)
   const errors: FieldError[] = []
   if (nodeName === '') errors.push(invalid(at('nodeName'), nodeName, 'must be either unset or set to a non-empty string'))
-  else if (nodeName !== undefined) errors.push(...isDns1123Subdomain(nodeName).map((text) => invalid(at('nodeName'), nodeName, text)))
+  else if (nodeName !== undefined) errors.push(...validateSubdomain(nodeName, at('nodeName')))
   if (nodeSelector) {
     const terms = nodeSelector.nodeSelectorTerms ?? []
     const place = at('nodeSelector').child('nodeSelectorTerms')

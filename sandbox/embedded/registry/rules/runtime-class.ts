@@ -1,12 +1,12 @@
 import type { Toleration } from '../../schema/types/core.v1.ts'
 import type { RuntimeClass } from '../../schema/types/node.v1.ts'
-import { validateResources } from '../container-validation.ts'
 import type { Definition } from '../define.ts'
 import { duplicate, type FieldError, invalid, Path } from '../field.ts'
 import { goShape } from '../go-shape.ts'
 import { validateImmutable, validateLabels } from '../metadata.ts'
 import { isDns1123Label } from '../names.ts'
 import { validateTolerations } from '../pod-placement.ts'
+import { validateResources } from '../resource-validation.ts'
 
 /** pkg/apis/node/validation. */
 export const runtimeClassRules: Partial<Definition<RuntimeClass>> = {

@@ -2,11 +2,11 @@ import { isIP } from 'node:net'
 import { isDeepStrictEqual } from 'node:util'
 import type { Service, ServiceSpec } from '../../schema/types/core.v1.ts'
 import { cidrErrors, ipErrors, isCidr } from '../addresses.ts'
-import { validatePort } from '../container-validation.ts'
 import type { Definition } from '../define.ts'
 import { duplicate, type FieldError, forbidden, invalid, notSupported, required, specPath } from '../field.ts'
 import { validateEnum, validateLabels } from '../metadata.ts'
 import { dns1035Label, isDns1123Label, isDns1123Subdomain, isPortNumber, isQualifiedName } from '../names.ts'
+import { validatePort } from '../probe-validation.ts'
 import { AllocationError, type Allocator } from '../resource-info.ts'
 
 const types = ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort']

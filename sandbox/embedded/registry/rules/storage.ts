@@ -12,8 +12,8 @@ import type {
 } from '../../schema/types/storage.v1.ts'
 import type { Definition } from '../define.ts'
 import { duplicate, type FieldError, forbidden, invalid, Path, required, specPath, tooLong } from '../field.ts'
-import { validateEnum, validateImmutable, validateLabelSelector, validateNonnegative } from '../metadata.ts'
-import { isDns1123Subdomain } from '../names.ts'
+import { validateEnum, validateImmutable, validateLabelSelector, validateNonnegative, validateSubdomain } from '../metadata.ts'
+
 import { qualified } from '../pod-placement.ts'
 import { validateCsiDriverName } from '../volume-sources.ts'
 import { volumeSpecErrors } from './persistent-volume.ts'
@@ -118,7 +118,7 @@ export const csiStorageCapacityRules: Partial<Definition<CSIStorageCapacity>> = 
   validate({ nodeTopology, storageClassName = '', capacity }) {
     const at = new Path('storageClassName')
     const errors = validateLabelSelector(nodeTopology, new Path('nodeTopology'))
-    errors.push(...isDns1123Subdomain(storageClassName).map((text) => invalid(at, storageClassName, text)))
+    errors.push(...validateSubdomain(storageClassName, at))
     if (capacity !== undefined && compareQuantities(capacity, 0) < 0)
       errors.push(invalid(new Path('capacity'), capacity, 'must be greater than or equal to 0'))
     return errors
@@ -141,14 +141,14 @@ export const volumeAttachmentRules: Partial<Definition<VolumeAttachment>> = {
     else if (persistentVolumeName === '')
       errors.push(required(at.child('persistentVolumeName'), 'must specify non empty persistentVolumeName'))
     else if (inlineVolumeSpec) errors.push(...volumeSpecErrors(inlineVolumeSpec, '', at.child('inlineVolumeSpec'), true))
-    return [...errors, ...isDns1123Subdomain(nodeName).map((text) => invalid(specPath.child('nodeName'), nodeName, text))]
+    return [...errors, ...validateSubdomain(nodeName, specPath.child('nodeName'))]
   },
   validateCreate({ spec }) {
     const name = spec?.source?.persistentVolumeName
     const at = specPath.child('source', 'persistentVolumeName')
     return [
       ...validateCsiDriverName(spec?.attacher, specPath.child('attacher')),
-      ...(name === undefined ? [] : isDns1123Subdomain(name).map((text) => invalid(at, name, text))),
+      ...(name === undefined ? [] : validateSubdomain(name, at)),
     ]
   },
   validateChange: ({ spec }, old) => validateImmutable(spec, old.spec, specPath, 'storage.v1.VolumeAttachmentSpec'),
