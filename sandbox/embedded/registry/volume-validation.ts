@@ -8,7 +8,7 @@ import type {
 } from '../schema/types/core.v1.ts'
 import { validateClaimTemplate } from './claim-validation.ts'
 import { validateFieldPath, validateResourceField } from './downward-api.ts'
-import { duplicate, type FieldError, forbidden, invalid, notSupported, type Path, required } from './field.ts'
+import { duplicate, type FieldError, forbidden, invalid, type Path, required } from './field.ts'
 import { dnsSubdomain, isDns1123Label } from './names.ts'
 import {
   descendingUnreserved,
