@@ -61,12 +61,10 @@ export function schemaFor({ group, version, kind, definition }: ResourceInfo): S
 }
 
 function common(info: ResourceInfo, { manager, subresource, time }: Writer) {
-  const hasStatus = info.subresources.some(({ name }) => name === 'status')
   return {
     schema: schemaFor(info),
     manager,
-    hasStatus,
-    resetsSpec: info.resetsSpec ?? false,
+    ...(info.resetFields[subresource] ? { reset: info.resetFields[subresource] } : {}),
     now: time,
     ...(subresource ? { subresource } : {}),
   }

@@ -236,7 +236,7 @@ export class Rest {
     using allocator = this.allocator.begin(request.dryRun)
     const context = this.context(allocator, request)
     if (rules) rules.prepare(draft, old, context)
-    else if (subresource === 'status') strategy.prepareForStatusUpdate(draft, old)
+    else if (subresource === 'status') strategy.prepareForStatusUpdate(draft, old, context)
     else located(info, draft, () => strategy.prepareForUpdate(draft, old, context))
     if (subresource !== 'status' && admit) countGeneration(info, draft, old)
     const errors = rules

@@ -23,7 +23,7 @@ interface Step {
 
 const steps = JSON.parse(readFileSync(new URL('./fixtures/history.json', import.meta.url), 'utf8')) as Step[]
 const schema = schemaOf('apps', 'v1', 'Deployment')!
-const { strategy } = findKind('apps', 'v1', 'Deployment')!
+const { strategy, resetFields } = findKind('apps', 'v1', 'Deployment')!
 const now = '2026-01-01T00:00:00Z'
 
 /** A Deployment's history as a real API server lived it: each step starts from the recorded state before it. */

@@ -59,6 +59,19 @@ export function difference(a: FieldSet, b: FieldSet): FieldSet {
   return combine(a, b, (inA, inB) => inA && !inB)
 }
 
+/** The fields of a that are neither in b nor below one that is. */
+export function recursiveDifference(a: FieldSet, b: FieldSet): FieldSet {
+  if (isEmpty(b)) return a
+  const result: FieldSet = { member: a.member && !b.member, children: new Map() }
+  for (const [element, inA] of a.children) {
+    const inB = b.children.get(element)
+    if (inB?.member) continue
+    const child = inB ? recursiveDifference(inA, inB) : inA
+    if (!isEmpty(child)) result.children.set(element, child)
+  }
+  return result
+}
+
 export function intersection(a: FieldSet, b: FieldSet): FieldSet {
   const result: FieldSet = { member: a.member && b.member, children: new Map() }
   for (const [element, inA] of a.children) {

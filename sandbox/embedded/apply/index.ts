@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { freezeSharing } from '../machinery/freeze.ts'
 import type { KubeObject } from '../machinery/object.ts'
 import { sortedJson } from '../machinery/sorted-json.ts'
+import type { ResetFields } from '../registry/resource-info.ts'
 import { decodeObject } from '../schema/decode.ts'
 import type { Schema } from '../schema/index.ts'
 import type { ManagedFieldsEntry } from '../schema/types/meta.v1.ts'
@@ -9,6 +10,7 @@ import { wireTypeOf } from '../schema/wire.ts'
 import { assertTyped } from './check.ts'
 import { difference, emptySet, type FieldPath, type FieldSet, intersection, isEmpty, pathsOf, pathText, union } from './field-set.ts'
 import { identityOf, type Manager, type Owner, type Owners, ownable, readOwners, writeOwners } from './managed-fields.ts'
+import { filterOf, type OwnershipFilter } from './reset-fields.ts'
 import { type Comparison, compare, fieldsOf, merge, prune } from './typed.ts'
 
 export { TypedError } from './typed.ts'
@@ -35,10 +37,8 @@ export interface ApplyRequest {
   manager: string
   force?: boolean
   subresource?: string
-  /** Whether the kind has /status: then the resource itself does not own it. */
-  hasStatus?: boolean
-  /** Whether its spec is nobody's (ResourceInfo.resetsSpec). */
-  resetsSpec?: boolean
+  /** What the request does not write. */
+  reset?: ResetFields
   /** RFC 3339, whole seconds. */
   now: string
 }
@@ -49,28 +49,33 @@ export interface ApplyRequest {
  * Throws ApplyConflict, ApplyError and TypedError.
  */
 export function serverSideApply(request: ApplyRequest): KubeObject {
-  const { live, applied, schema, subresource, now, hasStatus = false, resetsSpec = false } = request
+  const { live, applied, schema, subresource, now } = request
   if (applied.metadata?.managedFields) throw new ApplyError('metadata.managedFields must be nil')
   assertTyped(applied, schema)
+  const filter = filterOf(request.reset)
   const self: Manager = { name: request.manager, operation: 'Apply', apiVersion: applied.apiVersion, subresource: subresource ?? '' }
   const before = live ? withoutManagedFields(live) : emptyObject(applied)
   const owners = readOwners(live?.metadata.managedFields)
-  if (live && owners.size === 0) addOwner(owners, firstOwner(before, applied.apiVersion, schema, hasStatus))
+  if (live && owners.size === 0) {
+    const { added, modified } = compare(emptyObject(applied), before, schema)
+    const fields = ownable(filter(union(added, modified)))
+    if (!isEmpty(fields)) addOwner(owners, { ...self, name: 'before-first-apply', operation: 'Update', time: now, fields })
+  }
 
-  const fields = ownable(fieldsOf(withoutManagedFields(applied), schema), subresource, hasStatus, resetsSpec)
+  const config = withoutManagedFields(applied)
+  const fields = filter(fieldsOf(config, schema))
   const last = owners.get(identityOf(self))
-  const config = onlyOwn(applied, subresource, hasStatus)
   let after = merge(before, config, schema) as KubeObject
-  owners.set(identityOf(self), { ...self, time: last?.time, fields })
+  owners.set(identityOf(self), { ...self, time: last?.time, fields: ownable(fields) })
   if (last && !isEmpty(last.fields)) {
-    const owned = [...owners.values()].reduce((set, owner) => union(set, owner.fields), emptySet())
+    const owned = [...owners.values()].reduce((set, owner) => union(set, owner.fields), fields)
     after = prune(after, last.fields, owned, schema) as KubeObject
     after = { ...after, metadata: after.metadata ?? {} }
   }
-  const change = compare(before, after, schema)
+  const change = filtered(compare(before, after, schema), filter)
   takeOver(owners, change, identityOf(self), request.force ?? false, annotationFields(live, request, schema))
   const changed = !isDeepStrictEqual(before, after)
-  if (changed || !live) owners.set(identityOf(self), { ...self, time: now, fields })
+  if (changed || !live) owners.set(identityOf(self), { ...self, time: now, fields: ownable(fields) })
   return withManagedFields(request.manager === 'kubectl' ? withLastApplied(after, applied) : after, writeOwners(owners))
 }
 
@@ -83,9 +88,8 @@ export interface TrackRequest {
   /** The version in which the request was made. */
   apiVersion: string
   subresource?: string
-  hasStatus?: boolean
-  /** Whether its spec is nobody's (ResourceInfo.resetsSpec). */
-  resetsSpec?: boolean
+  /** What the request does not write. */
+  reset?: ResetFields
   now: string
 }
 
@@ -96,15 +100,16 @@ export interface TrackRequest {
  * `after` is the object with its defaults, before admission and the strategy's preparation: what these add is nobody's.
  */
 export function trackManagedFields(request: TrackRequest): ManagedFieldsEntry[] | undefined {
-  const { before, after, schema, subresource, now, hasStatus = false, resetsSpec = false } = request
+  const { before, after, schema, subresource, now } = request
+  const filter = filterOf(request.reset)
   const sent = after.metadata.managedFields
   const reset = before !== undefined && sent !== undefined && sent.length === 0
   const known = reset ? [] : sent?.length ? sent : before?.metadata.managedFields
   if (before && !known?.length) return undefined
   const owners = readOwners(known, before?.metadata.managedFields ?? [])
   const change = compare(before ? withoutManagedFields(before) : emptyObject(after), withoutManagedFields(after), schema)
-  takeOver(owners, change, undefined, true)
-  const fields = ownable(union(change.added, change.modified), subresource, hasStatus, resetsSpec)
+  takeOver(owners, filtered(change, filter), undefined, true)
+  const fields = ownable(filter(union(change.added, change.modified)))
   if (!isEmpty(fields)) {
     const self: Manager = { name: request.manager, operation: 'Update', apiVersion: request.apiVersion, subresource: subresource ?? '' }
     const earlier = owners.get(identityOf(self))
@@ -180,22 +185,12 @@ function withLastApplied(object: KubeObject, applied: KubeObject): KubeObject {
   return { ...object, metadata: { ...object.metadata, annotations: { ...annotations, [lastApplied]: `${sortedJson(config)}\n` } } }
 }
 
-/** An object that nobody is known to manage belongs to before-first-apply. */
-function firstOwner(object: KubeObject, apiVersion: string, schema: Schema | undefined, hasStatus: boolean): Owner {
-  const fields = ownable(fieldsOf(object, schema), undefined, hasStatus)
-  return { name: 'before-first-apply', operation: 'Update', apiVersion, subresource: '', fields }
+function filtered({ added, modified, removed }: Comparison, filter: OwnershipFilter): Comparison {
+  return { added: filter(added), modified: filter(modified), removed: filter(removed) }
 }
 
 function addOwner(owners: Owners, owner: Owner): void {
   owners.set(identityOf(owner), owner)
-}
-
-/** What the request's resource does not write is not part of the configuration. */
-function onlyOwn(applied: KubeObject, subresource: string | undefined, hasStatus: boolean): KubeObject {
-  const copy = { ...withoutManagedFields(applied) } as KubeObject & { spec?: unknown; status?: unknown }
-  if (!subresource && hasStatus) delete copy.status
-  if (subresource === 'status') delete copy.spec
-  return copy
 }
 
 /** The object as Go has it before anything is set, which is what a create is compared with. */

@@ -74,23 +74,17 @@ export function writeOwners(owners: Owners): ManagedFieldsEntry[] {
     )
 }
 
-/** A set without what nobody owns: identity, bookkeeping, and what the request's resource does not write. */
-export function ownable(set: FieldSet, subresource: string | undefined, hasStatus: boolean, resetsSpec = false): FieldSet {
-  const ofStatus = subresource === 'status'
-  const foreign = new Set<string>()
-  if (ofStatus || resetsSpec) foreign.add('f:spec')
-  if (!subresource && hasStatus) foreign.add('f:status')
+/** A set without what nobody owns: identity and bookkeeping. */
+export function ownable(set: FieldSet): FieldSet {
   const kept: FieldSet = { member: set.member, children: new Map() }
   for (const [element, child] of set.children) {
-    if (unowned.has(element) || foreign.has(element)) continue
+    if (unowned.has(element)) continue
     if (element !== 'f:metadata') {
       kept.children.set(element, child)
       continue
     }
     const metadata: FieldSet = { member: false, children: new Map() }
-    for (const [name, inner] of child.children) {
-      if (!unownedMetadata.has(name) && !(ofStatus && name === 'f:labels')) metadata.children.set(name, inner)
-    }
+    for (const [name, inner] of child.children) if (!unownedMetadata.has(name)) metadata.children.set(name, inner)
     if (metadata.children.size > 0) kept.children.set(element, metadata)
   }
   return kept

@@ -1,7 +1,7 @@
 import { copyOf } from '../machinery/copy.ts'
 import { deepEqual } from '../machinery/freeze.ts'
-import { type Schema, schemaOfField, schemaOfItems } from '../schema/index.ts'
-import { childOf, emptySet, type FieldSet, isEmpty } from './field-set.ts'
+import { resolve, type Schema, schemaOfField, schemaOfItems } from '../schema/index.ts'
+import { childOf, difference, emptySet, type FieldSet, intersection, isEmpty, union } from './field-set.ts'
 
 type Fields = Record<string, unknown>
 
@@ -29,44 +29,71 @@ export function compare(before: unknown, after: unknown, schema: Schema | undefi
   return result
 }
 
-/** The live object with the applied one laid over it; lists and maps merge where the schema lets them. */
+/**
+ * The live object with the applied one laid over it; lists and maps merge where the schema lets them. A null takes nothing from
+ * those, and is the value of anything else.
+ */
 export function merge(live: unknown, applied: unknown, schema: Schema | undefined): unknown {
   if (applied === undefined) return live
-  const kind = kindOf(schema, applied)
-  if (kind === 'map' && isObject(live) && isObject(applied)) {
+  const kind = kindOf(schema, applied ?? live)
+  if (kind === 'map' && isObject(live) && (isObject(applied) || (applied === null && Object.keys(live).length > 0))) {
     const result: Fields = { ...live }
-    for (const [key, value] of Object.entries(applied)) result[key] = merge(live[key], value, schemaOfField(schema, key))
+    for (const [key, value] of Object.entries(applied ?? {})) result[key] = merge(live[key], value, schemaOfField(schema, key))
     return result
   }
-  if (kind === 'list' && Array.isArray(live) && Array.isArray(applied)) return mergeLists(live, applied, schema)
+  if (kind === 'list' && Array.isArray(live) && (Array.isArray(applied) || (applied === null && live.length > 0))) {
+    return mergeLists(live, applied ?? [], schema)
+  }
   return copyOf(applied)
 }
 
 /**
  * Takes off what its manager applied before and does not any more, unless somebody else owns it.
- * `last` is the earlier set, `owned` the union of everybody's sets now.
+ * `last` is the earlier set, `owned` the union of everybody's sets now. Source: merge/update.go, prune.
  */
-export function prune(value: unknown, last: FieldSet, owned: FieldSet | undefined, schema: Schema | undefined): unknown {
-  const drop = (element: string, inner: unknown, innerSchema: Schema | undefined): unknown => {
-    const lastChild = last.children.get(element)
-    if (!lastChild) return inner
-    const ownedChild = owned?.children.get(element)
-    if (lastChild.member && isEmpty(ownedChild)) return undefined
-    if (lastChild.children.size === 0) return inner
-    const pruned = prune(inner, lastChild, ownedChild, innerSchema)
-    return isObject(pruned) && Object.keys(pruned).length === 0 && isEmpty(ownedChild) ? undefined : pruned
+export function prune(merged: unknown, last: FieldSet, owned: FieldSet, schema: Schema | undefined): unknown {
+  if (isEmpty(difference(last, owned))) return merged
+  const before = withNamedFields(last, schema)
+  const there = withNamedFields(fieldsOf(merged, schema), schema)
+  const left = (value: unknown) => withNamedFields(fieldsOf(value, schema), schema)
+  const without = remove(merged, before, schema)
+  const givenBack = remove(merged, difference(there, union(left(without), withNamedFields(owned, schema))), schema)
+  return remove(merged, intersection(difference(there, left(givenBack)), before), schema)
+}
+
+/** The value without the fields of a set; what is emptied by that is null, as is what was empty and has something below it in the set. */
+function remove(value: unknown, set: FieldSet, schema: Schema | undefined): unknown {
+  const kind = kindOf(schema, value)
+  if (kind === 'map' && isObject(value)) {
+    const kept = Object.entries(value).flatMap(([key, inner]) => {
+      const taken = set.children.get(`f:${key}`)
+      if (taken?.member) return []
+      return [[key, taken ? remove(inner, taken, schemaOfField(schema, key)) : inner] as const]
+    })
+    return kept.length > 0 ? Object.fromEntries(kept) : null
   }
-  if (isObject(value)) {
-    return Object.fromEntries(
-      Object.entries(value)
-        .map(([key, inner]) => [key, drop(`f:${key}`, inner, schemaOfField(schema, key))] as const)
-        .filter(([, inner]) => inner !== undefined),
-    )
+  if (kind === 'list' && Array.isArray(value)) {
+    const kept = value.flatMap((item) => {
+      const taken = set.children.get(elementOf(item, schema))
+      if (taken?.member) return []
+      return [taken ? remove(item, taken, schemaOfItems(schema)) : item]
+    })
+    return kept.length > 0 ? kept : null
   }
-  if (Array.isArray(value) && kindOf(schema, value) === 'list') {
-    return value.map((item) => drop(elementOf(item, schema), item, schemaOfItems(schema))).filter((item) => item !== undefined)
+  return isObject(value) || Array.isArray(value) ? null : value
+}
+
+/** The set with every field that the schema names and that has something below it. */
+function withNamedFields(set: FieldSet, schema: Schema | undefined): FieldSet {
+  const resolved = schema && resolve(schema)
+  const result: FieldSet = { member: set.member, children: new Map() }
+  for (const [element, child] of set.children) {
+    const name = element.startsWith('f:') ? element.slice(2) : undefined
+    const inner = withNamedFields(child, name === undefined ? schemaOfItems(resolved) : schemaOfField(resolved, name))
+    const named = name !== undefined && child.children.size > 0 && resolved?.properties && Object.hasOwn(resolved.properties, name)
+    result.children.set(element, named ? { ...inner, member: true } : inner)
   }
-  return value
+  return result
 }
 
 /** A place in a set, which gets there when something belongs to it. */
@@ -101,9 +128,9 @@ function collect(value: unknown, schema: Schema | undefined, at: Spot): void {
   if (kind === 'leaf') at.add()
   else if (kind === 'list') {
     if (!Array.isArray(value)) return
-    for (const item of value) {
-      const place = at.below(elementOf(item, schema))
-      collect(item, schemaOfItems(schema), place)
+    for (const [element, items] of itemsOf(value, schema)) {
+      const place = at.below(element)
+      if (items.length === 1) collect(items[0], schemaOfItems(schema), place)
       place.add()
     }
   } else if (isObject(value)) {
@@ -125,12 +152,21 @@ function below({ added, modified, removed }: Spots, element: string): Spots {
 function walk(before: unknown, after: unknown, schema: Schema | undefined, at: Spots): void {
   // what an update leaves as it is, is often the very same
   if (before === after) return
-  const kind = kindOf(schema, after ?? before)
-  if (kind === 'leaf') {
+  const left = kindOf(schema, before ?? after)
+  const right = kindOf(schema, after ?? before)
+  const apart = left !== right && walkAs(left, before, after, schema, at)
+  if (walkAs(right, before, after, schema, at) || apart) return
+  if (before === undefined) at.added.add()
+  else if (after === undefined) at.removed.add()
+}
+
+/** Whether the two were compared as one. */
+function walkAs(kind: Kind, before: unknown, after: unknown, schema: Schema | undefined, at: Spots): boolean {
+  if (kind === 'leaf' || (isBare(before) && isBare(after))) {
     if (before === undefined) at.added.add()
     else if (after === undefined) at.removed.add()
     else if (!deepEqual(before, after)) at.modified.add()
-    return
+    return true
   }
   if (kind === 'map') {
     const [left, right] = [isObject(before) ? before : {}, isObject(after) ? after : {}]
@@ -140,42 +176,97 @@ function walk(before: unknown, after: unknown, schema: Schema | undefined, at: S
     for (const key in right) {
       if (!Object.hasOwn(left, key)) walk(undefined, right[key], schemaOfField(schema, key), below(at, `f:${key}`))
     }
-  } else {
-    const [left, right] = [itemsOf(before, schema), itemsOf(after, schema)]
-    for (const [element, item] of left) walk(item, right.get(element), schemaOfItems(schema), below(at, element))
-    for (const [element, item] of right) if (!left.has(element)) walk(undefined, item, schemaOfItems(schema), below(at, element))
+    return false
   }
-  if (before === undefined) at.added.add()
-  else if (after === undefined) at.removed.add()
+  const [left, right] = [itemsOf(before, schema), itemsOf(after, schema)]
+  for (const element of new Set([...left.keys(), ...right.keys()])) {
+    walkItems(left.get(element) ?? [], right.get(element) ?? [], schemaOfItems(schema), below(at, element))
+  }
+  return false
 }
 
-/** Items of both in one order: the applied list's, live items that it does not name keeping their places before. */
-function mergeLists(live: unknown[], applied: unknown[], schema: Schema | undefined): unknown[] {
+/** Of items that cannot be told apart one field is left: that they are there. */
+function walkItems(left: readonly unknown[], right: readonly unknown[], schema: Schema | undefined, at: Spots): void {
+  if (left.length <= 1 && right.length <= 1) walk(left[0], right[0], schema, at)
+  else if (left.length > 1 && right.length > 1) {
+    if (!deepEqual(left, right)) at.modified.add()
+  } else if (left.length > 1) {
+    if (right.length > 0) walk(undefined, right[0], schema, at)
+    at.removed.add()
+  } else {
+    if (left.length > 0) walk(left[0], undefined, schema, at)
+    at.added.add()
+  }
+}
+
+/** Nothing, or an object or a list with nothing in it. */
+function isBare(value: unknown): boolean {
+  if (value === undefined || value === null) return true
+  if (typeof value !== 'object') return false
+  for (const _ in value) return false
+  return true
+}
+
+/**
+ * Items of both in one order: the applied list's, live items that it does not name keeping their places before. Of live items
+ * that cannot be told apart the applied one takes all places, and nothing of theirs.
+ */
+function mergeLists(live: readonly unknown[], applied: readonly unknown[], schema: Schema | undefined): unknown[] {
   const left = itemsOf(live, schema)
   const right = itemsOf(applied, schema)
-  const done = new Set<string>()
+  const shared = [...right.keys()].filter((element) => left.has(element))
+  const merged = new Set<string>()
   const result: unknown[] = []
-  const leftElements = [...left.keys()]
-  const rightElements = [...right.keys()]
+  const take = (element: string) => {
+    const [one, ...more] = left.get(element) ?? []
+    merged.add(element)
+    result.push(merge(more.length > 0 ? undefined : one, right.get(element)?.[0], schemaOfItems(schema)))
+    if (shared[0] === element) shared.shift()
+  }
+  const elements = live.map((item) => elementOf(item, schema))
+  const order = [...right.keys()]
   let [i, j] = [0, 0]
-  while (i < leftElements.length || j < rightElements.length) {
-    const element = leftElements[i]
-    if (element !== undefined && (done.has(element) || !right.has(element))) {
-      if (!done.has(element)) result.push(left.get(element))
-      i += 1
-      continue
+  while (i < elements.length || j < order.length) {
+    const element = elements[i]
+    const next = order[j]
+    if (element !== undefined && next !== undefined) {
+      if (element === next) {
+        take(next)
+        i += 1
+        j += 1
+        continue
+      }
+      if (right.has(element) && shared.length > 0 && shared[0] !== element) {
+        i += 1
+        continue
+      }
     }
-    const next = rightElements[j]
-    if (next === undefined) break
-    result.push(merge(left.get(next), right.get(next), schemaOfItems(schema)))
-    done.add(next)
-    j += 1
+    if (element !== undefined) {
+      if (!right.has(element)) {
+        result.push(live[i])
+        i += 1
+        continue
+      }
+      if (merged.has(element)) i += 1
+    }
+    if (next !== undefined) {
+      take(next)
+      j += 1
+    }
   }
   return result
 }
 
-function itemsOf(value: unknown, schema: Schema | undefined): Map<string, unknown> {
-  return new Map(Array.isArray(value) ? value.map((item) => [elementOf(item, schema), item]) : [])
+/** The items by what they are told apart by, which more than one may share. */
+function itemsOf(value: unknown, schema: Schema | undefined): Map<string, unknown[]> {
+  const items = new Map<string, unknown[]>()
+  for (const item of Array.isArray(value) ? value : []) {
+    const element = elementOf(item, schema)
+    const same = items.get(element)
+    if (same) same.push(item)
+    else items.set(element, [item])
+  }
+  return items
 }
 
 /** How an item of such a list is told from the others: by its keys, or by its value. */
@@ -196,8 +287,10 @@ export function elementOf(item: unknown, schema: Schema | undefined): string {
   return `k:${JSON.stringify(Object.fromEntries(entries))}`
 }
 
+type Kind = 'leaf' | 'map' | 'list'
+
 /** How the schema lets a value be owned: as a whole, by its fields, or by its items. */
-function kindOf(schema: Schema | undefined, value: unknown): 'leaf' | 'map' | 'list' {
+function kindOf(schema: Schema | undefined, value: unknown): Kind {
   if (!schema) return isObject(value) ? 'map' : 'leaf'
   if (schema.type === 'array') {
     const type = schema['x-kubernetes-list-type']

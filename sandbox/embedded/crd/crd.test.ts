@@ -206,7 +206,7 @@ describe('custom resources', () => {
     strategy.prepareForUpdate(next, old, {} as never)
     expect(next).toMatchObject({ spec: { replicas: 2 }, status: { replicas: 3 } })
     const status = widget({ replicas: 4 }, { status: { replicas: 9 } })
-    strategy.prepareForStatusUpdate(status, old)
+    strategy.prepareForStatusUpdate(status, old, {} as never)
     expect(status).toMatchObject({ spec: { replicas: 1 }, status: { replicas: 9 } })
   })
 

@@ -1,6 +1,6 @@
 import { copyOf } from '../machinery/copy.ts'
 import { type KubeObject, resources } from '../machinery/object.ts'
-import { allButMetadataAndStatus } from '../registry/define.ts'
+import { allButMetadataAndStatus, ofStatus } from '../registry/define.ts'
 import type { FieldError } from '../registry/field.ts'
 import { validateObjectMeta, validateObjectMetaUpdate } from '../registry/metadata.ts'
 import { dnsSubdomain } from '../registry/names.ts'
@@ -35,6 +35,7 @@ export function customResources({ spec }: CustomResourceDefinition, webhook?: Co
       verbs: customVerbs,
       subresources: subresourcesOf(names.kind, version),
       storage: { group, version: storage, resource: names.plural },
+      resetFields: version.subresources?.status ? ofStatus : {},
       conversion: { ...conversion(group, storage, version), ...(webhook ? { webhook } : {}) },
       strategy: strategyOf(version, spec.scope === 'Namespaced'),
       decode: decoder(schemaOf(version)),

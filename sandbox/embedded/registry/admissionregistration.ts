@@ -4,7 +4,7 @@ import type {
   ValidatingAdmissionPolicyBinding,
   ValidatingWebhookConfiguration,
 } from '../schema/types/admissionregistration.v1.ts'
-import { define } from './define.ts'
+import { define, ofStatusAlone } from './define.ts'
 import type { ResourceInfo } from './resource-info.ts'
 import {
   admissionPolicyBindingRules,
@@ -34,6 +34,8 @@ export const admissionregistration: readonly ResourceInfo[] = [
     metadataChecks: 'generic',
     namespaced: false,
     status: true,
+    statusKeepsMetadata: true,
+    resetFields: ofStatusAlone,
     tracksGeneration: true,
     allowUnconditionalUpdate: false,
     ...admissionPolicyRules,

@@ -1,6 +1,6 @@
 import { conversionErrors, validateVersions } from '../crd/definition.ts'
 import type { CustomResourceDefinition } from '../schema/types/apiextensions.v1.ts'
-import { define } from './define.ts'
+import { define, ofStatusAlone } from './define.ts'
 import type { FieldError } from './field.ts'
 import type { ResourceInfo } from './resource-info.ts'
 import { customResourceDefinitionRules } from './rules/others.ts'
@@ -19,6 +19,7 @@ export const apiextensions: readonly ResourceInfo[] = [
     namespaced: false,
     storageVersion: 'v1beta1',
     status: true,
+    resetFields: ofStatusAlone,
     tracksGeneration: true,
     allowUnconditionalUpdate: false,
     ...rules,

@@ -1,5 +1,5 @@
 import type { APIService } from '../schema/types/apiregistration.v1.ts'
-import { define } from './define.ts'
+import { define, ofStatusAlone } from './define.ts'
 import type { ResourceInfo } from './resource-info.ts'
 import { apiServiceRules } from './rules/others.ts'
 
@@ -14,6 +14,8 @@ export const apiregistration: readonly ResourceInfo[] = [
     metadataChecks: 'generic',
     namespaced: false,
     status: true,
+    statusKeepsMetadata: true,
+    resetFields: ofStatusAlone,
     ...apiServiceRules,
   }),
 ]

@@ -24,6 +24,7 @@ export const apps: readonly ResourceInfo[] = [
     categories: ['all'],
     status: true,
     subresources: [scale],
+    resetFields: { status: { all: ['spec', 'metadata.labels'] } },
     tracksGeneration: true,
     ...deploymentRules,
   }),

@@ -13,7 +13,11 @@ export const certificates: readonly ResourceInfo[] = [
     shortNames: ['csr'],
     namespaced: false,
     status: true,
-    resetsSpec: true,
+    resetFields: {
+      '': { all: ['spec', 'status'] },
+      status: { all: ['spec', 'status.conditions'] },
+      approval: { all: ['spec', 'status.certificate'] },
+    },
     subresources: [subresource('approval', 'CertificateSigningRequest')],
     ...certificateSigningRequestRules,
   }),

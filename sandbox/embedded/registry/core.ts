@@ -73,6 +73,7 @@ export const core: readonly ResourceInfo[] = [
     verbs: ['create', 'delete', 'get', 'list', 'patch', 'update', 'watch'],
     status: true,
     subresources: [subresource('finalize', 'Namespace', 'update')],
+    resetFields: { finalize: { all: ['status'] } },
     ...namespaceRules,
   }),
   define<Node>(group, version, {
@@ -116,6 +117,13 @@ export const core: readonly ResourceInfo[] = [
       subresource('proxy', 'PodProxyOptions', 'create', 'delete', 'get', 'patch', 'update'),
       subresource('resize', 'Pod'),
     ],
+    resetFields: {
+      status: { all: ['spec', 'metadata.deletionTimestamp', 'metadata.ownerReferences'] },
+      ephemeralcontainers: { allBut: ['spec.ephemeralContainers'] },
+      resize: {
+        allBut: ['containers', 'initContainers'].flatMap((list) => [`spec.${list}.*.resources`, `spec.${list}.*.resizePolicy`]),
+      },
+    },
     tracksGeneration: true,
     ...podRules,
   }),

@@ -49,7 +49,7 @@ describe.each(recorded.map((pair) => [pair.request.kind, pair] as const))(
         schema: schemaOf(group, version, request.kind),
         manager: 'tester',
         apiVersion: request.apiVersion,
-        hasStatus: info.subresources.some(({ name }) => name === 'status'),
+        reset: info.resetFields[''],
         now: response.metadata.managedFields?.[0]?.time ?? '',
       })
       expect(entries).toEqual(response.metadata.managedFields)

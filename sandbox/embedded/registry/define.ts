@@ -37,8 +37,8 @@ export interface Definition<T extends KubeObject> {
    * Kubernetes' own, `later` leaves all of it to what every kind is checked for once its own validation has found nothing.
    */
   metadataChecks?: 'generic' | 'later'
-  /** The spec of a new object that its creator does not own (CertificateSigningRequests). */
-  resetsSpec?: boolean
+  /** Where that is not the status for a write to the resource itself, the spec for one to its status. */
+  resetFields?: ResourceInfo['resetFields']
   /** The status that a client creates an object with is kept (Nodes). */
   keepsStatusOnCreate?: boolean
   default?(object: T): void
@@ -46,7 +46,9 @@ export interface Definition<T extends KubeObject> {
   podSpec?(object: T): PodSpec | undefined
   prepareForCreate?(object: T, context: CreateContext): void
   prepareForUpdate?(object: T, old: T, context: CreateContext): void
-  prepareForStatusUpdate?(object: T, old: T): void
+  prepareForStatusUpdate?(object: T, old: T, context: CreateContext): void
+  /** Writes to its status leave labels, annotations, finalizers and owners alone as well. */
+  statusKeepsMetadata?: boolean
   /** What is wrong with the object apart from its metadata; runs on create and on update. */
   validate?(object: T): FieldError[]
   /** What is wrong with a new object besides. */
@@ -87,10 +89,16 @@ export function define<T extends KubeObject>(group: string, version: string, def
     storage: definition.storage ?? { group, version, resource },
     ...(definition.storageVersion ? { storageVersion: definition.storageVersion } : {}),
     conversion: definition.conversion,
-    ...(definition.resetsSpec && { resetsSpec: true }),
+    resetFields: { ...(definition.status ? ofStatus : {}), ...definition.resetFields },
     strategy: strategyOf(definition, namespaced),
   }
 }
+
+/** What the two strategies of a kind with `/status` mostly take back. */
+export const ofStatus: ResourceInfo['resetFields'] = { '': { all: ['status'] }, status: { all: ['spec'] } }
+
+/** Of a kind whose `/status` leaves the metadata alone as well. */
+export const ofStatusAlone: ResourceInfo['resetFields'] = { status: { all: ['spec', 'metadata'] } }
 
 export const scale: SubresourceInfo = { name: 'scale', kind: 'Scale', group: 'autoscaling', version: 'v1', verbs: readAndWrite }
 
@@ -114,11 +122,11 @@ function strategyOf<T extends KubeObject>(definition: Definition<T>, namespaced:
       dropDisabledPodFields(definition.podSpec?.(object))
       definition.prepareForUpdate?.(object, old, context)
     },
-    prepareForStatusUpdate:
-      definition.prepareForStatusUpdate ??
-      ((object: T, old: T) => {
-        keepAllButStatus(object, old)
-      }),
+    prepareForStatusUpdate(object: T, old: T, context: CreateContext) {
+      keepAllButStatus(object, old)
+      if (definition.statusKeepsMetadata) keepMetadata(object, old)
+      definition.prepareForStatusUpdate?.(object, old, context)
+    },
     validateCreate: (object: T, context: CreateContext) => {
       const { metadata } = object
       const errors = [
@@ -172,7 +180,11 @@ function keepAllButStatus(object: KubeObject, old: KubeObject): void {
     if (source[key] === undefined) delete target[key]
     else target[key] = copyOf(source[key])
   }
-  if (old.metadata.deletionTimestamp !== undefined) return
-  object.metadata.ownerReferences = copyOf(old.metadata.ownerReferences)
-  if (object.metadata.ownerReferences === undefined) delete object.metadata.ownerReferences
+}
+
+function keepMetadata({ metadata }: KubeObject, old: KubeObject): void {
+  for (const key of ['labels', 'annotations', 'finalizers', 'ownerReferences'] as const) {
+    if (old.metadata[key] === undefined) delete metadata[key]
+    else Object.assign(metadata, { [key]: copyOf(old.metadata[key]) })
+  }
 }

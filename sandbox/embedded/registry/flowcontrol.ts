@@ -1,5 +1,5 @@
 import type { FlowSchema, PriorityLevelConfiguration } from '../schema/types/flowcontrol.v1.ts'
-import { define } from './define.ts'
+import { define, ofStatusAlone } from './define.ts'
 import type { ResourceInfo } from './resource-info.ts'
 import { flowSchemaRules, priorityLevelRules } from './rules/flowcontrol.ts'
 
@@ -12,6 +12,8 @@ export const flowcontrol: readonly ResourceInfo[] = [
     resource: 'flowschemas',
     namespaced: false,
     status: true,
+    statusKeepsMetadata: true,
+    resetFields: ofStatusAlone,
     tracksGeneration: true,
     ...flowSchemaRules,
   }),
@@ -20,6 +22,8 @@ export const flowcontrol: readonly ResourceInfo[] = [
     resource: 'prioritylevelconfigurations',
     namespaced: false,
     status: true,
+    statusKeepsMetadata: true,
+    resetFields: ofStatusAlone,
     tracksGeneration: true,
     ...priorityLevelRules,
   }),

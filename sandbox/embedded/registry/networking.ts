@@ -42,6 +42,9 @@ export const networking: readonly ResourceInfo[] = [
     resource: 'servicecidrs',
     namespaced: false,
     status: true,
+    statusKeepsMetadata: true,
+    // the strategy resets both, but of a group "networking" that there is not
+    resetFields: { '': { all: [] }, status: { all: [] } },
     ...serviceCIDRRules,
   }),
 ]

@@ -27,7 +27,7 @@ test.each(builtInResources.map((info) => [`${info.group}/${info.resource}`, info
     strategy.default(changed)
     strategy.prepareForUpdate(changed, object, context)
     expect(Array.isArray(strategy.validateUpdate(changed, object))).toBe(true)
-    strategy.prepareForStatusUpdate(changed, object)
+    strategy.prepareForStatusUpdate(changed, object, context)
     for (const select of Object.values(strategy.fieldSelectors)) expect(typeof select(object)).toBe('string')
     if (info.verbs.includes('list')) expect(toTable(info, [object], { now: 0 }).rows).toHaveLength(1)
     const stored = info.conversion?.toStorage(object)

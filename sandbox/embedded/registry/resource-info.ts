@@ -39,13 +39,16 @@ export interface ResourceInfo {
   /** Between this version and the stored one; absent when they are the same. */
   readonly conversion?: Conversion
   readonly strategy: Strategy
-  /** Whoever writes the resource itself does not own its spec. */
-  readonly resetsSpec?: boolean
+  /** What the strategy takes back of a write to the resource itself ('') or to a subresource: nobody owns it for that. */
+  readonly resetFields: Readonly<Record<string, ResetFields>>
   /** Of a custom resource: reads plain data by its schema (pruned, with the names of what was dropped). Built-in kinds go by their Go type. */
   readonly decode?: (value: Record<string, unknown>) => { object: Record<string, unknown>; unknown: string[] }
   /** Of a custom resource: its version of the definition, for table columns, OpenAPI and the scale subresource. */
   readonly definition?: CustomResourceDefinitionVersion
 }
+
+/** Paths of field names ('metadata.labels'), `*` for any; each with all that is below it. Source: GetResetFields of the strategies. */
+export type ResetFields = { readonly all: readonly string[] } | { readonly allBut: readonly string[] }
 
 /** None of these changes its argument. */
 export interface Conversion {
@@ -88,8 +91,8 @@ export interface Strategy {
   prepareForCreate(object: KubeObject, context: CreateContext): void
   /** Of a write to the resource itself: keeps the old status, fills what clients may leave out. */
   prepareForUpdate(object: KubeObject, old: KubeObject, context: CreateContext): void
-  /** Of a write to `/status`: keeps everything but the status. */
-  prepareForStatusUpdate(object: KubeObject, old: KubeObject): void
+  /** Of a write to `/status`: keeps everything but the status, mostly. */
+  prepareForStatusUpdate(object: KubeObject, old: KubeObject, context: CreateContext): void
   validateCreate(object: KubeObject, context: CreateContext): FieldError[]
   validateUpdate(object: KubeObject, old: KubeObject): FieldError[]
   validateStatusUpdate(object: KubeObject, old: KubeObject): FieldError[]

@@ -22,6 +22,7 @@ export const resource: readonly ResourceInfo[] = [
     resource: 'resourceclaims',
     storageVersion,
     status: true,
+    statusKeepsMetadata: true,
     ...resourceClaimRules,
   }),
   define<ResourceClaimTemplate>(group, version, {

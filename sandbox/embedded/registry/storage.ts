@@ -6,7 +6,7 @@ import type {
   VolumeAttachment,
   VolumeAttributesClass,
 } from '../schema/types/storage.v1.ts'
-import { define } from './define.ts'
+import { define, ofStatusAlone } from './define.ts'
 import type { ResourceInfo } from './resource-info.ts'
 import {
   csiDriverRules,
@@ -55,6 +55,8 @@ export const storage: readonly ResourceInfo[] = [
     resource: 'volumeattachments',
     namespaced: false,
     status: true,
+    statusKeepsMetadata: true,
+    resetFields: ofStatusAlone,
     allowUnconditionalUpdate: false,
     ...volumeAttachmentRules,
   }),

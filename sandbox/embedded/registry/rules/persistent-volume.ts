@@ -26,6 +26,13 @@ export const persistentVolumeRules: Partial<Definition<PersistentVolume>> = {
   prepareForCreate(volume, { now }) {
     volume.status = { phase: 'Pending', lastPhaseTransitionTime: now }
   },
+  prepareForStatusUpdate(volume, old, { now }) {
+    const { status = {}, status: { phase, lastPhaseTransitionTime: given } = {} } = volume
+    const before = old.status?.lastPhaseTransitionTime
+    if (phase === old.status?.phase) {
+      if (!given && before) volume.status = { ...status, lastPhaseTransitionTime: before }
+    } else if (!given || given === before) volume.status = { ...status, lastPhaseTransitionTime: now }
+  },
   validate: ({ spec, metadata }) => (spec ? volumeSpecErrors(spec, metadata.name ?? '', specPath) : [required(specPath)]),
   validateChange: ({ spec = {} }, { spec: before = {} }) => [
     ...changedSource(spec, before),

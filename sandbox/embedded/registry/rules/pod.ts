@@ -1,5 +1,5 @@
 import { copyOf } from '../../machinery/copy.ts'
-import type { Pod } from '../../schema/types/core.v1.ts'
+import type { Pod, PodStatus } from '../../schema/types/core.v1.ts'
 import type { Definition } from '../define.ts'
 import { defaultPod } from '../pod-defaults.ts'
 import { validatePod, validatePodCreate, validatePodUpdate } from '../pod-validation.ts'
@@ -25,15 +25,11 @@ export const podRules: Partial<Definition<Pod>> = {
     }
   },
   prepareForStatusUpdate(pod, old) {
-    pod.spec = copyOf(old.spec)
-    const { labels, annotations, ownerReferences } = old.metadata
-    pod.metadata.deletionTimestamp = old.metadata.deletionTimestamp
-    if (pod.metadata.deletionTimestamp === undefined) delete pod.metadata.deletionTimestamp
-    pod.metadata.labels ??= labels
-    pod.metadata.annotations ??= annotations
-    pod.metadata.ownerReferences = ownerReferences
-    for (const key of ['labels', 'annotations', 'ownerReferences'] as const) if (pod.metadata[key] === undefined) delete pod.metadata[key]
-    if (pod.status) pod.status.qosClass ??= old.status?.qosClass
+    if (old.metadata.ownerReferences === undefined) delete pod.metadata.ownerReferences
+    else pod.metadata.ownerReferences = copyOf(old.metadata.ownerReferences)
+    if (!pod.status) return
+    pod.status.qosClass ||= old.status?.qosClass
+    keepObservedGenerations(pod.status, old.status)
   },
   podSpec: ({ spec }) => spec,
   validate: validatePod,
@@ -50,4 +46,14 @@ export const podRules: Partial<Definition<Pod>> = {
     'status.podIP': (pod) => pod.status?.podIPs?.[0]?.ip ?? pod.status?.podIP ?? '',
     'status.nominatedNodeName': (pod) => pod.status?.nominatedNodeName ?? '',
   },
+}
+
+/** Who leaves out which generation has been seen does not forget it. Of conditions of one type each keeps its own. */
+function keepObservedGenerations(status: PodStatus, old: PodStatus | undefined): void {
+  if (!status.observedGeneration && old?.observedGeneration) status.observedGeneration = old.observedGeneration
+  const before = Map.groupBy(old?.conditions ?? [], ({ type }) => type)
+  for (const condition of status.conditions ?? []) {
+    const generation = before.get(condition.type)?.shift()?.observedGeneration
+    if (!condition.observedGeneration && generation) condition.observedGeneration = generation
+  }
 }
