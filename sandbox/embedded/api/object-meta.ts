@@ -97,8 +97,9 @@ export function countGeneration(info: ResourceInfo, object: KubeObject, old: Kub
     info.group === 'apps' &&
     info.resource === 'deployments' &&
     !deepEqual(object.metadata.annotations ?? {}, old.metadata.annotations ?? {})
-  object.metadata.generation =
-    deploymentAnnotations || !deepEqual(info.strategy.counted(object), info.strategy.counted(old)) ? before + 1 : before
+  if (deploymentAnnotations || !deepEqual(info.strategy.counted(object), info.strategy.counted(old))) {
+    object.metadata.generation = before + 1
+  }
 }
 
 /** Whether two versions differ in nothing but when a manager last wrote the same. */

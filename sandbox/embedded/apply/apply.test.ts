@@ -56,7 +56,7 @@ test('an object that nobody is known to manage belongs to before-first-apply', (
 })
 
 function run(step: Step, live: KubeObject | undefined): KubeObject {
-  const common = { schema, manager: step.manager, subresource: step.sub, hasStatus: true, now }
+  const common = { schema, manager: step.manager, subresource: step.sub, reset: resetFields[step.sub ?? ''], now }
   if (step.type === 'apply') {
     return defaulted(serverSideApply({ ...common, live, applied: step.body, force: step.force }))
   }

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import types from '../schema/internal-types.json' with { type: 'json' }
 
 const fieldsOf = new Map(
@@ -17,6 +18,18 @@ const fieldsOf = new Map(
 export function goShape(value: unknown, type: string): unknown {
   if (value === undefined || value === null) return null
   return shaped(value, type.replace(/^(\w+)\.\w+\./, '$1.'))
+}
+
+/** Whether Go's Semantic.DeepEqual takes two values of a type for the same: a list or map with nothing in it is none. */
+export function sameSpecs(a: unknown, b: unknown, type: string): boolean {
+  return isDeepStrictEqual(bare(goShape(a, type)), bare(goShape(b, type)))
+}
+
+function bare(value: unknown): unknown {
+  if (Array.isArray(value)) return value.length > 0 ? value.map(bare) : null
+  if (typeof value !== 'object' || value === null) return value
+  const fields = Object.entries(value)
+  return fields.length > 0 ? Object.fromEntries(fields.map(([name, field]) => [name, bare(field)])) : null
 }
 
 function shaped(value: unknown, type: string): unknown {

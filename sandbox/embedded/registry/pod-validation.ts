@@ -27,7 +27,18 @@ export function validatePod(pod: Pod): FieldError[] {
         : [invalid(specPath.child(field).index(index).child('image'), image, 'must not have leading or trailing whitespace')],
     ),
   )
-  return [...validatePodSpec(spec, specPath, pod.metadata.name), ...images]
+  return [...validatePodSpec(spec, specPath, pod.metadata.name), ...tokensWithoutAccount(spec), ...images]
+}
+
+function tokensWithoutAccount({ serviceAccountName, volumes = [] }: PodSpec): FieldError[] {
+  if (serviceAccountName) return []
+  return volumes.flatMap(({ projected }, index) =>
+    (projected?.sources ?? []).flatMap(({ serviceAccountToken }, position) => {
+      if (!serviceAccountToken) return []
+      const at = specPath.child('volumes').index(index).child('projected', 'sources').index(position).child('serviceAccountToken')
+      return [forbidden(at, 'must not be specified when serviceAccountName is not set')]
+    }),
+  )
 }
 
 /** What is wrong with a pod only while it is made. */

@@ -1,14 +1,20 @@
 import { isDeepStrictEqual } from 'node:util'
-import { copyOf } from '../../machinery/copy.ts'
-import { compareQuantities } from '../../schema/quantity.ts'
-import type { ConfigMap, Namespace, PersistentVolumeClaim, PodTemplate, Secret, ServiceAccount } from '../../schema/types/core.v1.ts'
+import type {
+  ConfigMap,
+  Namespace,
+  PersistentVolumeClaim,
+  PersistentVolumeClaimSpec,
+  PodTemplate,
+  Secret,
+  ServiceAccount,
+} from '../../schema/types/core.v1.ts'
+import { validateClaimChange, validateClaimStatus } from '../claim-change.ts'
 import { validateClaimSpec } from '../claim-validation.ts'
 import type { Definition } from '../define.ts'
 import { type FieldError, forbidden, invalid, metadataPath, Path, required, specPath, tooLong } from '../field.ts'
 import { validateFinalizerDomain, validateFinalizerName, validateImmutable } from '../metadata.ts'
 import { dnsLabel, isConfigMapKey } from '../names.ts'
 import { defaultPersistentVolumeClaimSpec, defaultPodTemplate } from '../pod-defaults.ts'
-import { specDiff } from '../pod-diff.ts'
 import { validatePodTemplate } from '../pod-validation.ts'
 
 const megabyte = 1024 * 1024
@@ -118,48 +124,31 @@ export const persistentVolumeClaimRules: Partial<Definition<PersistentVolumeClai
     claim.status = { phase: 'Pending' }
     if (claim.spec) alignSources(claim.spec)
   },
+  prepareForUpdate(claim, old) {
+    if (claim.spec) alignSources(claim.spec, old.spec)
+  },
   validate({ spec }) {
     if (!spec) return [required(specPath)]
     return validateClaimSpec(spec, specPath)
   },
-  validateChange({ spec }, old) {
-    const bound = old.status?.phase === 'Bound'
-    const comparable = (source: PersistentVolumeClaim['spec']) => {
-      const { resources, volumeName, volumeAttributesClassName, ...rest } = copyOf(source ?? {})
-      return {
-        ...rest,
-        volumeName: old.spec?.volumeName ? volumeName : undefined,
-        limits: resources?.limits,
-        requests: bound ? undefined : resources?.requests,
-      }
-    }
-    const before = old.spec?.resources?.requests?.['storage']
-    const storage = spec?.resources?.requests?.['storage']
-    const errors: FieldError[] = []
-    if (!isDeepStrictEqual(comparable(spec), comparable(old.spec))) {
-      errors.push(
-        forbidden(
-          specPath,
-          `spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims\n${specDiff(old.spec, spec, 'core.v1.PersistentVolumeClaimSpec')}`,
-        ),
-      )
-    }
-    if (bound && before !== undefined && storage !== undefined && compareQuantities(storage, before) < 0) {
-      errors.push(forbidden(specPath.child('resources', 'requests', 'storage'), 'field can not be less than status.capacity'))
-    }
-    return errors
-  },
+  validateChange: validateClaimChange,
+  validateStatus: validateClaimStatus,
 }
 
-/** Where a claim's data comes from is said in two fields, of which the older knows fewer places: each follows the other. */
-function alignSources(spec: NonNullable<PersistentVolumeClaim['spec']>): void {
+/**
+ * Where a claim's data comes from is said in two fields, of which the older once knew only claims and snapshots: each follows the
+ * other. Source: EnforceDataSourceBackwardsCompatibility and NormalizeDataSources in pkg/api/persistentvolumeclaim.
+ */
+function alignSources(spec: PersistentVolumeClaimSpec, old?: PersistentVolumeClaimSpec): void {
+  if (spec.dataSourceRef?.namespace && !old?.dataSourceRef) delete spec.dataSourceRef
   const { dataSource, dataSourceRef } = spec
   const known = ({ apiGroup = '', kind }: { apiGroup?: string; kind: string }) =>
     (apiGroup === '' && kind === 'PersistentVolumeClaim') || (apiGroup === 'snapshot.storage.k8s.io' && kind === 'VolumeSnapshot')
-  // what the older field does not know it forgets
-  if (dataSource && !dataSourceRef && !known(dataSource)) delete spec.dataSource
-  else if (dataSource && !dataSourceRef) spec.dataSourceRef = { ...dataSource }
-  else if (dataSourceRef && !dataSource && known(dataSourceRef) && !dataSourceRef.namespace) {
+  const inUse = old?.dataSource !== undefined || old?.dataSourceRef !== undefined
+  if (dataSource && !dataSourceRef) {
+    if (inUse || known(dataSource)) spec.dataSourceRef = { ...dataSource }
+    else delete spec.dataSource
+  } else if (dataSourceRef && !dataSource && !dataSourceRef.namespace) {
     const { namespace: _, ...source } = dataSourceRef
     spec.dataSource = source
   }
