@@ -25,7 +25,10 @@ export async function openSandboxes(config: Config, log: Logger): Promise<Sandbo
   const [engines, labs] = await Promise.all([openEngines(config, log), loadLabs(join(root, 'labs'))])
   for (const engine of engines) {
     const withoutJail = engine instanceof EmbeddedEngine ? engine.withoutJail() : null
-    if (withoutJail) log.warn(`${withoutJail} Shells run as the user of this server; they are offered on loopback only.`)
+    if (withoutJail)
+      log.warn(
+        `${withoutJail} Shells run as the user of this server; they are offered on loopback only, and reach Services by kubectl port-forward.`,
+      )
   }
   const supervisor = new Supervisor({
     engines,

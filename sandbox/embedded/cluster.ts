@@ -58,6 +58,7 @@ import { internalIP } from './network/hosts.ts'
 import { duplexOf } from './network/http-bridge.ts'
 import { createNetwork } from './network/index.ts'
 import type { Connection, Network } from './network/network.ts'
+import type { Outside } from './network/outside.ts'
 import type { CustomKind } from './openapi/index.ts'
 import { startScheduler } from './scheduler/index.ts'
 import type { Schema } from './schema/index.ts'
@@ -466,6 +467,11 @@ export class Cluster implements AsyncDisposable {
   private get podNetwork(): Network {
     if (!this.network) throw new Error('the cluster has not started')
     return this.network
+  }
+
+  /** The cluster as a machine beside its nodes sees it. */
+  outside(): Outside {
+    return this.podNetwork.outside()
   }
 
   /** The names of the nodes, the control plane first. */

@@ -1,13 +1,15 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { chmod, lchown, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ExecOptions, ExecResult, TerminalOptions, TerminalProcess } from '../engine.ts'
 import type { Text } from '../text.ts'
+import { reachAddresses, type Surroundings } from './addresses.ts'
 import { claimUid, releaseUid, startHolder } from './holder.ts'
 import { enterCommand, findJails, holderCommand, home, type JailKind, limits, tools } from './jail.ts'
 import { type Launch, openPty, outsideEnvironment, run } from './launch.ts'
+import { listenInside } from './listen.ts'
 import { watchProcesses } from './watchdog.ts'
 
 export interface ToolboxOptions {
@@ -19,6 +21,8 @@ export interface ToolboxOptions {
   apiSocket: string
   /** Makes the kubeconfig for a server address. */
   kubeconfig: (server: string) => Promise<string>
+  /** The addresses of the sandbox's cluster that a shell in a jail reaches beside the API server. */
+  surroundings?: Surroundings
   /** 'none' runs the shell as the platform's user; only ever for a loopback server. */
   jail?: JailKind | 'none'
   /** What the watchdog did to keep the toolbox within its limits, for the learner to read. */
@@ -26,8 +30,8 @@ export interface ToolboxOptions {
 }
 
 /**
- * Where one sandbox's shells and commands run: a home of its own, kubectl and helm, and a network whose only other end is
- * the sandbox's API server at 127.0.0.1:6443. All its terminals share processes, network and files, as on one machine.
+ * Where one sandbox's shells and commands run: a home of its own, kubectl and helm, and a network whose only other ends are
+ * the sandbox's API server at 127.0.0.1:6443 and, where they are given, its cluster's addresses. All its terminals share processes, network and files, as on one machine.
  */
 export interface Toolbox extends AsyncDisposable {
   readonly jail: JailKind | 'none'
@@ -78,8 +82,12 @@ export async function openToolbox(options: ToolboxOptions): Promise<Toolbox> {
   await furnish(options, `https://127.0.0.1:${port}`, home, tools, uid)
   const holder = await startHolder(kind, holderCommand(kind, { home: options.home, tools: options.tools, stage }, uid))
   cleanup.defer(() => holder.end())
-  const server = await listenInside(holder.pid, relay)
+  const api = `127.0.0.1:${port}`
+  const server = (await listenInside(holder.pid, [api])).get(api)
+  if (!server) throw new Error(`Nothing can listen at ${api} in the toolbox`)
+  server.on('connection', relay)
   cleanup.defer(() => closeServer(server))
+  if (options.surroundings) cleanup.use(reachAddresses(holder.pid, options.surroundings, (notice) => options.onNotice?.(notice)))
   const watched = { pids: [holder.pid], home: options.home, memoryBytes: limits.memoryBytes }
   const watching = watchProcesses(watched, (notice) => options.onNotice?.(notice))
   cleanup.defer(() => watching[Symbol.dispose]())
@@ -113,35 +121,6 @@ function assemble(
     },
     exec: (argv, options) => run(launch(argv), options ?? {}, running),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
-  }
-}
-
-/**
- * A listening socket inside the holder's network that belongs to this process: a child enters the network, listens, hands
- * the socket over and ends, so that no relay has to run in the jail.
- */
-async function listenInside(holder: number, onConnection: (socket: Socket) => void): Promise<Server> {
-  const user = process.getuid?.() === 0 ? [] : ['-U', '--preserve-credentials']
-  const script = join(import.meta.dirname, 'listen-inside.mjs')
-  const child = spawn('nsenter', ['-t', `${holder}`, ...user, '-n', '--', process.execPath, script, `${port}`], {
-    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-  })
-  const problems: Buffer[] = []
-  child.stderr?.on('data', (chunk: Buffer) => problems.push(chunk))
-  try {
-    return await new Promise<Server>((resolve, reject) => {
-      child.once('message', (_message, handle) => {
-        const server = handle as Server
-        server.on('connection', onConnection)
-        resolve(server)
-      })
-      child.once('error', reject)
-      child.once('exit', (code) =>
-        reject(new Error(`The toolbox's network could not be entered (exit ${code}): ${Buffer.concat(problems).toString('utf8').trim()}`)),
-      )
-    })
-  } finally {
-    if (child.connected) child.send('done')
   }
 }
 

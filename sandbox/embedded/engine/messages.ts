@@ -1,4 +1,5 @@
 import type { ApiRequest, ApiResponse, AuditedRequest, ExecResult, ObjectSelector, Snapshot, WatchEvent } from '../../engine.ts'
+import type { OutsideView } from '../network/outside.ts'
 
 /** What a cluster's process is asked. Every method's first argument is the cluster's id. */
 export interface ClusterProcess {
@@ -25,6 +26,8 @@ export interface ClusterProcess {
   /** Starts telling events under the watch's number; resolves after what exists was told. */
   watch(id: string, watch: number, selector: ObjectSelector): Promise<void>
   unwatch(id: string, watch: number): Promise<void>
+  /** Lets connections in by a Unix socket (door.ts) and tells which addresses answer, under the door's number. */
+  openDoor(id: string, door: number, socket: string): Promise<void>
 }
 
 export interface OpenOptions {
@@ -47,6 +50,7 @@ export type FromProcess =
   | { call: number; result: unknown }
   | { call: number; error: string }
   | { watch: number; event: WatchEvent }
+  | { door: number; view: OutsideView }
   | { terminal: number; data: Uint8Array }
   | { terminal: number; exitCode: number }
   | { fault: string; cluster: string }

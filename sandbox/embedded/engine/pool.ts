@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { join } from 'node:path'
 import type { WatchEvent } from '../../engine.ts'
+import type { OutsideView } from '../network/outside.ts'
 import type { ClusterProcess, FromProcess, ToProcess } from './messages.ts'
 
 export interface PoolOptions {
@@ -43,6 +44,7 @@ export class ProcessPool implements AsyncDisposable {
   private readonly places = new Map<string, Member>()
   private readonly watchers = new Map<number, (event: WatchEvent) => void>()
   private readonly terminals = new Map<number, TerminalListener>()
+  private readonly doors = new Map<number, (view: OutsideView) => void>()
   private next = 1
   private closed = false
   private readonly pulse: NodeJS.Timeout
@@ -93,6 +95,13 @@ export class ProcessPool implements AsyncDisposable {
     const number = this.next++
     this.watchers.set(number, listener)
     return { number, [Symbol.dispose]: () => void this.watchers.delete(number) }
+  }
+
+  /** A number for a door, under which its views come. */
+  door(listener: (view: OutsideView) => void): { number: number } & Disposable {
+    const number = this.next++
+    this.doors.set(number, listener)
+    return { number, [Symbol.dispose]: () => void this.doors.delete(number) }
   }
 
   /** A number for a shell, under which what it writes comes back. */
@@ -155,6 +164,7 @@ export class ProcessPool implements AsyncDisposable {
   private receive(member: Member, message: FromProcess): void {
     member.heard = true
     if ('watch' in message) this.watchers.get(message.watch)?.(message.event)
+    else if ('door' in message) this.doors.get(message.door)?.(message.view)
     else if ('terminal' in message) {
       const listener = this.terminals.get(message.terminal)
       if ('data' in message) listener?.data(message.data)

@@ -4,6 +4,7 @@ import { Cluster } from '../cluster.ts'
 import type { Process } from '../containers/runtime.ts'
 import type { KubeObject } from '../machinery/object.ts'
 import { parseLabelSelector } from '../machinery/selectors.ts'
+import { openDoor } from './door.ts'
 import type { ClusterProcess, FromProcess, ToProcess } from './messages.ts'
 import { warmUp } from './warm-up.ts'
 
@@ -15,6 +16,7 @@ interface Running {
   watches: Map<number, Disposable>
   /** Shells on nodes by their numbers. */
   terminals: Map<number, Process>
+  door?: AsyncDisposable
   /** A fork, whose clock stands still until somebody moves it. */
   still: boolean
 }
@@ -48,6 +50,7 @@ const methods: ClusterProcess = {
     if (!found) return
     for (const watch of found.watches.values()) watch[Symbol.dispose]()
     for (const terminal of found.terminals.values()) terminal.kill('SIGKILL')
+    await found.door?.[Symbol.asyncDispose]()
     await found.cluster[Symbol.asyncDispose]()
   },
   async fork(id, fork) {
@@ -108,6 +111,11 @@ const methods: ClusterProcess = {
     const watches = clusters.get(id)?.watches
     watches?.get(watch)?.[Symbol.dispose]()
     watches?.delete(watch)
+  },
+  async openDoor(id, door, socket) {
+    const running = clusters.get(id) ?? missing(id)
+    await running.door?.[Symbol.asyncDispose]()
+    running.door = await openDoor(running.cluster.outside(), socket, (view) => tell({ door, view }))
   },
 }
 

@@ -19,6 +19,7 @@ import { applyManifests } from '../../manifests.ts'
 import type { JailKind } from '../../terminal/jail.ts'
 import { openToolbox, type Toolbox } from '../../terminal/toolbox.ts'
 import type { Text } from '../../text.ts'
+import { Doorway, doorOf } from './doorway.ts'
 import { NodeTerminal } from './node-terminal.ts'
 import type { ProcessPool } from './pool.ts'
 
@@ -53,6 +54,8 @@ export class EmbeddedSandbox implements Sandbox {
   private readonly terminals = new Set<NodeTerminal>()
   private readonly notices = new Listeners<Text>()
   private toolbox: Promise<Toolbox> | null = null
+  /** While there is a toolbox: its way to the cluster's addresses. */
+  private door: Doorway | undefined
   private returning: Promise<void> = Promise.resolve()
   private closed = false
   private forks = 0
@@ -80,6 +83,7 @@ export class EmbeddedSandbox implements Sandbox {
       ...(spec.shape?.addons ? { addons: spec.shape.addons } : {}),
       ...(snapshot ? { snapshot } : {}),
     })
+    if (this.door) await this.openDoor(this.door)
   }
 
   /** After the cluster's process died: opens it in another one and catches the watches up. Never rejects. */
@@ -267,7 +271,7 @@ export class EmbeddedSandbox implements Sandbox {
     await this.closeToolbox()
     await this.parts.pool.call('close', this.id).catch(() => undefined) // its process is gone, and the cluster with it
     this.parts.pool.free(this.id)
-    await rm(this.parts.socket, { force: true })
+    for (const socket of [this.parts.socket, doorOf(this.parts.socket)]) await rm(socket, { force: true })
     this.parts.gone()
   }
 
@@ -300,14 +304,24 @@ export class EmbeddedSandbox implements Sandbox {
     await this.returning
     if (this.closed) throw new Error('The sandbox has ended')
     const { folder, tools, socket, jail, pool } = this.parts
+    if (jail !== 'none' && !this.door) {
+      this.door = new Doorway(pool, doorOf(socket))
+      await this.openDoor(this.door)
+    }
     return openToolbox({
       home: join(folder, 'home'),
       tools,
       apiSocket: socket,
       jail,
+      ...(this.door && { surroundings: this.door }),
       kubeconfig: (server) => pool.call('kubeconfig', this.id, server, null),
       onNotice: (notice) => this.notices.tell(notice),
     })
+  }
+
+  private async openDoor({ number, socket }: Doorway): Promise<void> {
+    await rm(socket, { force: true })
+    await this.parts.pool.call('openDoor', this.id, number, socket)
   }
 
   private async closeToolbox(): Promise<void> {
@@ -315,6 +329,8 @@ export class EmbeddedSandbox implements Sandbox {
     this.toolbox = null
     const open = await closing?.catch(() => null)
     await open?.[Symbol.asyncDispose]()
+    this.door?.[Symbol.dispose]()
+    this.door = undefined
   }
 }
 

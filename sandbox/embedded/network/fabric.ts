@@ -29,6 +29,26 @@ export class Fabric {
     return stack && route && { device: route.dev, source: route.source ?? stack.addressOf(route.dev) }
   }
 
+  /** The node whose device on the nodes' network has this address and is up. */
+  ownerOf(ip: string): string | undefined {
+    return this.stacks.owner(ip)?.name
+  }
+
+  /** How a packet from a machine beside the nodes comes in. */
+  arriveAt(node: string): Step {
+    const device = this.stacks.node(node)?.link('eth0')
+    const macs = { sourceMac: macOf('gateway'), destinationMac: device?.mac ?? '' }
+    return { node, device: 'eth0', index: device?.index ?? 0, direction: 'In', ...macs, forwarded: false }
+  }
+
+  /** What a node makes of a packet from beside the nodes to itself; undefined where it takes it and its answer goes out. */
+  refuses(node: string, packet: FilterPacket, clientPort: number): 'dropped' | 'unreachable' | undefined {
+    const verdict = this.stacks.node(node)?.iptables.verdict('INPUT', { ...packet, in: 'eth0' }) ?? 'DROP'
+    if (verdict !== 'ACCEPT') return refusal(verdict)
+    const back = this.carry(node, { ...packet, source: packet.destination, destination: packet.source, port: clientPort })
+    return typeof back === 'object' && back.outside ? undefined : 'dropped'
+  }
+
   owns(node: string, ip: string): boolean {
     return this.stacks.node(node)?.owns(ip) ?? false
   }

@@ -53,14 +53,17 @@ export class Forwarding {
     if (source.pod && !this.fabric.wired(source.node, source.pod.uid)) return 'dropped'
     if (source.pod && trace)
       for (const step of this.fabric.enter(source.node, source.pod.uid)) trace.push({ ...step, ...ends(client, destination) })
-    let { node } = source
+    const entrance = source.outside ? this.entrance(destination.ip) : source.node
+    if (entrance === undefined) return 'unreachable'
+    let node = entrance
+    if (source.outside && trace) trace.push({ ...this.fabric.arriveAt(node), ...ends(client, destination) })
     let from = source.ip
     let to = destination
     /** As policies know the sender, until a node on the way has put its own address in place of it. */
     let sender = party(source)
     for (let passed = 0; passed < mostNodes; passed++) {
-      const own = (ip: string) => (passed === 0 && loopback && ip === destination.ip) || this.isAddressOf(node, ip)
-      const inside = passed === 0
+      const inside = passed === 0 && !source.outside
+      const own = (ip: string) => (inside && loopback && ip === destination.ip) || this.isAddressOf(node, ip)
       const translated = this.proxy.translate({ node, protocol, source: from, destination: to, toNode: own(to.ip), inside, kept })
       if (translated === 'reject') return 'refused'
       if (translated === 'drop') return 'dropped'
@@ -70,11 +73,15 @@ export class Forwarding {
       to = translated?.to ?? mapped ?? to
       if (own(to.ip)) {
         if (inside && !source.pod) trace?.push({ ...loopStep, node, ...ends({ ip: from, port: clientPort }, to) })
+        if (source.outside && passed === 0) {
+          const refusal = this.fabric.refuses(node, { protocol, source: from, destination: to.ip, port: to.port }, clientPort)
+          if (refusal) return refusal
+        }
         const seen = loopback && inCIDR(to.ip, '127.0.0.0/8') ? '127.0.0.1' : masquerade ? this.hosts.gatewayOf(node) : from
         return { target: this.hosts.claim(this.nodeIP(node), node), from: { ip: seen, port: clientPort }, to }
       }
 
-      const local = passed === 0 && !source.pod
+      const local = inside && !source.pod
       const way = this.fabric.wayOut(node, to.ip)
       if (!way) return 'unreachable'
       const leaves = local || masquerade || (this.hosts.nodeWith(to.ip) !== undefined && way.device === 'eth0')
@@ -92,7 +99,8 @@ export class Forwarding {
         if (trace) stopAt(trace, end.node)
         return 'dropped'
       }
-      if (!this.answers(target, end, { ...packet, source: to.ip, destination: seen, port: clientPort })) return 'dropped'
+      const home = source.outside ? source.ip : undefined
+      if (!this.answers(target, end, { ...packet, source: to.ip, destination: seen, port: clientPort }, home)) return 'dropped'
       if (target.pod) return { target, from: { ip: seen, port: clientPort }, to }
       // At another node its own rules come next.
       from = seen
@@ -163,11 +171,21 @@ export class Forwarding {
     return bridged && node === source.node && source.pod !== undefined && this.fabric.share(node, source.pod.uid, device)
   }
 
-  /** Whether what a target sends back arrives at the address it saw. */
-  private answers(target: Host | undefined, end: Exclude<End, string>, packet: Parameters<Fabric['carry']>[1]): boolean {
+  /**
+   * The node that takes what a machine beside the nodes sends to an address: its own, or one that announces a load balancer's
+   * address (the first by name, with an endpoint of its own where the traffic policy wants one).
+   */
+  entrance(ip: string): string | undefined {
+    const owner = this.fabric.ownerOf(ip)
+    if (owner !== undefined) return owner
+    return this.proxy.announcers(ip).find((node) => this.fabric.ownerOf(this.nodeIP(node)) === node)
+  }
+
+  /** Whether what a target sends back arrives at the address it saw; `outside` is that of a machine beside the nodes. */
+  private answers(target: Host | undefined, end: Exclude<End, string>, packet: Parameters<Fabric['carry']>[1], outside?: string): boolean {
     if (target?.pod && !this.fabric.wired(end.node, target.pod.uid)) return false
     const back = this.fabric.carry(end.node, packet, target?.pod ? end.device : undefined)
-    return typeof back !== 'string' && !back.outside
+    return typeof back !== 'string' && (!back.outside || packet.destination === outside)
   }
 
   private isAddressOf(node: string, ip: string): boolean {

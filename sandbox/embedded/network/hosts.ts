@@ -22,6 +22,8 @@ export interface Host {
   ip: string
   node: string
   pod?: PodIdentity
+  /** A machine on the nodes' network that is none of them. */
+  outside?: true
   /** By socketKey. */
   listeners: Map<string, Bound>
   nextPort: number

@@ -17,6 +17,7 @@ import { kubeProxyListener } from './kube-proxy.ts'
 import { answerBy } from './name-server.ts'
 import { Namespace, type Surroundings } from './namespace.ts'
 import { type Listener, type Network, NetworkError, type NodeNetwork, type PodIdentity, type PodNetwork, type Protocol } from './network.ts'
+import { Outside } from './outside.ts'
 import { createServiceProxy, slicesOf } from './service-proxy.ts'
 import { serviceRules } from './service-rules.ts'
 import type { Stack } from './stack.ts'
@@ -53,6 +54,7 @@ class ClusterNetwork implements Network, Surroundings, Disposable {
   private readonly namespaces = new Map<string, Namespace>()
   private closing = false
   private asking = 0
+  private beside: Outside | undefined
 
   constructor(ctx: ClusterContext, options: NetworkOptions) {
     this.ctx = ctx
@@ -94,6 +96,23 @@ class ClusterNetwork implements Network, Surroundings, Disposable {
     const namespace = new Namespace(this, host, dns, undefined, this.nodeNetwork(name), () => this.namespaces.delete(key))
     this.namespaces.set(key, namespace)
     return namespace
+  }
+
+  outside(): Outside {
+    this.beside ??= this.parts.use(
+      new Outside(this.ctx, {
+        forwarding: this.forwarding,
+        stacks: this.stacks,
+        hosts: this.hosts,
+        listening: (arrival) => this.listening(arrival, 'TCP') !== undefined,
+        namespace: (host) => new Namespace(this, host, { nameservers: [], searches: [], ndots: 1 }, undefined, undefined, () => undefined),
+      }),
+    )
+    return this.beside
+  }
+
+  listenersChanged(host: Host): void {
+    if (!host.pod) this.beside?.changed()
   }
 
   stack(node: string): Stack | undefined {

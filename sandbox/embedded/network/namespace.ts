@@ -44,6 +44,8 @@ export interface Surroundings {
   /** What CoreDNS in a stack answers. */
   answer(host: Host, blocks: readonly ServerBlock[], name: string, type: RecordType, asker: Address, log: (line: string) => void): DnsReply
   ask(source: Host, nameserver: string, name: string, type: RecordType): DnsReply | undefined
+  /** Something listens or no longer listens in a stack. */
+  listenersChanged(host: Host): void
 }
 
 /** A pod's or node's view of the network, which owns what was opened through it. */
@@ -94,9 +96,12 @@ export class Namespace implements PodNetwork, ConnectionOwner {
     if (this.host.listeners.has(key)) throw new NetworkError('EADDRINUSE', `address already in use: ${host || '0.0.0.0'}:${port}`)
     const bound: Bound = { host: boundTo(host), port, protocol, listener, owner: this }
     this.host.listeners.set(key, bound)
+    this.network.listenersChanged(this.host)
     return {
       [Symbol.dispose]: () => {
-        if (this.host.listeners.get(key) === bound) this.host.listeners.delete(key)
+        if (this.host.listeners.get(key) !== bound) return
+        this.host.listeners.delete(key)
+        this.network.listenersChanged(this.host)
       },
     }
   }
@@ -202,6 +207,7 @@ export class Namespace implements PodNetwork, ConnectionOwner {
     if (this.ended.aborted) return
     this.end.abort(new NetworkError('ECONNRESET', 'the network namespace is gone'))
     for (const [key, bound] of this.host.listeners) if (bound.owner === this) this.host.listeners.delete(key)
+    this.network.listenersChanged(this.host)
     for (const connection of [...this.connections]) connection[Symbol.dispose]()
     this.onDispose()
   }

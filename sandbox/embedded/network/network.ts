@@ -2,6 +2,7 @@ import type { GatewaySeat } from '../gateway/seat.ts'
 import type { SeenPacket } from './capture.ts'
 import type { ServerBlock } from './corefile.ts'
 import type { FlannelConfig, FlannelLease } from './flannel.ts'
+import type { Outside } from './outside.ts'
 import type { ServiceRules } from './service-rules.ts'
 import type { Stack } from './stack.ts'
 import type { Joint } from './stacks.ts'
@@ -15,6 +16,8 @@ export interface Network {
   attach(pod: PodIdentity): PodNetwork
   /** The node's own namespace (kubelet probes, NodePorts, host network). */
   node(name: string): PodNetwork
+  /** A machine on the nodes' network that is none of them. */
+  outside(): Outside
   /** A node's stack; undefined for a node that is not known. */
   stack(node: string): Stack | undefined
   /** What becomes of a TCP connection from a node to an address; undefined where it is taken. */

@@ -30,6 +30,8 @@ export interface ServiceProxy {
   translate(flow: Flow): Translation | undefined
   /** The Service that owns an address, whatever its ports. */
   owner(ip: string): Service | undefined
+  /** The Ready nodes that answer for a load balancer's address, by name; none for any other address. */
+  announcers(ip: string): string[]
 }
 
 /**
@@ -68,7 +70,7 @@ export function createServiceProxy(ctx: ClusterContext): ServiceProxy {
         const { spec } = service
         if (!spec || spec.type === 'ExternalName' || spec.clusterIP === 'None') continue
         const internal = spec.clusterIP === ip
-        const balanced = service.status?.loadBalancer?.ingress?.some((ingress) => ingress.ip === ip && ingress.ipMode !== 'Proxy') ?? false
+        const balanced = isBalanced(service, ip)
         const external = balanced || (spec.externalIPs?.includes(ip) ?? false)
         if (!internal && !external && !flow.toNode) continue
         for (const servicePort of spec.ports ?? []) {
@@ -88,7 +90,23 @@ export function createServiceProxy(ctx: ClusterContext): ServiceProxy {
     owner(ip) {
       return ctx.cache.list<Service>(resources.services).find(({ spec }) => spec?.clusterIP === ip)
     },
+    announcers(ip) {
+      const service = ctx.cache.list<Service>(resources.services).find((each) => isBalanced(each, ip))
+      if (!service) return []
+      const names = ctx.cache.list<Node>(resources.nodes).flatMap(({ metadata, status }) => {
+        const isReady = status?.conditions?.some(({ type, status: state }) => type === 'Ready' && state === 'True')
+        return isReady ? [metadata.name ?? ''] : []
+      })
+      const local = service.spec?.externalTrafficPolicy === 'Local'
+      const serves = (node: string) => service.spec?.ports?.some((port) => endpointsFor(ctx, node, service, port).local.length > 0)
+      return names.filter((node) => !local || serves(node)).sort()
+    },
   }
+}
+
+/** Whether an address is one that a load balancer has given to a Service, for kube-proxy to answer. */
+export function isBalanced({ status }: Service, ip: string): boolean {
+  return status?.loadBalancer?.ingress?.some((ingress) => ingress.ip === ip && ingress.ipMode !== 'Proxy') ?? false
 }
 
 /** A port's endpoints as a node's kube-proxy sorts them: by policy Cluster and Local, and whether there is any at all. */
