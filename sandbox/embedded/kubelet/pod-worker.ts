@@ -5,26 +5,21 @@ import { copyOf } from '../machinery/copy.ts'
 import { ApiUnreachable, isNotFound } from '../machinery/errors.ts'
 import { resources } from '../machinery/object.ts'
 import type { Network, PodNetwork } from '../network/network.ts'
-import type { Container, Pod, PodStatus } from '../schema/types/core.v1.ts'
+import type { Container, Pod } from '../schema/types/core.v1.ts'
 import { computeActions } from './actions.ts'
 import { admissionFailure } from './admission.ts'
 import { backOffLeft, backOffLeftSinceUpdate } from './back-off.ts'
-import { CniError, networkProblem, planSandbox } from './cni.ts'
 import { backOffKey, ContainerLives } from './container-lives.ts'
 import { podFilesKey, podLabel } from './container-spec.ts'
 import { goDuration } from './duration.ts'
 import type { NodeFacts } from './environment.ts'
 import type { Kubelet } from './kubelet.ts'
-import { filesOfNode } from './node-files.ts'
-import { nodeHostsFile, podFiles } from './pod-files.ts'
-import { attachPod } from './pod-network.ts'
 import { PodProbes } from './pod-probes.ts'
 import { isSidecar, latestRun, type PodRecord, type PodRecords, stateOf } from './pod-record.ts'
 import { actuate, allocate, allocatedPod, isActuated, resizeSummary } from './resize.ts'
-import { sandboxFailure, sandboxId } from './sandbox.ts'
+import { PodSandbox } from './sandbox.ts'
 import { kubeletUid } from './static-pods.ts'
-import { podStatusOf } from './status.ts'
-import { statusPatch } from './status-patch.ts'
+import { StatusManager } from './status-manager.ts'
 import { MountError, PodVolumes } from './volumes.ts'
 
 /** What a pod's worker needs of its node's kubelet. */
@@ -65,10 +60,11 @@ export class PodWorker implements Disposable {
   private readonly host: WorkerHost
   private readonly volumes: PodVolumes
   private readonly lives: ContainerLives
+  private readonly sandbox: PodSandbox
+  private readonly statuses: StatusManager
   private probes: PodProbes | undefined
   private readonly syncing = new AbortController()
   private readonly hurry = new AbortController()
-  private net: PodNetwork | undefined
   private timer: Timer | undefined
   private again = false
   private working = false
@@ -77,13 +73,6 @@ export class PodWorker implements Disposable {
   private gone = false
   private admitted: boolean
   private mountDelay = mountRetry.first
-  /** The status patch that is under way, or that no pod was there for: it is not sent again while the pod is the same. */
-  private sentPatch = ''
-  /** Phase and own conditions as they were last told: what `correct` holds against what is shown. */
-  private toldPhase: string | undefined
-  private correction: Timer | undefined
-  /** The API server could not be told something. */
-  private untold = false
   private evictionGrace: number | undefined
 
   constructor(host: WorkerHost, pod: Pod, known?: PodRecord, restored: readonly RuntimeContainer[] = []) {
@@ -96,8 +85,10 @@ export class PodWorker implements Disposable {
     this.record = known ? copyOf(known) : fresh
     this.admitted = known !== undefined
     this.volumes = new PodVolumes(host.ctx, host.runtime, host.node, uid)
-    if (known?.ip && !known.tornDown) this.attach()
+    this.sandbox = new PodSandbox(this, host)
+    if (known?.ip && !known.tornDown) this.sandbox.attach()
     this.lives = new ContainerLives(this, host, this.volumes)
+    this.statuses = new StatusManager(this, host, this.lives.failures)
     this.lives.adopt(restored)
     if (!this.record.tornDown) this.probes = new PodProbes(this, host)
     this.wake()
@@ -119,7 +110,7 @@ export class PodWorker implements Disposable {
 
   /** The pod's own network while it has one. */
   get network(): PodNetwork | undefined {
-    return this.net
+    return this.sandbox.network
   }
 
   /** Whether the pod still holds resources of the node. */
@@ -141,14 +132,14 @@ export class PodWorker implements Disposable {
     if (grace !== undefined && graceBefore !== undefined && grace < graceBefore) this.hurry.abort(grace)
     if (this.isTerminating()) this.syncing.abort()
     if (wantsSync(before, pod)) this.wake()
-    this.correct(pod)
+    this.statuses.correct(pod)
   }
 
   /** What shows a static pod in the API has changed, or is gone. */
   mirrorChanged(mirror: Pod | undefined): void {
     this.pod = { ...this.pod, status: mirror?.status }
     if (!mirror || mirror.metadata.deletionTimestamp) this.wake()
-    else this.correct(mirror)
+    else this.statuses.correct(mirror)
   }
 
   /** The pod is gone from the API, or from the node's manifests. */
@@ -202,7 +193,7 @@ export class PodWorker implements Disposable {
 
   /** The API server can be reached again. */
   reconnected(): void {
-    if (this.untold || this.isStatic) this.wake()
+    if (this.statuses.behind || this.isStatic) this.wake()
   }
 
   /** The content of a ConfigMap or Secret has changed: it reaches the volumes with the next periodic sync, within 60 to 90 s. */
@@ -223,7 +214,7 @@ export class PodWorker implements Disposable {
     this.ended = true
     this.syncing.abort()
     this.timer?.cancel()
-    this.correction?.cancel()
+    this.statuses[Symbol.dispose]()
     this.probes?.[Symbol.dispose]()
   }
 
@@ -270,8 +261,8 @@ export class PodWorker implements Disposable {
   /** One comparison of what is with what should be. Answers in how many ms the next is due without a cause, if at all. */
   private async sync(signal: AbortSignal): Promise<number | undefined> {
     if (!this.admit() || this.pastDeadline()) return 0
-    if (this.isStatic) await this.told(() => this.host.kubelet.showMirror(this.pod))
-    await this.writeStatus()
+    if (this.isStatic) await this.statuses.tell(() => this.host.kubelet.showMirror(this.pod))
+    await this.statuses.write()
     signal.throwIfAborted()
     try {
       await this.volumes.mount(this.pod, this.record.ip ?? '')
@@ -286,23 +277,15 @@ export class PodWorker implements Disposable {
       return delay
     }
     signal.throwIfAborted()
-    if (!this.net) {
-      const failure = sandboxFailure(this.pod, this.host.ctx.cache)
-      if (failure) {
-        this.event('Warning', 'FailedCreatePodSandBox', failure)
-        this.host.kubelet.skipped(
-          this.pod,
-          `failed to "CreatePodSandbox" for ${JSON.stringify(podLabel(this.pod))} with CreatePodSandboxError: ${JSON.stringify(failure)}`,
-        )
-        return this.retryDelay()
-      }
-      this.freshSandbox = this.createSandbox()
+    if (!this.sandbox.network) {
+      if (!this.sandbox.possible()) return this.retryDelay()
+      this.freshSandbox = this.sandbox.create()
     }
 
     const actions = computeActions(await this.resized(), this.record)
     if (actions.killPod) {
       await this.killAll()
-      await this.writeStatus(true)
+      await this.statuses.write(true)
       return this.isTerminating() ? 0 : this.retryDelay()
     }
     const exits = new Map(this.record.runs.toReversed().flatMap((run) => (run.exit ? [[run.name, run.exit.finishedAt] as const] : [])))
@@ -331,7 +314,7 @@ export class PodWorker implements Disposable {
     if (allocate(this.pod, this.record, { node, cache: ctx.cache, others, now: ctx.clock.now() })) {
       this.save()
       // That it was granted is told before it is done.
-      if (this.record.resize?.inProgress) await this.writeStatus()
+      if (this.record.resize?.inProgress) await this.statuses.write()
     }
     const pod = allocatedPod(this.pod, this.record)
     const error = actuate(pod, this.record, (id) => this.lives.containers.get(id))
@@ -347,7 +330,7 @@ export class PodWorker implements Disposable {
       this.event('Normal', 'ResizeCompleted', resizeSummary(granted))
       this.save()
     }
-    await this.writeStatus()
+    await this.statuses.write()
     this.probes?.triggerReadiness((name) => this.containerNamed(name))
     return this.nextSync()
   }
@@ -418,48 +401,6 @@ export class PodWorker implements Disposable {
     return true
   }
 
-  /** Gives the pod its network; false where the node's plugin cannot. */
-  private createSandbox(): boolean {
-    const { ctx, node, runtime } = this.host
-    if (this.pod.spec?.hostNetwork) this.record.ip ??= node.ip
-    else if (!this.record.ip) {
-      const files = filesOfNode(runtime, node.name)
-      const problem = networkProblem(files)
-      if (problem) {
-        this.event('Warning', 'NetworkNotReady', `network is not ready: ${problem}`)
-        this.host.kubelet.skipped(this.pod, `network is not ready: ${problem}`)
-        return false
-      }
-      try {
-        const { joint, subnet } = planSandbox(files)
-        this.record.ip = this.host.nextIP(subnet)
-        this.record.joint = joint
-      } catch (error) {
-        if (!(error instanceof CniError)) throw error
-        const id = Array.from({ length: 64 }, () => Math.floor(ctx.random() * 16).toString(16)).join('')
-        const reason = `rpc error: code = Unknown desc = failed to setup network for sandbox "${id}": ${error.message}`
-        this.event('Warning', 'FailedCreatePodSandBox', `Failed to create pod sandbox: ${reason}`)
-        const { kubelet } = this.host
-        const { name, namespace } = this.pod.metadata
-        kubelet.runtimeSays('error', `RunPodSandbox for name:"${name}" namespace:"${namespace}" failed, error`, { error: reason })
-        kubelet.say('E', 'log.go:32', 'RunPodSandbox from runtime service failed', { err: reason })
-        const whole = `Failed to create sandbox for pod ${JSON.stringify(podLabel(this.pod))}: ${reason}`
-        kubelet.skipped(
-          this.pod,
-          `failed to "CreatePodSandbox" for ${JSON.stringify(podLabel(this.pod))} with CreatePodSandboxError: ${JSON.stringify(whole)}`,
-        )
-        return false
-      }
-    }
-    this.save()
-    runtime.volume(podFilesKey(this.record.uid)).replace(podFiles(this.pod, this.record.ip, node.name, nodeHostsFile(node.name, node.ip)))
-    this.attach()
-    const { name, namespace } = this.pod.metadata
-    const of = `RunPodSandbox for name:"${name}" uid:"${this.record.uid}" namespace:"${namespace}"`
-    this.host.kubelet.runtimeSays('info', `${of} returns sandbox id "${sandboxId(this.record.uid)}"`)
-    return true
-  }
-
   private journalMount(failed: string, { volume, message }: MountError): void {
     const { ctx, kubelet } = this.host
     const { uid, name } = this.record
@@ -471,10 +412,6 @@ export class PodWorker implements Disposable {
     const retry = `No retries permitted until ${again} (durationBeforeRetry ${goDuration(this.mountDelay)}).`
     const error = `Error: ${failed} (UniqueName: "${unique}") pod "${name}" (UID: "${uid}") : ${message}`
     kubelet.log('E', 'nestedpendingoperations.go:348', `${operation} ${retry} ${error}`)
-  }
-
-  private attach(): void {
-    this.net = attachPod(this.host.ctx, this.host.network, this.record, this.pod)
   }
 
   /** Stops what still runs: ordinary containers at once, sidecars after them, from the last to the first. */
@@ -494,17 +431,16 @@ export class PodWorker implements Disposable {
   private async terminate(): Promise<number | undefined> {
     if (!this.record.tornDown) {
       this.lives.failures.clear()
-      if (this.shown) await this.writeStatus()
+      if (this.shown) await this.statuses.write()
       await this.killAll()
       this.probes?.[Symbol.dispose]()
-      this.net?.[Symbol.dispose]()
-      this.net = undefined
+      this.sandbox[Symbol.dispose]()
       this.record.tornDown = true
       this.volumes.unmount(this.pod)
       this.host.runtime.removeVolume(podFilesKey(this.record.uid))
       this.save()
     }
-    if (this.shown) await this.writeStatus(true)
+    if (this.shown) await this.statuses.write(true)
     if (!this.gone && this.pod.metadata.deletionTimestamp === undefined) return undefined
     if (this.shown) await this.deletePod()
     this.end()
@@ -521,7 +457,7 @@ export class PodWorker implements Disposable {
     const { name = '', namespace, uid } = this.pod.metadata
     if (this.isStatic) {
       const mirror = ctx.cache.get<Pod>(resources.pods, name, namespace)
-      if (mirror && kubeletUid(mirror) === uid) await this.told(() => ctx.clock.during(kubelet.removeMirror(mirror)))
+      if (mirror && kubeletUid(mirror) === uid) await this.statuses.tell(() => ctx.clock.during(kubelet.removeMirror(mirror)))
       return
     }
     try {
@@ -559,67 +495,11 @@ export class PodWorker implements Disposable {
     this.retell()
   }
 
-  private retell(): void {
-    if (this.isTerminating()) void this.writeStatus().catch((error) => this.host.ctx.report(`pod ${podLabel(this.pod)}`, error))
+  /** How the pod stands is to be told again. */
+  retell(): void {
+    if (this.ended) return
+    if (this.isTerminating()) void this.statuses.write().catch((error) => this.host.ctx.report(`pod ${podLabel(this.pod)}`, error))
     else this.wake()
-  }
-
-  /** What somebody else has said in the kubelet's place is set right at its next look at all statuses (status_manager.go). */
-  private correct(shown: Pod): void {
-    if (this.toldPhase === undefined || this.correction || saidOf(shown.status) === this.toldPhase) return
-    const { clock } = this.host.ctx
-    const correct = () => {
-      this.correction = undefined
-      if (!this.ended) this.retell()
-    }
-    this.correction = clock.setTimeout(correct, statusPeriod - (clock.now() % statusPeriod))
-  }
-
-  private async writeStatus(terminal = false): Promise<void> {
-    const { ctx, node } = this.host
-    const { pod, record } = this
-    const { failures } = this.lives
-    const latest = ctx.cache.get<Pod>(resources.pods, record.name, record.namespace)
-    const shown = latest && (this.isStatic ? kubeletUid(latest) : latest.metadata.uid)
-    if (latest ? shown !== record.uid : this.isStatic) return
-    const current = latest ?? pod
-    const status = podStatusOf({
-      // The kubelet knows no generation of what is in its files.
-      pod: this.isStatic ? { ...pod, status: current.status } : current,
-      record,
-      failures,
-      hostIP: node.ip,
-      terminal: terminal || record.tornDown === true,
-      now: ctx.clock.now(),
-    })
-    const patch = statusPatch(current, status)
-    const text = JSON.stringify(patch)
-    if (!patch || (text === this.sentPatch && current.metadata.resourceVersion === pod.metadata.resourceVersion)) return
-    this.sentPatch = text
-    this.toldPhase = saidOf(status)
-    try {
-      const options = { namespace: record.namespace, subresource: 'status', fieldManager: 'kubelet' }
-      const written = await ctx.clock.during(ctx.client.patch<Pod>(resources.pods, record.name, patch, 'merge', options))
-      this.sentPatch = ''
-      this.untold = false
-      if (this.isStatic) this.pod = { ...this.pod, status: written.status }
-      else if (written.metadata.uid === record.uid) this.pod = written
-    } catch (error) {
-      if (error instanceof ApiUnreachable) {
-        this.sentPatch = ''
-        this.untold = true
-      } else if (!isNotFound(error)) throw error
-    }
-  }
-
-  /** What is to be told to the API server, if it can be reached; what runs does not wait for it. */
-  private async told(tell: () => Promise<void>): Promise<void> {
-    try {
-      await tell()
-    } catch (error) {
-      if (!(error instanceof ApiUnreachable)) throw error
-      this.untold = true
-    }
   }
 
   containerNamed(name: string): Container | undefined {
@@ -644,15 +524,6 @@ export class PodWorker implements Disposable {
 
 function isStaticPod({ metadata: { annotations } }: Pod): boolean {
   return annotations?.['kubernetes.io/config.source'] === 'file' && annotations['kubernetes.io/config.mirror'] === undefined
-}
-
-/** ms between two looks of the kubelet at what is told of its pods. */
-const statusPeriod = 10_000
-const ownConditions = new Set(['PodReadyToStartContainers', 'Initialized', 'ContainersReady', 'Ready'])
-
-function saidOf(status: PodStatus | undefined): string {
-  const own = status?.conditions?.filter(({ type }) => ownConditions.has(type)).map(({ type, status: is }) => `${type}=${is}`)
-  return [status?.phase, ...(own ?? []).sort()].join()
 }
 
 /** Whether a change in the API is one that the kubelet acts on; its own status is not. */
