@@ -1,5 +1,4 @@
 import type { Records } from '../machinery/context.ts'
-import { copyOf } from '../machinery/copy.ts'
 import type { Joint } from '../network/stacks.ts'
 import type { Container, Pod, ResourceRequirements } from '../schema/types/core.v1.ts'
 
@@ -93,7 +92,7 @@ export class PodRecords {
   }
 
   save(record: PodRecord): void {
-    this.records.put(`kubelet/pod/${record.uid}`, copyOf(record))
+    this.records.put(`kubelet/pod/${record.uid}`, record)
   }
 
   delete(uid: string): void {

@@ -92,6 +92,7 @@ export interface EventRecorder {
  */
 export interface Records {
   get<T>(key: string): T | undefined
+  /** Keeps what the value says now; it may change afterwards. */
   put(key: string, value: unknown): void
   delete(key: string): void
   keys(prefix: string): string[]

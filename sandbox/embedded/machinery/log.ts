@@ -11,7 +11,7 @@ export interface LogEntry {
   revision: number
   value?: unknown
   /** The value as JSON, where somebody has it already. */
-  json?: Uint8Array
+  json?: Uint8Array | string
 }
 
 /** A new file of changes, as soon as so many of the pending entries are in the old one. */
@@ -332,7 +332,8 @@ async function readEntries(path: string): Promise<LogEntry[]> {
 function frame({ revision, time, key, value, json }: LogEntry): Uint8Array {
   const head = `[${JSON.stringify(revision)},${JSON.stringify(time)},${JSON.stringify(key)}`
   const start = value === undefined ? `${head}]` : `${head},`
-  const text = json ?? Buffer.from(value === undefined ? '' : JSON.stringify(value))
+  const known = json ?? (value === undefined ? '' : JSON.stringify(value))
+  const text = typeof known === 'string' ? Buffer.from(known) : known
   const startLength = Buffer.byteLength(start)
   const length = startLength + text.length + (value === undefined ? 0 : 1)
   const bytes = Buffer.allocUnsafe(headerSize + length)

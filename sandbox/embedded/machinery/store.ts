@@ -205,8 +205,9 @@ export class Store implements AsyncDisposable {
       return text === undefined ? undefined : (JSON.parse(text) as T)
     },
     put: (key, value) => {
-      this.recordTable.set(key, JSON.stringify(value))
-      this.append({ key: recordPrefix + key, revision: 0, time: this.clock.now(), value })
+      const text = JSON.stringify(value)
+      this.recordTable.set(key, text)
+      this.append({ key: recordPrefix + key, revision: 0, time: this.clock.now(), value, json: text })
     },
     delete: (key) => {
       if (this.recordTable.get(key) === undefined) return

@@ -29,13 +29,30 @@ export function formatIPv4(value: number): string {
 
 /** Whether an address lies in a block such as 10.244.0.0/24. */
 export function inCIDR(ip: string, cidr: string): boolean {
-  const slash = cidr.indexOf('/')
   const address = parseIPv4(ip)
-  const start = parseIPv4(slash < 0 ? cidr : cidr.slice(0, slash))
-  if (address === undefined || start === undefined) return false
-  const size = slash < 0 ? 1 : 2 ** (32 - Number(cidr.slice(slash + 1)))
-  return Math.floor(address / size) === Math.floor(start / size)
+  const { start, size } = blockNamed(cidr)
+  return address !== undefined && start !== undefined && Math.floor(address / size) === Math.floor(start / size)
 }
+
+interface Block {
+  start: number | undefined
+  size: number
+}
+
+/** Every route of a node is asked for every packet, in clusters of many nodes. */
+const blocks = new Map<string, Block>()
+
+function blockNamed(cidr: string): Block {
+  const known = blocks.get(cidr)
+  if (known) return known
+  const [first = '', bits = '32'] = cidr.split('/')
+  const block = { start: parseIPv4(first), size: 2 ** (32 - Number(bits)) }
+  if (blocks.size >= mostBlocks) blocks.clear()
+  blocks.set(cidr, block)
+  return block
+}
+
+const mostBlocks = 4096
 
 /** The nth address of a block: 1 is the gateway of a node's pods. */
 export function addressIn(cidr: string, n: number): string {

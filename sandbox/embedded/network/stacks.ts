@@ -1,5 +1,4 @@
 import type { ClusterContext } from '../machinery/context.ts'
-import { copyOf } from '../machinery/copy.ts'
 import { resources } from '../machinery/object.ts'
 import type { Node } from '../schema/types/core.v1.ts'
 import { addressIn } from './addresses.ts'
@@ -107,7 +106,7 @@ export class Stacks implements Disposable {
     this.timer = undefined
     for (const name of this.dirty) {
       const known = this.stacks.get(name)
-      if (known) this.ctx.records.put(recordOf(name), copyOf({ state: known.stack.state, joined: [...known.joined] }))
+      if (known) this.ctx.records.put(recordOf(name), { state: known.stack.state, joined: [...known.joined] })
     }
     this.dirty.clear()
   }

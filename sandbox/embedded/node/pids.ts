@@ -42,7 +42,7 @@ export class NodePids {
     if (known !== undefined) return known
     const pid = this.take()
     given[key] = pid
-    this.records.put(this.key, copyOf(this.stored))
+    this.records.put(this.key, this.stored)
     return pid
   }
 
@@ -61,6 +61,6 @@ export class NodePids {
     const gone = Object.keys(given).filter((key) => !keys.has(key))
     if (gone.length === 0) return
     for (const key of gone) delete given[key]
-    this.records.put(this.key, copyOf(this.stored))
+    this.records.put(this.key, this.stored)
   }
 }
