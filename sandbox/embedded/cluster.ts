@@ -278,6 +278,7 @@ export class Cluster implements AsyncDisposable {
         store,
         customKinds: () => this.customKinds(),
         remotes: () => this.aggregator.remotes(),
+        now: () => clock.now(),
         generation: () => `${this.resources.generation} ${this.aggregator.generation}`,
       }),
     })

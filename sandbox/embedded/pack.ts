@@ -37,5 +37,5 @@ console.log(join(folder, packed.trim()))
 
 /** What the code reads beside itself; recordings and fixtures stay here. */
 function isData(file: string): boolean {
-  return /\.(json|json\.gz)$/.test(file) && !/(^|\/)(fixtures|transcripts|stories|node_modules)\/|^(package|tsconfig)/.test(file)
+  return /\.json(\.gz|\.br)?$/.test(file) && !/(^|\/)(fixtures|transcripts|stories|node_modules)\/|^(package|tsconfig)/.test(file)
 }

@@ -86,4 +86,8 @@ it('a server in a pod answers for its group, and discovery tells of it', async (
   expect(groups.groups.map(({ name }) => name)).toContain('wardle.example.com')
   const openApi = (await ask('GET', '/openapi/v3')).body as { paths: object }
   expect(Object.keys(openApi.paths)).toContain('apis/wardle.example.com/v1alpha1')
+  const { paths, definitions } = (await ask('GET', '/openapi/v2')).body as Record<'paths' | 'definitions', Record<string, unknown>>
+  expect(paths).toHaveProperty(['/apis/wardle.example.com/v1alpha1/namespaces/{namespace}/flunders'])
+  expect(definitions).toHaveProperty(['com.example.wardle.v1alpha1.Flunder', 'properties', 'spec'])
+  expect(Object.keys(definitions).filter((name) => name.includes('_v2'))).toEqual([])
 })

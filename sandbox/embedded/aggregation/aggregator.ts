@@ -15,6 +15,8 @@ export interface RemoteVersion {
   list: APIResourceList | undefined
   /** Its OpenAPI v3 document, the same. */
   openApi: Uint8Array | undefined
+  /** The one of version 2. */
+  openApi2: Uint8Array | undefined
   available: boolean
 }
 
@@ -22,6 +24,7 @@ export interface RemoteVersion {
 export interface Description {
   list: APIResourceList
   openApi: Uint8Array | undefined
+  openApi2: Uint8Array | undefined
 }
 
 /**
@@ -93,6 +96,10 @@ export class Aggregator {
     this.changed()
   }
 
+  descriptionOf(name: string): Description | undefined {
+    return this.descriptions.get(name)
+  }
+
   remotes(): RemoteVersion[] {
     return this.cache.list<APIService>(resources.apiServices).flatMap((service) => {
       const { metadata, spec } = service
@@ -106,6 +113,7 @@ export class Aggregator {
         versionPriority: spec.versionPriority,
         list: known?.list,
         openApi: known?.openApi,
+        openApi2: known?.openApi2,
         available: isAvailable(service),
       }
     })

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { WorkQueue } from '../controllers/queue.ts'
 import type { ClusterContext } from '../machinery/context.ts'
 import { isConflict, isNotFound } from '../machinery/errors.ts'
@@ -99,12 +100,11 @@ export function startAvailability(
     const both = AbortSignal.any([signal, ended.signal])
     try {
       const list = JSON.parse(Buffer.from(await aggregator.fetch(service, `/apis/${group}/${version}`, both)).toString()) as APIResourceList
-      const openApi = await aggregator.fetch(service, `/openapi/v3/apis/${group}/${version}`, both).catch((error) => {
-        // A server may have none.
-        if (error instanceof BadStatus) return undefined
-        throw error
-      })
-      aggregator.describe(name, { list, openApi })
+      // its documents are large, and tell of what its discovery tells of
+      if (isDeepStrictEqual(aggregator.descriptionOf(name)?.list, list)) return undefined
+      const document = (path: string) => aggregator.fetch(service, path, both).catch(ifItHasNone)
+      const openApi = await document(`/openapi/v3/apis/${group}/${version}`)
+      aggregator.describe(name, { list, openApi, openApi2: await document('/openapi/v2') })
       return undefined
     } catch (error) {
       const message =
@@ -123,4 +123,8 @@ export function startAvailability(
     const next = { lastTransitionTime, ...condition }
     return old ? conditions.map((one) => (one === old ? next : one)) : [...conditions, next]
   }
+}
+
+function ifItHasNone(error: unknown): undefined {
+  if (!(error instanceof BadStatus)) throw error
 }

@@ -3,9 +3,8 @@ import { promisify } from 'node:util'
 import { createGzip, gzip } from 'node:zlib'
 import { stringify } from 'yaml'
 import { jsonLine } from '../machinery/encoded.ts'
-import { ApiError, PlainError } from '../machinery/errors.ts'
+import { ApiError } from '../machinery/errors.ts'
 import type { KubeObject } from '../machinery/object.ts'
-import { openApiProtobuf, openApiProtobufAsked } from '../openapi/protobuf.ts'
 import { encodeProtobuf, encodeWatchFrame, protobufContentType } from '../protobuf/index.ts'
 import type { ResourceInfo } from '../registry/index.ts'
 import type { Outcome } from './call.ts'
@@ -93,13 +92,6 @@ export function assertDiscoveryAccepted(accept: string | undefined): void {
   if (!plain) throw ApiError.notAcceptable(supported)
 }
 
-/** The same of the OpenAPI v2 document, which says nothing of what it has. Throws PlainError 406. */
-export function assertOpenApiAccepted(accept: string | undefined): void {
-  const types = (accept || '*/*').split(',').map((part) => part.split(';')[0]?.trim() ?? '')
-  const fits = ['*/*', 'application/*', json, openApiProtobuf, openApiProtobufAsked]
-  if (!types.some((type) => fits.includes(type))) throw new PlainError(406, undefined, '')
-}
-
 export interface EncodeContext {
   query: URLSearchParams
   /** Cluster ms, from which ages in tables count. */
@@ -128,7 +120,8 @@ export function encode(outcome: Outcome, accepted: Accepted, context: EncodeCont
       return { status, headers: { 'content-type': contentType, ...headers }, body: text(outcome.document, accepted) }
     }
     case 'text': {
-      const headers = { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff', ...outcome.headers }
+      const plain = { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff' }
+      const headers = { ...(outcome.text && plain), ...outcome.headers }
       return { status: outcome.status, headers, body: Buffer.from(outcome.text) }
     }
     case 'raw':
@@ -153,12 +146,16 @@ export function plain(outcome: Outcome): unknown {
   return outcome.type === 'text' ? outcome.text : undefined
 }
 
+function varyBy(known: string | undefined): string {
+  return known && !known.includes('Accept-Encoding') ? `Accept-Encoding, ${known}` : (known ?? 'Accept-Encoding')
+}
+
 /** Compresses a large body for those who can read it. */
 export async function compress(encoded: Encoded, acceptEncoding: string | undefined): Promise<Encoded> {
   const { body } = encoded
   const size = body instanceof Uint8Array ? body.length : (encoded.size ?? 0)
   if (encoded.verbatim || size < compressFrom || !/\bgzip\b/.test(acceptEncoding ?? '')) return encoded
-  const headers = { ...encoded.headers, 'content-encoding': 'gzip', vary: 'Accept-Encoding' }
+  const headers = { ...encoded.headers, 'content-encoding': 'gzip', vary: varyBy(encoded.headers['vary']) }
   if (body instanceof Uint8Array) return { ...encoded, headers, body: await gzipped(body, { level: 1 }) }
   return { ...encoded, headers, body: Readable.from(body).compose(createGzip({ level: 1 })) }
 }

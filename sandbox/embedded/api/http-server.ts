@@ -296,6 +296,7 @@ async function send(response: ServerResponse, encoded: Encoded, headOnly: boolea
   response.statusCode = status
   // Clients keep the headers of a 304 in place of those of the answer they know: it must not say another type.
   if (status === 304) {
+    for (const [name, value] of Object.entries(headers)) if (!/^(?:content-|x-content)/.test(name)) response.setHeader(name, value)
     response.end()
     return
   }

@@ -2,11 +2,19 @@ import type { RemoteVersion } from '../aggregation/aggregator.ts'
 import { openIdConfiguration, type ServiceAccountTokens } from '../auth/tokens.ts'
 import { ApiError } from '../machinery/errors.ts'
 import type { Store } from '../machinery/store.ts'
-import { type CustomKind, openApiDocument, openApiIndex, openApiVersion2, type Rendered, rendered } from '../openapi/index.ts'
-import { openApiProtobuf, openApiProtobufAsked } from '../openapi/protobuf.ts'
+import {
+  type CustomKind,
+  openApiDocument,
+  openApiDocumentInProtobuf,
+  openApiIndex,
+  openApiVersion2,
+  type Rendered,
+  rendered,
+} from '../openapi/index.ts'
+import { openApi3Protobuf, openApi3ProtobufAsked, openApiProtobuf, openApiProtobufAsked } from '../openapi/protobuf.ts'
 import type { ApiCall, Outcome } from './call.ts'
 import type { Discovery } from './discovery.ts'
-import { assertAccepted, assertDiscoveryAccepted, assertOpenApiAccepted } from './encode.ts'
+import { assertAccepted, assertDiscoveryAccepted } from './encode.ts'
 import type { RequestInfo } from './request-info.ts'
 import type { ServedResources } from './resources.ts'
 
@@ -72,6 +80,8 @@ export interface NonResourceParts {
   customKinds(): readonly CustomKind[]
   /** What other servers serve. */
   remotes(): readonly RemoteVersion[]
+  /** Cluster ms. */
+  now(): number
   /** Changes with what is served. */
   generation(): string
 }
@@ -174,28 +184,50 @@ export class NonResourceHandler {
   private openApi(call: ApiCall, [version, ...rest]: readonly string[], request: RequestInfo): Outcome {
     const custom = this.parts.customKinds()
     if (version === 'v2' && rest.length === 0) {
-      assertOpenApiAccepted(call.headers['accept'])
-      if (!openApiAccepted(call.headers['accept'])) return { type: 'text', status: 406, text: '' }
-      const binary = [openApiProtobufAsked, openApiProtobuf].some((type) => call.headers['accept']?.includes(type))
-      const whole = this.once(binary ? 'v2 protobuf' : 'v2', () => openApiVersion2(custom, binary ? 'protobuf' : 'json'))
-      const etag = `"${whole.hash}"`
-      if (call.headers['if-none-match'] === etag) return { type: 'text', status: 304, text: '' }
-      const headers = { etag, vary: 'Accept' }
-      return { type: 'document', document: whole.bytes, headers, ...(binary ? { contentType: openApiProtobuf } : {}) }
+      const form = openApiForm(call.headers['accept'], [openApiProtobufAsked, openApiProtobuf])
+      const vary = 'Accept-Encoding, Accept'
+      if (!form) return notAcceptable(vary)
+      const whole = this.once(`v2 ${form}`, () => openApiVersion2(custom, form, this.remoteVersions2()))
+      const headers = { etag: `"${whole.hash}"`, vary }
+      if (call.headers['if-none-match'] === headers.etag) return { type: 'text', status: 304, text: '', headers }
+      return { type: 'document', document: whole.bytes, headers, ...(form === 'protobuf' && { contentType: openApiProtobuf }) }
     }
     if (version !== 'v3') return this.missing(request)
     const remotes = new Map<string, Rendered>(
       this.parts.remotes().flatMap((one) => (one.openApi ? [[`apis/${one.group}/${one.version}`, rendered(one.openApi)] as const] : [])),
     )
-    if (rest.length === 0) return document(this.once('v3', () => openApiIndex(custom, remotes)))
+    // the aggregator's own index has a type that Go guesses
+    if (rest.length === 0) {
+      const index = this.once('v3', () => Buffer.from(JSON.stringify(openApiIndex(custom, remotes))))
+      return { type: 'document', document: index, contentType: 'text/plain; charset=utf-8' }
+    }
     const path = rest.join('/')
     const found = this.once(`v3/${path}`, () => remotes.get(path) ?? openApiDocument(path, custom))
     if (!found) return { type: 'text', status: 404, text: '' }
-    const etag = `"${found.hash}"`
-    if (call.headers['if-none-match'] === etag) return { type: 'text', status: 304, text: '' }
-    const fixed = request.query.get('hash') === found.hash
-    const headers: Record<string, string> = { etag, vary: 'Accept', 'cache-control': fixed ? 'public, immutable' : 'no-cache, private' }
-    return { type: 'document', document: found.bytes, headers }
+    const form = openApiForm(call.headers['accept'], [openApi3ProtobufAsked, openApi3Protobuf])
+    if (!form) return notAcceptable('Accept')
+    const contentType = form === 'protobuf' ? openApi3Protobuf : 'application/json'
+    const asked = request.query.get('hash')
+    const headers: Record<string, string> = { etag: `"${found.hash}"`, vary: 'Accept' }
+    if (asked && asked !== found.hash) {
+      const location = `/openapi/v3/${path}?hash=${found.hash}`
+      return { type: 'text', status: 301, text: '', headers: { ...headers, 'content-type': contentType, location } }
+    }
+    if (asked) Object.assign(headers, { 'cache-control': 'public, immutable', expires: aYearFrom(this.parts.now()) })
+    if (call.headers['if-none-match'] === headers['etag']) return { type: 'text', status: 304, text: '', headers }
+    const whole = form === 'protobuf' ? openApiDocumentInProtobuf(found) : found
+    return { type: 'document', document: whole.bytes, headers, contentType }
+  }
+
+  private remoteVersions2() {
+    return this.parts.remotes().flatMap(({ group, version, openApi2 }) => {
+      if (!openApi2) return []
+      const document = JSON.parse(Buffer.from(openApi2).toString()) as Record<
+        'paths' | 'definitions' | 'parameters',
+        Record<string, unknown>
+      >
+      return [{ prefix: `/apis/${group}/${version}/`, document }]
+    })
   }
 
   /** Made anew only after what is served has changed. */
@@ -239,10 +271,34 @@ export class NonResourceHandler {
   }
 }
 
-/** The old document comes as JSON or protobuf and in no other form. */
-function openApiAccepted(accept = ''): boolean {
-  const forms = ['*/*', 'application/*', 'application/json', openApiProtobufAsked, openApiProtobuf]
-  return accept === '' || accept.split(',').some((clause) => forms.includes(clause.split(';')[0]?.trim() ?? ''))
+/** The first form that a client would have: OpenAPI documents come as JSON and protobuf, and in no other. */
+function openApiForm(accept: string | undefined, protobuf: readonly string[]): 'json' | 'protobuf' | undefined {
+  for (const { type } of clausesOf(accept)) {
+    if (type === '*/*' || type === 'application/*' || type === 'application/json') return 'json'
+    if (protobuf.includes(type)) return 'protobuf'
+  }
+  return undefined
+}
+
+function notAcceptable(vary: string): Outcome {
+  return { type: 'text', status: 406, text: '', headers: { vary } }
+}
+
+/** Of Accept, what is liked best first. */
+function clausesOf(accept = ''): { type: string; liking: number }[] {
+  const clauses = (accept || '*/*').split(',').map((clause) => {
+    const [type = '', ...parameters] = clause.split(';').map((part) => part.trim())
+    const liking = parameters.find((parameter) => parameter.startsWith('q='))?.slice(2)
+    return { type, liking: liking === undefined ? 1 : Number(liking) }
+  })
+  return clauses.sort((a, b) => b.liking - a.liking)
+}
+
+/** As RFC 1123 writes times, by Go. */
+function aYearFrom(now: number): string {
+  const date = new Date(now)
+  date.setUTCFullYear(date.getUTCFullYear() + 1)
+  return date.toUTCString().replace('GMT', 'UTC')
 }
 
 /** KEP 3466: each check as a gauge, by its name and endpoint. */
@@ -276,12 +332,7 @@ function isAggregatedAsked(accept = ''): boolean {
 }
 
 function aggregatedOutcome({ document, etag }: { document: unknown; etag: string }, call: ApiCall): Outcome {
-  const quoted = `"${etag}"`
-  if (call.headers['if-none-match'] === quoted) return { type: 'text', status: 304, text: '' }
-  return {
-    type: 'document',
-    document,
-    contentType: 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList',
-    headers: { etag: quoted, vary: 'Accept', 'cache-control': 'public' },
-  }
+  const headers = { etag: `"${etag}"`, vary: 'Accept', 'cache-control': 'public' }
+  if (call.headers['if-none-match'] === headers.etag) return { type: 'text', status: 304, text: '', headers }
+  return { type: 'document', document, contentType: 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList', headers }
 }

@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { Cluster } from '../cluster.ts'
 import { probes } from './bad-requests.ts'
 import { discoveryOf, type Found, published, recordDiscovery } from './discovery.ts'
+import { documentsOf, recordDocuments } from './documents.ts'
 import { answersOf, record, recorded, type Suite, suites, writeDifferences } from './fixtures.ts'
 import { quietCluster } from './quiet-cluster.ts'
 import { recordVerdicts, verdictsOf } from './ratcheting.ts'
@@ -26,6 +27,7 @@ async function recordAll(): Promise<void> {
   await using oracle = await startOracle({ controllers: false })
   using server = new Server(oracle.kubeconfig)
   for (const { method, path, body } of probes) await server.send(method, path, body)
+  recordDocuments(await documentsOf(server))
   recordDiscovery(await publishedDiscovery(server))
   recordObjections(await objectionsOf(server))
   recordVerdicts(await verdictsOf(server))

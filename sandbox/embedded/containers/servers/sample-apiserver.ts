@@ -14,7 +14,7 @@ import type { KubeObject, UserInfo } from '../../machinery/object.ts'
 import { Store } from '../../machinery/store.ts'
 import { duplexOf } from '../../network/http-bridge.ts'
 import { NetworkError } from '../../network/network.ts'
-import { openApiDocument } from '../../openapi/index.ts'
+import { openApiDocument, openApiVersion2Of } from '../../openapi/index.ts'
 import type { CustomResourceDefinition } from '../../schema/types/apiextensions.v1.ts'
 import { klogError, klogInfo } from '../go/log.ts'
 import { dieOfSignals, forever } from '../go/signals.ts'
@@ -120,6 +120,7 @@ function documents(resources: ServedResources) {
     handle(_call: ApiCall, { path }: RequestInfo): Outcome {
       const [first = '', group, version] = path.replace(/^\/+|\/+$/g, '').split('/')
       if (healthPaths.has(path)) return { type: 'text', status: 200, text: 'ok' }
+      if (path === '/openapi/v2') return found(openApiVersion2Of(kinds).bytes)
       if (first === 'openapi') return found(openApiDocument(path.replace('/openapi/v3/', ''), kinds)?.bytes)
       if (first !== 'apis') return missing()
       if (!group) return found(discovery.groupList())
