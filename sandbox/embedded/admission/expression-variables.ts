@@ -2,6 +2,7 @@ import type { Authorizer } from '../auth/rbac.ts'
 import { CelAuthorizer, resourceCheck, toCel } from '../cel/index.ts'
 import type { Cache } from '../machinery/context.ts'
 import { resources } from '../machinery/object.ts'
+import { asJson } from '../schema/go-empty.ts'
 import type { AdmissionRequest } from './admission.ts'
 import { asReviewed } from './webhook-call.ts'
 
@@ -15,7 +16,7 @@ export function variablesOf(
   const { namespace } = request
   const { object: _object, oldObject: _oldObject, ...about } = asReviewed(request, original)
   return {
-    object: toCel(request.object ?? null),
+    object: toCel(request.object ? asJson(request.object) : null),
     oldObject: toCel(request.oldObject ?? null),
     request: toCel({ ...about, ...(request.name ? {} : { name: '' }), ...(namespace ? {} : { namespace: '' }) }),
     namespaceObject: namespace ? toCel(cache.get(resources.namespaces, namespace) ?? null) : null,

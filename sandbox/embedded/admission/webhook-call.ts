@@ -1,4 +1,5 @@
 import { ApiError } from '../machinery/errors.ts'
+import { asJson } from '../schema/go-empty.ts'
 import type { AdmissionReview } from '../schema/types/admission.v1.ts'
 import type { MutatingWebhook, ServiceReference, ValidatingWebhook } from '../schema/types/admissionregistration.v1.ts'
 import type { AdmissionRequest } from './admission.ts'
@@ -84,7 +85,7 @@ export function asReviewed(request: AdmissionRequest, original: Pick<AdmissionRe
     ...(namespace ? { namespace } : {}),
     operation,
     userInfo: { username, ...(uid ? { uid } : {}), groups, ...(extra && Object.keys(extra).length > 0 ? { extra } : {}) },
-    object: object ?? null,
+    object: object ? asJson(object) : null,
     oldObject: oldObject ?? null,
     dryRun,
     options,

@@ -1,6 +1,7 @@
 import { freezeSharing } from '../machinery/freeze.ts'
 import type { KubeObject } from '../machinery/object.ts'
 import type { ResourceInfo } from '../registry/index.ts'
+import { asJson, asStored } from '../schema/go-empty.ts'
 import { apiVersionOf } from './resources.ts'
 
 /** What a stored object is in a version, as long as both live. */
@@ -32,6 +33,18 @@ export async function prepareServed(info: ResourceInfo, stored: readonly KubeObj
 export async function readServed(info: ResourceInfo, stored: KubeObject): Promise<KubeObject> {
   await prepareServed(info, [stored])
   return served(info, stored)
+}
+
+/** Kept in etcd as JSON by the servers within the server. */
+const asText = new Set(['apiextensions.k8s.io', 'apiregistration.k8s.io'])
+
+/** An object, in its own version, as it comes back from where it is stored; also what a dry run is answered with. */
+export function throughStorage(info: ResourceInfo, object: KubeObject): KubeObject {
+  if (info.definition) return object
+  const stored = asText.has(info.storage.group) ? asJson(object) : asStored(object)
+  // what is read from there gets its defaults again
+  if (stored !== object) info.strategy.default(stored)
+  return stored
 }
 
 /** An object of a version as it is stored. Rejects with ApiError where a webhook fails. */

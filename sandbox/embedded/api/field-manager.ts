@@ -2,6 +2,7 @@ import { ApplyConflict, ApplyError, serverSideApply, TypedError, trackManagedFie
 import { ApiError } from '../machinery/errors.ts'
 import type { KubeObject } from '../machinery/object.ts'
 import type { ResourceInfo } from '../registry/index.ts'
+import { asJson } from '../schema/go-empty.ts'
 import { customResourceSchema, type Schema, schemaOf } from '../schema/index.ts'
 import { apiVersionOf } from './resources.ts'
 
@@ -25,7 +26,12 @@ export function trackFields(info: ResourceInfo, live: KubeObject | undefined, ob
 
 function tracked(info: ResourceInfo, live: KubeObject | undefined, object: KubeObject, by: Writer) {
   try {
-    return trackManagedFields({ ...common(info, by), before: live, after: object, apiVersion: apiVersionOf(info) })
+    return trackManagedFields({
+      ...common(info, by),
+      before: live,
+      after: info.definition ? object : asJson(object),
+      apiVersion: apiVersionOf(info),
+    })
   } catch (error) {
     if (error instanceof TypedError) return undefined
     throw error

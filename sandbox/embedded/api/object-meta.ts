@@ -3,6 +3,7 @@ import { ApiError } from '../machinery/errors.ts'
 import { deepEqual } from '../machinery/freeze.ts'
 import type { KubeObject } from '../machinery/object.ts'
 import type { ResourceInfo } from '../registry/index.ts'
+import { throughStorage } from './conversion.ts'
 
 const suffixAlphabet = 'bcdfghjklmnpqrstvwxz2456789'
 const suffixLength = 5
@@ -97,9 +98,9 @@ export function countGeneration(info: ResourceInfo, object: KubeObject, old: Kub
     info.group === 'apps' &&
     info.resource === 'deployments' &&
     !deepEqual(object.metadata.annotations ?? {}, old.metadata.annotations ?? {})
-  if (deploymentAnnotations || !deepEqual(info.strategy.counted(object), info.strategy.counted(old))) {
-    object.metadata.generation = before + 1
-  }
+  // lists without anything in them are none for the comparison
+  const counted = info.strategy.counted(throughStorage(info, object))
+  if (deploymentAnnotations || !deepEqual(counted, info.strategy.counted(old))) object.metadata.generation = before + 1
 }
 
 /** Whether two versions differ in nothing but when a manager last wrote the same. */

@@ -11,7 +11,7 @@ import { AllocationError } from '../registry/resource-info.ts'
 import { registryKey } from '../registry/storage-key.ts'
 import type { ServiceAllocator } from './allocator.ts'
 import { decodeAs } from './body.ts'
-import { readServed, toStored } from './conversion.ts'
+import { readServed, throughStorage, toStored } from './conversion.ts'
 import type { Limits } from './limits.ts'
 import {
   countGeneration,
@@ -136,7 +136,7 @@ export class Rest {
       }
       const old = await readServed(info, stored)
       const draft = await produce(old)
-      const next = await this.prepareUpdate(request, draft, old, rules, admit)
+      const next = throughStorage(info, await this.prepareUpdate(request, draft, old, rules, admit))
       const toStore = await toStored(info, next)
       if (this.store.get(tableOf(info), keyOf(info, namespace, name)) !== stored) {
         if (attempt === updateAttempts) throw ApiError.conflict(info, name)
@@ -183,7 +183,8 @@ export class Rest {
     for (const warning of strategy.warnings(draft)) request.warn(warning)
     const name = draft.metadata.name as string
     await this.admission.admit('validate', { ...asked, name, object: draft })
-    const stored = await toStored(info, draft)
+    const made = throughStorage(info, draft)
+    const stored = await toStored(info, made)
     const existing = this.store.get(tableOf(info), keyOf(info, namespace, name))
     if (existing) {
       const error = ApiError.alreadyExists(info, name)
@@ -191,7 +192,7 @@ export class Rest {
       throw ApiError.from({ ...error.body, message: `object is being deleted: ${error.message}` })
     }
     this.limits?.assertRoom(info, name, stored)
-    return request.dryRun ? draft : readServed(info, this.store.put(tableOf(info), keyOf(info, namespace, name), stored))
+    return request.dryRun ? made : readServed(info, this.store.put(tableOf(info), keyOf(info, namespace, name), stored))
   }
 
   private context(allocator: CreateContext['allocator'], { user, namespace }: WriteRequest): CreateContext {
@@ -246,7 +247,8 @@ export class Rest {
         : strategy.validateUpdate(draft, old)
     if (errors.length > 0) throw ApiError.invalid(storedKind(info), name, errors)
     if (!subresource) for (const warning of strategy.warnings(draft, old)) request.warn(warning)
-    if (sameButManagedTimes(draft, old)) draft.metadata.managedFields = old.metadata.managedFields as typeof draft.metadata.managedFields
+    if (sameButManagedTimes(throughStorage(info, draft), old))
+      draft.metadata.managedFields = old.metadata.managedFields as typeof draft.metadata.managedFields
     if (draft.metadata.managedFields === undefined) delete draft.metadata.managedFields
     if (admit) await this.admission.admit('validate', { ...asked, object: draft })
     return draft

@@ -8,6 +8,7 @@ import { forbidden, Path, specPath } from '../registry/field.ts'
 import type { ResourceInfo } from '../registry/index.ts'
 import { specDiff } from '../registry/pod-diff.ts'
 import { validatePod } from '../registry/pod-validation.ts'
+import { asJson } from '../schema/go-empty.ts'
 import type { TokenRequest } from '../schema/types/authentication.v1.ts'
 import type { CertificateSigningRequest } from '../schema/types/certificates.v1.ts'
 import type { Namespace, Pod } from '../schema/types/core.v1.ts'
@@ -54,7 +55,7 @@ export function specialHandlers({
     call.info.strategy.default(object)
     matchNamespace(call.info, object, call.path.namespace)
     generic.track(call, options, undefined, object)
-    return objectOutcome(reviews.create(object, call.user), call.info, 201)
+    return objectOutcome(asJson(reviews.create(object, call.user)), call.info, 201)
   }
   const questions = resources.all().filter((info) => reviews.handles(info))
   return new Map<string, SpecialHandler>([

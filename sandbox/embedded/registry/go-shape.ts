@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
+import { partAsJson } from '../schema/go-empty.ts'
 import types from '../schema/internal-types.json' with { type: 'json' }
 
 const fieldsOf = new Map(
@@ -17,6 +18,8 @@ const fieldsOf = new Map(
  */
 export function goShape(value: unknown, type: string): unknown {
   if (value === undefined || value === null) return null
+  // these types the API server and the API share
+  if (type.startsWith('meta.v1.')) return partAsJson(value, type)
   return shaped(value, type.replace(/^(\w+)\.\w+\./, '$1.'))
 }
 
@@ -50,7 +53,7 @@ function structOf(source: Record<string, unknown>, type: string): Record<string,
   for (const [name, field] of fieldsOf.get(type) ?? []) {
     if (name) result[name] = shaped(known.get(name.toLowerCase()), field)
     // the metadata of a template has the names that it has in the API
-    else if (field === 'metav1.ObjectMeta') Object.assign(result, source['metadata'])
+    else if (field === 'metav1.ObjectMeta') Object.assign(result, partAsJson(source['metadata'], 'meta.v1.ObjectMeta'))
     else Object.assign(result, structOf(source, field.replace(/^\*/, '')))
   }
   return result

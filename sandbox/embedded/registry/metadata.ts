@@ -1,8 +1,8 @@
-import { isDeepStrictEqual } from 'node:util'
 import type { LabelSelector, LabelSelectorRequirement, ObjectMeta, OwnerReference } from '../schema/types/meta.v1.ts'
 import { type FieldError, forbidden, invalid, metadataPath, notSupported, type Path, required, tooLong } from './field.ts'
 import { goShape } from './go-shape.ts'
 import { isDns1123Label, isDns1123Subdomain, isLabelValue, isQualifiedName, type NameRule } from './names.ts'
+import { semanticEqual } from './semantic-equal.ts'
 
 const annotationsLimit = 256 * 1024
 const immutable = 'field is immutable'
@@ -56,7 +56,7 @@ export function validateObjectMetaUpdate(meta: ObjectMeta, old: ObjectMeta, path
 
 /** `type`: that of a structure (`core.v1.PodSpec`), which the error shows as Go has it. */
 export function validateImmutable(value: unknown, old: unknown, path: Path, type?: string): FieldError[] {
-  if (isDeepStrictEqual(value ?? undefined, old ?? undefined)) return []
+  if (semanticEqual(value, old, type)) return []
   return [invalid(path, type ? goShape(value, type) : value, immutable)]
 }
 

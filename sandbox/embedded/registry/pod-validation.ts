@@ -13,6 +13,7 @@ import { podSpecDiff } from './pod-diff.ts'
 import { qualified, validateAffinity, validateSchedulingGates, validateSpread, validateTolerations } from './pod-placement.ts'
 import { validateOs, validatePodSecurityContext } from './pod-security.ts'
 import { validateResources } from './resource-validation.ts'
+import { semanticEqual } from './semantic-equal.ts'
 import { validateVolumes } from './volume-validation.ts'
 
 const maxInt32 = 2147483647
@@ -145,7 +146,9 @@ export function validatePodUpdate(pod: Pod, old: Pod): FieldError[] {
     }
   }
   const comparable = withAllowedChanges(spec, before)
-  return isDeepStrictEqual(comparable, copyOf(before)) ? errors : [...errors, forbidden(specPath, changes(before, comparable))]
+  return semanticEqual(comparable, copyOf(before), 'core.v1.PodSpec')
+    ? errors
+    : [...errors, forbidden(specPath, changes(before, comparable))]
 }
 
 function withAllowedChanges(spec: PodSpec, before: PodSpec): PodSpec {

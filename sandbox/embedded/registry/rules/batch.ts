@@ -1,3 +1,4 @@
+import { isNone } from '../../schema/go-empty.ts'
 import type { CronJob, Job, JobSpec } from '../../schema/types/batch.v1.ts'
 import type { PodSpec, PodTemplateSpec } from '../../schema/types/core.v1.ts'
 import type { Definition } from '../define.ts'
@@ -23,7 +24,7 @@ export const jobRules: Partial<Definition<Job>> = {
     defaultJobSpec(job.spec)
     const labels = job.spec.template.metadata?.labels
     // the same map in both places, as on the real server: what the template is given later the job has too
-    if (labels && !job.metadata.labels) job.metadata.labels = labels
+    if (labels && isNone(job.metadata.labels)) job.metadata.labels = labels
   },
   prepareForCreate(job) {
     const { spec, metadata } = job
@@ -37,7 +38,7 @@ export const jobRules: Partial<Definition<Job>> = {
       'job-name': metadata.name ?? '',
     })
     // read back from the store the job is given its template's labels, where it has none
-    metadata.labels ??= labels
+    if (isNone(metadata.labels)) metadata.labels = labels
     const selector = (spec.selector ??= {})
     selector.matchLabels = { ...selector.matchLabels, 'batch.kubernetes.io/controller-uid': uid }
   },
@@ -76,7 +77,7 @@ export const jobRules: Partial<Definition<Job>> = {
     const template = notStarted ? withDirectives(before.template, spec?.template) : before?.template
     return [
       ...(spec?.completionMode === 'Indexed' ? changedCompletions(spec, before) : same('completions')),
-      ...same('selector'),
+      ...same('selector', 'meta.v1.LabelSelector'),
       ...validateImmutable(spec?.template, template, specPath.child('template'), 'core.v1.PodTemplateSpec'),
       ...same('completionMode'),
       ...same('podFailurePolicy', 'batch.v1.PodFailurePolicy'),

@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util'
 import { compareQuantities } from '../../schema/quantity.ts'
 import type { PersistentVolume, PersistentVolumeSpec } from '../../schema/types/core.v1.ts'
 import { validateAccessModes } from '../claim-validation.ts'
@@ -10,6 +9,7 @@ import { validateEnum, validateImmutable, validateSubdomain } from '../metadata.
 import { defaultSources } from '../pod-defaults.ts'
 import { specDiff } from '../pod-diff.ts'
 import { nodeTerm } from '../pod-placement.ts'
+import { semanticEqual } from '../semantic-equal.ts'
 import { validatePersistentVolumeSource } from '../volume-sources.ts'
 
 export const persistentVolumeRules: Partial<Definition<PersistentVolume>> = {
@@ -37,7 +37,7 @@ export const persistentVolumeRules: Partial<Definition<PersistentVolume>> = {
   validateChange: ({ spec = {} }, { spec: before = {} }) => [
     ...changedSource(spec, before),
     ...validateImmutable(spec.volumeMode, before.volumeMode, new Path('volumeMode')),
-    ...(before.nodeAffinity && !isDeepStrictEqual(spec.nodeAffinity, before.nodeAffinity)
+    ...(before.nodeAffinity && !semanticEqual(spec.nodeAffinity, before.nodeAffinity, 'core.v1.VolumeNodeAffinity')
       ? [invalid(new Path('nodeAffinity'), goShape(spec.nodeAffinity, 'core.v1.VolumeNodeAffinity'), fixedNodes)]
       : []),
     ...(before.volumeAttributesClassName !== undefined && spec.volumeAttributesClassName === undefined
@@ -54,7 +54,7 @@ function changedSource(spec: PersistentVolumeSpec, before: PersistentVolumeSpec)
   const { controllerExpandSecretRef: _, ...csi } = spec.csi ?? {}
   const next = given ? { ...spec, csi } : spec
   const type = 'core.v1.PersistentVolumeSource'
-  if (isDeepStrictEqual(goShape(next, type), goShape(before, type))) return []
+  if (semanticEqual(goShape(next, type), goShape(before, type))) return []
   const why = `spec.persistentvolumesource is immutable after creation\n${specDiff(before, next, type)}`
   return [forbidden(specPath.child('persistentvolumesource'), why)]
 }

@@ -57,7 +57,7 @@ export const csiDriverRules: Partial<Definition<CSIDriver>> = {
     spec.podInfoOnMount ??= false
     spec.storageCapacity ??= false
     spec.fsGroupPolicy ??= 'ReadWriteOnceWithFSType'
-    spec.volumeLifecycleModes ??= ['Persistent']
+    if (!spec.volumeLifecycleModes?.length) spec.volumeLifecycleModes = ['Persistent']
     spec.requiresRepublish ??= false
     spec.seLinuxMount ??= false
   },
@@ -124,7 +124,7 @@ export const csiStorageCapacityRules: Partial<Definition<CSIStorageCapacity>> = 
     return errors
   },
   validateUpdate: (object, old) => [
-    ...validateImmutable(object.nodeTopology, old.nodeTopology, new Path('nodeTopology')),
+    ...validateImmutable(object.nodeTopology, old.nodeTopology, new Path('nodeTopology'), 'meta.v1.LabelSelector'),
     ...validateImmutable(object.storageClassName, old.storageClassName, new Path('storageClassName')),
   ],
 }

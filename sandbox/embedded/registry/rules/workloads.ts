@@ -1,4 +1,4 @@
-import { isDeepStrictEqual } from 'node:util'
+import { isNone, partAsJson } from '../../schema/go-empty.ts'
 import type { ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet, StatefulSetSpec } from '../../schema/types/apps.v1.ts'
 import type { PersistentVolumeClaim, PodTemplateSpec, ReplicationController } from '../../schema/types/core.v1.ts'
 import type { LabelSelector } from '../../schema/types/meta.v1.ts'
@@ -11,6 +11,7 @@ import { dnsLabel, isDns1123Label, isPercent } from '../names.ts'
 import { defaultPersistentVolumeClaimSpec, defaultPodTemplate } from '../pod-defaults.ts'
 import { validatePodTemplate } from '../pod-validation.ts'
 import { podWarnings } from '../pod-warnings.ts'
+import { semanticEqual } from '../semantic-equal.ts'
 
 /** pkg/apis/apps/v1/defaults.go, pkg/apis/apps/validation. */
 export const deploymentRules: Partial<Definition<Deployment>> = {
@@ -56,7 +57,8 @@ export const deploymentRules: Partial<Definition<Deployment>> = {
     }
     return errors
   },
-  validateChange: ({ spec }, old) => validateImmutable(spec?.selector, old.spec?.selector, specPath.child('selector')),
+  validateChange: ({ spec }, old) =>
+    validateImmutable(spec?.selector, old.spec?.selector, specPath.child('selector'), 'meta.v1.LabelSelector'),
   warnings: ({ spec }) => podWarnings(spec?.template.spec, 'spec.template.'),
 }
 
@@ -74,7 +76,8 @@ export const replicaSetRules: Partial<Definition<ReplicaSet>> = {
     ...validateSelected(spec?.selector, spec?.template, 'deployment'),
     ...validateTemplate(spec?.template, 'ReplicaSet'),
   ],
-  validateChange: ({ spec }, old) => validateImmutable(spec?.selector, old.spec?.selector, specPath.child('selector')),
+  validateChange: ({ spec }, old) =>
+    validateImmutable(spec?.selector, old.spec?.selector, specPath.child('selector'), 'meta.v1.LabelSelector'),
   fieldSelectors: { 'status.replicas': ({ status }) => String(status?.replicas ?? 0) },
 }
 
@@ -108,7 +111,7 @@ export const daemonSetRules: Partial<Definition<DaemonSet>> = {
   },
   prepareForUpdate({ spec, metadata }, old) {
     const before = Number(old.metadata.annotations?.[templateGeneration] ?? 1)
-    const changed = !isDeepStrictEqual(spec?.template, old.spec?.template)
+    const changed = !semanticEqual(spec?.template, old.spec?.template, 'core.v1.PodTemplateSpec')
     metadata.annotations = { ...metadata.annotations, [templateGeneration]: String(changed ? before + 1 : before) }
   },
   validate({ spec }) {
@@ -127,7 +130,8 @@ export const daemonSetRules: Partial<Definition<DaemonSet>> = {
       ...validateNonnegative(spec.revisionHistoryLimit, specPath.child('revisionHistoryLimit')),
     ]
   },
-  validateChange: ({ spec }, old) => validateImmutable(spec?.selector, old.spec?.selector, specPath.child('selector')),
+  validateChange: ({ spec }, old) =>
+    validateImmutable(spec?.selector, old.spec?.selector, specPath.child('selector'), 'meta.v1.LabelSelector'),
 }
 
 const statefulSetMutable = [
@@ -201,7 +205,7 @@ export const statefulSetRules: Partial<Definition<StatefulSet>> = {
   validateChange({ spec }, old) {
     const rest = (source: object | undefined) =>
       Object.fromEntries(Object.entries(source ?? {}).filter(([key]) => !statefulSetMutable.includes(key)))
-    if (isDeepStrictEqual(rest(spec), rest(old.spec))) return []
+    if (semanticEqual(rest(spec), rest(old.spec), 'apps.v1.StatefulSetSpec')) return []
     return [
       forbidden(
         specPath,
@@ -219,8 +223,8 @@ export const replicationControllerRules: Partial<Definition<ReplicationControlle
     spec.replicas ??= 1
     const labels = spec.template?.metadata?.labels
     if (labels) {
-      spec.selector ??= { ...labels }
-      metadata.labels ??= { ...labels }
+      if (isNone(spec.selector)) spec.selector = { ...labels }
+      if (isNone(metadata.labels)) metadata.labels = { ...labels }
     }
     if (spec.template) defaultPodTemplate(spec.template)
   },
@@ -305,13 +309,13 @@ function validateSelected(
 ): FieldError[] {
   const path = specPath.child('selector')
   const labels = template?.metadata?.labels
+  const shown = selector && partAsJson(selector, 'meta.v1.LabelSelector')
   const daemons = owner === 'daemonset'
   const wrong = validateLabelSelector(selector ?? undefined, path)
   const errors = selector ? [...wrong] : daemons ? [] : [required(path)]
   const empty = selector && !Object.keys(selector.matchLabels ?? {}).length && !selector.matchExpressions?.length
-  if (empty) return [...errors, invalid(path, selector, `empty selector is invalid for ${owner}`)]
-  if (wrong.length > 0)
-    return unreadable === null ? errors : [...errors, unreadable ? invalid(path, selector, unreadable) : bare(path, selector)]
+  if (empty) return [...errors, invalid(path, shown, `empty selector is invalid for ${owner}`)]
+  if (wrong.length > 0) return unreadable === null ? errors : [...errors, unreadable ? invalid(path, shown, unreadable) : bare(path, shown)]
   if (!selectorMatches(selector ?? undefined, labels)) {
     errors.push(invalid(specPath.child('template', 'metadata', 'labels'), labels ?? null, '`selector` does not match template `labels`'))
   }
