@@ -16,7 +16,6 @@ import { validateFinalizerDomain, validateFinalizerName, validateImmutable } fro
 import { dnsLabel, isConfigMapKey } from '../names.ts'
 import { defaultPersistentVolumeClaimSpec, defaultPodTemplate } from '../pod-defaults.ts'
 import { validatePodTemplate } from '../pod-validation.ts'
-import { semanticEqual } from '../semantic-equal.ts'
 
 const megabyte = 1024 * 1024
 const lockedData = 'field is immutable when `immutable` is set'
