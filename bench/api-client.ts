@@ -42,6 +42,15 @@ export class HttpApi implements Disposable {
     return text
   }
 
+  /** Any request as it is given, and the answer whatever its status. Rejects where there is none. */
+  async send({ method, path, body, headers = {} }: Asked): Promise<{ status: number; text: string }> {
+    const raw = body === undefined || typeof body === 'string' || Buffer.isBuffer(body)
+    const response = await this.request(method, path, raw ? body : JSON.stringify(body), { 'content-type': 'application/json', ...headers })
+    const chunks: Buffer[] = []
+    for await (const chunk of response) chunks.push(chunk as Buffer)
+    return { status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString('latin1') }
+  }
+
   /** Tells what a watch brings, piece by piece; resolves once it is open. */
   async watch(path: string, onText: (text: string) => void): Promise<Disposable> {
     const response = await this.open('GET', path, 'application/json')
@@ -60,6 +69,15 @@ export class HttpApi implements Disposable {
     const data = body === undefined ? undefined : JSON.stringify(body)
     const patch = path.includes('fieldManager=') ? 'application/apply-patch+yaml' : 'application/strategic-merge-patch+json'
     const type = method === 'PATCH' ? patch : 'application/json'
+    return this.request(method, path, data, { accept, ...(data ? { 'content-type': type } : {}) })
+  }
+
+  private request(
+    method: string,
+    path: string,
+    data: string | Buffer | undefined,
+    headers: Readonly<Record<string, string>>,
+  ): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
       const sent = request(
         {
@@ -68,7 +86,7 @@ export class HttpApi implements Disposable {
           path,
           host: this.server.hostname,
           port: this.server.port,
-          headers: { accept, ...(data ? { 'content-type': type, 'content-length': Buffer.byteLength(data) } : {}) },
+          headers: { ...headers, ...(data ? { 'content-length': Buffer.byteLength(data) } : {}) },
           ...(this.socket ? { socketPath: this.socket } : {}),
         },
         resolve,
@@ -77,4 +95,12 @@ export class HttpApi implements Disposable {
       sent.end(data)
     })
   }
+}
+
+export interface Asked {
+  method: string
+  path: string
+  /** Text and bytes as they are, all else as JSON. */
+  body?: unknown
+  headers?: Readonly<Record<string, string>> | undefined
 }

@@ -10,21 +10,3 @@ export function canonical(value: unknown): string {
   }
   return String(value)
 }
-
-/** An RE2 expression as JavaScript's. Throws SyntaxError. */
-export function goRegExp(pattern: string, flags = ''): RegExp {
-  const inline = /^\(\?([imsU]+)\)/.exec(pattern)
-  const source = (inline ? pattern.slice(inline[0].length) : pattern)
-    .replaceAll('\\A', '^')
-    .replaceAll('\\z', '$')
-    .replaceAll('(?P<', '(?<')
-    // Flags behind something hold to the end.
-    .replace(/^([^()|]+)\(\?([ims]+)\)(.*)$/s, '$1(?$2:$3)')
-  const all = `${flags}${(inline?.[1] ?? '').replace('U', '')}`
-  try {
-    return new RegExp(source, `u${all}`)
-  } catch {
-    // RE2 lets every sign be escaped; JavaScript does where it does not know of Unicode.
-    return new RegExp(source, all)
-  }
-}

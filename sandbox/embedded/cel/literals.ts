@@ -1,6 +1,6 @@
 import type { Environment } from '@marcbachmann/cel-js'
+import { goRegExp } from '../machinery/go-regexp.ts'
 import type { Worded } from './fault-words.ts'
-import { goRegExp } from './go-text.ts'
 import { withStandIns } from './library/stand-ins.ts'
 
 interface Node {

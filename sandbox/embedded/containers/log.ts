@@ -31,14 +31,15 @@ export class Log implements ContainerLog {
   }
 
   write(stream: 'stdout' | 'stderr', data: Uint8Array): void {
+    const time = this.now()
     let text = this.partial[stream] + this.decoders[stream].decode(data, { stream: true })
     for (let end = text.indexOf('\n'); end !== -1; end = text.indexOf('\n')) {
-      this.add(stream, text.slice(0, end + 1))
+      this.add(stream, text.slice(0, end + 1), time)
       text = text.slice(end + 1)
     }
     // containerd splits longer lines at 16 KiB.
     while (text.length > longestLine) {
-      this.add(stream, text.slice(0, longestLine))
+      this.add(stream, text.slice(0, longestLine), time)
       text = text.slice(longestLine)
     }
     this.partial[stream] = text
@@ -47,7 +48,7 @@ export class Log implements ContainerLog {
   /** The container has ended: what waited for a newline is a line now. */
   end(): void {
     for (const stream of ['stdout', 'stderr'] as const) {
-      if (this.partial[stream] !== '') this.add(stream, this.partial[stream])
+      if (this.partial[stream] !== '') this.add(stream, this.partial[stream], this.now())
       this.partial[stream] = ''
     }
   }
@@ -65,8 +66,8 @@ export class Log implements ContainerLog {
     return this.kept.slice(start)
   }
 
-  private add(stream: 'stdout' | 'stderr', text: string): void {
-    const line = { time: this.now(), stream, text }
+  private add(stream: 'stdout' | 'stderr', text: string, time: number): void {
+    const line = { time, stream, text }
     this.keep(line)
     for (const listener of [...this.listeners]) listener(line)
   }

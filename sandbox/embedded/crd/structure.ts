@@ -1,3 +1,4 @@
+import { goRegExp, PatternError } from '../machinery/go-regexp.ts'
 import { type FieldError, forbidden, invalid, notSupported, type Path, required } from '../registry/field.ts'
 import type { JSONSchemaProps } from '../schema/types/apiextensions.v1.ts'
 import { isObject } from './schema.ts'
@@ -207,20 +208,11 @@ function valueErrors(schema: JSONSchemaProps, path: Path): FieldError[] {
 /** Why Go would not take an expression. */
 function patternFault(pattern: string): string | undefined {
   try {
-    new RegExp(pattern.replace(/^\(\?[imsU]+\)/, '').replaceAll('(?P<', '(?<'))
+    goRegExp(pattern)
     return undefined
   } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error
-    const why = /Unterminated group/.test(error.message)
-      ? 'missing closing )'
-      : /Unmatched '\)'/.test(error.message)
-        ? 'unexpected )'
-        : /Unterminated character class/.test(error.message)
-          ? 'missing closing ]'
-          : /Nothing to repeat/.test(error.message)
-            ? 'missing argument to repetition operator'
-            : error.message
-    return `error parsing regexp: ${why}: \`${pattern}\``
+    if (error instanceof PatternError) return error.message
+    throw error
   }
 }
 

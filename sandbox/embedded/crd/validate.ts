@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from 'node:util'
+import { goRegExp } from '../machinery/go-regexp.ts'
 import { duplicate, type FieldError, type FieldErrorReason, Path, required, tooLong, tooMany } from '../registry/field.ts'
 import type { JSONSchemaProps } from '../schema/types/apiextensions.v1.ts'
 import { correlated, isUnchanged, oldField } from './correlate.ts'
 import { formats } from './formats.ts'
-import { boundedExec, PatternTimeout } from './patterns.ts'
 import { isObject, itemsOf, propertyOf } from './schema.ts'
 
 /**
@@ -76,7 +76,7 @@ function stringErrors(value: string, schema: JSONSchemaProps, path: string): Fie
   if (schema.minLength !== undefined && length < schema.minLength) {
     errors.push(invalidBody(path, value, `${path} in body should be at least ${schema.minLength} chars long`))
   }
-  if (schema.pattern !== undefined && !fits(regularExpression(schema.pattern), value)) {
+  if (schema.pattern !== undefined && !goRegExp(schema.pattern).test(value)) {
     errors.push(invalidBody(path, value, `${path} in body should match '${schema.pattern}'`))
   }
   const format = schema.format === undefined ? undefined : formats[schema.format]
@@ -183,30 +183,4 @@ export function typeName(value: unknown): string {
 
 function join(path: string, key: string): string {
   return path ? `${path}.${key}` : key
-}
-
-/** A text on which the pattern takes forever does not fit it: refused, as what the author did not foresee. */
-function fits(expression: RegExp, text: string): boolean {
-  try {
-    return boundedExec(expression, text) !== null
-  } catch (error) {
-    if (error instanceof PatternTimeout) return false
-    throw error
-  }
-}
-
-const compiled = new Map<string, RegExp>()
-
-/** Go's expressions as JavaScript's: the same but for flags in front and anchors. */
-export function regularExpression(pattern: string): RegExp {
-  const known = compiled.get(pattern)
-  if (known) return known
-  const flags = pattern.match(/^\(\?([ims]+)\)/)
-  const source = (flags ? pattern.slice(flags[0].length) : pattern)
-    .replace(/\\A/g, '^')
-    .replace(/\\z/g, '$')
-    .replace(/\(\?P</g, '(?<')
-  const expression = new RegExp(source, `u${flags?.[1] ?? ''}`)
-  compiled.set(pattern, expression)
-  return expression
 }

@@ -1,3 +1,4 @@
+import { linearRegExp } from '../machinery/linear-regexp.ts'
 import { type Directive, inZone, type ServerBlock } from './corefile.ts'
 import type { DnsReply, RecordType } from './dns.ts'
 
@@ -111,7 +112,7 @@ function renamed(kind: string, from: string, to: string, name: string): string |
 
 function expressionOf(text: string): RegExp | undefined {
   try {
-    return new RegExp(text)
+    return linearRegExp(text)
   } catch (error) {
     if (error instanceof SyntaxError) return undefined
     throw error

@@ -1,6 +1,5 @@
 import type { Environment } from '@marcbachmann/cel-js'
-import { boundedExec } from '../../crd/patterns.ts'
-import { goRegExp } from '../go-text.ts'
+import { goRegExp } from '../../machinery/go-regexp.ts'
 
 /** What the library's evaluator and checker do for a macro; its typings leave them open. */
 interface Node {
@@ -22,22 +21,22 @@ interface Macro {
 
 /** In an expression as it is given: has() of a field that is not reached by names alone, such as self.rules[0].path. */
 const beyondNames = /(?<![\w.])has(?=\((?![\w.?\s]*\)))/g
-/** A flag within a pattern, which Go knows and JavaScript does not. */
-const flagged = /\.matches(?=\(\s*r?["'][^"']*["']*[^"']*\(\?[ims]+\))/g
+/** Of a pattern as Go has it; the library's is JavaScript's, which may take for ever. */
+const matching = /\.matches(?=\()/g
 
 /**
  * Where the library's own has() and matches() take less than cel-go's, ours take their place under names of the same length,
  * so that faults are shown where they are.
  */
 export function withStandIns(text: string): string {
-  return text.replace(beyondNames, 'Has').replace(flagged, '.Matches')
+  return text.replace(beyondNames, 'Has').replace(matching, '.Matches')
 }
 
 export function registerStandIns(environment: Environment): void {
   const expand = ({ args }: { args: [Node] }) => ({ args, evaluate, typeCheck, async: false })
   environment
     .registerFunction('Has(ast): bool', expand as never)
-    .registerFunction('string.Matches(string): bool', (text: string, pattern: string) => boundedExec(goRegExp(pattern), text) !== null)
+    .registerFunction('string.Matches(string): bool', (text: string, pattern: string) => goRegExp(pattern).test(text))
 }
 
 function evaluate(evaluator: Evaluator, { args: [node] }: Macro, context: unknown): boolean {

@@ -1,6 +1,6 @@
 import type { Environment } from '@marcbachmann/cel-js'
-import { boundedExec, boundedFindAll } from '../../crd/patterns.ts'
-import { canonical, goRegExp } from '../go-text.ts'
+import { goRegExp } from '../../machinery/go-regexp.ts'
+import { canonical } from '../go-text.ts'
 
 /** ext.Strings (version 2) of cel-go, and Kubernetes' find and findAll. What cel-js has itself is left alone. */
 export function registerText(environment: Environment): void {
@@ -17,14 +17,11 @@ export function registerText(environment: Environment): void {
     .registerFunction('string.replace(string, string, int): string', replaceSome)
     .registerFunction('string.reverse(): string', (text: string) => characters(text).reverse().join(''))
     .registerFunction('string.format(list): string', format)
-    .registerFunction('string.find(string): string', (text: string, pattern: string) => boundedExec(goRegExp(pattern), text)?.[0] ?? '')
-    .registerFunction('string.findAll(string): list<string>', (text: string, pattern: string) =>
-      boundedFindAll(goRegExp(pattern, 'g'), text),
+    .registerFunction('string.find(string): string', (text: string, pattern: string) => goRegExp(pattern).findAll(text, 1)[0] ?? '')
+    .registerFunction('string.findAll(string): list<string>', (text: string, pattern: string) => goRegExp(pattern).findAll(text))
+    .registerFunction('string.findAll(string, int): list<string>', (text: string, pattern: string, limit: bigint) =>
+      goRegExp(pattern).findAll(text, limit < 0n ? undefined : Number(limit)),
     )
-    .registerFunction('string.findAll(string, int): list<string>', (text: string, pattern: string, limit: bigint) => {
-      const found = boundedFindAll(goRegExp(pattern, 'g'), text)
-      return limit < 0n ? found : found.slice(0, Number(limit))
-    })
 }
 
 function replaceSome(text: string, old: string, next: string, limit: bigint): string {

@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '../../clock.ts'
+import { PatternTimeout } from '../../machinery/linear-regexp.ts'
 import type { PodNetwork } from '../../network/network.ts'
 import type { NodeHost } from '../../node/host.ts'
 import type { ComponentName } from '../servers/control-plane.ts'
@@ -172,7 +173,8 @@ export class Machine {
       process.end({ code: code & 255 })
     } catch (error) {
       if (!process.ended) {
-        if (!(error instanceof Killed || error instanceof Errno)) this.report(`program ${process.name}`, error)
+        if (!(error instanceof Killed || error instanceof Errno || error instanceof PatternTimeout))
+          this.report(`program ${process.name}`, error)
         const text = error instanceof Error ? error.message : String(error)
         const tell = error instanceof Killed ? Promise.resolve() : process.complain(`${process.name}: ${text}\n`)
         await tell.catch((reason: unknown) => {

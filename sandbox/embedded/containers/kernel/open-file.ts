@@ -132,7 +132,15 @@ export class SinkFile extends OpenFile {
   async read(): Promise<Uint8Array> {
     return nothing
   }
-  async write(data: Uint8Array): Promise<void> {
+  async write(data: Uint8Array, process?: Process): Promise<void> {
     this.sink(data.slice())
+    let lines = 0
+    for (let end = data.indexOf(newline); end !== -1; end = data.indexOf(newline, end + 1)) lines++
+    const wait = process?.spend(lines * linePrice)
+    if (wait) await wait
   }
 }
+
+const newline = 0x0a
+/** Nanoseconds for a line of a container's log, which is kept and told one by one. */
+const linePrice = 2_000

@@ -55,6 +55,9 @@ export type Disposition = 'ignore' | (() => void)
 
 const encoder = new TextEncoder()
 const textPrice = 10
+/** Nanoseconds for which a process goes on in one turn of the event loop, and what each step counts for at least. */
+const longestTurn = 2_000_000
+const leastPrice = 2_000
 
 /** One process of a container: its descriptors, its signals, its share of CPU and memory. */
 export class Process {
@@ -86,6 +89,8 @@ export class Process {
   cpuNanoseconds = 0
   status: ExitStatus | undefined
   private killed: Killed | undefined
+  /** Nanoseconds that were paid for since it last waited for something. */
+  private sinceTurn = 0
   private readonly blocked = new Set<(error: Killed) => void>()
   private readonly endings: ((status: ExitStatus) => void)[] = []
 
@@ -238,7 +243,18 @@ export class Process {
     const price = cpu.price(this.meter, nanoseconds)
     this.cpuNanoseconds += price
     const wait = cpu.charge(this.meter, price)
-    return wait > 0 ? this.sleep(wait) : undefined
+    this.sinceTurn = wait > 0 ? 0 : this.sinceTurn + Math.max(price, leastPrice)
+    if (wait > 0) return this.sleep(wait)
+    return this.sinceTurn < longestTurn ? undefined : this.turn()
+  }
+
+  /** Lets others of this thread go on: what is cheap in the model may still take long here. */
+  private turn(): Promise<void> {
+    this.sinceTurn = 0
+    const { clock } = this.machine
+    return this.block<void>((resolve, reject) => {
+      clock.during(clock.turn()).then(resolve, reject)
+    })
   }
 
   /** Takes memory (or gives it back, when negative). Past the container's limit everything in it is killed. */

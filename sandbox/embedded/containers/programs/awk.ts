@@ -1,3 +1,4 @@
+import { linearRegExp } from '../../machinery/linear-regexp.ts'
 import { Killed, type Process } from '../kernel/process.ts'
 import { formatPrintf, general } from '../shell/printf.ts'
 import { Errno } from '../vfs/errno.ts'
@@ -413,7 +414,7 @@ class Awk {
     const words = async (index: number) => text(await at(index))
     const regexpOf = async (index: number, flags = ''): Promise<RegExp> => {
       const argument = args[index]
-      return argument?.type === 'regexp' ? new RegExp(argument.value.source, flags) : posixRegExp(await words(index), true, flags)
+      return argument?.type === 'regexp' ? linearRegExp(argument.value.source, flags) : posixRegExp(await words(index), true, flags)
     }
     switch (name) {
       case 'length': {

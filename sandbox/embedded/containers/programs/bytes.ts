@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
-import { gunzipSync, gzipSync } from 'node:zlib'
 import type { Process, Run } from '../kernel/process.ts'
 import { Errno } from '../vfs/errno.ts'
+import { gunzipped, gzipped } from './compression.ts'
 import { human } from './format.ts'
 import { last, parseOptions } from './options.ts'
 import { cantOpen, eachInput, Output, readBytes } from './text.ts'
@@ -142,12 +142,12 @@ async function gzip(process: Process): Promise<number> {
     if (options.operands.length === 0) {
       const stdin = process.files.get(0)
       const content = stdin ? await readBytes(process, stdin) : new Uint8Array(0)
-      await process.print(expand ? gunzipSync(content) : gzipSync(content))
+      await process.print(await (expand ? gunzipped : gzipped)(process, content))
       return 0
     }
     for (const path of options.operands) {
       const content = await process.readWhole(path)
-      const result = expand ? gunzipSync(content, { maxOutputLength: 64 * 1024 * 1024 }) : gzipSync(content)
+      const result = await (expand ? gunzipped : gzipped)(process, content)
       if (toStdout) await process.print(result)
       else {
         if (expand && !/\.t?gz$/.test(path)) return process.fail(`${path}: unknown suffix - ignored`)

@@ -100,13 +100,56 @@ async function sort(process: Process): Promise<number> {
         return process.fail(`${options.operands[0] ?? '-'}:${index + 1}: disorder: ${all[index]}`)
     return 0
   }
-  all.sort(compare)
-  const result = flags.has('u') ? all.filter((line, index) => index === 0 || byKeys(all[index - 1] as string, line) !== 0) : all
-  const text = result.length > 0 ? `${result.join('\n')}\n` : ''
+  const ordered = await inOrder(process, all, compare)
   const target = last(options, 'o')
-  if (target === undefined) await process.print(text)
-  else process.fs.write(target, text, process.who)
+  const open = target === undefined ? undefined : process.open(target, 'write').retain()
+  const out = new Output(process, open ?? 1)
+  for (const [index, line] of ordered.entries()) {
+    if (!flags.has('u') || index === 0 || byKeys(ordered[index - 1] as string, line) !== 0) await out.line(line)
+  }
+  await out.flush()
+  open?.release()
   return 0
+}
+
+/** Lines that are sorted, or merged, at once. */
+const sortedAtOnce = 1_000
+/** Nanoseconds for a line each time that it is looked at. */
+const comparePrice = 2_000
+
+/** Sorts in pieces, so that a long file holds up nobody else. */
+async function inOrder(process: Process, all: string[], compare: (a: string, b: string) => number): Promise<string[]> {
+  const pay = async (lines: number) => {
+    const wait = process.spend(lines * comparePrice)
+    if (wait) await wait
+  }
+  let runs: string[][] = []
+  for (let at = 0; at < all.length; at += sortedAtOnce) {
+    runs.push(all.slice(at, at + sortedAtOnce).sort(compare))
+    await pay(sortedAtOnce)
+  }
+  while (runs.length > 1) {
+    const merged: string[][] = []
+    for (let at = 0; at < runs.length; at += 2) merged.push(await mergedRuns(runs[at] as string[], runs[at + 1] ?? [], compare, pay))
+    runs = merged
+  }
+  return runs[0] ?? []
+}
+
+async function mergedRuns(
+  left: string[],
+  right: string[],
+  compare: (a: string, b: string) => number,
+  pay: (lines: number) => Promise<void>,
+): Promise<string[]> {
+  if (right.length === 0) return left
+  const result: string[] = []
+  for (let i = 0, j = 0; i < left.length || j < right.length; ) {
+    const takesLeft = j >= right.length || (i < left.length && compare(left[i] as string, right[j] as string) <= 0)
+    result.push((takesLeft ? left[i++] : right[j++]) as string)
+    if (result.length % sortedAtOnce === 0) await pay(sortedAtOnce)
+  }
+  return result
 }
 
 async function uniq(process: Process): Promise<number> {

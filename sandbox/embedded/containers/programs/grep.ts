@@ -1,3 +1,4 @@
+import { linearRegExp } from '../../machinery/linear-regexp.ts'
 import type { Process, Run } from '../kernel/process.ts'
 import { badOption, last, parseOptions } from './options.ts'
 import { posixRegExp } from './regular.ts'
@@ -58,7 +59,7 @@ async function grep(process: Process): Promise<number> {
     regexps = patterns.map((pattern) => {
       const plain = fixed ? pattern.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&') : posixRegExp(pattern, extended).source
       const whole = flags.has('x') ? `^(?:${plain})$` : flags.has('w') ? `(?<!\\w)(?:${plain})(?!\\w)` : plain
-      return new RegExp(whole === '(?:)' ? '' : whole, `g${flags.has('i') ? 'i' : ''}`)
+      return linearRegExp(whole === '(?:)' ? '' : whole, `g${flags.has('i') ? 'i' : ''}`)
     })
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error

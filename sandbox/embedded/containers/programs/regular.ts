@@ -1,8 +1,9 @@
+import { linearRegExp } from '../../machinery/linear-regexp.ts'
 import { classes } from '../shell/pattern.ts'
 
-/** A POSIX basic or extended regular expression as JavaScript's. Throws SyntaxError as RegExp does. */
+/** A POSIX basic or extended regular expression as JavaScript's, with an end. Throws SyntaxError as RegExp does. */
 export function posixRegExp(source: string, extended: boolean, flags = ''): RegExp {
-  return new RegExp(translate(source, extended), flags)
+  return linearRegExp(translate(source, extended), flags)
 }
 
 function translate(source: string, extended: boolean): string {

@@ -1,3 +1,4 @@
+import { linearRegExp } from '../../machinery/linear-regexp.ts'
 import type { OpenFile } from '../kernel/open-file.ts'
 import type { Process } from '../kernel/process.ts'
 import { badOption, parseOptions } from './options.ts'
@@ -194,8 +195,8 @@ function compile(script: string, extended: boolean): Command[] {
         command.regexp =
           source === '' ? lastRegexp : posixRegExp(source, extended, `g${/[iI]/.test(flags) ? 'i' : ''}${flags.includes('M') ? 'm' : ''}`)
         if (!command.regexp) fail('no previous regexp')
-        if (source === '') command.regexp = new RegExp((command.regexp as RegExp).source, 'g')
-        lastRegexp = new RegExp((command.regexp as RegExp).source, (command.regexp as RegExp).flags.replace('g', ''))
+        if (source === '') command.regexp = linearRegExp((command.regexp as RegExp).source, 'g')
+        lastRegexp = linearRegExp((command.regexp as RegExp).source, (command.regexp as RegExp).flags.replace('g', ''))
         break
       }
       case 'y': {

@@ -1,3 +1,4 @@
+import { linearRegExp } from '../../machinery/linear-regexp.ts'
 import { nodeCores } from '../kernel/cpu.ts'
 import type { Process, Run } from '../kernel/process.ts'
 import { formatPrintf } from '../shell/printf.ts'
@@ -351,7 +352,7 @@ async function expr(process: Process): Promise<number> {
     if (operator === '|') return truth(a) ? a : b
     if (operator === '&') return truth(a) && truth(b) ? a : '0'
     if (operator === ':') {
-      const match = new RegExp(`^(?:${b.replace(/\\([()])/g, '$1')})`).exec(a)
+      const match = linearRegExp(`^(?:${b.replace(/\\([()])/g, '$1')})`).exec(a)
       return match ? (match[1] ?? String(match[0].length)) : b.includes('\\(') ? '' : '0'
     }
     const x = number(a)

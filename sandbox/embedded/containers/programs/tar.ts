@@ -1,7 +1,7 @@
-import { gunzipSync, gzipSync } from 'node:zlib'
 import type { Process } from '../kernel/process.ts'
 import { Errno } from '../vfs/errno.ts'
 import { contentOf, type Node } from '../vfs/node.ts'
+import { gunzipped, gzipped } from './compression.ts'
 import { join } from './files.ts'
 import { formatTime, modeText, ownerName } from './format.ts'
 import { last, parseOptions } from './options.ts'
@@ -49,7 +49,7 @@ export async function tar(process: Process): Promise<number> {
     if (!input) return 1
     let content = await readBytes(process, input.retain())
     input.release()
-    if (content[0] === 0x1f && content[1] === 0x8b) content = gunzipSync(content, { maxOutputLength: 128 * 1024 * 1024 })
+    if (content[0] === 0x1f && content[1] === 0x8b) content = await gunzipped(process, content)
     return await extract(process, content, options.operands, options.flags, Number(last(options, 'S') ?? 0), options.values.get('X') ?? [])
   } catch (error) {
     if (error instanceof Errno) return process.fail(`can't open '${archive}': ${error.message}`)
@@ -104,7 +104,7 @@ async function create(process: Process, target: string, paths: readonly string[]
   if (paths.some((path) => path.startsWith('/'))) await process.complain("tar: removing leading '/' from member names\n")
   for (const path of paths) await add(path)
   await emit(new Uint8Array(2 * block))
-  if (gzip) await sink.write(gzipSync(Buffer.concat(parts)), process)
+  if (gzip) await sink.write(await gzipped(process, Buffer.concat(parts)), process)
   sink.release()
   return status
 }

@@ -5,12 +5,12 @@ import { Errno, errorText } from '../vfs/errno.ts'
 /** Text output of a program, written in blocks; `flush` before waiting for input and at the end. */
 export class Output {
   private readonly process: Process
-  private readonly fd: number
+  private readonly to: number | OpenFile
   private text = ''
 
-  constructor(process: Process, fd = 1) {
+  constructor(process: Process, to: number | OpenFile = 1) {
     this.process = process
-    this.fd = fd
+    this.to = to
   }
 
   async add(text: string): Promise<void> {
@@ -23,9 +23,11 @@ export class Output {
   }
 
   async flush(): Promise<void> {
-    const { text } = this
+    const { text, to } = this
     this.text = ''
-    if (text !== '') await this.process.write(this.fd, text)
+    if (text === '') return
+    if (typeof to === 'number') await this.process.write(to, text)
+    else await to.write(Buffer.from(text), this.process)
   }
 }
 

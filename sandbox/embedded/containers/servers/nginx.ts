@@ -1,4 +1,5 @@
 import { createSecureContext } from 'node:tls'
+import { linearRegExp } from '../../machinery/linear-regexp.ts'
 import { type HttpRequest, type HttpResponse, NetworkError, type ServerTls } from '../../network/network.ts'
 import type { Process, Program } from '../kernel/process.ts'
 import { contentType } from '../programs/httpd.ts'
@@ -377,7 +378,7 @@ async function respond(
     )
   }
   for (const each of own.filter((one) => one.name === 'rewrite')) {
-    const match = new RegExp(each.args[0] ?? '').exec(path)
+    const match = linearRegExp(each.args[0] ?? '').exec(path)
     if (!match) continue
     const next = (each.args[1] ?? '').replace(/\$(\d)/g, (_, group: string) => match[Number(group)] ?? '')
     if (/^https?:|^redirect$|^permanent$/.test(each.args[2] ?? next)) return redirect(each.args[2] === 'permanent' ? 301 : 302, next)
@@ -600,13 +601,13 @@ function findLocation(directives: readonly Directive[], path: string): Directive
   if (longest?.args[0] === '^~') return longest
   const regular = locations.find(
     (each) =>
-      (each.args[0] === '~' || each.args[0] === '~*') && new RegExp(each.args[1] ?? '', each.args[0] === '~*' ? 'i' : '').test(path),
+      (each.args[0] === '~' || each.args[0] === '~*') && linearRegExp(each.args[1] ?? '', each.args[0] === '~*' ? 'i' : '').test(path),
   )
   return regular ?? longest
 }
 
 function nameMatches(pattern: string, host: string): boolean {
-  if (pattern.startsWith('~')) return new RegExp(pattern.slice(1)).test(host)
+  if (pattern.startsWith('~')) return linearRegExp(pattern.slice(1)).test(host)
   if (pattern.startsWith('*.')) return host.endsWith(pattern.slice(1))
   if (pattern.endsWith('.*')) return host.startsWith(pattern.slice(0, -1))
   return pattern.toLowerCase() === host

@@ -1,3 +1,4 @@
+import { linearRegExp } from '../../machinery/linear-regexp.ts'
 import { type Connection, NetworkError } from '../../network/network.ts'
 import type { Process, Program } from '../kernel/process.ts'
 import { last, parseOptions } from '../programs/options.ts'
@@ -126,7 +127,7 @@ function execute(process: Process, data: Map<string, string | string[]>, words: 
       return args.filter((each) => data.has(each)).length
     case 'KEYS':
       return [...data.keys()].filter((each) =>
-        new RegExp(
+        linearRegExp(
           `^${key
             .replace(/[.+^${}()|[\]\\]/g, '\\$&')
             .replaceAll('*', '.*')

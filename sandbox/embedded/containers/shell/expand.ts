@@ -1,3 +1,4 @@
+import { linearRegExp } from '../../machinery/linear-regexp.ts'
 import type { Process } from '../kernel/process.ts'
 import { ArithmeticFault, evaluate } from './arithmetic.ts'
 import { type Parameter, type Part, SyntaxFault, type Word } from './ast.ts'
@@ -315,12 +316,12 @@ async function modify(shell: Shell, parameter: Parameter, value: string): Promis
     const source = patternSource(pattern)
     const regexp =
       operator === '//'
-        ? new RegExp(source, 'gu')
+        ? linearRegExp(source, 'gu')
         : operator === '/#'
-          ? new RegExp(`^(?:${source})`, 'u')
+          ? linearRegExp(`^(?:${source})`, 'u')
           : operator === '/%'
-            ? new RegExp(`(?:${source})$`, 'u')
-            : new RegExp(source, 'u')
+            ? linearRegExp(`(?:${source})$`, 'u')
+            : linearRegExp(source, 'u')
     return value.replace(regexp, () => replacement)
   }
   if (operator === '@') return parameterTransform(word.text, value)
@@ -342,13 +343,11 @@ function strip(value: string, operator: string, pattern: string): string {
   const longest = operator.length === 2
   const star = longest ? '[^]*' : '[^]*?'
   if (operator.startsWith('#')) {
-    return value.replace(new RegExp(`^(?:${patternSource(pattern, star)})`, 'u'), '')
+    return value.replace(linearRegExp(`^(?:${patternSource(pattern, star)})`, 'u'), '')
   }
-  // The shortest suffix starts as late as possible, which a regular expression alone does not find.
-  const whole = new RegExp(`^(?:${patternSource(pattern)})$`, 'u')
-  const starts = Array.from({ length: value.length + 1 }, (_, index) => (longest ? index : value.length - index))
-  for (const start of starts) if (whole.test(value.slice(start))) return value.slice(0, start)
-  return value
+  // The shortest suffix starts as late as possible: what stands before it is as long as can be.
+  const before = longest ? '[^]*?' : '[^]*'
+  return linearRegExp(`^(${before})(?:${patternSource(pattern)})$`, 'u').exec(value)?.[1] ?? value
 }
 
 async function indexOf(shell: Shell, parameter: Parameter): Promise<string> {

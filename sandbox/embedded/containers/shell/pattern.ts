@@ -1,3 +1,5 @@
+import { linearRegExp } from '../../machinery/linear-regexp.ts'
+
 /** Shell patterns as regular expressions. A backslash in a pattern quotes the next character. */
 export function patternSource(pattern: string, star = '[^]*', one = '[^]'): string {
   let out = ''
@@ -50,7 +52,7 @@ function compiled(pattern: string, ignoreCase: boolean): RegExp {
   let regexp = cache.get(key)
   if (!regexp) {
     if (cache.size > 500) cache.clear()
-    regexp = new RegExp(`^(?:${patternSource(pattern)})$`, ignoreCase ? 'iu' : 'u')
+    regexp = linearRegExp(`^(?:${patternSource(pattern)})$`, ignoreCase ? 'iu' : 'u')
     cache.set(key, regexp)
   }
   return regexp

@@ -1,3 +1,4 @@
+import { linearRegExp } from '../../machinery/linear-regexp.ts'
 import type { Process } from '../kernel/process.ts'
 import { sizeOf } from '../vfs/node.ts'
 import type { TestExpression } from './ast.ts'
@@ -37,7 +38,7 @@ export async function evaluateTest(shell: Shell, expression: TestExpression): Pr
 function regularMatch(shell: Shell, text: string, source: string): boolean {
   let regexp: RegExp
   try {
-    regexp = new RegExp(
+    regexp = linearRegExp(
       source
         .replace(/\[\[:(\w+):\]\]/g, (_, name: string) => `[${classes[name] ?? ''}]`)
         .replace(/\[:(\w+):\]/g, (_, name: string) => classes[name] ?? ''),
