@@ -24,7 +24,7 @@ import { Rest } from './api/rest.ts'
 import { specialHandlers } from './api/special.ts'
 import { upgradeHandler } from './api/streaming/upgrade.ts'
 import { customScalePaths } from './api/subresources/scale.ts'
-import { Authenticator } from './auth/authenticate.ts'
+import { Authenticator, anonymous } from './auth/authenticate.ts'
 import { ClusterIdentity, type KeyPair } from './auth/certificates.ts'
 import { Authorizer } from './auth/rbac.ts'
 import { Reviews } from './auth/reviews.ts'
@@ -57,7 +57,7 @@ import { Store } from './machinery/store.ts'
 import { internalIP } from './network/hosts.ts'
 import { duplexOf } from './network/http-bridge.ts'
 import { createNetwork } from './network/index.ts'
-import type { Connection, Network } from './network/network.ts'
+import type { Connection, HttpRequest, HttpResponse, Network } from './network/network.ts'
 import type { Outside } from './network/outside.ts'
 import type { CustomKind } from './openapi/index.ts'
 import { startScheduler } from './scheduler/index.ts'
@@ -389,6 +389,18 @@ export class Cluster implements AsyncDisposable {
     }
   }
 
+  /** What the API server says to a client that does not say who it is, where that is a text, as health is. */
+  private async answerAnyone({ method, path, headers }: HttpRequest): Promise<HttpResponse | undefined> {
+    try {
+      const { outcome } = await this.api.handle({ method, url: path, headers, user: anonymous, signal: this.ended.signal })
+      if (outcome.type !== 'text') return undefined
+      return { status: outcome.status, headers: { ...outcome.headers }, body: Buffer.from(outcome.text) }
+    } catch (error) {
+      if (error instanceof ApiError) return { status: error.code, headers: {}, body: Buffer.from(JSON.stringify(error.body)) }
+      throw error
+    }
+  }
+
   /** First every object that is selected (ADDED), then the changes, until the signal aborts. */
   async watch(selector: ObjectSelector, onEvent: (event: WatchEvent) => void, signal: AbortSignal): Promise<void> {
     const { group, version: groupVersion, resource, namespace, name, labelSelector } = selector
@@ -528,7 +540,10 @@ export class Cluster implements AsyncDisposable {
     this.parts.use(startFlowSchemaStatus(this.context))
     this.parts.use(startAvailability(own, this.aggregator, answersItself))
     const inside = this.parts.use(inClusterServer(this.serving()))
-    const apiServer = { accept: (connection: Connection) => inside.accept(duplexOf(connection)) }
+    const apiServer = {
+      accept: (connection: Connection) => inside.accept(duplexOf(connection)),
+      https: (request: HttpRequest) => this.answerAnyone(request),
+    }
     const gateway = createGatewaySeat({ ...this.context, client: this.clientOf('gateway-controller').as(gatewayAccount) })
     const network = this.parts.use(createNetwork(nodes, { apiServer: () => (this.apiUp ? apiServer : undefined), kindnet, gateway }))
     this.network = network

@@ -21,6 +21,9 @@ interface ShownCertificate {
   fingerprint: string
 }
 
+/** Nobody in particular. */
+export const anonymous: UserInfo = { username: 'system:anonymous', groups: ['system:unauthenticated'] }
+
 /** Finds out who asks: by client certificate, by ServiceAccount token, or nobody in particular (system:anonymous). */
 export class Authenticator {
   private readonly identity: ClusterIdentity
@@ -52,7 +55,7 @@ export class Authenticator {
       if (user) return user
     }
     if (certificate || token) throw ApiError.unauthorized()
-    return { username: 'system:anonymous', groups: ['system:unauthenticated'] }
+    return anonymous
   }
 
   private tokenUser(token: string): UserInfo | undefined {

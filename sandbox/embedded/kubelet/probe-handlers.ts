@@ -128,7 +128,10 @@ async function httpProbe(target: ProbeTarget, action: HTTPGetAction, timeout: nu
 /** Certificates are not verified: a probe asks whether the container answers, not who it is. */
 async function askOnce({ clock, network }: ProbeTarget, url: URL, request: HttpRequest, signal: AbortSignal): Promise<HttpResponse> {
   if (url.protocol !== 'https:') return await network.http(url.hostname, Number(url.port || 80), request, signal)
-  const connection = await network.connect(url.hostname, Number(url.port || 443), signal)
+  const port = Number(url.port || 443)
+  const answer = await network.unverified?.(url.hostname, port, request, signal)
+  if (answer) return answer
+  const connection = await network.connect(url.hostname, port, signal)
   return await httpsRequest(clock, connection, request, { host: url.hostname, insecure: true }, signal)
 }
 

@@ -147,6 +147,15 @@ export class Namespace implements PodNetwork, ConnectionOwner {
     return await requestOver(duplexOf(near), request, signal)
   }
 
+  async unverified(host: string, port: number, request: HttpRequest, signal?: AbortSignal): Promise<HttpResponse | undefined> {
+    // Who looks on sees the bytes of a handshake.
+    if (this.network.captures.active) return undefined
+    const { bound, from } = await this.reach(host, port, signal, 'TCP', synTimeout)
+    const { listener, owner } = bound
+    const answer = 'http' in listener ? listener.tls && listener.http(request, from) : listener.https?.(request)
+    return answer && (await unlessAborted(answerOf(answer), [signal, this.ended, owner?.ended]))
+  }
+
   serveNames(blocks: () => readonly ServerBlock[], log: (line: string) => void): Disposable {
     const { host, network } = this
     const names: NameServer = (name, type, asker) => network.answer(host, blocks(), name, type, asker, log)
@@ -235,16 +244,17 @@ export class Namespace implements PodNetwork, ConnectionOwner {
       if (!trace) forwarding.route(this.host, clientPort, { ip, port }, protocol, typeof route === 'string' ? undefined : route.to, hops)
       return hops
     })
-    const waiting = signal ? AbortSignal.any([signal, this.ended]) : this.ended
+    // Joining signals costs more than all else here, and most flows wait for nothing.
+    const waiting = () => (signal ? AbortSignal.any([signal, this.ended]) : this.ended)
     const bound = typeof route === 'string' ? undefined : this.network.listening(route, protocol)
     switch (route) {
       case 'unreachable':
-        await this.inVain(Math.min(arpTimeout, patience), seen, trace !== undefined, waiting, 1)
+        await this.inVain(Math.min(arpTimeout, patience), seen, trace !== undefined, waiting(), 1)
         if (trace) seen.unreachable(ip, this.host.pod ? `${this.ip.split('.').slice(0, 3).join('.')}.1` : this.ip)
         if (patience < arpTimeout) throw new NetworkError('ETIMEDOUT', `connect to ${ip}:${port}: connection timed out`)
         throw new NetworkError('EHOSTUNREACH', `connect to ${ip}:${port}: no route to host`)
       case 'dropped':
-        await this.inVain(Math.min(synTimeout, patience), seen, trace !== undefined, waiting, 2)
+        await this.inVain(Math.min(synTimeout, patience), seen, trace !== undefined, waiting(), 2)
         throw new NetworkError('ETIMEDOUT', `connect to ${ip}:${port}: connection timed out`)
       default:
         if (trace && (route === 'refused' || !bound)) seen.refused(route === 'refused' ? 'rule' : 'port', { ip, port })
@@ -272,7 +282,7 @@ function boundTo(host: string): string {
 }
 
 /** A program that fails while it answers looks like a connection that went away. */
-async function answerOf(answer: Promise<HttpResponse>): Promise<HttpResponse> {
+async function answerOf<T>(answer: Promise<T>): Promise<T> {
   try {
     return await answer
   } catch (error) {

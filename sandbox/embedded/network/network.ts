@@ -75,6 +75,11 @@ export interface PodNetwork extends Disposable {
   connect(host: string, port: number, signal?: AbortSignal, protocol?: Protocol, patience?: number): Promise<Connection>
   /** One HTTP request; the body is whole. Rejects as connect does. */
   http(host: string, port: number, request: HttpRequest, signal?: AbortSignal, patience?: number): Promise<HttpResponse>
+  /**
+   * As http of an HTTPS server whose certificate nobody looks at, without the encryption; undefined where it takes bytes to know what it
+   * answers. Rejects as connect does.
+   */
+  unverified?(host: string, port: number, request: HttpRequest, signal?: AbortSignal): Promise<HttpResponse | undefined>
   /** Answers here for names on port 53 as CoreDNS with these server blocks does, until it is disposed; `log` hears the questions of a block with `log`. */
   serveNames?(blocks: () => readonly ServerBlock[], log: (line: string) => void): Disposable
   /** By the pod's resolv.conf, or from the server given. Rejects with NetworkError ENOTFOUND (NXDOMAIN) or ETIMEDOUT. */
@@ -102,7 +107,11 @@ export type Protocol = 'TCP' | 'UDP' | 'SCTP'
 
 export type Listener =
   | { http: (request: HttpRequest, peer: { ip: string; port: number }) => Promise<HttpResponse>; tls?: ServerTls }
-  | { accept: (connection: Connection) => void }
+  | {
+      accept: (connection: Connection) => void
+      /** What it answers over TLS to a client without a certificate; undefined where it takes the bytes to know. */
+      https?: (request: HttpRequest) => Promise<HttpResponse | undefined>
+    }
 
 /** What an HTTPS server needs: PEM, one pair or one for each server name that is asked for, and its answer to who speaks plain HTTP. */
 export type ServerTls = { plain: HttpResponse } & (

@@ -3,10 +3,7 @@ import type { Container, Pod, Volume } from '../schema/types/core.v1.ts'
 
 const pki = '/etc/kubernetes/pki'
 
-/**
- * The manifests of a control plane's static pods as kubeadm writes them on kind, by file name. Their probes are left out: on
- * an idle cluster they would be most of the work.
- */
+/** The manifests of a control plane's static pods as kubeadm writes them on kind, by file name. */
 export function controlPlaneManifests(node: string, ip: string): Readonly<Record<string, string>> {
   if (last?.node !== node || last.ip !== ip) last = { node, ip, manifests: manifestsOf(node, ip) }
   return last.manifests
@@ -39,7 +36,7 @@ function manifestsOf(node: string, ip: string): Record<string, string> {
         },
         status: {},
       }
-      return [`${container.name}.yaml`, stringify(pod, { indentSeq: false, lineWidth: 0 })]
+      return [`${container.name}.yaml`, stringify(pod, { indentSeq: false, lineWidth: 0, sortMapEntries: true })]
     }),
   )
 }
@@ -48,6 +45,27 @@ interface StaticComponent {
   container: Container
   mounts: { name: string; path: string; readOnly?: boolean; type?: string }[]
   annotations?: Record<string, string>
+}
+
+interface HealthPaths {
+  live: string
+  ready?: string
+  started: string
+}
+
+/** @see cmd/kubeadm/app/util/staticpod, LivenessProbe, ReadinessProbe and StartupProbe */
+function probesOf(
+  { live, ready, started }: HealthPaths,
+  host: string,
+  scheme: string,
+): Pick<Container, `${'liveness' | 'readiness' | 'startup'}Probe`> {
+  const get = (path: string) => ({ httpGet: { host, path, port: 'probe-port', scheme }, timeoutSeconds: 15 })
+  const now = { initialDelaySeconds: 10, periodSeconds: 10 }
+  return {
+    livenessProbe: { failureThreshold: 8, ...now, ...get(live) },
+    ...(ready !== undefined && { readinessProbe: { failureThreshold: 3, periodSeconds: 1, ...get(ready) } }),
+    startupProbe: { failureThreshold: 24, ...now, ...get(started) },
+  }
 }
 
 const certificateFolders = [
@@ -59,13 +77,21 @@ const certificateFolders = [
 ]
 
 function components(node: string, ip: string): StaticComponent[] {
-  const component = (name: string, cpu: string, flags: string[], port: number, image = `registry.k8s.io/${name}:v1.34.4`): Container => ({
+  const component = (
+    name: string,
+    cpu: string,
+    flags: string[],
+    port: number,
+    asked: HealthPaths,
+    image = `registry.k8s.io/${name}:v1.34.4`,
+  ): Container => ({
     command: [name, ...flags],
     image,
     imagePullPolicy: 'IfNotPresent',
     name,
     ports: [{ containerPort: port, name: 'probe-port', protocol: 'TCP' }],
     resources: { requests: { cpu, ...(name === 'etcd' && { memory: '100Mi' }) } },
+    ...probesOf(asked, name === 'kube-apiserver' ? ip : '127.0.0.1', name === 'etcd' ? 'HTTP' : 'HTTPS'),
   })
   const config = (name: string) => ({ name: 'kubeconfig', path: `/etc/kubernetes/${name}.conf`, readOnly: true, type: 'FileOrCreate' })
   return [
@@ -96,6 +122,7 @@ function components(node: string, ip: string): StaticComponent[] {
           '--watch-progress-notify-interval=5s',
         ],
         2381,
+        { live: '/livez', ready: '/readyz', started: '/readyz' },
         'registry.k8s.io/etcd:3.6.5-0',
       ),
       mounts: [
@@ -139,6 +166,7 @@ function components(node: string, ip: string): StaticComponent[] {
           '--runtime-config=',
         ],
         6443,
+        { live: '/livez', ready: '/readyz', started: '/livez' },
       ),
       mounts: certificateFolders,
     },
@@ -167,12 +195,13 @@ function components(node: string, ip: string): StaticComponent[] {
           '--enable-hostpath-provisioner=true',
         ],
         10257,
+        { live: '/healthz', started: '/healthz' },
       ),
       mounts: [
         ...certificateFolders,
         { name: 'flexvolume-dir', path: '/usr/libexec/kubernetes/kubelet-plugins/volume/exec' },
         config('controller-manager'),
-      ],
+      ].sort((one, other) => (one.name < other.name ? -1 : 1)),
     },
     {
       container: component(
@@ -186,6 +215,7 @@ function components(node: string, ip: string): StaticComponent[] {
           '--leader-elect=true',
         ],
         10259,
+        { live: '/livez', ready: '/readyz', started: '/livez' },
       ),
       mounts: [config('scheduler')],
     },
