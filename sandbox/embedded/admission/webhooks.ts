@@ -1,3 +1,4 @@
+import { uuid } from '../api/object-meta.ts'
 import type { ServedResources } from '../api/resources.ts'
 import type { Authorizer } from '../auth/rbac.ts'
 import type { ClusterContext } from '../machinery/context.ts'
@@ -30,7 +31,7 @@ interface Invocation {
 
 /**
  * Mutating webhooks, one after the other in the order of their configurations' names, and validating ones, all at once.
- * Only Services of the cluster are called: no URL leads out of it.
+ * Where their urls lead is for `connect` to say.
  */
 export function admissionWebhooks(context: WebhookContext, connect: WebhookConnector): AdmissionPlugin[] {
   const { cache } = context
@@ -105,7 +106,7 @@ export function admissionWebhooks(context: WebhookContext, connect: WebhookConne
     mutating: boolean,
   ): Promise<WebhookAnswer | undefined> {
     try {
-      return await askWebhook(webhook, seen, request, { connect, uid: uid(), mutating })
+      return await askWebhook(webhook, seen, request, { connect, uid: uuid(context.random), mutating })
     } catch (error) {
       if (!(error instanceof WebhookFailure)) throw error
       if (webhook.failurePolicy !== 'Ignore') throw ApiError.internal(error)
@@ -113,12 +114,6 @@ export function admissionWebhooks(context: WebhookContext, connect: WebhookConne
       request.annotate(`${prefix}/round_${request.reinvocation.again ? 1 : 0}_index_0`, webhook.name)
       return undefined
     }
-  }
-
-  function uid(): string {
-    return Array.from({ length: 32 }, () => Math.floor(context.random() * 16).toString(16))
-      .join('')
-      .replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
   }
 }
 

@@ -1,4 +1,5 @@
 import type { ClusterContext } from '../machinery/context.ts'
+import { randomHex } from '../machinery/random.ts'
 import type { ResolvedImage } from './images.ts'
 import { Cpu } from './kernel/cpu.ts'
 import { Machine, type OutOfMemory } from './kernel/machine.ts'
@@ -496,7 +497,7 @@ function commandError(name: string, error: Errno, how: 'start' | 'exec', ctx: Cl
         ? `stat ${name}: no such file or directory`
         : error.message.toLowerCase()
   if (how === 'start') return new ContainerError('StartError', `${startPrefix}exec: "${name}": ${cause}`, 128)
-  const id = Array.from({ length: 64 }, () => Math.floor(ctx.random() * 16).toString(16)).join('')
+  const id = randomHex(ctx.random, 64)
   return new ContainerError(
     'ExecError',
     `failed to exec in container: failed to start exec "${id}": OCI runtime exec failed: exec failed: unable to start container process: exec: "${name}": ${cause}`,

@@ -1,5 +1,5 @@
 import { ContainerError, type ContainerSpec, type Container as RuntimeContainer } from '../containers/runtime.ts'
-import type { ClusterContext } from '../machinery/context.ts'
+import { randomHex } from '../machinery/random.ts'
 import type { Container } from '../schema/types/core.v1.ts'
 import { backOffLeft, nextBackOff } from './back-off.ts'
 import { containerSpecOf, podLabel, userOf } from './container-spec.ts'
@@ -8,6 +8,7 @@ import { ConfigError } from './environment.ts'
 import { HookError, runHook } from './hooks.ts'
 import { ensureImage, StartError } from './images.ts'
 import { stopContainer } from './killing.ts'
+import { containerNamed } from './pod-containers.ts'
 import { type ContainerRun, latestRun, stateOf } from './pod-record.ts'
 import type { PodWorker, WorkerHost } from './pod-worker.ts'
 import { pullSecretsOf } from './pull-secrets.ts'
@@ -107,7 +108,7 @@ export class ContainerLives {
     const { pod, network } = this.pod
     const { volumes } = this
     if (!network) throw new StartError('CreateContainerError', 'the pod sandbox is gone')
-    const id = randomHex(ctx, 64)
+    const id = randomHex(ctx.random, 64)
     let live: RuntimeContainer
     try {
       const sharesProcesses = this.sharesProcesses(container)
@@ -262,7 +263,7 @@ export class ContainerLives {
   private exited(container: RuntimeContainer, run: ContainerRun): void {
     const { exit } = container
     if (!exit || run.exit) return
-    const spec = this.pod.containerNamed(run.name)
+    const spec = containerNamed(this.pod.pod, run.name)
     const message = spec && terminationMessage(container, spec, exit.exitCode)
     run.exit = {
       exitCode: exit.exitCode,
@@ -292,13 +293,4 @@ export function backOffKey(container: Container): string {
 function unknownImage(image: string): string {
   const known = `The contents of image ${JSON.stringify(image)} are not known to the embedded engine, which runs shell commands over it but none of its own programs`
   return `${known}; the kind engine runs it for real`
-}
-
-function randomHex(ctx: ClusterContext, length: number): string {
-  let text = ''
-  while (text.length < length)
-    text += Math.floor(ctx.random() * 2 ** 32)
-      .toString(16)
-      .padStart(8, '0')
-  return text.slice(0, length)
 }

@@ -2,6 +2,7 @@ import type { Cache } from '../machinery/context.ts'
 import { resources } from '../machinery/object.ts'
 import { parseQuantity } from '../schema/quantity.ts'
 import type { ConfigMap, Container, Pod, ResourceFieldSelector, Secret, Service } from '../schema/types/core.v1.ts'
+import { containerNamed } from './pod-containers.ts'
 
 /** A container cannot be configured as its spec asks; the message is the one of CreateContainerConfigError. */
 export class ConfigError extends Error {}
@@ -102,11 +103,6 @@ export function resourceValue(pod: Pod, container: Container, selector: Resource
   const amount = kind === 'limits' ? (limits?.[resource] ?? node.allocatable[resource] ?? '0') : (requests?.[resource] ?? '0')
   const divisor = selector.divisor && parseQuantity(selector.divisor).nano > 0n ? parseQuantity(selector.divisor).nano : 1_000_000_000n
   return String((parseQuantity(amount).nano + divisor - 1n) / divisor)
-}
-
-export function containerNamed(pod: Pod, name: string): Container | undefined {
-  const { containers = [], initContainers = [], ephemeralContainers = [] } = pod.spec ?? {}
-  return [...containers, ...initContainers, ...(ephemeralContainers as Container[])].find((container) => container.name === name)
 }
 
 function serviceVariables(cache: Cache, namespace: string, links: boolean): Map<string, string> {

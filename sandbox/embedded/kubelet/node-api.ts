@@ -6,9 +6,10 @@ import { resources } from '../machinery/object.ts'
 import { podNode } from '../machinery/pod-indexes.ts'
 import { type Connection, NetworkError } from '../network/network.ts'
 import type { NodeUse } from '../node/host.ts'
-import type { Container, ContainerStatus, Node, Pod } from '../schema/types/core.v1.ts'
+import type { ContainerStatus, Node, Pod } from '../schema/types/core.v1.ts'
 import type { ContainerUsage } from './figures.ts'
 import { logStream } from './logs.ts'
+import { containerNamed } from './pod-containers.ts'
 import { latestRun, stateOf } from './pod-record.ts'
 import type { PodWorker } from './pod-worker.ts'
 import { serveKubelet } from './server.ts'
@@ -167,11 +168,10 @@ function usageOf(worker: PodWorker): ContainerUsage[] {
 
 /** The container that a request means, as the API server chooses it. */
 function chooseContainer(pod: Pod, wanted: string | undefined): string {
-  const { containers = [], initContainers = [], ephemeralContainers = [] } = pod.spec ?? {}
+  const { containers = [], initContainers = [] } = pod.spec ?? {}
   const name = pod.metadata.name ?? ''
   if (wanted) {
-    const all = [...containers, ...initContainers, ...(ephemeralContainers as Container[])]
-    if (all.some((container) => container.name === wanted)) return wanted
+    if (containerNamed(pod, wanted)) return wanted
     throw ApiError.badRequest(`container ${wanted} is not valid for pod ${name}`)
   }
   const [only, ...others] = containers

@@ -4,6 +4,7 @@ import type { Network, PodNetwork } from '../network/network.ts'
 import type { Container, Pod, Probe } from '../schema/types/core.v1.ts'
 import type { NodeFacts } from './environment.ts'
 import type { Kubelet } from './kubelet.ts'
+import { containerNamed } from './pod-containers.ts'
 import { type ContainerRun, isSidecar, latestRun, type PodRecord } from './pod-record.ts'
 import { runProbe } from './probe-handlers.ts'
 import { type ProbeType, ProbeWorker } from './prober.ts'
@@ -53,10 +54,10 @@ export class PodProbes implements Disposable {
   }
 
   /** The first look at a container's readiness does not wait for the period. */
-  triggerReadiness(containerNamed: (name: string) => Container | undefined): void {
+  triggerReadiness(): void {
     for (const probe of this.workers) {
       if (probe.type !== 'readiness') continue
-      const container = containerNamed(probe.container)
+      const container = containerNamed(this.owner.pod, probe.container)
       const run = latestRun(this.owner.record, probe.container)
       if (!container || !run || !isStarted(container, run) || isReady(container, run) || this.triggered.has(run.id)) continue
       this.triggered.add(run.id)

@@ -14,6 +14,7 @@ import { podFilesKey, podLabel } from './container-spec.ts'
 import { goDuration } from './duration.ts'
 import type { NodeFacts } from './environment.ts'
 import type { Kubelet } from './kubelet.ts'
+import { containerNamed, fieldPathOf } from './pod-containers.ts'
 import { PodProbes } from './pod-probes.ts'
 import { isSidecar, latestRun, type PodRecord, type PodRecords, stateOf } from './pod-record.ts'
 import { actuate, allocate, allocatedPod, isActuated, resizeSummary } from './resize.ts'
@@ -220,7 +221,14 @@ export class PodWorker implements Disposable {
 
   event(type: 'Normal' | 'Warning', reason: string, message: string, container?: Container): void {
     const { ctx, node } = this.host
-    ctx.events.event(this.pod, type, reason, message, { component: 'kubelet', host: node.name }, container && this.fieldPath(container))
+    ctx.events.event(
+      this.pod,
+      type,
+      reason,
+      message,
+      { component: 'kubelet', host: node.name },
+      container && fieldPathOf(this.pod, container),
+    )
   }
 
   private async work(): Promise<void> {
@@ -331,7 +339,7 @@ export class PodWorker implements Disposable {
       this.save()
     }
     await this.statuses.write()
-    this.probes?.triggerReadiness((name) => this.containerNamed(name))
+    this.probes?.triggerReadiness()
     return this.nextSync()
   }
 
@@ -356,7 +364,7 @@ export class PodWorker implements Disposable {
 
   private backOffOf(name: string, reason: string): number | undefined {
     const now = this.host.ctx.clock.now()
-    const container = this.containerNamed(name)
+    const container = containerNamed(this.pod, name)
     const finishedAt = latestRun(this.record, name)?.exit?.finishedAt
     if (!container) return undefined
     if (reason === 'ErrImagePull' || reason === 'ImagePullBackOff') {
@@ -500,21 +508,6 @@ export class PodWorker implements Disposable {
     if (this.ended) return
     if (this.isTerminating()) void this.statuses.write().catch((error) => this.host.ctx.report(`pod ${podLabel(this.pod)}`, error))
     else this.wake()
-  }
-
-  containerNamed(name: string): Container | undefined {
-    const { containers = [], initContainers = [], ephemeralContainers = [] } = this.pod.spec ?? {}
-    return [...containers, ...initContainers, ...(ephemeralContainers as Container[])].find((container) => container.name === name)
-  }
-
-  private fieldPath(container: Container): string {
-    const { initContainers = [], ephemeralContainers = [] } = this.pod.spec ?? {}
-    const list = initContainers.some(({ name }) => name === container.name)
-      ? 'initContainers'
-      : ephemeralContainers.some(({ name }) => name === container.name)
-        ? 'ephemeralContainers'
-        : 'containers'
-    return `spec.${list}{${container.name}}`
   }
 
   save(): void {

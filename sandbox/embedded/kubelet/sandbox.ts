@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { resources } from '../machinery/object.ts'
+import { randomHex } from '../machinery/random.ts'
 import type { PodNetwork } from '../network/network.ts'
 import type { RuntimeClass } from '../schema/types/node.v1.ts'
 import { CniError, networkProblem, planSandbox } from './cni.ts'
@@ -53,7 +54,7 @@ export class PodSandbox implements Disposable {
         record.joint = joint
       } catch (error) {
         if (!(error instanceof CniError)) throw error
-        const id = Array.from({ length: 64 }, () => Math.floor(ctx.random() * 16).toString(16)).join('')
+        const id = randomHex(ctx.random, 64)
         const reason = `rpc error: code = Unknown desc = failed to setup network for sandbox "${id}": ${error.message}`
         this.pod.event('Warning', 'FailedCreatePodSandBox', `Failed to create pod sandbox: ${reason}`)
         kubelet.runtimeSays('error', `RunPodSandbox for name:"${name}" namespace:"${namespace}" failed, error`, { error: reason })

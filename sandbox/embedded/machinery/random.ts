@@ -19,3 +19,13 @@ export class Random {
     return new Random(this.state)
   }
 }
+
+/** So many hexadecimal digits, as in the ids that a runtime gives. */
+export function randomHex(random: () => number, digits: number): string {
+  let text = ''
+  while (text.length < digits)
+    text += Math.floor(random() * 2 ** 32)
+      .toString(16)
+      .padStart(8, '0')
+  return text.slice(0, digits)
+}
