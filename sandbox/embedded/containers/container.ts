@@ -10,20 +10,18 @@ import type { ExitStatus, Process as KernelProcess, Program } from './kernel/pro
 import { type SignalName, signalByName } from './kernel/signals.ts'
 import { Terminal } from './kernel/terminal.ts'
 import { Log } from './log.ts'
+import { makeMountPoint, memoryVolumes, systemMounts, volumeMount } from './mounts.ts'
 import { programs } from './programs/table.ts'
 import type { Container, ContainerExit, ContainerSpec, DiskUse, LogLine, Process, Signal } from './runtime.ts'
 import { ContainerError } from './runtime.ts'
 import type { ComponentName } from './servers/control-plane.ts'
-import { devices } from './vfs/devices.ts'
+import { Session } from './session.ts'
 import { type Change, changesOf, replay } from './vfs/diff.ts'
 import { Errno } from './vfs/errno.ts'
-import { FileSystem, type MountPoint } from './vfs/file-system.ts'
-import { contentOf, directory, file } from './vfs/node.ts'
-import { proc } from './vfs/proc.ts'
-import { sys } from './vfs/sys.ts'
+import { FileSystem } from './vfs/file-system.ts'
+import { contentOf, directory } from './vfs/node.ts'
 import { KernelParameters } from './vfs/sysctl.ts'
 import { Tree } from './vfs/tree.ts'
-import type { TreeVolume } from './volume.ts'
 
 /** What a container's record holds: enough to run it on after a restart, or in a fork. */
 export interface ContainerRecord {
@@ -99,14 +97,14 @@ export class LocalContainer implements Container {
       memoryLimit: spec.memoryLimit,
       singleProcessOOMKill: spec.singleProcessOOMKill,
       oomScoreAdj: spec.oomScoreAdj,
-      memoryTrees: [sharedMemory, ...spec.mounts.flatMap(({ volume, readOnly }) => memoryOf(volume as TreeVolume, readOnly))],
+      memoryTrees: [sharedMemory, ...memoryVolumes(spec)],
       programs,
       component,
       report: (where, error) => ctx.report(`container ${spec.podNamespace}/${spec.podName}/${spec.name}: ${where}`, error),
     })
     this.machine.onDirty = onDirty
     const mounted = new Set(spec.mounts.map((mount) => mount.mountPath))
-    for (const point of this.systemMounts(sharedMemory)) if (!mounted.has(point.path)) fs.mount(point)
+    for (const point of systemMounts(spec, () => this.machine, sharedMemory, now())) if (!mounted.has(point.path)) fs.mount(point)
     if (restored) {
       replay(this.layer, restored.record.layer)
       this.state = restored.record.state
@@ -114,7 +112,7 @@ export class LocalContainer implements Container {
       this.exit = restored.record.exit
       this.machine.resumed = restored.record.main?.saved
     }
-    for (const mount of spec.mounts) fs.mount(mountPoint(mount))
+    for (const mount of spec.mounts) fs.mount(volumeMount(mount))
     // A mount shows where there is a directory for it.
     if (!restored) for (const point of fs.mounts.values()) makeMountPoint(this.layer, point)
   }
@@ -443,47 +441,6 @@ export class LocalContainer implements Container {
       throw new ContainerError('StartError', `${startPrefix}error during container init: mkdir ${path}: not a directory`)
     return path
   }
-
-  private systemMounts(sharedMemory: Tree): MountPoint[] {
-    const machine = () => this.machine
-    const { network, hostname } = this.spec
-    const system = (path: string, tree: Tree, type: string, readOnly = false): MountPoint => ({
-      path,
-      tree,
-      prefix: [],
-      readOnly,
-      source: type === 'tmpfs' ? 'tmpfs' : type,
-      type,
-    })
-    const { dns } = network
-    const search = dns.searches.length > 0 ? `search ${dns.searches.join(' ')}\n` : ''
-    const resolv = `${search}${dns.nameservers.map((server) => `nameserver ${server}\n`).join('')}options ndots:${dns.ndots}\n`
-    const hosts = `# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::0\tip6-localnet\nfe00::0\tip6-mcastprefix\nfe00::1\tip6-allnodes\nfe00::2\tip6-allrouters\n${network.ip}\t${hostname}\n`
-    return [
-      system('/proc', new Tree(proc(machine), { limitBytes: 0 }), 'proc'),
-      system('/dev', new Tree(devices(machine), { limitBytes: 65536, medium: 'memory' }), 'tmpfs'),
-      system('/dev/shm', sharedMemory, 'tmpfs'),
-      system(
-        '/sys',
-        new Tree(
-          sys(machine, () => this.spec),
-          { limitBytes: 0 },
-        ),
-        'sysfs',
-        true,
-      ),
-      this.fileMount('/etc/hosts', hosts),
-      this.fileMount('/etc/hostname', `${hostname}\n`),
-      this.fileMount('/etc/resolv.conf', resolv),
-      this.fileMount(this.spec.terminationMessagePath ?? '/dev/termination-log', '', 0o666),
-    ]
-  }
-
-  private fileMount(path: string, content: string, mode = 0o644): MountPoint {
-    const tree = new Tree(directory(), { limitBytes: 1024 * 1024 })
-    const node = file(content, mode, { owner: tree, mtime: this.ctx.clock.now() })
-    return { path, tree, prefix: [], node, readOnly: false, source: '/dev/vda1', type: 'ext4' }
-  }
 }
 
 const startPrefix =
@@ -508,122 +465,4 @@ function commandError(name: string, error: Errno, how: 'start' | 'exec', ctx: Cl
 function signalOf(name: SignalName): Signal | undefined {
   const signal = `SIG${name}`
   return (['SIGTERM', 'SIGKILL', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGCHLD'] as const).find((each) => each === signal)
-}
-
-function memoryOf(volume: TreeVolume, readOnly: boolean): Tree[] {
-  return !readOnly && volume.tree.medium === 'memory' ? [volume.tree] : []
-}
-
-function mountPoint(mount: ContainerSpec['mounts'][number]): MountPoint {
-  const volume = mount.volume as TreeVolume
-  const base = {
-    path: mount.mountPath.replace(/\/+$/, '') || '/',
-    tree: volume.tree,
-    readOnly: mount.readOnly,
-    ...(volume.tree.medium === 'memory' ? { source: 'tmpfs', type: 'tmpfs' } : { source: '/dev/vda1', type: 'ext4' }),
-  }
-  if (!mount.subPath) return { ...base, prefix: [] }
-  const node = volume.node(mount.subPath)
-  if (!node) volume.makeDirectory(mount.subPath)
-  // A file mounted by subPath stays the file it was: a later update of the volume replaces the tree, not the mount.
-  if (node && node.type !== 'dir') return { ...base, prefix: [], node: volume.tree.own(volume.realParts(mount.subPath) ?? []) }
-  return { ...base, prefix: volume.realParts(mount.subPath) ?? [] }
-}
-
-/** Makes what a mount lies on: the runtime creates missing directories in the container's layer. */
-function makeMountPoint(layer: Tree, point: MountPoint): void {
-  if (point.path === '/') return
-  const parts = point.path.split('/').filter((part) => part !== '')
-  let dir = layer.root
-  for (let index = 0; index < parts.length; index++) {
-    const name = parts[index] as string
-    const next = dir.entries.get(name)
-    if (next?.type === 'dir') {
-      dir = next
-      continue
-    }
-    if (next) return
-    const owned = layer.ownDirectory(parts.slice(0, index))
-    const lastPart = index === parts.length - 1
-    const made = lastPart && point.node ? file('', 0o644) : directory(0o755)
-    made.owner = layer
-    layer.add(owned, name, made)
-    if (made.type !== 'dir') return
-    dir = made
-  }
-}
-
-/** The streams of an exec: what is written before anybody listens waits. */
-export class Session {
-  readonly process: Process
-  private readonly terminal: Terminal | undefined
-  private readonly pipe = new Pipe()
-  private stdinWriter: OpenFile | undefined
-  private readonly withStdin: boolean
-  private readonly listeners = new Set<(stream: 'stdout' | 'stderr', data: Uint8Array) => void>()
-  private early: ['stdout' | 'stderr', Uint8Array][] | undefined = []
-  private kernel: KernelProcess | undefined
-  private machine: Machine | undefined
-  private end: (result: { exitCode: number }) => void = () => {}
-
-  constructor(options: { tty: boolean; stdin: boolean; cols?: number; rows?: number }) {
-    this.withStdin = options.stdin
-    if (options.tty) {
-      this.terminal = new Terminal(
-        { cols: options.cols ?? 80, rows: options.rows ?? 24 },
-        (data) => this.emit('stdout', data),
-        (pgid, signal) => void this.machine?.killGroup(pgid, signal, this.terminal?.pids),
-      )
-    }
-    this.process = {
-      write: (data) => (this.terminal ? this.terminal.type(data) : this.pipe.feed(data)),
-      closeStdin: () => {
-        this.terminal?.hangUp()
-        this.stdinWriter?.release()
-        this.stdinWriter = undefined
-      },
-      resize: (cols, rows) => this.terminal?.resize(cols, rows),
-      onOutput: (listener) => {
-        this.listeners.add(listener)
-        const { early } = this
-        this.early = undefined
-        for (const [stream, data] of early ?? []) listener(stream, data)
-        return { [Symbol.dispose]: () => this.listeners.delete(listener) }
-      },
-      exited: new Promise((resolve) => {
-        this.end = resolve
-      }),
-      kill: (signal) => this.kernel?.kill(signalByName(signal) as SignalName, 'outside'),
-    }
-  }
-
-  files(): Map<number, OpenFile> {
-    if (this.terminal) {
-      const open = this.terminal.open()
-      return new Map([
-        [0, open],
-        [1, open],
-        [2, open],
-      ])
-    }
-    if (this.withStdin) this.stdinWriter = this.pipe.writer().retain()
-    return new Map([
-      [0, this.withStdin ? this.pipe.reader() : new NullFile()],
-      [1, new SinkFile((data) => this.emit('stdout', data))],
-      [2, new SinkFile((data) => this.emit('stderr', data))],
-    ])
-  }
-
-  attach(machine: Machine, process: KernelProcess): void {
-    this.machine = machine
-    this.kernel = process
-    process.terminal = this.terminal
-    if (this.terminal) this.terminal.foreground = process.pgid
-    process.onEnd((status) => this.end({ exitCode: status.code }))
-  }
-
-  private emit(stream: 'stdout' | 'stderr', data: Uint8Array): void {
-    if (this.early) this.early.push([stream, data])
-    else for (const listener of [...this.listeners]) listener(stream, data)
-  }
 }
