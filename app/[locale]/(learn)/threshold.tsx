@@ -13,7 +13,7 @@ export async function Welcome({ locale, modules }: { locale: string; modules: Co
   return (
     <section className="threshold">
       <div className="threshold-text">
-        <h1>{t('title')}</h1>
+        <h1>{t.rich('title', { together: (words) => <span className="whitespace-nowrap">{words}</span> })}</h1>
         <p className="threshold-lead">{t('lead')}</p>
         {first ? (
           <p className="threshold-actions">
