@@ -18,6 +18,7 @@ import { startFlowSchemaStatus } from './api/flow-schema-status.ts'
 import { HttpServer, inClusterServer, type ListenAddress, type ServingParts } from './api/http-server.ts'
 import { type ClusterLimits, Limits } from './api/limits.ts'
 import { NonResourceHandler, version } from './api/non-resource.ts'
+import { RequestMetrics } from './api/request-metrics.ts'
 import { ResourceHandler } from './api/resource-handler.ts'
 import { ServedResources, tableOf } from './api/resources.ts'
 import { Rest } from './api/rest.ts'
@@ -250,8 +251,10 @@ export class Cluster implements AsyncDisposable {
     const forward = forwarder({ cache, clock }, () => this.network, this.controlPlane)
     this.aggregator = new Aggregator(cache, forward, answersItself)
     const discovery = new Discovery(this.resources, this.aggregator)
+    const metrics = new RequestMetrics(() => clock.now())
     this.api = new ApiServer({
       resources: this.resources,
+      metrics,
       aggregator: this.aggregator,
       authorizer,
       generic,
@@ -276,6 +279,7 @@ export class Cluster implements AsyncDisposable {
         resources: this.resources,
         tokens,
         store,
+        metrics,
         customKinds: () => this.customKinds(),
         remotes: () => this.aggregator.remotes(),
         now: () => clock.now(),

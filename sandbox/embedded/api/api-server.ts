@@ -7,6 +7,7 @@ import type { ApiCall, Outcome, ResourceCall } from './call.ts'
 import { assertAccepted, listable } from './encode.ts'
 import type { NonResourceHandler } from './non-resource.ts'
 import { type RequestInfo, requestInfo } from './request-info.ts'
+import type { RequestMetrics } from './request-metrics.ts'
 import type { ResourceHandler } from './resource-handler.ts'
 import type { ServedResources } from './resources.ts'
 
@@ -25,6 +26,7 @@ export interface ApiServerParts {
   /** By `resource.group/subresource`, `*​/subresource`, or `resource.group` for a whole kind. */
   special: ReadonlyMap<string, SpecialHandler>
   nonResource: Pick<NonResourceHandler, 'handle' | 'missing'>
+  metrics?: Pick<RequestMetrics, 'begin' | 'usedDeprecated'>
   /** The servers behind APIServices. */
   aggregator?: Pick<Aggregator, 'serviceFor' | 'answer'>
 }
@@ -46,6 +48,18 @@ export class ApiServer {
   /** Rejects with ApiError. */
   async handle(call: ApiCall): Promise<Handled> {
     const request = requestInfo(call.method, call.url)
+    const counted = this.counted(call, request)
+    try {
+      const handled = await this.answer(call, request)
+      counted?.answered(statusOf(handled.outcome))
+      return handled
+    } catch (error) {
+      counted?.answered(error instanceof ApiError ? error.code : 500)
+      throw error
+    }
+  }
+
+  private async answer(call: ApiCall, request: RequestInfo): Promise<Handled> {
     this.authorize(call, request)
     const { warnings = [] } = call
     const warn = (text: string) => {
@@ -72,7 +86,18 @@ export class ApiServer {
     this.authorize(call, request)
     const resolved = request.resource && this.resolve(call, request, { warn: () => {}, annotate: () => {} })
     if (!resolved) throw ApiError.unknownPath()
+    this.counted(call, request)?.answered(hijacked)
     return resolved
+  }
+
+  /** Only what is served has figures of its own: anybody may ask for names that nobody knows. */
+  private counted(call: ApiCall, request: RequestInfo) {
+    const { resource } = request
+    if (resource) {
+      const info = this.parts.resources.find(resource.group, resource.version, resource.resource)
+      if (!info || (resource.subresource && !info.subresources.some(({ name }) => name === resource.subresource))) return undefined
+    }
+    return this.parts.metrics?.begin(call, request)
   }
 
   private resolve(call: ApiCall, request: RequestInfo, notes: Pick<ResourceCall, 'warn' | 'annotate'>): ResourceCall | undefined {
@@ -93,7 +118,10 @@ export class ApiServer {
     // Only in lists and watches does a namespaced path mean all namespaces.
     if (info.namespaced && !path.namespace && path.name) return undefined
     const deprecation = deprecations[path.group === '' ? `${path.version} ${info.kind}` : '']
-    if (deprecation) notes.warn(deprecation)
+    if (deprecation) {
+      notes.warn(deprecation)
+      this.parts.metrics?.usedDeprecated(path)
+    }
     return { ...call, request, path: info.namespaced ? path : { ...path, namespace: '' }, info, ...notes }
   }
 
@@ -128,6 +156,13 @@ export class ApiServer {
     if (call.annotations) call.annotations['authorization.k8s.io/reason'] = reason
     if (!allowed) throw forbidden(attributes, reason)
   }
+}
+
+/** The status of an answer that has become a conversation, as Go's server counts it. */
+const hijacked = 0
+
+function statusOf(outcome: Outcome): number {
+  return 'status' in outcome ? (outcome.status ?? 200) : 200
 }
 
 /** Subresources that are a conversation: whatever they may be asked, nothing of it can be tried. */

@@ -16,6 +16,7 @@ import type { ApiCall, Outcome } from './call.ts'
 import type { Discovery } from './discovery.ts'
 import { assertAccepted, assertDiscoveryAccepted } from './encode.ts'
 import type { RequestInfo } from './request-info.ts'
+import type { RequestMetrics } from './request-metrics.ts'
 import type { ServedResources } from './resources.ts'
 
 export const version = {
@@ -77,6 +78,7 @@ export interface NonResourceParts {
   resources: ServedResources
   tokens: ServiceAccountTokens
   store: Store
+  metrics: RequestMetrics
   customKinds(): readonly CustomKind[]
   /** What other servers serve. */
   remotes(): readonly RemoteVersion[]
@@ -120,7 +122,10 @@ export class NonResourceHandler {
         return this.openApi(call, rest, request)
       case 'metrics':
         if (rest.length > 0 && path !== '/metrics/slis') return this.missing(request)
-        if (rest.length === 0 && call.method === 'DELETE') return { type: 'text', status: 200, text: 'metrics reset\n' }
+        if (rest.length === 0 && call.method === 'DELETE') {
+          this.parts.metrics.reset()
+          return { type: 'text', status: 200, text: 'metrics reset\n' }
+        }
         return {
           type: 'text',
           status: 200,
@@ -242,10 +247,29 @@ export class NonResourceHandler {
   }
 
   private metrics(): string {
-    const { store } = this.parts
-    const lines = ['# HELP apiserver_storage_objects Number of stored objects by kind.', '# TYPE apiserver_storage_objects gauge']
-    for (const table of store.tableNames()) lines.push(`apiserver_storage_objects{resource=${JSON.stringify(table)}} ${store.count(table)}`)
-    return `${lines.join('\n')}\n`
+    const { store, metrics } = this.parts
+    const tables = store.tableNames()
+    const help = 'Number of stored objects at the time of last check split by kind. In case of a fetching error, the value will be -1.'
+    const { gitVersion, gitCommit, gitTreeState, buildDate, goVersion, compiler, platform, major, minor } = version
+    const build = { buildDate, compiler, gitCommit, gitTreeState, gitVersion, goVersion, major, minor, platform }
+    const built = Object.entries(build).map(
+      ([name, value]) => `${name.replace(/[A-Z]/, (letter) => `_${letter.toLowerCase()}`)}="${value}"`,
+    )
+    const lines = [
+      `# HELP apiserver_resource_objects [ALPHA] ${help}`,
+      '# TYPE apiserver_resource_objects gauge',
+      ...tables.map((table) => {
+        const [resource, ...group] = table.split('.')
+        return `apiserver_resource_objects{group="${group.join('.')}",resource="${resource}"} ${store.count(table)}`
+      }),
+      `# HELP apiserver_storage_objects [STABLE] [DEPRECATED, consider using apiserver_resource_objects instead] ${help}`,
+      '# TYPE apiserver_storage_objects gauge',
+      ...tables.map((table) => `apiserver_storage_objects{resource="${table}"} ${store.count(table)}`),
+      "# HELP kubernetes_build_info [ALPHA] A metric with a constant '1' value labeled by major, minor, git version, git commit, git tree state, build date, Go version, and compiler from which Kubernetes was built, and platform on which it is running.",
+      '# TYPE kubernetes_build_info gauge',
+      `kubernetes_build_info{${built.join(',')}} 1`,
+    ]
+    return `${metrics.text()}${lines.join('\n')}\n`
   }
 
   private paths(): string[] {
