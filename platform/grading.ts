@@ -128,7 +128,7 @@ export function createGrading({ queries, evidence, now }: PlatformContext): Grad
  * The points that count. Overrides apply in the order they were given: one of a task replaces that task's points, one of
  * the whole stands until a later one of a task, which brings the sum of the tasks back.
  */
-export function pointsWith(verdict: Verdict, overrides: readonly Pick<Override, 'task' | 'points'>[]): number {
+function pointsWith(verdict: Verdict, overrides: readonly Pick<Override, 'task' | 'points'>[]): number {
   const tasks = new Map(verdict.tasks.map((task) => [task.id, task.points]))
   let whole: number | null = null
   for (const { task, points } of overrides) {

@@ -25,7 +25,7 @@ interface DescribedError {
 }
 
 /** An error without the values that drivers and libraries put into theirs: queries keep their text, not their parameters. */
-export function describeError(thrown: unknown): DescribedError {
+function describeError(thrown: unknown): DescribedError {
   if (!(thrown instanceof Error)) return { type: typeof thrown, message: withoutValues(String(thrown)) }
   const described: DescribedError = { type: thrown.name, message: withoutValues(thrown.message) }
   if (thrown.stack) described.stack = withoutValues(thrown.stack)

@@ -3,7 +3,7 @@ import type { Text } from '../../platform/model.ts'
 import { spoken } from '../i18n/spoken.ts'
 
 /** An answer that is not 2xx, with its sentence in the reader's language. */
-export class CallError extends Error {
+class CallError extends Error {
   readonly code: string
   readonly status: number
 

@@ -22,7 +22,7 @@ const limits: Limits = {
   perEngine: { kind: { perPerson: 1, perHost: 2 } },
 }
 
-export const label = { en: 'Probe', zh: '探针' }
+const label = { en: 'Probe', zh: '探针' }
 const labs: Services['labs'] = new Map(
   ['gate', 'loop', 'trap'].map((slug) => [
     slug,

@@ -10,7 +10,7 @@ import type { NodePlan, Shape } from './shape.ts'
 export const kindVersion = 'v0.33.0'
 
 /** Where the project publishes its releases. */
-export const kindReleases = 'https://github.com/kubernetes-sigs/kind/releases/download'
+const kindReleases = 'https://github.com/kubernetes-sigs/kind/releases/download'
 
 /**
  * The kind CLI: from PATH, or else the official release in `cache`, whose SHA-256 is compared with the published one.

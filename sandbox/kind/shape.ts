@@ -22,7 +22,7 @@ export interface NodePlan {
 }
 
 /** Nodes that fit into a cluster's subnet beside the toolbox. */
-export const mostNodes = 6
+const mostNodes = 6
 
 /**
  * What a sandbox asks for, with this machine's node image for its Kubernetes version. `images` maps a version ('1.34',

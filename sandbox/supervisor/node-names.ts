@@ -23,6 +23,6 @@ export async function nameNodes(sandbox: Pick<Sandbox, 'nodes' | 'exec'>): Promi
 }
 
 /** 'worker2' of 'lab-7f3a-worker2': the part of a node's name that is the same on every engine. */
-export function shortName(node: string): string {
+function shortName(node: string): string {
   return /(?:control-plane|worker)\d*$/.exec(node)?.[0] ?? node
 }

@@ -19,7 +19,7 @@ const versions: Record<string, { package: string; kubectl: string; helm: string 
 }
 
 /** Where the projects publish their releases. */
-export const officialReleases = { kubectl: 'https://dl.k8s.io/release', helm: 'https://get.helm.sh' }
+const officialReleases = { kubectl: 'https://dl.k8s.io/release', helm: 'https://get.helm.sh' }
 
 /** Where kubectl and helm are for a toolbox: `bin/` with them, `etc/` with what a shell reads. */
 export interface Tools {

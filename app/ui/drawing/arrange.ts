@@ -73,7 +73,7 @@ export function arrange(view: ClusterView, width: number): Sheet {
   return { width, height: y - room.rowGap + 4, rooms, pods, services, lines: linesOf(services, pods) }
 }
 
-export function toneOf(one: PodView): PodTone {
+function toneOf(one: PodView): PodTone {
   if (one.ready && !one.terminating) return 'ready'
   if (/^(Completed|Succeeded)$/.test(one.status)) return 'done'
   if (/CrashLoopBackOff|Error|ErrImagePull|ImagePullBackOff|Evicted|Failed|OOMKilled|Invalid/.test(one.status)) return 'failed'

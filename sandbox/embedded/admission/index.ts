@@ -18,7 +18,7 @@ import { serviceAccount } from './service-account.ts'
 import { defaultStorageClass, persistentVolumeClaimResize, storageObjectInUseProtection } from './storage.ts'
 import { validatingAdmissionPolicy } from './validating-policy.ts'
 
-export type { AdmissionPlugin, AdmissionRequest, Operation, Phase } from './admission.ts'
+export type { AdmissionRequest } from './admission.ts'
 export { AdmissionChain } from './admission.ts'
 
 /** What admission plugins need of their cluster. */

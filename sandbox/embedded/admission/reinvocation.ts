@@ -21,7 +21,7 @@ export class Reinvocation {
 }
 
 /** What one plugin remembers between the rounds. */
-export class PluginReinvocation {
+class PluginReinvocation {
   private readonly whole: Reinvocation
   private readonly invoked = new Set<string>()
   private readonly due = new Set<string>()

@@ -5,7 +5,7 @@ import type { APIGroup, APIResource, APIResourceList } from '../schema/types/met
 import { apiVersionOf, type ServedResources } from './resources.ts'
 
 /** The newest first, as `kube-aggregator` sorts the versions of a group: v2, v1, v1beta1, v1alpha1. */
-export function compareVersions(a: string, b: string): number {
+function compareVersions(a: string, b: string): number {
   const parse = (version: string) => /^v(\d+)(?:(alpha|beta)(\d+))?$/.exec(version)
   const left = parse(a)
   const right = parse(b)

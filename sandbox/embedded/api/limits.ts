@@ -18,7 +18,7 @@ export interface ClusterLimits {
 }
 
 /** Far beyond what lessons need, far below what harms a neighbour. */
-export const defaultLimits: ClusterLimits = { objects: 50_000, bytes: 128 * 2 ** 20, watches: 1000, requests: 600, transit: 64 * 2 ** 20 }
+const defaultLimits: ClusterLimits = { objects: 50_000, bytes: 128 * 2 ** 20, watches: 1000, requests: 600, transit: 64 * 2 ** 20 }
 
 /** Counts what a cluster holds, and refuses what would be too much in the way that a quota refuses. */
 export class Limits implements Disposable {
@@ -110,7 +110,7 @@ export class Limits implements Disposable {
 }
 
 /** What API Priority and Fairness says to those whose queue is full (apiserver, priority-and-fairness.go). No Status: text alone. */
-export class Overloaded extends PlainError {
+class Overloaded extends PlainError {
   constructor() {
     super(429, 'TooManyRequests', 'Too many requests, please try again later.', { retryAfterSeconds: 1 })
   }

@@ -92,7 +92,7 @@ export function assertVersion(query: URLSearchParams, revision: number): void {
 }
 
 /** The answer to a resource version from the future: try again in a second. */
-export function tooLarge(wanted: number, current: number): ApiError {
+function tooLarge(wanted: number, current: number): ApiError {
   const message = `Timeout: Too large resource version: ${wanted}, current: ${current}`
   const causes = [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }]
   return new ApiError(504, 'Timeout', message, { causes, retryAfterSeconds: 1 })

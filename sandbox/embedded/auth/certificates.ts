@@ -228,7 +228,7 @@ export function selfSigned(names: { dnsNames?: string[]; ipAddresses?: string[] 
 }
 
 /** An X.501 name in DER: organisations first, then the common name, as Go's crypto/x509 writes it. */
-export function distinguishedName(subject: Subject): Buffer {
+function distinguishedName(subject: Subject): Buffer {
   const attribute = (type: string, value: string) => der.sequence(der.objectIdentifier(type), der.utf8String(value))
   const names: Uint8Array[] = []
   if (subject.organizations?.length) names.push(der.set(...subject.organizations.map((name) => attribute(oid.organization, name))))

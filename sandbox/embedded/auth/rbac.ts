@@ -123,7 +123,7 @@ export function uncovered(held: readonly PolicyRule[], wanted: readonly PolicyRu
 }
 
 /** The sentence of a refusal, without the object it is about: `User "x" cannot list resource ...`. */
-export function refusal(attributes: AuthorizationAttributes, reason = ''): string {
+function refusal(attributes: AuthorizationAttributes, reason = ''): string {
   const { user, verb, resource, subresource, group = '', namespace, path } = attributes
   const cannot = `User ${quote(user.username)} cannot ${verb}`
   const what = subresource ? `${resource}/${subresource}` : resource

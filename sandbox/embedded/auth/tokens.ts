@@ -183,7 +183,7 @@ export class ServiceAccountTokens {
 }
 
 /** The user of a ServiceAccount, as the API server sees it. */
-export function serviceAccountUser(namespace: string, name: string): UserInfo {
+function serviceAccountUser(namespace: string, name: string): UserInfo {
   return {
     username: `system:serviceaccount:${namespace}:${name}`,
     groups: ['system:serviceaccounts', `system:serviceaccounts:${namespace}`, 'system:authenticated'],

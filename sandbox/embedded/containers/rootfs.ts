@@ -39,7 +39,7 @@ export function baseRoot(options: RootOptions): DirNode {
 }
 
 /** A program's file: an ELF header, then its name, padded so that it does not look empty. */
-export function programFile(name: string) {
+function programFile(name: string) {
   return file(`${programMark}${name}\n`, 0o755, { mtime: built })
 }
 

@@ -14,7 +14,7 @@ import { matchesSelector } from './selector.ts'
 export const revisionHashLabel = 'controller-revision-hash'
 
 /** On a StatefulSet's revisions: the hash that their names end with. */
-export const hashLabel = 'controller.kubernetes.io/hash'
+const hashLabel = 'controller.kubernetes.io/hash'
 
 /** A set whose templates are kept as ControllerRevisions. */
 export interface RevisionedSet extends KubeObject {

@@ -30,7 +30,7 @@ export function isRollingUpdate(deployment: Deployment): boolean {
  * maxSurge rounded up and maxUnavailable rounded down; where both come to nothing maxUnavailable is 1, as a rollout could
  * not move otherwise.
  */
-export function resolveFenceposts(deployment: Deployment): { surge: number; unavailable: number } {
+function resolveFenceposts(deployment: Deployment): { surge: number; unavailable: number } {
   const { maxSurge, maxUnavailable } = deployment.spec?.strategy?.rollingUpdate ?? {}
   const surge = scaledValue(maxSurge, replicasOf(deployment), 'up')
   const unavailable = scaledValue(maxUnavailable, replicasOf(deployment), 'down')

@@ -119,6 +119,6 @@ export function setCondition(status: DeploymentStatus, condition: DeploymentCond
   status.conditions = [...(status.conditions ?? []), { ...condition, lastTransitionTime }]
 }
 
-export function removeCondition(status: DeploymentStatus, type: string): void {
+function removeCondition(status: DeploymentStatus, type: string): void {
   status.conditions = status.conditions?.filter((condition) => condition.type !== type)
 }

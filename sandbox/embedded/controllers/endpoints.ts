@@ -22,7 +22,7 @@ import {
 import { timestamp } from './time.ts'
 
 const component = 'endpoint-controller'
-export const endpointsManagedByLabel = 'endpoints.kubernetes.io/managed-by'
+const endpointsManagedByLabel = 'endpoints.kubernetes.io/managed-by'
 
 /** Keeps the older form of a Service's endpoints, one object of the Service's name. */
 export function startEndpoints(context: ClusterContext): Disposable {
@@ -109,7 +109,7 @@ function addressOf(service: Service, pod: Pod): EndpointAddress {
 }
 
 /** Joins subsets so that every address stands with all its ports, and addresses of the same ports stand together, sorted. */
-export function repack(subsets: readonly EndpointSubset[]): EndpointSubset[] {
+function repack(subsets: readonly EndpointSubset[]): EndpointSubset[] {
   const byAddress = new Map<string, { address: EndpointAddress; ready: boolean; ports: Map<string, EndpointPort> }>()
   for (const { addresses = [], notReadyAddresses = [], ports = [] } of subsets) {
     for (const [list, ready] of [

@@ -9,7 +9,7 @@ import { podFromTemplate } from './pod.ts'
 /** A Job's Pods: how they are made, told apart and let go. */
 
 export const trackingFinalizer = 'batch.kubernetes.io/job-tracking'
-export const indexKey = 'batch.kubernetes.io/job-completion-index'
+const indexKey = 'batch.kubernetes.io/job-completion-index'
 const failureCountKey = 'batch.kubernetes.io/job-index-failure-count'
 const ignoredCountKey = 'batch.kubernetes.io/job-index-ignored-failure-count'
 

@@ -12,7 +12,7 @@ export function podTemplateHash(template: PodTemplateSpec, collisionCount?: numb
 }
 
 /** 32-bit FNV-1a of a text's UTF-8 and, if given, a number as eight little-endian bytes. */
-export function fnv1a(text: string, suffix?: number): number {
+function fnv1a(text: string, suffix?: number): number {
   let hash = 0x811c9dc5
   const mix = (byte: number) => {
     hash = Math.imul(hash ^ byte, 0x01000193) >>> 0

@@ -1,8 +1,8 @@
 import type { BackOffEntry } from './pod-record.ts'
 
 /** Restarts and pulls wait 10 s, then twice as long each time, 5 minutes at most. */
-export const initialDelay = 10_000
-export const longestDelay = 300_000
+const initialDelay = 10_000
+const longestDelay = 300_000
 
 /** Counts one more failure at `eventTime` (ms): the delay doubles, and starts anew after ten quiet minutes. */
 export function nextBackOff(entries: Record<string, BackOffEntry>, key: string, eventTime: number, now: number): void {

@@ -72,7 +72,7 @@ export function isBelow(threshold: Threshold, observations: Record<string, Obser
 }
 
 /** A quantity or a share of a capacity. */
-export function amountOf(quantity: string, capacity: number): number {
+function amountOf(quantity: string, capacity: number): number {
   return quantity.endsWith('%') ? Math.floor((capacity * Number.parseFloat(quantity)) / 100) : wholeOf(quantity)
 }
 

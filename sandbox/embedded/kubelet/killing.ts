@@ -41,7 +41,7 @@ export async function stopContainer({ clock, running, grace, preStop, turn, hast
 }
 
 /** Resolves when a container has exited. */
-export function exitOf(running: RuntimeContainer): Promise<void> {
+function exitOf(running: RuntimeContainer): Promise<void> {
   return new Promise((resolve) => {
     if (hasExited(running)) return resolve()
     const listening = running.onExit(() => {

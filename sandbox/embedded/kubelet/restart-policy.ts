@@ -20,6 +20,6 @@ export function restartsAfter(pod: Pod, container: Container, exitCode: number):
   return policy === 'OnFailure' && exitCode !== 0
 }
 
-export function isInitContainer(pod: Pod, container: Container): boolean {
+function isInitContainer(pod: Pod, container: Container): boolean {
   return pod.spec?.initContainers?.some(({ name }) => name === container.name) ?? false
 }

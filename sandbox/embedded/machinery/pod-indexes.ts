@@ -42,10 +42,5 @@ export function labelIn(namespace: string | undefined, name: string, value: stri
   return `${namespace}/${name}=${value}`
 }
 
-/** By its addresses. */
-export function podAddress({ status }: Pod): readonly string[] {
-  return status?.podIP ? [status.podIP] : none
-}
-
 const none: readonly string[] = []
 const everyNomination: readonly string[] = [nominated]

@@ -23,7 +23,7 @@ import { serviceRules } from './service-rules.ts'
 import type { Stack } from './stack.ts'
 import { type Joint, podStack, Stacks } from './stacks.ts'
 
-export { nodeCIDR, podCIDR, serviceCIDR } from './hosts.ts'
+export { nodeCIDR, serviceCIDR } from './hosts.ts'
 
 export interface NetworkOptions {
   /** Serves connections to the `kubernetes` Service; while there is none they are refused. */

@@ -23,7 +23,7 @@ export interface Documents {
 const string = { type: 'string' }
 
 /** Kinds with all that a schema may say, one without a word, several in a group, and one at each scope. */
-export const definitions = [
+const definitions = [
   definition('draw.example.com', 'Namespaced', 'shapes', 'Shape', [
     {
       name: 'v1',

@@ -279,7 +279,7 @@ const shapes: Record<string, Schema> = {
 }
 
 /** Schemas with rules: what they may cost, and mistakes in them. */
-export const ruleCases: Record<string, Schema> = Object.fromEntries([
+const ruleCases: Record<string, Schema> = Object.fromEntries([
   ...costs.map((rule): [string, Schema] => {
     const schema = ruled(wide, rule)
     return [`cost: ${rule}`, rule.startsWith('self.metadata') ? schema : record({ spec: schema })]

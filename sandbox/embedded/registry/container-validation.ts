@@ -99,7 +99,7 @@ const notForEphemeral = [
 ] as const
 
 /** The rules that all containers share. */
-export function validateContainer(container: Container, volumes: ReadonlyMap<string, Volume>, path: Path, pod: PodFacts): FieldError[] {
+function validateContainer(container: Container, volumes: ReadonlyMap<string, Volume>, path: Path, pod: PodFacts): FieldError[] {
   const errors: FieldError[] = []
   if (!container.name) errors.push(required(path.child('name')))
   else errors.push(...isDns1123Label(container.name).map((text) => invalid(path.child('name'), container.name, text)))

@@ -10,7 +10,7 @@ import { dnsSubdomain, pathSegment } from './names.ts'
 import { dropDisabledPodFields } from './pod-disabled.ts'
 import type { CreateContext, ResourceInfo, Strategy, SubresourceInfo, Verb } from './resource-info.ts'
 
-export const allVerbs: readonly Verb[] = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch']
+const allVerbs: readonly Verb[] = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch']
 const readAndWrite: readonly Verb[] = ['get', 'patch', 'update']
 
 /** What a kind says of itself; the rest follows from it. */

@@ -22,7 +22,7 @@ import { scheduling } from './scheduling.ts'
 import { storage } from './storage.ts'
 
 export type { FieldError } from './field.ts'
-export type { Allocator, CreateContext, GroupVersionKind, ResourceInfo, Strategy, SubresourceInfo, Verb } from './resource-info.ts'
+export type { CreateContext, GroupVersionKind, ResourceInfo, Verb } from './resource-info.ts'
 
 /** Every kind that a 1.34 API server serves by default, groups in the order in which discovery lists them. */
 export const builtInResources: readonly ResourceInfo[] = [

@@ -13,7 +13,7 @@ import type {
 } from '../schema/types/core.v1.ts'
 
 /** What the API server fills in a PodSpec wherever it stands. Source: pkg/apis/core/v1/defaults.go. */
-export function defaultPodSpec(spec: PodSpec): void {
+function defaultPodSpec(spec: PodSpec): void {
   spec.dnsPolicy ??= 'ClusterFirst'
   spec.restartPolicy ??= 'Always'
   spec.securityContext ??= {}

@@ -65,7 +65,7 @@ export function validatePodTemplate(template: PodTemplateSpec, path: Path): Fiel
 }
 
 /** Source: ValidatePodSpec in pkg/apis/core/validation, in its order. `pod` is the pod's name, '' in a template. */
-export function validatePodSpec(spec: PodSpec, path: Path, pod = ''): FieldError[] {
+function validatePodSpec(spec: PodSpec, path: Path, pod = ''): FieldError[] {
   const { volumes, errors } = validateVolumes(spec.volumes ?? [], path.child('volumes'), pod)
   const containers = spec.containers ?? []
   const facts: PodFacts = {

@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { gunzipSync } from 'node:zlib'
 
-export { type Decoded, decodeObject, TypeMismatch } from './decode.ts'
-export type { WireField } from './wire.ts'
+export { decodeObject, TypeMismatch } from './decode.ts'
 
 /** An OpenAPI v3 schema as Kubernetes writes it. */
 export interface Schema {

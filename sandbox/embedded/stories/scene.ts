@@ -10,7 +10,7 @@ const step = 250
 /** How long what was under way at the end of a story may still be followed, ms. */
 const aftermath = 4000
 
-export class StoryError extends Error {}
+class StoryError extends Error {}
 
 /** Plays the story in a namespace of its own and resolves with what was seen; the namespace is gone or going then. */
 export async function playStory(story: Story, cluster: StoryCluster): Promise<Recorded> {

@@ -7,7 +7,7 @@ import type { ClusterRole, ClusterRoleBinding, PolicyRule } from '../schema/type
 
 const system = 'kube-system'
 const storage = 'local-path-storage'
-export const dnsAddress = '10.96.0.10'
+const dnsAddress = '10.96.0.10'
 
 /** The controllers that have accounts of their own, by which their requests are told apart. */
 const controllerAccounts =

@@ -130,7 +130,7 @@ export async function netns(process: Process, args: readonly string[]): Promise<
 }
 
 /** What /run/netns has: a name for each pod's network namespace, those first that are oldest. */
-export function namesOf({ machine }: Process): Map<string, NodeProcess> {
+function namesOf({ machine }: Process): Map<string, NodeProcess> {
   const names = new Map<string, NodeProcess>()
   for (const each of machine.host?.processes() ?? []) {
     const name = each.pod && each.network ? netnsOf(each.pod.uid) : undefined

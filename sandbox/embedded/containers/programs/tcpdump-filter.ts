@@ -14,7 +14,7 @@ interface Outer {
 }
 
 /** The outermost packet of what is seen: of a tunnel's the one between the nodes. */
-export function outerOf({ hop, content }: SeenPacket): Outer {
+function outerOf({ hop, content }: SeenPacket): Outer {
   if (hop.tunnel) {
     const { source, destination, port } = hop.tunnel
     return { protocol: 'udp', source, destination, ports: [0, port] }

@@ -34,7 +34,7 @@ export async function cd(shell: Shell, args: string[]): Promise<number> {
   }
 }
 
-export function normalize(path: string): string {
+function normalize(path: string): string {
   const out: string[] = []
   for (const part of path.split('/')) {
     if (part === '..') out.pop()
