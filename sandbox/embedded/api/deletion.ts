@@ -230,7 +230,7 @@ function orphansByDefault(info: ResourceInfo): boolean {
 
 function checkPreconditions(info: ResourceInfo, { metadata }: KubeObject, { preconditions }: DeletionOptions): void {
   const plain = isNamespace(info) || isDefinition(info)
-  const about = { group: info.group, resource: plain ? info.resource : info.kind }
+  const about = { group: info.storage.group, resource: plain ? info.resource : info.kind }
   if (preconditions?.uid !== undefined && preconditions.uid !== metadata.uid) {
     const why = plain
       ? `Precondition failed: UID in precondition: ${preconditions.uid}, UID in object meta: ${metadata.uid}`

@@ -71,6 +71,15 @@ function withoutOrder(body: Fields): Fields {
   return { ...body, message: message.replace(/ is invalid: .*/s, ' is invalid'), details: { ...details, causes } }
 }
 
+/** Managers stand by when they last wrote, to the second: a clock that moves orders them as it likes. */
+function inOrder(entries: readonly unknown[]): unknown[] {
+  const identity = (entry: unknown) => {
+    const { operation, manager, apiVersion, subresource = '' } = entry as Record<string, unknown>
+    return JSON.stringify([operation, manager, apiVersion, subresource])
+  }
+  return entries.toSorted((a, b) => (identity(a) < identity(b) ? -1 : 1))
+}
+
 function scrub(value: unknown, key = ''): unknown {
   if (typeof value === 'string') {
     if (/^(uid|resourceVersion|selfLink)$/.test(key)) return `<${key}>`
@@ -86,7 +95,7 @@ function scrub(value: unknown, key = ''): unknown {
       .replace(/[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}/g, '<uid>')
       .replace(/\bkube-api-access-[a-z0-9]{5}\b/g, 'kube-api-access-<x>')
   }
-  if (Array.isArray(value)) return value.map((item) => scrub(item))
+  if (Array.isArray(value)) return (key === 'managedFields' ? inOrder(value) : value).map((item) => scrub(item))
   if (value === null || typeof value !== 'object') return value
   return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, scrub(inner, name)]))
 }

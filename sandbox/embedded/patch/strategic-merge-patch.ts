@@ -41,6 +41,7 @@ function mergeFields(original: Fields, patch: Fields, schema: Schema | undefined
     }
     const field = schemaOfField(schema, name)
     const before = original[name]
+    if ((isObject(before) && isObject(value)) || (Array.isArray(before) && Array.isArray(value))) assertKnown(schema, name)
     if (isObject(before) && isObject(value)) {
       original[name] = strategies(field).includes('replace') ? value : mergeFields(before, value, field)
     } else if (Array.isArray(before) && Array.isArray(value)) {
@@ -52,6 +53,13 @@ function mergeFields(original: Fields, patch: Fields, schema: Schema | undefined
     }
   }
   return original
+}
+
+/** What a Go type does not tell of (a ControllerRevision's data) is merged one level deep and no further. */
+function assertKnown(schema: Schema | undefined, name: string): void {
+  const { type, properties, additionalProperties } = schema ? resolve(schema) : {}
+  if (type !== 'object' || properties || additionalProperties) return
+  throw new PatchError(500, `unable to find api field in struct RawExtension for the json field ${JSON.stringify(name)}`)
 }
 
 /** The list that a directive's key names after its slash. */

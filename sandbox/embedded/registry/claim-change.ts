@@ -2,10 +2,10 @@ import { copyOf } from '../machinery/copy.ts'
 import { compareQuantities } from '../schema/quantity.ts'
 import type { PersistentVolumeClaim } from '../schema/types/core.v1.ts'
 import { type FieldError, forbidden, invalid, notSupported, Path, required, specPath } from './field.ts'
-import { sameSpecs } from './go-shape.ts'
 import { validateImmutable } from './metadata.ts'
 import { isQualifiedName } from './names.ts'
 import { specDiff } from './pod-diff.ts'
+import { semanticEqual } from './semantic-equal.ts'
 
 const specType = 'core.v1.PersistentVolumeClaimSpec'
 const fixed = 'spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims'
@@ -21,7 +21,7 @@ export function validateClaimChange(claim: PersistentVolumeClaim, old: Persisten
     assignOrDelete(comparable, 'volumeAttributesClassName', before.volumeAttributesClassName)
   }
   const errors: FieldError[] = []
-  if (!sameSpecs(comparable, comparableBefore, specType)) {
+  if (!semanticEqual(comparable, comparableBefore, specType)) {
     errors.push(forbidden(specPath, `${fixed}\n${specDiff(comparableBefore, comparable, specType)}`))
   }
   const storage = spec.resources?.requests?.['storage'] ?? '0'

@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util'
 import { partAsJson } from '../schema/go-empty.ts'
 import types from '../schema/internal-types.json' with { type: 'json' }
 
@@ -23,18 +22,6 @@ export function goShape(value: unknown, type: string): unknown {
   return shaped(value, type.replace(/^(\w+)\.\w+\./, '$1.'))
 }
 
-/** Whether Go's Semantic.DeepEqual takes two values of a type for the same: a list or map with nothing in it is none. */
-export function sameSpecs(a: unknown, b: unknown, type: string): boolean {
-  return isDeepStrictEqual(bare(goShape(a, type)), bare(goShape(b, type)))
-}
-
-function bare(value: unknown): unknown {
-  if (Array.isArray(value)) return value.length > 0 ? value.map(bare) : null
-  if (typeof value !== 'object' || value === null) return value
-  const fields = Object.entries(value)
-  return fields.length > 0 ? Object.fromEntries(fields.map(([name, field]) => [name, bare(field)])) : null
-}
-
 function shaped(value: unknown, type: string): unknown {
   const given = value ?? undefined
   if (type.startsWith('*')) return given === undefined ? null : type === '*' ? given : shaped(given, type.slice(1))
@@ -51,12 +38,25 @@ function structOf(source: Record<string, unknown>, type: string): Record<string,
   )
   const result: Record<string, unknown> = {}
   for (const [name, field] of fieldsOf.get(type) ?? []) {
-    if (name) result[name] = shaped(known.get(name.toLowerCase()), field)
+    if (name) result[name] = shaped(known.get(otherNames[`${type}.${name}`] ?? name.toLowerCase()), field)
     // the metadata of a template has the names that it has in the API
     else if (field === 'metav1.ObjectMeta') Object.assign(result, partAsJson(source['metadata'], 'meta.v1.ObjectMeta'))
     else Object.assign(result, structOf(source, field.replace(/^\*/, '')))
   }
   return result
+}
+
+/** What the API calls otherwise, by type and field. */
+const otherNames: Record<string, string> = {
+  'core.AzureDiskVolumeSource.DataDiskURI': 'diskuri',
+  ...Object.fromEntries(
+    ['RBDVolumeSource', 'RBDPersistentVolumeSource'].flatMap((type) => [
+      [`core.${type}.CephMonitors`, 'monitors'],
+      [`core.${type}.RBDImage`, 'image'],
+      [`core.${type}.RBDPool`, 'pool'],
+      [`core.${type}.RadosUser`, 'user'],
+    ]),
+  ),
 }
 
 /** What the API has beside a Pod's security context lies in it. */

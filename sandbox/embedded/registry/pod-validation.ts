@@ -2,7 +2,7 @@ import { isIP } from 'node:net'
 import { isDeepStrictEqual } from 'node:util'
 import { copyOf } from '../machinery/copy.ts'
 import { compareQuantities } from '../schema/quantity.ts'
-import type { Pod, PodResourceClaim, PodSpec, PodTemplateSpec } from '../schema/types/core.v1.ts'
+import type { Pod, PodResourceClaim, PodSpec, PodTemplateSpec, Toleration } from '../schema/types/core.v1.ts'
 import { type PodFacts, validateContainers, validateEphemeralContainers, validateInitContainers } from './container-validation.ts'
 import { duplicate, type FieldError, forbidden, invalid, type Path, required, specPath } from './field.ts'
 import { goShape } from './go-shape.ts'
@@ -134,10 +134,10 @@ export function validatePodUpdate(pod: Pod, old: Pod): FieldError[] {
   } else if (before.activeDeadlineSeconds !== undefined) {
     errors.push(invalid(at, undefined, 'must not update from a positive integer to nil value'))
   }
-  for (const toleration of before.tolerations ?? []) {
-    if (!(spec.tolerations ?? []).some((other) => isDeepStrictEqual(other, toleration))) {
-      errors.push(forbidden(specPath.child('tolerations'), 'existing toleration can not be modified except its tolerationSeconds'))
-    }
+  const lasting = ({ tolerationSeconds: _, ...toleration }: Toleration) => toleration
+  const isLost = (toleration: Toleration) => !spec.tolerations?.some((other) => isDeepStrictEqual(lasting(other), lasting(toleration)))
+  if (before.tolerations?.some(isLost)) {
+    errors.push(forbidden(specPath.child('tolerations'), 'existing toleration can not be modified except its tolerationSeconds'))
   }
   for (const [index, gate] of (spec.schedulingGates ?? []).entries()) {
     if (!(before.schedulingGates ?? []).some(({ name }) => name === gate.name)) {

@@ -28,7 +28,7 @@ export const ipAddressRules: Partial<Definition<IPAddress>> = {
     if (namespace) errors.push(...pathSegment(namespace).map((text) => invalid(at.child('namespace'), namespace, text)))
     return errors
   },
-  validateUpdate: ({ spec }, old) =>
+  validateChange: ({ spec }, old) =>
     validateImmutable(spec?.parentRef, old.spec?.parentRef, specPath.child('parentRef'), 'networking.v1.ParentReference'),
 }
 

@@ -60,12 +60,15 @@ export const horizontalPodAutoscalerRules: Partial<Definition<HorizontalPodAutos
   },
 }
 
-/** Of the older view; its metrics are filled in when it is turned into the stored version. */
+/** Of the older view: what is wrong with it is said of what it becomes. */
 export const horizontalPodAutoscalerV1Rules: Partial<Definition<V1>> = {
-  default({ spec }) {
-    if (spec) spec.minReplicas ??= 1
+  default({ spec, metadata }) {
+    if (!spec) return
+    spec.minReplicas ??= 1
+    if (!metadata.annotations?.[annotation]) spec.targetCPUUtilizationPercentage ??= defaultUtilization
   },
-  validate: horizontalPodAutoscalerRules.validate as Definition<V1>['validate'],
+  validate: (autoscaler) =>
+    horizontalPodAutoscalerRules.validate?.(horizontalPodAutoscalerConversion.toStorage(autoscaler) as HorizontalPodAutoscaler) ?? [],
 }
 
 const annotation = 'autoscaling.alpha.kubernetes.io/metrics'

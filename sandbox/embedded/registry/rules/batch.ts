@@ -31,16 +31,15 @@ export const jobRules: Partial<Definition<Job>> = {
     if (!spec || spec.manualSelector) return
     const uid = metadata.uid ?? ''
     const labels = ((spec.template.metadata ??= {}).labels ??= {})
-    Object.assign(labels, {
-      'batch.kubernetes.io/controller-uid': uid,
-      'batch.kubernetes.io/job-name': metadata.name ?? '',
-      'controller-uid': uid,
-      'job-name': metadata.name ?? '',
-    })
+    // those that its creator gives it are looked at later
+    labels['job-name'] ??= metadata.name ?? ''
+    labels['batch.kubernetes.io/job-name'] ??= metadata.name ?? ''
+    labels['controller-uid'] ??= uid
+    labels['batch.kubernetes.io/controller-uid'] ??= uid
     // read back from the store the job is given its template's labels, where it has none
     if (isNone(metadata.labels)) metadata.labels = labels
     const selector = (spec.selector ??= {})
-    selector.matchLabels = { ...selector.matchLabels, 'batch.kubernetes.io/controller-uid': uid }
+    selector.matchLabels = { 'batch.kubernetes.io/controller-uid': uid, ...selector.matchLabels }
   },
   podSpec: ({ spec }) => spec?.template?.spec,
   validate({ spec, metadata }) {
@@ -61,21 +60,19 @@ export const jobRules: Partial<Definition<Job>> = {
     }
     return errors
   },
-  validateCreate({ spec, metadata }) {
-    if (!spec?.selector || spec.manualSelector) return []
-    const { uid = '', name = '' } = metadata
-    const own = { 'controller-uid': uid, 'job-name': name }
-    const expected = { ...own, 'batch.kubernetes.io/controller-uid': uid, 'batch.kubernetes.io/job-name': name }
-    const readable = validateLabelSelector(spec.selector, specPath).length === 0
-    if (!readable || selectorMatches(spec.selector, expected)) return []
-    return [invalid(specPath.child('selector'), spec.selector, '`selector` not auto-generated')]
-  },
-  validateChange({ spec }, old) {
+  validateCreate: (job) => generatedSelectorErrors(job),
+  validateChange(job, old) {
+    const { spec } = job
     const before = old.spec
+    const known = before?.template?.metadata?.labels ?? {}
     const notStarted = before?.suspend === true && !old.status?.startTime
     const same = (field: keyof JobSpec, type?: string) => validateImmutable(spec?.[field], before?.[field], specPath.child(field), type)
     const template = notStarted ? withDirectives(before.template, spec?.template) : before?.template
     return [
+      ...generatedSelectorErrors(
+        job,
+        prefixed.every((key) => key in known),
+      ),
       ...(spec?.completionMode === 'Indexed' ? changedCompletions(spec, before) : same('completions')),
       ...same('selector', 'meta.v1.LabelSelector'),
       ...validateImmutable(spec?.template, template, specPath.child('template'), 'core.v1.PodTemplateSpec'),
@@ -88,6 +85,29 @@ export const jobRules: Partial<Definition<Job>> = {
   },
   fieldSelectors: { 'status.successful': ({ status }) => String(status?.succeeded ?? 0) },
 }
+
+/**
+ * A selector that was generated must be there as it was generated, and the template have the labels that it selects. Jobs from
+ * before the labels had a prefix need only those without.
+ */
+function generatedSelectorErrors({ spec, metadata }: Job, isPrefixed = true): FieldError[] {
+  if (!spec?.selector || spec.manualSelector) return []
+  const { uid = '', name = '' } = metadata
+  const legacy = { 'controller-uid': uid, 'job-name': name }
+  const own = { 'batch.kubernetes.io/controller-uid': uid, 'batch.kubernetes.io/job-name': name }
+  const expected = isPrefixed ? { ...legacy, ...own } : legacy
+  const labels = spec.template?.metadata?.labels ?? {}
+  const at = specPath.child('template', 'metadata', 'labels')
+  const errors = Object.entries(expected).flatMap(([key, value]) => {
+    if (!(key in labels)) return [required(at.key(key), `must be '${value}'`)]
+    return labels[key] === value ? [] : [invalid(at.key(key), labels, `must be '${value}'`)]
+  })
+  const readable = validateLabelSelector(spec.selector, specPath).length === 0
+  if (!readable || selectorMatches(spec.selector, expected)) return errors
+  return [...errors, invalid(specPath.child('selector'), spec.selector, '`selector` not auto-generated')]
+}
+
+const prefixed = ['batch.kubernetes.io/controller-uid', 'batch.kubernetes.io/job-name']
 
 /** Of indexed Jobs the completions change with the parallelism. */
 function changedCompletions({ completions, parallelism }: JobSpec, before: JobSpec | undefined): FieldError[] {

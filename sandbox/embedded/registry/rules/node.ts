@@ -33,8 +33,16 @@ export const nodeRules: Partial<Definition<Node>> = {
     ]
   },
   validateChange({ spec }, old) {
-    if (!old.spec?.podCIDR || spec?.podCIDR === old.spec.podCIDR) return []
-    return [forbidden(specPath.child('podCIDRs'), 'node updates may not change podCIDR except from "" to valid')]
+    const fixed = (field: string, what: string) =>
+      forbidden(specPath.child(field), `node updates may not change ${what} except from "" to valid`)
+    const [blocks, before] = [spec?.podCIDRs ?? [], old.spec?.podCIDRs ?? []]
+    const isMoved = before.length > 0 && blocks.length !== before.length
+    return [
+      ...(isMoved
+        ? [fixed('podCIDRs', 'podCIDR')]
+        : before.flatMap((cidr, index) => (cidr === blocks[index] ? [] : [fixed('podCIDRs', 'podCIDR')]))),
+      ...(old.spec?.providerID && old.spec.providerID !== spec?.providerID ? [fixed('providerID', 'providerID')] : []),
+    ]
   },
   fieldSelectors: { 'spec.unschedulable': ({ spec }) => String(spec?.unschedulable ?? false) },
 }

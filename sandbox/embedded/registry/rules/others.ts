@@ -80,7 +80,11 @@ export const apiServiceRules: Partial<Definition<APIService>> = {
   // The core group's is called v1. with the dot.
   nameOf({ spec }) {
     const expected = `${spec?.version ?? ''}.${spec?.group ?? ''}`
-    return (name) => (name === expected ? [] : [`must be \`spec.version+"."+spec.group\`: ${JSON.stringify(expected)}`])
+    return (name) => (name === expected ? [] : [wrongName(expected)])
+  },
+  validateChange({ metadata, spec }) {
+    const expected = `${spec?.version ?? ''}.${spec?.group ?? ''}`
+    return metadata.name === expected ? [] : [invalid(metadataPath.child('name'), metadata.name, wrongName(expected))]
   },
   prepareForCreate(object, { now }) {
     const local = { type: 'Available', status: 'True', reason: 'Local', message: 'Local APIServices are always available' }
@@ -115,6 +119,10 @@ export const apiServiceRules: Partial<Definition<APIService>> = {
     if (insecureSkipTLSVerify && caBundle) errors.push(invalid(at('insecureSkipTLSVerify'), true, 'may not be true if caBundle is present'))
     return errors
   },
+}
+
+function wrongName(expected: string): string {
+  return `must be \`spec.version+"."+spec.group\`: ${JSON.stringify(expected)}`
 }
 
 /** k8s.io/apiextensions-apiserver: defaults and the rules of names and versions. */

@@ -1,5 +1,6 @@
+import { copyOf } from '../../machinery/copy.ts'
 import { compareQuantities } from '../../schema/quantity.ts'
-import type { PersistentVolume, PersistentVolumeSpec } from '../../schema/types/core.v1.ts'
+import type { PersistentVolume, PersistentVolumeSpec, VolumeNodeAffinity } from '../../schema/types/core.v1.ts'
 import { validateAccessModes } from '../claim-validation.ts'
 import type { Definition } from '../define.ts'
 import { type FieldError, forbidden, invalid, notSupported, Path, required, specPath } from '../field.ts'
@@ -37,7 +38,7 @@ export const persistentVolumeRules: Partial<Definition<PersistentVolume>> = {
   validateChange: ({ spec = {} }, { spec: before = {} }) => [
     ...changedSource(spec, before),
     ...validateImmutable(spec.volumeMode, before.volumeMode, new Path('volumeMode')),
-    ...(before.nodeAffinity && !semanticEqual(spec.nodeAffinity, before.nodeAffinity, 'core.v1.VolumeNodeAffinity')
+    ...(before.nodeAffinity && !sameNodes(spec.nodeAffinity, before.nodeAffinity)
       ? [invalid(new Path('nodeAffinity'), goShape(spec.nodeAffinity, 'core.v1.VolumeNodeAffinity'), fixedNodes)]
       : []),
     ...(before.volumeAttributesClassName !== undefined && spec.volumeAttributesClassName === undefined
@@ -47,6 +48,28 @@ export const persistentVolumeRules: Partial<Definition<PersistentVolume>> = {
 }
 
 const fixedNodes = 'field is immutable, except for updating from beta label to GA'
+
+/** Labels that have become Kubernetes' own may be called so. */
+function sameNodes(next: VolumeNodeAffinity | undefined, before: VolumeNodeAffinity): boolean {
+  const [terms, earlier] = [next?.required?.nodeSelectorTerms, before.required?.nodeSelectorTerms]
+  const renamed = copyOf(before)
+  for (const [index, term] of (renamed.required?.nodeSelectorTerms ?? []).entries()) {
+    for (const [position, requirement] of (term.matchExpressions ?? []).entries()) {
+      const key = terms?.[index]?.matchExpressions?.[position]?.key ?? ''
+      // a label without another name has an empty one
+      if (terms?.length === earlier?.length && (laterNames[requirement.key] ?? '') === key) requirement.key = key
+    }
+  }
+  return semanticEqual(next, renamed, 'core.v1.VolumeNodeAffinity')
+}
+
+const laterNames: Record<string, string> = {
+  'failure-domain.beta.kubernetes.io/zone': 'topology.kubernetes.io/zone',
+  'failure-domain.beta.kubernetes.io/region': 'topology.kubernetes.io/region',
+  'beta.kubernetes.io/os': 'kubernetes.io/os',
+  'beta.kubernetes.io/arch': 'kubernetes.io/arch',
+  'beta.kubernetes.io/instance-type': 'node.kubernetes.io/instance-type',
+}
 
 /** Where the volume lies is settled, but for a secret for its expansion that it had not yet. */
 function changedSource(spec: PersistentVolumeSpec, before: PersistentVolumeSpec): FieldError[] {

@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util'
 import { compareQuantities } from '../../schema/quantity.ts'
 import type { ResourceQuota, ResourceQuotaSpec } from '../../schema/types/core.v1.ts'
 import type { Definition } from '../define.ts'
@@ -21,7 +20,7 @@ export const resourceQuotaRules: Partial<Definition<ResourceQuota>> = {
     ]
   },
   validateChange: ({ spec }, old) =>
-    isDeepStrictEqual(spec?.scopes ?? [], old.spec?.scopes ?? [])
+    new Set(spec?.scopes).symmetricDifference(new Set(old.spec?.scopes)).size === 0
       ? []
       : [invalid(specPath.child('scopes'), spec?.scopes, 'field is immutable')],
 }

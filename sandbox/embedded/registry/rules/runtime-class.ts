@@ -20,7 +20,7 @@ export const runtimeClassRules: Partial<Definition<RuntimeClass>> = {
       ...tolerationErrors(scheduling?.tolerations ?? [], at.child('tolerations')),
     ]
   },
-  validateUpdate: ({ handler }, old) => validateImmutable(handler, old.handler, new Path('handler')),
+  validateChange: ({ handler }, old) => validateImmutable(handler, old.handler, new Path('handler')),
 }
 
 function tolerationErrors(tolerations: readonly Toleration[], path: Path): FieldError[] {

@@ -1,5 +1,4 @@
 import { isIP } from 'node:net'
-import { isDeepStrictEqual } from 'node:util'
 import type { Service, ServiceSpec } from '../../schema/types/core.v1.ts'
 import { cidrErrors, ipErrors, isCidr } from '../addresses.ts'
 import type { Definition } from '../define.ts'
@@ -8,6 +7,7 @@ import { validateEnum, validateLabels } from '../metadata.ts'
 import { dns1035Label, isDns1123Label, isDns1123Subdomain, isPortNumber, isQualifiedName } from '../names.ts'
 import { validatePort } from '../probe-validation.ts'
 import { AllocationError, type Allocator } from '../resource-info.ts'
+import { dropUseless, keepAllocated, validateServiceChange } from '../service-update.ts'
 
 const types = ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort']
 const affinitySeconds = 10800
@@ -42,33 +42,22 @@ export const serviceRules: Partial<Definition<Service>> = {
     if (!spec || !old.spec) return
     keepAllocated(spec, old.spec)
     allocate(spec, allocator, old.spec)
+    dropUseless(spec, old.spec)
   },
   validate({ spec }) {
     if (!spec) return [required(specPath)]
     return [...validatePorts(spec), ...validateAddresses(spec), ...validateTraffic(spec), ...validateBalancer(spec)]
   },
-  validateChange({ spec }, old) {
-    const before = old.spec?.clusterIPs ?? []
-    if (!spec || spec.type === 'ExternalName' || old.spec?.type === 'ExternalName' || !before[0]) return []
-    if (spec.clusterIP === before[0]) return []
-    return [invalid(specPath.child('clusterIPs').index(0), spec.clusterIPs?.[0] ?? '', 'may not change once set')].map((error) => ({
-      ...error,
-      message: `Invalid value: ${JSON.stringify(spec.clusterIPs ?? [])}: may not change once set`,
-    }))
-  },
+  validateChange: ({ spec }, old) => (spec && old.spec ? validateServiceChange(spec, old.spec) : []),
   fieldSelectors: { 'spec.clusterIP': ({ spec }) => spec?.clusterIP ?? '', 'spec.type': ({ spec }) => spec?.type ?? '' },
 }
 
 function allocate(spec: ServiceSpec, allocator: Allocator, old?: ServiceSpec): void {
   if (spec.type === 'ExternalName') {
     delete spec.internalTrafficPolicy
-    // what a new one should not have it is refused for
-    if (!old) return
-    for (const field of ['clusterIPs', 'clusterIP', 'ipFamilies', 'ipFamilyPolicy'] as const) delete spec[field]
     return
   }
-  const changed = old && spec.clusterIP !== old.clusterIP && isDeepStrictEqual(spec.clusterIPs, old.clusterIPs)
-  if (changed || !spec.clusterIPs?.length) spec.clusterIPs = spec.clusterIP ? [spec.clusterIP] : []
+  if (!old && !spec.clusterIPs?.length) spec.clusterIPs = spec.clusterIP ? [spec.clusterIP] : []
   allocateAddress(spec, allocator, old)
   allocatePorts(spec, allocator, old)
 }
@@ -180,32 +169,6 @@ function located<T>(allocation: () => T, refusal: (why: string) => FieldError): 
     if (error instanceof AllocationError) error.fields = [refusal(error.message)]
     throw error
   }
-}
-
-/** What a client may leave out of an update keeps its value; what the new type has no use for goes. */
-function keepAllocated(spec: ServiceSpec, old: ServiceSpec): void {
-  const hasAddress = (type: string | undefined) => type !== 'ExternalName'
-  if (hasAddress(spec.type) && hasAddress(old.type)) {
-    spec.clusterIP ??= spec.clusterIPs?.[0] ?? old.clusterIP
-    spec.clusterIPs ??= spec.clusterIP === undefined ? undefined : [spec.clusterIP]
-    spec.ipFamilies ??= old.ipFamilies && [...old.ipFamilies]
-    spec.ipFamilyPolicy ??= old.ipFamilyPolicy
-  }
-  const hasNodePorts = (type: string | undefined) => type === 'NodePort' || type === 'LoadBalancer'
-  const same = (a: { port: number; protocol?: string }, b: { port: number; protocol?: string }) =>
-    a.port === b.port && a.protocol === b.protocol
-  for (const port of spec.ports ?? []) {
-    const before = old.ports?.find((other) => same(other, port))
-    if (hasNodePorts(spec.type) && hasNodePorts(old.type)) port.nodePort ??= before?.nodePort
-    else if (!hasNodePorts(spec.type) && hasNodePorts(old.type) && port.nodePort === before?.nodePort) delete port.nodePort
-    if (port.nodePort === undefined) delete port.nodePort
-  }
-  if (!hasNodePorts(spec.type) && hasNodePorts(old.type) && !spec.externalIPs?.length) delete spec.externalTrafficPolicy
-  const checked = (of: ServiceSpec) => of.type === 'LoadBalancer' && of.externalTrafficPolicy === 'Local'
-  if (checked(old) && !checked(spec) && spec.healthCheckNodePort === old.healthCheckNodePort) delete spec.healthCheckNodePort
-  if (old.type !== 'LoadBalancer' || spec.type === 'LoadBalancer') return
-  if (spec.allocateLoadBalancerNodePorts === old.allocateLoadBalancerNodePorts) delete spec.allocateLoadBalancerNodePorts
-  if (spec.loadBalancerClass === old.loadBalancerClass) delete spec.loadBalancerClass
 }
 
 function validatePorts(spec: ServiceSpec): FieldError[] {

@@ -82,10 +82,8 @@ export const replicaSetRules: Partial<Definition<ReplicaSet>> = {
 }
 
 export const controllerRevisionRules: Partial<Definition<ControllerRevision>> = {
-  validate: ({ data, revision }) => [
-    ...(data === undefined || data === null ? [required(new Path('data'), 'data is mandatory')] : []),
-    ...validateNonnegative(revision, new Path('revision')),
-  ],
+  validate: ({ revision }) => validateNonnegative(revision, new Path('revision')),
+  validateCreate: ({ data }) => (data === undefined || data === null ? [required(new Path('data'), 'data is mandatory')] : []),
   validateChange: ({ data }, old) => validateImmutable(data, old.data, new Path('data')),
 }
 
@@ -192,7 +190,6 @@ export const statefulSetRules: Partial<Definition<StatefulSet>> = {
       ...(!policy || known ? [] : [invalid(at('podManagementPolicy'), policy, "must be 'OrderedReady' or 'Parallel'")]),
       ...validateStatefulStrategy(spec.updateStrategy ?? {}, at('updateStrategy')),
       ...(retention ? when : []),
-      ...claims.flatMap((claim, index) => validateClaimSpec(claim.spec ?? {}, at('volumeClaimTemplates').index(index).child('spec'))),
       ...validateNonnegative(spec.replicas, at('replicas')),
       ...validateNonnegative(spec.minReadySeconds, at('minReadySeconds')),
       ...validateNonnegative(spec.ordinals?.start, at('ordinals').child('start')),
@@ -201,6 +198,10 @@ export const statefulSetRules: Partial<Definition<StatefulSet>> = {
       ...(selectorReads(spec.selector) ? validateStatefulTemplate(spec.template, claims) : []),
       ...validateLasting(spec.template, 'StatefulSet'),
     ]
+  },
+  validateCreate({ spec }) {
+    const at = specPath.child('volumeClaimTemplates')
+    return (spec?.volumeClaimTemplates ?? []).flatMap((claim, index) => validateClaimSpec(claim.spec ?? {}, at.index(index).child('spec')))
   },
   validateChange({ spec }, old) {
     const rest = (source: object | undefined) =>
