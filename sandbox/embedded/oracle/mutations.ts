@@ -14,9 +14,9 @@ type Step = string | number
  * Every single change of the specimen that its schema suggests: each value into what is wrong for it, each field taken away, each
  * field that isn't there added with the least that it can be. None changes type, name or what the server itself fills in.
  */
-export function mutationsOf({ apiVersion, kind, body }: Specimen): Mutation[] {
-  const [version = '', group = ''] = apiVersion.split('/').reverse()
-  const schema = schemaOf(group, version, kind)
+export function mutationsOf(specimen: Specimen): Mutation[] {
+  const { body } = specimen
+  const schema = schemaFor(specimen)
   const changes = schema ? changesOf(body, schema, []) : []
   const seen = new Set<string>()
   return changes.flatMap(({ at, value }) => {
@@ -25,6 +25,12 @@ export function mutationsOf({ apiVersion, kind, body }: Specimen): Mutation[] {
     seen.add(title)
     return [{ title, body: changed(body, at, value) as Fields }]
   })
+}
+
+/** The schema of the specimen's kind. */
+export function schemaFor({ apiVersion, kind, schema }: Specimen): Schema | undefined {
+  const [version = '', group = ''] = apiVersion.split('/').reverse()
+  return schema ?? schemaOf(group, version, kind)
 }
 
 interface Change {

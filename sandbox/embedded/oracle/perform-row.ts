@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { unaccounted } from './compare.ts'
 import { isHangUp } from './fixtures.ts'
-import type { Row, Step } from './rows.ts'
+import type { Row, Step } from './row-steps.ts'
 import type { Answer, Server } from './server.ts'
 import type { Fields } from './specimens/index.ts'
 
@@ -12,7 +12,8 @@ export async function performRow(server: Server, row: Row): Promise<(Answer | nu
   for (const step of row.steps) {
     const answer = await answered(send(server, row, step))
     answers.push(answer && unaccounted(answer))
-    if (looked.has(row.specimen.kind) && answer?.status === 201) await lookedAt(server, row)
+    if (looked.has(row.specimen.kind) && answer?.status === 201) await until(server, row, isLookedAt)
+    if (row.specimen.kind === 'CustomResourceDefinition' && step.method === 'DELETE') await until(server, row, isCleaned)
   }
   await remove(server, row)
   return answers
@@ -31,6 +32,7 @@ async function answered(asked: Promise<Answer>): Promise<Answer | null> {
 const somebody = { 'impersonate-user': 'ann', 'impersonate-group': 'system:masters' }
 /** Kinds whose status an API server itself writes, soon after they are there. */
 const looked = new Set(['CustomResourceDefinition', 'APIService', 'FlowSchema'])
+const cleanup = 'customresourcecleanup.apiextensions.k8s.io'
 /** ms between two looks, and how many. */
 const pause = 50
 const looks = 100
@@ -46,12 +48,24 @@ async function send(server: Server, { collection, name }: Row, step: Step): Prom
   return server.send(step.method, collection + step.path, body, step.contentType ?? 'application/json', somebody)
 }
 
-async function lookedAt(server: Server, { collection, name }: Row): Promise<void> {
+type Looked = { kind?: string; metadata?: Fields; status?: { conditions?: { type: string }[] | null } }
+
+async function until(server: Server, { collection, name }: Row, done: (object: Looked) => boolean): Promise<void> {
   for (let look = 0; look < looks; look++) {
-    const { body } = await server.send('GET', `${collection}/${name}`)
-    if ((body as { status?: { conditions?: unknown[] } }).status?.conditions?.length) return
+    const { status, body } = await server.send('GET', `${collection}/${name}`)
+    if (status !== 200 || done(body as Looked)) return
     await sleep(pause)
   }
+}
+
+function isLookedAt({ kind, status }: Looked): boolean {
+  const conditions = status?.conditions ?? []
+  return kind === 'CustomResourceDefinition' ? conditions.some(({ type }) => type === 'Established') : conditions.length > 0
+}
+
+/** The server itself has done with it: its instances are gone, or it is not being deleted. */
+function isCleaned({ metadata = {} }: Looked): boolean {
+  return !metadata['deletionTimestamp'] || !(metadata['finalizers'] as string[] | undefined)?.includes(cleanup)
 }
 
 /** Takes off what would hold it, too: nobody else does. */

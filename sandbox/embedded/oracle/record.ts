@@ -14,12 +14,13 @@ import { Server, startOracle } from './server.ts'
 /**
  * `node oracle/record.ts`: asks a real API server (ORACLE_KUBECONFIG, or the kit's) everything that recorded.test.ts compares and
  * stores what it answers, with its discovery documents; then writes down where this cluster answers otherwise. With `differences`
- * only the latter, from what is stored. Names of suites (`rows` is one) behind it: only those. The server should have no controllers running, which
- * touch what is made.
+ * only the latter, from what is stored. Names behind it (`creations`, `rows`, `discovery` ...): only those. The server should have no
+ * controllers running, which touch what is made.
  */
 const asked = process.argv.slice(2).filter((argument) => argument !== 'differences')
-const rowsToo = asked.length === 0 || asked.includes('rows')
-const names = (Object.keys(suites) as Suite[]).filter((name) => asked.length === 0 || asked.includes(name))
+const wants = (name: string) => asked.length === 0 || asked.includes(name)
+const rowsToo = wants('rows')
+const names = (Object.keys(suites) as Suite[]).filter(wants)
 if (process.argv[2] !== 'differences') await recordAll()
 await compareAll()
 
@@ -27,10 +28,10 @@ async function recordAll(): Promise<void> {
   await using oracle = await startOracle({ controllers: false })
   using server = new Server(oracle.kubeconfig)
   for (const { method, path, body } of probes) await server.send(method, path, body)
-  recordDocuments(await documentsOf(server))
-  recordDiscovery(await publishedDiscovery(server))
-  recordObjections(await objectionsOf(server))
-  recordVerdicts(await verdictsOf(server))
+  if (wants('documents')) recordDocuments(await documentsOf(server))
+  if (wants('discovery')) recordDiscovery(await publishedDiscovery(server))
+  if (wants('rules')) recordObjections(await objectionsOf(server))
+  if (wants('ratcheting')) recordVerdicts(await verdictsOf(server))
   for (const name of names) record(name, await answersOf(server, name, suites[name].requests()))
   if (rowsToo) await recordRows(server)
   for (const { path, body } of probes) {

@@ -1,9 +1,13 @@
 import { readFileSync, writeFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { brotliCompressSync, brotliDecompressSync, constants } from 'node:zlib'
+import { collectionOf } from './cases.ts'
 import { performRow } from './perform-row.ts'
-import { type Row, rowsOf } from './rows.ts'
+import type { Row } from './row-steps.ts'
+import { rowsOf } from './rows.ts'
 import type { Answer, Server } from './server.ts'
+import { customDefinitions, customSpecimens } from './specimens/custom.ts'
 import { specimens } from './specimens/index.ts'
 
 /** What a real API server answered to each step of a row, by the row's title. */
@@ -12,9 +16,9 @@ export type RowAnswers = Record<string, readonly (Answer | null)[]>
 const answersFile = new URL('./fixtures/rows.json.br', import.meta.url)
 const differencesFile = new URL('./fixtures/rows.differences.txt', import.meta.url)
 
-/** Rows of every built-in kind that is stored. */
+/** Rows of every built-in kind that is stored, and of custom ones. */
 export function allRows(): Row[] {
-  return specimens.flatMap(rowsOf)
+  return [...specimens, ...customSpecimens].flatMap(rowsOf)
 }
 
 export function recordedRows(): RowAnswers {
@@ -31,8 +35,35 @@ export async function recordRows(server: Server): Promise<void> {
 /** One row after the other: some kinds have a say in what becomes of others. */
 export async function answersTo(server: Server, rows: readonly Row[]): Promise<RowAnswers> {
   const answers: RowAnswers = {}
+  await using _ = await definitions(server)
   for (const row of rows) answers[row.title] = await performRow(server, row)
   return answers
+}
+
+const definitionsPath = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions'
+/** ms between two looks, and how many. */
+const pause = 50
+const looks = 200
+
+/** The custom kinds, served until they are disposed. */
+async function definitions(server: Server): Promise<AsyncDisposable> {
+  for (const definition of customDefinitions) {
+    const { status, body } = await server.send('POST', definitionsPath, definition)
+    if (status !== 201) throw new Error(JSON.stringify(body))
+  }
+  const collections = customSpecimens.map(collectionOf)
+  for (let look = 0; look < looks; look++) {
+    const answers = await Promise.all(collections.map((path) => server.send('GET', path)))
+    if (answers.every(({ status }) => status === 200)) break
+    await sleep(pause)
+  }
+  return {
+    [Symbol.asyncDispose]: async () => {
+      for (const { metadata } of customDefinitions as { metadata: { name: string } }[]) {
+        await server.send('DELETE', `${definitionsPath}/${metadata.name}`)
+      }
+    },
+  }
 }
 
 /** The steps that are known to be answered otherwise, in a file that only ever gets shorter. */

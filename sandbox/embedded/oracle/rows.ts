@@ -1,42 +1,16 @@
-import { resolve, type Schema, schemaOf, schemaOfField } from '../schema/index.ts'
+import { resolve, type Schema, schemaOfField } from '../schema/index.ts'
 import { collectionOf } from './cases.ts'
-import { mutationsOf } from './mutations.ts'
+import { mutationsOf, schemaFor } from './mutations.ts'
+import { chanceOf, isFields, type Row, type Step, shortened, shuffled, singleSteps, types } from './row-steps.ts'
 import type { Fields, Specimen } from './specimens/index.ts'
-
-/** One request of a row. */
-export interface Step {
-  title: string
-  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
-  /** Behind the collection's path. */
-  path: string
-  contentType?: string
-  body?: unknown
-  /** The body's resourceVersion: that of the object as it is then. */
-  current?: boolean
-}
-
-/** What is done to one object of a kind, one thing after the other; its name is free before and after. */
-export interface Row {
-  title: string
-  specimen: Specimen
-  collection: string
-  name: string
-  steps: readonly Step[]
-}
-
-const types = {
-  json: 'application/json-patch+json',
-  merge: 'application/merge-patch+json',
-  strategic: 'application/strategic-merge-patch+json',
-  apply: 'application/apply-patch+yaml',
-}
+import { subresourceRows } from './subresource-rows.ts'
 
 /** How many of a specimen's single changes are tried on an object that is there. */
 const changesEach = 24
 
 /**
- * Three rows for a specimen: single changes by all methods, none of which is kept; what several managers make of an object; how it
- * ends. By chance, which is the same every time.
+ * Rows for a specimen: single changes by all methods, none of which is kept; what several managers make of an object; how it ends;
+ * and the same of its status and scale, where it has them. By chance, which is the same every time.
  */
 export function rowsOf(specimen: Specimen): Row[] {
   if (!specimen.stored) return []
@@ -53,6 +27,7 @@ export function rowsOf(specimen: Specimen): Row[] {
     row('change', (chance) => changes(specimen, name, chance)),
     row('share', (chance) => managers(specimen, name, chance)),
     row('end', (chance) => ending(specimen, name, chance)),
+    ...subresourceRows(specimen).map(({ what, steps }) => row(what, steps)),
   ]
 }
 
@@ -60,26 +35,8 @@ function changes(specimen: Specimen, name: string, chance: () => number): Step[]
   const picked = shuffled(mutationsOf(specimen), chance).slice(0, changesEach)
   const create: Step = { title: 'create', method: 'POST', path: '?fieldManager=ann', body: specimen.body }
   const dry = `/${name}?dryRun=All&fieldManager=bob`
-  const single = picked.map(({ title, body }, index): Step => {
-    const patch = (type: keyof typeof types, patched: unknown, query = ''): Step => {
-      return { title: `${type}${query} ${title}`, method: 'PATCH', path: dry + query, contentType: types[type], body: patched }
-    }
-    const change = changeOf(specimen.body, body)
-    switch (index % 6) {
-      case 0:
-      case 1:
-        return { title: `update ${title}`, method: 'PUT', path: dry, body, current: index % 6 === 0 }
-      case 2:
-        return patch('merge', mergeOf(body, change))
-      case 3:
-        return patch('json', jsonPatchOf(specimen.body, change, chance))
-      case 4:
-        return patch('strategic', mergeOf(body, change))
-      default:
-        return patch('apply', body, chance() < 0.5 ? '&force=true' : '')
-    }
-  })
-  return [create, ...single.map((step) => ({ ...step, title: step.title.replace(/x{20,}/, 'xxx...') })), ...directives(specimen, dry)]
+  const single = singleSteps(specimen.body, picked, dry, chance)
+  return [create, ...single.map(shortened), ...directives(specimen, dry)]
 }
 
 function managers(specimen: Specimen, name: string, chance: () => number): Step[] {
@@ -141,9 +98,8 @@ function ending(specimen: Specimen, name: string, chance: () => number): Step[] 
 }
 
 /** Directives of strategic patches on the first list that has a merge key. */
-function directives({ apiVersion, kind, body }: Specimen, path: string): Step[] {
-  const [version = '', group = ''] = apiVersion.split('/').reverse()
-  const found = keyedList(body, schemaOf(group, version, kind), [])
+function directives(specimen: Specimen, path: string): Step[] {
+  const found = keyedList(specimen.body, schemaFor(specimen), [])
   if (!found) return []
   const { at, key, items } = found
   const first = items[0]?.[key]
@@ -175,43 +131,6 @@ function keyedList(value: Fields, given: Schema | undefined, at: string[]): { at
   return undefined
 }
 
-interface Change {
-  at: (string | number)[]
-  /** Undefined: it is gone. */
-  value: unknown
-}
-
-/** The one place at which two bodies differ. */
-function changeOf(before: unknown, after: unknown, at: Change['at'] = []): Change {
-  if (isFields(before) && isFields(after)) {
-    const differing = [...new Set([...Object.keys(before), ...Object.keys(after)])].filter((key) => !alike(before[key], after[key]))
-    const [key] = differing
-    if (key !== undefined && differing.length === 1) return changeOf(before[key], after[key], [...at, key])
-  }
-  if (Array.isArray(before) && Array.isArray(after) && before.length === after.length) {
-    const differing = before.flatMap((item, index) => (alike(item, after[index]) ? [] : [index]))
-    const [index] = differing
-    if (index !== undefined && differing.length === 1) return changeOf(before[index], after[index], [...at, index])
-  }
-  return { at, value: after }
-}
-
-/** A merge patch to that; lists are sent whole. */
-function mergeOf(after: Fields, { at, value }: Change): unknown {
-  const list = at.findIndex((step) => typeof step === 'number')
-  const names = list < 0 ? at : at.slice(0, list)
-  const last = list < 0 ? (value ?? null) : names.reduce<unknown>((inner, name) => (inner as Fields)[name], after)
-  return names.reduceRight<unknown>((inner, name) => ({ [name]: inner }), last)
-}
-
-function jsonPatchOf(before: Fields, { at, value }: Change, chance: () => number): unknown[] {
-  const path = at.map((step) => `/${String(step).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')
-  const old = at.reduce<unknown>((inner, step) => (inner as Fields | undefined)?.[step], before)
-  const tested = chance() < 0.3 ? [{ op: 'test', path, value: old ?? null }] : []
-  if (value === undefined) return [...tested, { op: 'remove', path }]
-  return [...tested, { op: old === undefined || chance() < 0.3 ? 'add' : 'replace', path, value }]
-}
-
 function labels(given: Fields): Fields {
   return { metadata: { labels: given } }
 }
@@ -232,34 +151,4 @@ function without(body: Fields, chance: () => number): Fields {
   const [inner] = shuffled(Object.keys(field), chance)
   const { [inner ?? '']: _, ...kept } = field
   return { ...rest, [name]: kept }
-}
-
-function alike(a: unknown, b: unknown): boolean {
-  return a === b || (a !== undefined && b !== undefined && JSON.stringify(a) === JSON.stringify(b))
-}
-
-function isFields(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-function shuffled<T>(items: readonly T[], chance: () => number): T[] {
-  const mixed = [...items]
-  for (let index = mixed.length - 1; index > 0; index--) {
-    const other = Math.floor(chance() * (index + 1))
-    const [item] = mixed.splice(other, 1)
-    mixed.push(item as T)
-  }
-  return mixed
-}
-
-/** Chance that is the same for the same text. Source: mulberry32. */
-function chanceOf(text: string): () => number {
-  let state = 7
-  for (const character of text) state = (state * 31 + (character.codePointAt(0) ?? 0)) >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
 }

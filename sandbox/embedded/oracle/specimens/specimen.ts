@@ -1,3 +1,5 @@
+import type { Schema } from '../../schema/index.ts'
+
 export type Fields = Record<string, unknown>
 
 /** One valid object of a kind, with as many of its fields in use as go together. Its mutations are what is compared. */
@@ -11,6 +13,8 @@ export interface Specimen {
   /** False: only made (reviews). */
   stored: boolean
   body: Fields
+  /** Of a custom resource. */
+  schema?: Schema
 }
 
 /** A specimen of a namespaced kind called `one`. */
