@@ -14,17 +14,20 @@ export interface Writer {
   time: string
 }
 
+/** A kind whose objects have owners, field by field. */
+export type Managed = Pick<ResourceInfo, 'group' | 'version' | 'kind'> & Partial<Pick<ResourceInfo, 'definition' | 'resetFields'>>
+
 /**
  * Sets the managedFields of `object`, which `live` is about to become (undefined: is created). An object that does not fit its
  * schema (two items with one key) has none: only an apply fails for that.
  */
-export function trackFields(info: ResourceInfo, live: KubeObject | undefined, object: KubeObject, by: Writer): void {
+export function trackFields(info: Managed, live: KubeObject | undefined, object: KubeObject, by: Writer): void {
   const managedFields = tracked(info, live, object, by)
   if (managedFields?.length) object.metadata.managedFields = managedFields
   else delete object.metadata.managedFields
 }
 
-function tracked(info: ResourceInfo, live: KubeObject | undefined, object: KubeObject, by: Writer) {
+function tracked(info: Managed, live: KubeObject | undefined, object: KubeObject, by: Writer) {
   try {
     return trackManagedFields({
       ...common(info, by),
@@ -39,7 +42,7 @@ function tracked(info: ResourceInfo, live: KubeObject | undefined, object: KubeO
 }
 
 /** What `live` becomes when a manager applies a configuration, with only the fields that it has. Throws ApiError. */
-export function applyFields(info: ResourceInfo, live: KubeObject | undefined, applied: KubeObject, by: Writer, force: boolean): KubeObject {
+export function applyFields(info: Managed, live: KubeObject | undefined, applied: KubeObject, by: Writer, force: boolean): KubeObject {
   try {
     return serverSideApply({ ...common(info, by), live, applied, force })
   } catch (error) {
@@ -57,7 +60,7 @@ export function applyFields(info: ResourceInfo, live: KubeObject | undefined, ap
 const customSchemas = new WeakMap<object, Schema>()
 
 /** The schema by which objects of the kind are merged and shown. */
-export function schemaFor({ group, version, kind, definition }: ResourceInfo): Schema | undefined {
+export function schemaFor({ group, version, kind, definition }: Managed): Schema | undefined {
   if (!definition) return schemaOf(group, version, kind)
   const known = customSchemas.get(definition)
   if (known) return known
@@ -66,11 +69,12 @@ export function schemaFor({ group, version, kind, definition }: ResourceInfo): S
   return made
 }
 
-function common(info: ResourceInfo, { manager, subresource, time }: Writer) {
+function common(info: Managed, { manager, subresource, time }: Writer) {
+  const reset = info.resetFields?.[subresource]
   return {
     schema: schemaFor(info),
     manager,
-    ...(info.resetFields[subresource] ? { reset: info.resetFields[subresource] } : {}),
+    ...(reset ? { reset } : {}),
     now: time,
     ...(subresource ? { subresource } : {}),
   }

@@ -2,17 +2,17 @@ import { copyOf } from '../machinery/copy.ts'
 import { ApiError } from '../machinery/errors.ts'
 import type { KubeObject } from '../machinery/object.ts'
 import { patchContentTypes } from '../patch/index.ts'
-import type { GroupVersionKind, ResourceInfo, Verb } from '../registry/index.ts'
+import type { GroupVersionKind, Verb } from '../registry/index.ts'
 import { decodeObject, TypeMismatch } from '../schema/decode.ts'
 import { assertBodyType, decodeAs, mediaType, notRegistered, type Parsed, parseBody, Unreadable, unreadable } from './body.ts'
 import { type Outcome, objectOutcome, type ResourceCall } from './call.ts'
+import { readConfiguration } from './configuration.ts'
 import { type Deletion, deleteCollection, deleteObject, deletionAnswer } from './deletion.ts'
-import { applyFields, schemaFor, trackFields } from './field-manager.ts'
+import { schemaFor, trackFields, type Writer } from './field-manager.ts'
 import { assertVersion, listObjects } from './listing.ts'
 import { matchName, matchNamespace, timestamp } from './object-meta.ts'
 import { deletionOptions, listOptions, type WriteOptions, writeOptions } from './options.ts'
 import { type PatchType, parsePatch, patchedObject } from './patched.ts'
-import { apiVersionOf } from './resources.ts'
 import type { Rest, UpdateRules, WriteRequest } from './rest.ts'
 import { selection } from './selection.ts'
 import { watchObjects } from './watch.ts'
@@ -173,22 +173,9 @@ export class ResourceHandler {
       const { object } = await this.rest.update(request, produce, rules ? { rules } : {})
       return objectOutcome(object, info)
     }
-    const parsed = call.value === undefined ? parseApplied(call.body ?? new Uint8Array()) : { value: call.value as Record<string, unknown> }
-    const applied = parsed.value as unknown as KubeObject
-    if (applied.kind !== info.kind || applied.apiVersion !== apiVersionOf(info)) {
-      const { group, version } = groupVersion(applied.apiVersion ?? '')
-      const type = `${group}/${version}, Kind=${applied.kind ?? ''}`
-      if (!info.definition || !applied.kind || !applied.apiVersion) throw ApiError.badRequest(`invalid object type: ${type}`)
-    }
-    const repeated = options.fieldValidation === 'Ignore' ? [] : (parsed.duplicates?.() ?? [])
+    const configuration = readConfiguration(call, info, options)
     const produce = (existing: KubeObject | undefined) => {
-      const by = { manager: options.fieldManager, subresource: call.path.subresource, time: timestamp(this.rest.clock.now()) }
-      const merged = applyFields(info, existing, applied, by, options.force ?? false)
-      const twice = repeated.join(', ')
-      if (twice && options.fieldValidation === 'Strict') throw ApiError.badRequest(`error strict decoding YAML: ${yamlFault(twice)}`)
-      if (twice) call.warn(yamlFault(twice))
-      const value = merged as unknown as Record<string, unknown>
-      const object = converted(() => decodeAs(info, { value }, 'Ignore', () => {}, info.decode), info, applied)
+      const object = configuration.appliedTo(existing, this.writer(call, options))
       info.strategy.default(object)
       return object
     }
@@ -236,29 +223,19 @@ export class ResourceHandler {
 
   /** Notes in a draft's managedFields who is about to write it. */
   track(call: ResourceCall, options: WriteOptions, existing: KubeObject | undefined, object: KubeObject): void {
-    const manager = options.fieldManager || managerOf(call.headers['user-agent'])
-    const by = { manager, subresource: call.path.subresource, time: timestamp(this.rest.clock.now()) }
-    trackFields(call.info, existing, object, by)
+    trackFields(call.info, existing, object, this.writer(call, options))
+  }
+
+  /** Who writes, and when. */
+  writer({ headers, path }: ResourceCall, options: WriteOptions): Writer {
+    const manager = options.fieldManager || managerOf(headers['user-agent'])
+    return { manager, subresource: path.subresource, time: timestamp(this.rest.clock.now()) }
   }
 }
 
 /** Names that cannot be a part of a key. Throws ApiError BadRequest. */
 function assertName(name: string): void {
   if (name === '.' || name === '..') throw ApiError.badRequest(`Name parameter invalid: ${JSON.stringify(name)}: may not be '${name}'`)
-}
-
-/** What fits the schema and yet is no value of its type (a quantity "1x") fails late in an apply, and as an internal error. */
-function converted(decode: () => KubeObject, info: ResourceInfo, { metadata }: KubeObject): KubeObject {
-  try {
-    return decode()
-  } catch (error) {
-    const why = error instanceof ApiError ? /cannot be handled as a \S+: (.*)$/s.exec(error.message)?.[1] : undefined
-    if (!why) throw error
-    const type = `${info.group}/${info.version}, Kind=${info.kind}`
-    const which = `${metadata?.namespace ?? ''}/${metadata?.name ?? ''}; ${type}`
-    const message = `failed to convert new object (${which}) to proper version: unable to convert unstructured object to ${type}: ${why.replace(/^illegal base64/, 'error decoding from json: $&')}`
-    throw new ApiError(500, undefined, message, undefined, error)
-  }
 }
 
 const deleteOptions = 'meta.v1.DeleteOptions'
@@ -274,29 +251,6 @@ function parseDeleteOptions(bytes: Uint8Array, contentType: string | undefined):
     if (error instanceof Unreadable || error instanceof TypeMismatch) throw new ApiError(500, undefined, error.message, undefined, error)
     throw error
   }
-}
-
-/** What is applied, which is YAML whatever it says. Throws ApiError BadRequest. */
-function parseApplied(bytes: Uint8Array): Parsed {
-  try {
-    return parseBody(bytes, 'application/yaml')
-  } catch (error) {
-    if (!(error instanceof Unreadable)) throw error
-    const mismatch = /json: cannot unmarshal (\w+) into Go value/.exec(error.message)
-    const why = mismatch
-      ? `error unmarshaling JSON: while decoding JSON: json: cannot unmarshal ${mismatch[1]} into Go value of type map[string]interface {}`
-      : `error converting YAML to JSON: ${error.message}`
-    throw new ApiError(400, 'BadRequest', `error decoding YAML: ${why}`, undefined, error)
-  }
-}
-
-function groupVersion(apiVersion: string): { group: string; version: string } {
-  const [version = '', group = ''] = apiVersion.split('/').reverse()
-  return { group, version }
-}
-
-function yamlFault(text: string): string {
-  return text.startsWith('yaml:') ? `error converting YAML to JSON: ${text}` : text
 }
 
 /** Without a name of its own a manager is called after its program. */

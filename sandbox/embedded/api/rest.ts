@@ -215,7 +215,8 @@ export class Rest {
     // a patch that changes it is wrong, not late
     if (uid && uid !== old.metadata.uid && !request.patches) {
       const failed = `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${old.metadata.uid}`
-      const key = registryKey(info, namespace, name)
+      // for practice it does not come as far as the storage, whose keys begin so
+      const key = `${request.dryRun ? '' : '/registry'}${registryKey(info, namespace, name)}`
       const why = `StorageError: invalid object, Code: 4, Key: ${key}, ResourceVersion: 0, AdditionalErrorMsg: ${failed}`
       throw ApiError.conflict(info, name, why)
     }

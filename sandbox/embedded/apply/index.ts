@@ -102,7 +102,8 @@ export interface TrackRequest {
 export function trackManagedFields(request: TrackRequest): ManagedFieldsEntry[] | undefined {
   const { before, after, schema, subresource, now } = request
   const filter = filterOf(request.reset)
-  const sent = after.metadata.managedFields
+  // owners are set by hand of the object itself only
+  const sent = subresource ? undefined : after.metadata.managedFields
   const reset = before !== undefined && sent !== undefined && sent.length === 0
   const known = reset ? [] : sent?.length ? sent : before?.metadata.managedFields
   if (before && !known?.length) return undefined

@@ -1,3 +1,4 @@
+import { ownersOfScale, ownersOfScaled, type ReplicasPath } from '../../apply/scale-owners.ts'
 import { copyOf } from '../../machinery/copy.ts'
 import { ApiError } from '../../machinery/errors.ts'
 import type { KubeObject } from '../../machinery/object.ts'
@@ -7,13 +8,17 @@ import type { ResourceInfo } from '../../registry/index.ts'
 import { schemaOf } from '../../schema/index.ts'
 import type { Scale } from '../../schema/types/autoscaling.v1.ts'
 import type { LabelSelector } from '../../schema/types/meta.v1.ts'
-import { mediaType, parseBody } from '../body.ts'
+import { mediaType } from '../body.ts'
 import { type Outcome, objectOutcome, type ResourceCall } from '../call.ts'
+import { readConfiguration } from '../configuration.ts'
+import { trackFields } from '../field-manager.ts'
 import { assertVersion } from '../listing.ts'
-import { matchName } from '../object-meta.ts'
+import { matchName, matchNamespace } from '../object-meta.ts'
 import { type WriteOptions, writeOptions } from '../options.ts'
 import { parsePatch, patchedObject } from '../patched.ts'
 import type { ResourceHandler } from '../resource-handler.ts'
+import { apiVersionOf } from '../resources.ts'
+import type { WriteRequest } from '../rest.ts'
 
 /** Where a kind keeps what its Scale shows. Paths are field names from the root. */
 export interface ScalePaths {
@@ -35,30 +40,96 @@ export function scaleHandler(generic: ResourceHandler, pathsOf: (info: ResourceI
     if (request.verb === 'get') assertVersion(request.query, generic.rest.store.revision)
     if (request.verb === 'get') return objectOutcome(scaleOf(await generic.rest.get(info, path.namespace, path.name), paths))
     if (request.verb !== 'update' && request.verb !== 'patch') throw ApiError.methodNotSupported()
-    const type = request.verb === 'patch' ? patchContentTypes[mediaType(call.headers['content-type'])] : undefined
-    if (request.verb === 'patch' && !type) throw ApiError.routeUnsupported()
-    const options = writeOptions(request.query, type ? 'PatchOptions' : 'UpdateOptions', type)
-    const given = type ? undefined : (generic.body(call, scaleKind, options) as Scale)
-    if (given) matchName(given, path.name)
-    const write = generic.writeRequest(call, options, request.verb === 'patch' ? 'PatchOptions' : 'UpdateOptions')
+    const { write, scaled } = change(generic, call)
+    const pathOf = replicasPathOf(info, paths)
     const produce = (existing: KubeObject | undefined) => {
       const current = existing as KubeObject
-      const scale = given ?? patched(call, scaleOf(current, paths), type ?? 'merge', options)
-      check(scale, path.name)
+      const live = scaleOf(current, paths)
+      const managedFields = ownersOfScale(current.metadata.managedFields, pathOf)
+      if (managedFields.length > 0) live.metadata.managedFields = managedFields
+      const scale = scaled(live)
+      check(info, scale, current, write.patches ?? false)
       const next = copyOf(current)
       setAt(next as unknown as Tree, paths.specReplicas, scale.spec?.replicas ?? 0)
-      if (given) next.metadata.resourceVersion = (given.metadata.resourceVersion || current.metadata.resourceVersion) as string
-      if (ownsReplicas(current, paths)) {
-        // a Scale leaves out a zero, so nobody owns it; and what nobody owned stays nobody's
-        const after = withoutZero(next, paths)
-        generic.track(call, options, withoutZero(current, paths), after)
-        if (after.metadata.managedFields) next.metadata.managedFields = after.metadata.managedFields
-      }
+      const { resourceVersion, uid } = scale.metadata
+      if (uid) next.metadata.uid = uid
+      if (resourceVersion || !info.definition) next.metadata.resourceVersion = resourceVersion ?? ''
+      const owners = ownersOfScaled(current.metadata.managedFields, scale.metadata.managedFields, pathOf, apiVersionOf(info))
+      if (owners.length > 0) next.metadata.managedFields = owners
+      else delete next.metadata.managedFields
       return next
     }
     const { object } = await generic.rest.update(write, produce)
     return objectOutcome(scaleOf(object, paths))
   }
+}
+
+interface Change {
+  write: WriteRequest
+  /** What a Scale is to become. */
+  scaled(live: Scale): Scale
+}
+
+/** What a PUT or PATCH asks for. Throws ApiError. */
+function change(generic: ResourceHandler, call: ResourceCall): Change {
+  const { info, path, request } = call
+  const tracked = (scale: Scale, live: Scale, options: WriteOptions) => {
+    trackFields(scaleKind, live, scale, generic.writer(call, options))
+    return scale
+  }
+  if (request.verb === 'update') {
+    const options = writeOptions(request.query, 'UpdateOptions')
+    const given = readable(info, () => generic.body(call, scaleKind, options) as Scale)
+    matchNamespace(info, given, path.namespace)
+    matchName(given, path.name)
+    const write = generic.writeRequest(call, options, 'UpdateOptions')
+    return { write, scaled: (live) => tracked(copyOf(given), live, options) }
+  }
+  const type = patchContentTypes[mediaType(call.headers['content-type'])]
+  if (!type) throw ApiError.routeUnsupported()
+  const options = writeOptions(request.query, 'PatchOptions', type)
+  const write = { ...generic.writeRequest(call, options, 'PatchOptions'), patches: true }
+  if (type === 'apply') {
+    const configuration = readConfiguration(call, scaleKind, options)
+    const scaled = (live: Scale) => {
+      if (info.definition && !live.metadata.managedFields) throw cannotConvert()
+      return configuration.appliedTo(live, generic.writer(call, options)) as Scale
+    }
+    return { write, scaled }
+  }
+  if (!generic.rest.has(info, write.namespace, write.name)) throw ApiError.notFound(info, write.name)
+  const patch = call.value ?? parsePatch(call.body ?? new Uint8Array(), type)
+  // what is no Go type has none for its Scale either
+  const schema = info.definition ? undefined : schemaOf(scaleKind.group, scaleKind.version, scaleKind.kind)
+  const warn = options.fieldValidation === 'Warn' ? call.warn : () => {}
+  const how = { kind: scaleKind, schema, validation: options.fieldValidation, warn }
+  return { write, scaled: (live) => tracked(patchedObject(type, live, patch, how) as Scale, live, options) }
+}
+
+/** The scheme that reads custom resources does not know a Scale, and says nothing else of one that it cannot read. */
+function readable(info: ResourceInfo, read: () => Scale): Scale {
+  try {
+    return read()
+  } catch (error) {
+    if (!info.definition || !(error instanceof ApiError) || !/cannot be handled as a Scale/.test(error.message)) throw error
+    const why = 'no kind is registered for the type v1.Scale in scheme "pkg/runtime/scheme.go:110"'
+    throw new ApiError(400, 'BadRequest', why, undefined, error)
+  }
+}
+
+/**
+ * Where nobody is known to own a custom resource's replicas the real server would say who did before the first apply, and cannot: it
+ * takes the Scale for a custom resource.
+ */
+function cannotConvert(): ApiError {
+  const why = 'request to convert CR to an invalid group/version: autoscaling/v1'
+  const which = 'failed to convert live object (/; autoscaling/v1, Kind=Scale) to proper version'
+  return new ApiError(500, undefined, `failed to create manager for existing fields: ${which}: ${why}`)
+}
+
+/** By the apiVersion of who wrote: a custom kind has a path for each of its versions. */
+function replicasPathOf(info: ResourceInfo, paths: ScalePaths): ReplicasPath {
+  return (apiVersion) => (apiVersion.split('/').slice(0, -1).join('/') === info.group ? paths.specReplicas : undefined)
 }
 
 /** Where a CustomResourceDefinition says that its replicas are. */
@@ -90,22 +161,21 @@ function scaleOf(object: KubeObject, paths: ScalePaths): Scale {
   } as Scale
 }
 
-/** An apply is a merge here: of a Scale's fields there is only one. */
-function patched(call: ResourceCall, scale: Scale, type: 'json' | 'merge' | 'strategic' | 'apply', options: WriteOptions): Scale {
-  const schema = schemaOf(scaleKind.group, scaleKind.version, scaleKind.kind)
-  const bytes = call.body ?? new Uint8Array()
-  const patch = call.value ?? (type === 'apply' ? parseBody(bytes, 'application/yaml').value : parsePatch(bytes, type))
-  const how = { kind: scaleKind, schema, validation: options.fieldValidation, warn: call.warn }
-  return patchedObject(type === 'apply' ? 'merge' : type, scale, patch, how) as Scale
-}
-
-function check(scale: Scale, name: string): void {
+function check(info: ResourceInfo, scale: Scale, { metadata }: KubeObject, patches: boolean): void {
+  const name = metadata.name ?? ''
   if (scale.metadata.name && scale.metadata.name !== name) {
     throw ApiError.badRequest(`the name of the object (${scale.metadata.name}) does not match the name on the URL (${name})`)
   }
+  // of a custom resource its own validation speaks
+  if (info.definition) return
   const replicas = scale.spec?.replicas ?? 0
-  if (replicas >= 0) return
-  throw ApiError.invalid(scaleKind, name, [invalid(specPath.child('replicas'), replicas, 'must be greater than or equal to 0')])
+  if (replicas < 0) {
+    throw ApiError.invalid(scaleKind, name, [invalid(specPath.child('replicas'), replicas, 'must be greater than or equal to 0')])
+  }
+  const { uid } = scale.metadata
+  if (!patches || !uid || uid === metadata.uid) return
+  const failed = `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${metadata.uid}`
+  throw ApiError.conflict({ ...info, resource: `${info.resource}/scale` }, name, failed)
 }
 
 /** A selector as `kubectl get -l` takes it. */
@@ -114,30 +184,20 @@ function selectorText(selector: unknown): string {
   if (typeof selector !== 'object' || selector === null) return ''
   const isSelector = 'matchLabels' in selector || 'matchExpressions' in selector
   const { matchLabels = {}, matchExpressions = [] } = (isSelector ? selector : { matchLabels: selector }) as LabelSelector
-  const parts = Object.entries(matchLabels).map(([key, value]) => `${key}=${value}`)
+  const parts = Object.entries(matchLabels).map(([key, value]) => ({ key, text: `${key}=${value}` }))
   for (const { key, operator, values = [] } of matchExpressions) {
     const list = `(${[...values].sort().join(',')})`
-    parts.push({ In: `${key} in ${list}`, NotIn: `${key} notin ${list}`, Exists: key, DoesNotExist: `!${key}` }[operator] ?? key)
+    const text = { In: `${key} in ${list}`, NotIn: `${key} notin ${list}`, Exists: key, DoesNotExist: `!${key}` }[operator] ?? key
+    parts.push({ key, text })
   }
-  return parts.sort().join(',')
+  return parts
+    .sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0))
+    .map(({ text }) => text)
+    .join(',')
 }
 
 function at(tree: Tree, path: readonly string[]): unknown {
   return path.reduce<unknown>((value, name) => (value as Tree | undefined)?.[name], tree)
-}
-
-/** The object as a Scale shows it. */
-function withoutZero(object: KubeObject, { specReplicas }: ScalePaths): KubeObject {
-  const shown = copyOf(object)
-  if (at(shown as unknown as Tree, specReplicas) !== 0) return shown
-  const parent = at(shown as unknown as Tree, specReplicas.slice(0, -1)) as Tree
-  delete parent[specReplicas.at(-1) as string]
-  return shown
-}
-
-function ownsReplicas({ metadata }: KubeObject, { specReplicas }: ScalePaths): boolean {
-  const field = specReplicas.map((name) => `f:${name}`)
-  return metadata.managedFields?.some(({ fieldsV1 }) => fieldsV1 && at(fieldsV1 as Tree, field) !== undefined) ?? false
 }
 
 function setAt(tree: Tree, path: readonly string[], value: unknown): void {
