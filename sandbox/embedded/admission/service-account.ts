@@ -1,5 +1,6 @@
 import type { ClusterContext } from '../machinery/context.ts'
 import { resources } from '../machinery/object.ts'
+import { randomLetters } from '../machinery/random.ts'
 import type { Container, Pod, ServiceAccount, Volume } from '../schema/types/core.v1.ts'
 import { type AdmissionPlugin, type AdmissionRequest, isAbout, refuse } from './admission.ts'
 
@@ -47,7 +48,6 @@ export function serviceAccount({ cache, clock, random }: Pick<ClusterContext, 'c
 
 const mountPath = '/var/run/secrets/kubernetes.io/serviceaccount'
 const volumePrefix = 'kube-api-access-'
-const nameAlphabet = 'bcdfghjklmnpqrstvwxz2456789'
 
 function isMirror(pod: Pod): boolean {
   return pod.metadata.annotations?.['kubernetes.io/config.mirror'] !== undefined
@@ -57,8 +57,7 @@ function mountToken(pod: Pod, random: () => number): void {
   const spec = pod.spec
   if (!spec) return
   const existing = spec.volumes?.find((volume) => volume.name.startsWith(volumePrefix))
-  const letters = Array.from({ length: 5 }, () => nameAlphabet[Math.floor(random() * nameAlphabet.length)])
-  const name = existing?.name ?? `${volumePrefix}${letters.join('')}`
+  const name = existing?.name ?? `${volumePrefix}${randomLetters(random, 5)}`
   const bare = [...(spec.initContainers ?? []), ...(spec.containers ?? [])].filter(
     (container) => !container.volumeMounts?.some((mount) => mount.mountPath === mountPath),
   )

@@ -60,6 +60,15 @@ async function start(limits: Partial<ClusterLimits> = {}) {
 
 const configMaps = '/api/v1/namespaces/default/configmaps'
 
+it('calls a manager of fields that gives no name after its program', async () => {
+  const { asUser } = await start()
+  const metadataOf = (answer: Answer) => answer.body['metadata'] as { managedFields: { manager: string }[] }
+  const unnamed = await asUser()('POST', configMaps, { metadata: { name: 'unnamed' }, data: { a: 'b' } })
+  expect(metadataOf(unnamed).managedFields).toMatchObject([{ manager: 'test' }])
+  const named = await asUser()('POST', `${configMaps}?fieldManager=helm`, { metadata: { name: 'named' }, data: { a: 'b' } })
+  expect(metadataOf(named).managedFields).toMatchObject([{ manager: 'helm' }])
+})
+
 it('notes who changed what and who was refused, and that lies in the snapshot too', async () => {
   const { cluster, asUser } = await start()
   await asUser()('POST', configMaps, { metadata: { name: 'noted' } })

@@ -2,10 +2,10 @@ import type { Clock } from '../clock.ts'
 import { ApiError } from '../machinery/errors.ts'
 import { deepEqual } from '../machinery/freeze.ts'
 import type { KubeObject } from '../machinery/object.ts'
+import { randomLetters } from '../machinery/random.ts'
 import type { ResourceInfo } from '../registry/index.ts'
 import { throughStorage } from './conversion.ts'
 
-const suffixAlphabet = 'bcdfghjklmnpqrstvwxz2456789'
 const suffixLength = 5
 const longestPrefix = 63 - suffixLength
 
@@ -33,8 +33,7 @@ export function fillSystemFields(object: KubeObject, clock: Clock, random: () =>
 }
 
 export function generatedName(prefix: string, random: () => number): string {
-  const letters = Array.from({ length: suffixLength }, () => suffixAlphabet[Math.floor(random() * suffixAlphabet.length)])
-  return prefix.slice(0, longestPrefix) + letters.join('')
+  return prefix.slice(0, longestPrefix) + randomLetters(random, suffixLength)
 }
 
 /** A random UUID (version 4) from the cluster's chance. */

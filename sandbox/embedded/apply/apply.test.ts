@@ -6,7 +6,7 @@ import { findKind } from '../registry/index.ts'
 import { asStored } from '../schema/go-empty.ts'
 import { decodeObject, schemaOf } from '../schema/index.ts'
 import type { ManagedFieldsEntry } from '../schema/types/meta.v1.ts'
-import { ApplyConflict, managerName, serverSideApply, trackManagedFields } from './index.ts'
+import { ApplyConflict, serverSideApply, trackManagedFields } from './index.ts'
 
 interface Step {
   what: string
@@ -42,11 +42,6 @@ describe('a history of applies and updates', () => {
     expect(owners(object)).toEqual(owners(step.after))
     expect(comparable(asStored(object))).toEqual(comparable(step.after))
   })
-})
-
-test('the name of a manager that gives none is its User-Agent up to the first slash', () => {
-  expect(managerName(undefined, 'kubectl/v1.34.4 (linux/amd64)')).toBe('kubectl')
-  expect(managerName('helm', 'kubectl/v1.34.4')).toBe('helm')
 })
 
 test('an object that nobody is known to manage belongs to before-first-apply', () => {

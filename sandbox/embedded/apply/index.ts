@@ -119,11 +119,6 @@ export function trackManagedFields(request: TrackRequest): ManagedFieldsEntry[] 
   return writeOwners(owners)
 }
 
-/** The manager's name of a request that gives none: the User-Agent up to its first slash. */
-export function managerName(fieldManager: string | undefined, userAgent: string | undefined): string {
-  return fieldManager || (userAgent ?? '').split('/')[0] || 'unknown'
-}
-
 /** Takes changed and removed fields off everybody else. Without force, owners of changed fields are a conflict. */
 function takeOver(owners: Owners, change: Comparison, self: string | undefined, force: boolean, yielded: FieldSet = emptySet()): void {
   const changed = union(change.added, change.modified)

@@ -1,7 +1,6 @@
+import { safeLetters } from '../machinery/random.ts'
 import type { PodTemplateSpec } from '../schema/types/core.v1.ts'
 import { podTemplateText } from './go-text.ts'
-
-const letters = 'bcdfghjklmnpqrstvwxz2456789'
 
 /**
  * The value of the pod-template-hash label: FNV-1a of the template (and of the collision count, where there has been a
@@ -31,10 +30,5 @@ export function fnv1(text: string): number {
 
 /** Digits in the letters of generated names. */
 export function safeEncode(text: string): string {
-  return Array.from(text, (character) => letters[character.charCodeAt(0) % letters.length]).join('')
-}
-
-/** `length` letters by chance, as names from generateName end. */
-export function randomSuffix(random: () => number, length = 5): string {
-  return Array.from({ length }, () => letters[Math.floor(random() * letters.length)]).join('')
+  return Array.from(text, (character) => safeLetters[character.charCodeAt(0) % safeLetters.length]).join('')
 }

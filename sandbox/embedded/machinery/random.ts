@@ -29,3 +29,11 @@ export function randomHex(random: () => number, digits: number): string {
       .padStart(8, '0')
   return text.slice(0, digits)
 }
+
+/** The letters of generated names, which spell no words (apimachinery's util/rand). */
+export const safeLetters = 'bcdfghjklmnpqrstvwxz2456789'
+
+/** So many letters, as names from generateName end. */
+export function randomLetters(random: () => number, length: number): string {
+  return Array.from({ length }, () => safeLetters[Math.floor(random() * safeLetters.length)]).join('')
+}

@@ -3,10 +3,10 @@ import type { Change, Client, ClusterContext } from '../../machinery/context.ts'
 import { copyOf } from '../../machinery/copy.ts'
 import { ApiError } from '../../machinery/errors.ts'
 import { type KubeObject, type Resource, resources } from '../../machinery/object.ts'
+import { randomLetters } from '../../machinery/random.ts'
 import type { Scale } from '../../schema/types/autoscaling.v1.ts'
 import type { LabelSelector } from '../../schema/types/meta.v1.ts'
 import { semanticEqual } from '../equality.ts'
-import { randomSuffix } from '../pod-template-hash.ts'
 import { formatTime } from '../time.ts'
 
 type Tree = Record<string, unknown>
@@ -128,7 +128,7 @@ export class MemoryCluster implements ClusterContext {
     this.admit(resource, object)
     const copy = copyOf(object)
     const { metadata } = copy
-    metadata.name ??= `${metadata.generateName}${randomSuffix(() => this.random())}`
+    metadata.name ??= `${metadata.generateName}${randomLetters(() => this.random(), 5)}`
     if (this.cache.get(resource, metadata.name, metadata.namespace)) throw ApiError.alreadyExists(resource, metadata.name)
     metadata.uid = `uid-${++this.version}`
     metadata.creationTimestamp = formatTime(this.clock.now())

@@ -1,9 +1,8 @@
+import { randomLetters } from '../../../machinery/random.ts'
 import { command } from '../../go/flags.ts'
 import { klogInfo, logFatal } from '../../go/log.ts'
 import { dieOfSignals } from '../../go/signals.ts'
 import type { Process } from '../../kernel/process.ts'
-
-const letters = 'bcdfghjklmnpqrstvwxz2456789'
 
 /** Lines of an imagined server's log, evenly over a time. */
 export const logsGenerator = command({
@@ -30,6 +29,6 @@ function line(process: Process, id: number): string {
   const below = (count: number) => Math.floor(process.machine.random() * count)
   const method = ['GET', 'POST', 'PUT'][below(3)]
   const namespace = ['kube-system', 'default', 'ns'][below(3)]
-  const pod = Array.from({ length: 3 + below(2) }, () => letters[below(letters.length)]).join('')
+  const pod = randomLetters(process.machine.random, 3 + below(2))
   return `${id} ${method} /api/v1/namespaces/${namespace}/pods/${pod} ${200 + below(400)}`
 }
