@@ -60,7 +60,7 @@ export class NodeMachine implements Disposable {
     fs.mount(point('/proc', new Tree(proc(machine), { limitBytes: 0 }), 'proc'))
     fs.mount(point('/dev', new Tree(devices(machine), { limitBytes: 65536, medium: 'memory' }), 'tmpfs'))
     fs.mount(point('/dev/shm', tmpfs, 'tmpfs'))
-    const named = new Tree(namedNamespaces(host), { limitBytes: 0 })
+    const named = new Tree(namedNamespaces(host, network), { limitBytes: 0 })
     for (const folder of ['/run/netns', '/var/run/netns']) fs.mount(point(folder, named, 'tmpfs'))
     // PID 1 is the node's init, which never ends and does nothing here.
     const init = new Map([0, 1, 2].map((fd) => [fd, new NullFile()]))
@@ -98,12 +98,12 @@ export class NodeMachine implements Disposable {
   }
 }
 
-/** A file for each pod's network namespace, as the runtime binds them. */
-function namedNamespaces(host: NodeHost): DirNode {
+/** A file for each pod's network namespace, as the runtime binds them, and for each that somebody has made. */
+function namedNamespaces(host: NodeHost, { node }: PodNetwork): DirNode {
   const folder = directory(0o755)
   folder.dynamic = () => {
     const pods = host.processes().flatMap(({ pod, network }) => (pod && network ? [netnsOf(pod.uid)] : []))
-    return new Map([...new Set(pods)].map((name) => [name, file('', 0o444)]))
+    return new Map([...new Set([...pods, ...(node?.namespaces.names() ?? [])])].map((name) => [name, file('', 0o444)]))
   }
   return folder
 }

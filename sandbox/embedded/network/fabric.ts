@@ -24,7 +24,7 @@ export class Fabric {
 
   /** The device a node's packets to an address leave by, and the address they leave under. */
   wayOut(node: string, ip: string): { device: string; source: string | undefined } | undefined {
-    const stack = this.stacks.node(node)
+    const stack = this.stacks.at(node)
     const route = stack?.lookup(ip)
     return stack && route && { device: route.dev, source: route.source ?? stack.addressOf(route.dev) }
   }
@@ -50,7 +50,7 @@ export class Fabric {
   }
 
   owns(node: string, ip: string): boolean {
-    return this.stacks.node(node)?.owns(ip) ?? false
+    return this.stacks.at(node)?.owns(ip) ?? false
   }
 
   /** Whether a pod's own wire to its node carries anything. */
@@ -58,6 +58,24 @@ export class Fabric {
     const stack = this.stacks.node(node)
     const link = stack?.links.find(({ pod }) => pod?.uid === uid)
     return link !== undefined && carries(stack as Stack, link)
+  }
+
+  /** Whether a pod's own devices and routes let it send to an address, and hear what comes back. */
+  podSends(node: string, { uid, ip }: { uid: string; ip: string }, destination: string): boolean {
+    const own = this.stacks.changedPod(node, uid)
+    if (!own) return true
+    const route = own.lookup(destination)
+    const outside = this.stacks.node(node)
+    const wire = outside?.links.find(({ pod }) => pod?.uid === uid)
+    if (!outside || !wire || route?.dev !== 'eth0' || !own.owns(ip)) return false
+    // The next hop has to answer for its address on this wire.
+    if (route.via !== undefined) return outside.owns(route.via)
+    return wire.master !== undefined || outside.owns(destination)
+  }
+
+  podHears(node: string, { uid, ip }: { uid: string; ip: string }): boolean {
+    const own = this.stacks.changedPod(node, uid)
+    return !own || (own.link('eth0')?.up === true && own.owns(ip))
   }
 
   /** How a pod's packet comes to its node: out of its own device, in by the wire's end and by the bridge that is on. */
@@ -95,7 +113,7 @@ export class Fabric {
     let node = start
     let incoming = from
     for (let hop = 0; hop < mostHops; hop++) {
-      const stack = this.stacks.node(node)
+      const stack = this.stacks.at(node)
       if (!stack) return 'unreachable'
       const { destination } = packet
       if (stack.owns(destination)) {
@@ -139,15 +157,18 @@ export class Fabric {
       see?.({ ...stepAt(node, device, 'In', device.mac, mac), pod: uid, device: 'eth0', index: 2 })
     }
     switch (device.kind) {
-      case 'veth':
-        if (!device.up || device.pod?.ip !== nextHop) return unresolved()
+      case 'veth': {
+        if (!device.up) return unresolved()
+        if (device.pod?.ip !== nextHop) return this.arrive(node, stack, device, nextHop, see) ?? unresolved()
         toPod(device.pod.uid)
         return { node, pod: device.pod.uid, device: device.name }
+      }
       case 'bridge': {
         const port = stack.links.find(({ master, pod }) => master === device.name && pod?.ip === nextHop)
-        if (!port?.up) return unresolved()
-        if (port.pod) toPod(port.pod.uid)
-        return { node, pod: port.pod?.uid, device: device.name }
+        if (!port?.pod) return this.arrive(node, stack, device, nextHop, see) ?? unresolved()
+        if (!port.up) return unresolved()
+        toPod(port.pod.uid)
+        return { node, pod: port.pod.uid, device: device.name }
       }
       case 'ethernet': {
         const other = this.stacks.owner(nextHop)
@@ -166,6 +187,38 @@ export class Fabric {
       default:
         return 'unreachable'
     }
+  }
+
+  /** To who has an address on the wires that a device is on: veths of namespaces that were made, and the bridges that these are ports of. */
+  private arrive(node: string, stack: Stack, device: Link, ip: string, see?: See): Exclude<End, string> | undefined {
+    const found = this.onWire(node, stack, device, ip, new Set())
+    if (!found) return undefined
+    const there = this.stacks.at(found.node)?.link(found.device)
+    const mac = found.pod === undefined ? (there?.mac ?? '') : macOf(`${found.pod}/eth0`)
+    see?.({ ...stepAt(node, device, 'Out', device.mac, mac), asks: true })
+    if (there && found.pod === undefined) see?.(stepAt(found.node, there, 'In', device.mac, mac))
+    return found
+  }
+
+  private onWire(node: string, stack: Stack, out: Link, ip: string, seen: Set<Link>): Exclude<End, string> | undefined {
+    if (!out.up || seen.has(out)) return undefined
+    seen.add(out)
+    if (out.kind === 'bridge') {
+      for (const port of stack.links) {
+        const found = port.master === out.name ? this.onWire(node, stack, port, ip, seen) : undefined
+        if (found) return found
+      }
+      return undefined
+    }
+    if (out.pod) return out.pod.ip === ip ? { node, pod: out.pod.uid, device: out.master ?? out.name } : undefined
+    const far = stack.peerOf(out)
+    if (!far?.link.up || !out.pair || seen.has(far.link)) return undefined
+    seen.add(far.link)
+    const [base = ''] = node.split('/')
+    const there = out.pair.namespace ? `${base}/${out.pair.namespace}` : base
+    const bridge = far.link.master === undefined ? undefined : far.stack.link(far.link.master)
+    if (far.stack.owns(ip)) return bridge?.up === false ? undefined : { node: there, device: (bridge ?? far.link).name }
+    return bridge && this.onWire(there, far.stack, bridge, ip, seen)
   }
 
   /** Through a tunnel: the neighbour's MAC, the node behind it, and a UDP packet between the two nodes. */

@@ -40,7 +40,8 @@ export class Forwarding {
   /** `kept` is where the flow's packets went so far; into `trace` goes what the first packet passes. */
   route(source: Host, clientPort: number, destination: Address, protocol: Protocol, kept?: Address, trace?: Hop[]): Route {
     const loopback = inCIDR(destination.ip, '127.0.0.0/8')
-    const client = { ip: source.ip, port: clientPort }
+    if (source.made && loopback && !this.fabric.owns(source.node, '127.0.0.1')) return 'unreachable'
+    const client = { ip: source.made ? this.sourceOf(source.node, destination.ip) : source.ip, port: clientPort }
     if (source.pod && (loopback || destination.ip === source.ip)) {
       trace?.push({
         ...loopStep,
@@ -50,6 +51,7 @@ export class Forwarding {
       })
       return { target: source, from: { ip: destination.ip, port: clientPort }, to: destination }
     }
+    if (source.pod && !this.fabric.podSends(source.node, source.pod, destination.ip)) return 'unreachable'
     if (source.pod && !this.fabric.wired(source.node, source.pod.uid)) return 'dropped'
     if (source.pod && trace)
       for (const step of this.fabric.enter(source.node, source.pod.uid)) trace.push({ ...step, ...ends(client, destination) })
@@ -57,17 +59,19 @@ export class Forwarding {
     if (entrance === undefined) return 'unreachable'
     let node = entrance
     if (source.outside && trace) trace.push({ ...this.fabric.arriveAt(node), ...ends(client, destination) })
-    let from = source.ip
+    let from = client.ip
     let to = destination
     /** As policies know the sender, until a node on the way has put its own address in place of it. */
     let sender = party(source)
     for (let passed = 0; passed < mostNodes; passed++) {
       const inside = passed === 0 && !source.outside
       const own = (ip: string) => (inside && loopback && ip === destination.ip) || this.isAddressOf(node, ip)
-      const translated = this.proxy.translate({ node, protocol, source: from, destination: to, toNode: own(to.ip), inside, kept })
+      const [rules = node, made] = node.split('/')
+      const toNode = made === undefined && own(to.ip)
+      const translated = this.proxy.translate({ node: rules, protocol, source: from, destination: to, toNode, inside, kept })
       if (translated === 'reject') return 'refused'
       if (translated === 'drop') return 'dropped'
-      const mapped = translated ? undefined : own(to.ip) ? this.hosts.hostPort(node, to, protocol) : undefined
+      const mapped = translated ? undefined : toNode ? this.hosts.hostPort(node, to, protocol) : undefined
       if (!translated && (this.proxy.owner(to.ip) || inCIDR(to.ip, serviceCIDR))) return 'refused'
       const masquerade = translated?.masquerade ?? (mapped !== undefined && (loopback || mapped.ip === from))
       to = translated?.to ?? mapped ?? to
@@ -78,7 +82,7 @@ export class Forwarding {
           if (refusal) return refusal
         }
         const seen = loopback && inCIDR(to.ip, '127.0.0.0/8') ? '127.0.0.1' : masquerade ? this.hosts.gatewayOf(node) : from
-        return { target: this.hosts.claim(this.nodeIP(node), node), from: { ip: seen, port: clientPort }, to }
+        return { target: this.stackAt(node), from: { ip: seen, port: clientPort }, to }
       }
 
       const local = inside && !source.pod
@@ -92,8 +96,9 @@ export class Forwarding {
       const end = this.fabric.carry(node, packet, local ? undefined : 'eth0', see)
       if (end === 'unreachable') return inCIDR(to.ip, nodeCIDR) || this.hosts.at(to.ip) ? 'unreachable' : 'dropped'
       if (end === 'dropped' || end.outside) return 'dropped'
-      const target = end.pod === undefined ? this.hosts.claim(this.nodeIP(end.node), end.node) : this.hosts.at(to.ip)
+      const target = end.pod === undefined ? this.stackAt(end.node) : this.hosts.at(to.ip)
       if (!target) return 'dropped'
+      if (target.pod && !this.fabric.podHears(end.node, target.pod)) return 'unreachable'
       const kubelet = local && target.node === node
       if (!kubelet && !admits(this.ctx, sender, party(target), to.port, protocol)) {
         if (trace) stopAt(trace, end.node)
@@ -101,7 +106,7 @@ export class Forwarding {
       }
       const home = source.outside ? source.ip : undefined
       if (!this.answers(target, end, { ...packet, source: to.ip, destination: seen, port: clientPort }, home)) return 'dropped'
-      if (target.pod) return { target, from: { ip: seen, port: clientPort }, to }
+      if (target.pod || target.made) return { target, from: { ip: seen, port: clientPort }, to }
       // At another node its own rules come next.
       from = seen
       if (leaves) sender = { ip: from }
@@ -112,13 +117,15 @@ export class Forwarding {
 
   /** Only real addresses answer an echo: a Service's is nobody's, and kube-proxy forwards ports. */
   echo(source: Host, ip: string, trace?: Hop[]): number | undefined {
-    const from = { ip: source.ip, port: 0 }
+    const from = { ip: source.made ? this.sourceOf(source.node, ip) : source.ip, port: 0 }
     const to = { ip, port: 0 }
+    if (source.made && inCIDR(ip, '127.0.0.0/8') && !this.fabric.owns(source.node, '127.0.0.1')) return undefined
     if (inCIDR(ip, '127.0.0.0/8') || ip === source.ip) {
       const where = source.pod ? { pod: source.pod.uid } : {}
       trace?.push({ ...loopStep, ...where, node: source.node, ...ends(ip === source.ip ? from : to, to) })
       return 64
     }
+    if (source.pod && !this.fabric.podSends(source.node, source.pod, ip)) return undefined
     if (source.pod && !this.fabric.wired(source.node, source.pod.uid)) return undefined
     if (source.pod && trace) for (const step of this.fabric.enter(source.node, source.pod.uid)) trace.push({ ...step, ...ends(from, to) })
     if (this.isAddressOf(source.node, ip)) {
@@ -134,6 +141,7 @@ export class Forwarding {
     const end = this.fabric.carry(source.node, packet, source.pod ? 'eth0' : undefined, see)
     if (typeof end === 'string' || end.outside) return undefined
     const target = end.pod === undefined ? undefined : this.hosts.at(ip)
+    if (target?.pod && !this.fabric.podHears(end.node, target.pod)) return undefined
     const kubelet = !source.pod && source.node === end.node
     if (target && !kubelet && !admits(this.ctx, party(source), party(target), 0, 'ICMP')) {
       if (trace) stopAt(trace, end.node)
@@ -184,8 +192,20 @@ export class Forwarding {
   /** Whether what a target sends back arrives at the address it saw; `outside` is that of a machine beside the nodes. */
   private answers(target: Host | undefined, end: Exclude<End, string>, packet: Parameters<Fabric['carry']>[1], outside?: string): boolean {
     if (target?.pod && !this.fabric.wired(end.node, target.pod.uid)) return false
+    if (target?.pod && !this.fabric.podSends(end.node, target.pod, packet.destination)) return false
     const back = this.fabric.carry(end.node, packet, target?.pod ? end.device : undefined)
     return typeof back !== 'string' && (!back.outside || packet.destination === outside)
+  }
+
+  /** Under which address a namespace's packets leave it. */
+  private sourceOf(place: string, destination: string): string {
+    return this.fabric.owns(place, destination) ? destination : (this.fabric.wayOut(place, destination)?.source ?? '')
+  }
+
+  /** The stack of a node or of a namespace that was made on it. */
+  private stackAt(place: string): Host {
+    if (!place.includes('/')) return this.hosts.claim(this.nodeIP(place), place)
+    return this.hosts.made(place)
   }
 
   private isAddressOf(node: string, ip: string): boolean {

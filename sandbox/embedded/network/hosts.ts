@@ -24,6 +24,8 @@ export interface Host {
   pod?: PodIdentity
   /** A machine on the nodes' network that is none of them. */
   outside?: true
+  /** A network namespace that somebody has made on a node: its node is NODE/NAME. */
+  made?: true
   /** By socketKey. */
   listeners: Map<string, Bound>
   nextPort: number
@@ -68,6 +70,13 @@ export class Hosts {
     const nextPort = 32768 + Math.floor(this.ctx.random() * 20000)
     const host: Host = { ip, node, pod, listeners: new Map(), nextPort }
     this.byIP.set(ip, host)
+    return host
+  }
+
+  /** The stack of a namespace that was made on a node, by NODE/NAME. */
+  made(place: string): Host {
+    const host = this.claim(place, place)
+    host.made = true
     return host
   }
 

@@ -21,7 +21,7 @@ import { Outside } from './outside.ts'
 import { createServiceProxy, slicesOf } from './service-proxy.ts'
 import { serviceRules } from './service-rules.ts'
 import type { Stack } from './stack.ts'
-import { type Joint, podStack, Stacks } from './stacks.ts'
+import { type Joint, Stacks } from './stacks.ts'
 
 export { nodeCIDR, serviceCIDR } from './hosts.ts'
 
@@ -116,12 +116,11 @@ class ClusterNetwork implements Network, Surroundings, Disposable {
   }
 
   stack(node: string): Stack | undefined {
-    return this.stacks.node(node)
+    return this.stacks.at(node)
   }
 
   stackOf(node: string, pod: { uid: string; ip: string }): Stack | undefined {
-    const stack = this.stacks.node(node)
-    return stack && podStack(stack, pod)
+    return this.stacks.pod(node, pod)
   }
 
   obstacle(node: string, ip: string, port: number): 'refused' | 'unreachable' | 'dropped' | undefined {
@@ -138,8 +137,34 @@ class ClusterNetwork implements Network, Surroundings, Disposable {
       name,
       stack,
       serviceRules: () => serviceRules(this.ctx, name),
+      namespaces: {
+        names: () => this.stacks.namespaces(name),
+        add: (each) => this.stacks.addNamespace(name, each),
+        delete: (each) => {
+          this.stacks.deleteNamespace(name, each)
+          this.namespaces.get(`node/${name}/${each}`)?.[Symbol.dispose]()
+        },
+        open: (each) => this.made(name, each),
+        addPair: (ends) => this.stacks.addPair(name, ends),
+        move: (from, device, to) => this.stacks.move(name, from, device, to),
+      },
       flannel: (config, runsOn) => startFlannel(this.ctx, this.stacks, name, config, runsOn),
     }
+  }
+
+  private made(node: string, name: string): PodNetwork | undefined {
+    const place = `${node}/${name}`
+    if (!this.stacks.at(place)) return undefined
+    const known = this.namespaces.get(`node/${place}`)
+    if (known) return known
+    const dns = { nameservers: [addressIn(nodeCIDR, 1)], searches: [], ndots: 1 }
+    const host = this.hosts.made(place)
+    const namespace = new Namespace(this, host, dns, undefined, this.nodeNetwork(node), () => {
+      this.namespaces.delete(`node/${place}`)
+      this.hosts.forget(host)
+    })
+    this.namespaces.set(`node/${place}`, namespace)
+    return namespace
   }
 
   checkpoint(): void {

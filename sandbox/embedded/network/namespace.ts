@@ -37,6 +37,8 @@ export interface Surroundings {
   readonly captures: Captures
   readonly forwarding: Forwarding
   readonly gateway?: GatewaySeat
+  /** The stack of a node, or by NODE/NAME of a namespace that was made on one. */
+  stack(place: string): Stack | undefined
   /** A pod's own devices and routes. */
   stackOf(node: string, pod: { uid: string; ip: string }): Stack | undefined
   /** What answers at the end of a flow; undefined where nothing listens. */
@@ -52,6 +54,7 @@ export interface Surroundings {
 export class Namespace implements PodNetwork, ConnectionOwner {
   readonly ip: string
   readonly node?: NodeNetwork
+  readonly made?: { name: string; node: NodeNetwork }
   readonly dns: DnsConfig
   private readonly network: Surroundings
   private readonly host: Host
@@ -72,13 +75,16 @@ export class Namespace implements PodNetwork, ConnectionOwner {
     this.host = host
     this.ip = host.ip
     this.dns = dns
-    if (node) this.node = node
+    const [, name] = host.node.split('/')
+    if (node && name !== undefined) this.made = { name, node }
+    else if (node) this.node = node
     this.hosts = hosts ?? (() => [])
     this.onDispose = onDispose
   }
 
   get stack(): Stack | undefined {
-    const { pod, node } = this.host
+    const { pod, node, made } = this.host
+    if (made) return this.network.stack(node)
     return pod ? this.network.stackOf(node, pod) : undefined
   }
 

@@ -5,7 +5,7 @@ import type { FlannelConfig, FlannelLease } from './flannel.ts'
 import type { Outside } from './outside.ts'
 import type { ServiceRules } from './service-rules.ts'
 import type { Stack } from './stack.ts'
-import type { Joint } from './stacks.ts'
+import type { Joint, PairEnd } from './stacks.ts'
 
 /**
  * The pod network as a model at connection level: who listens where, what a Service address leads to, what a name
@@ -52,15 +52,30 @@ export interface NodeNetwork {
   readonly stack: Stack
   /** The nat and filter rules that kube-proxy keeps, as iptables-save prints them: by table, chains and rules. */
   serviceRules(): ServiceRules
+  /** The network namespaces that somebody has made on the node beside those of its pods. */
+  readonly namespaces: NodeNamespaces
   /** Does what flanneld does until it is disposed. One that runs on after a restart of the platform touches nothing at first. */
   flannel(config: FlannelConfig, runsOn: boolean): Promise<Disposable & { lease: FlannelLease }>
+}
+
+/** `ip netns` of a node. Where a namespace is named, '' is the node's own. All throw StackError. */
+export interface NodeNamespaces {
+  names(): string[]
+  add(name: string): void
+  delete(name: string): void
+  /** What runs in one; undefined where there is none of this name. */
+  open(name: string): PodNetwork | undefined
+  addPair(ends: readonly PairEnd[]): void
+  move(from: string, device: string, to: string): void
 }
 
 export interface PodNetwork extends Disposable {
   readonly ip: string
   /** Where this is the namespace of a node (host network). */
   readonly node?: NodeNetwork
-  /** A pod's own devices and routes, as they are now; to look at. */
+  /** Where this is a namespace that somebody has made: its name, and what its node has. */
+  readonly made?: { name: string; node: NodeNetwork }
+  /** A pod's own devices and routes, or those of a namespace that somebody has made. */
   readonly stack?: Stack | undefined
   /** For the programs of the built-in gateway. */
   readonly gateway?: GatewaySeat

@@ -5,7 +5,7 @@ import { Iptables, type IptablesState } from './iptables.ts'
 export interface Link {
   index: number
   name: string
-  kind: 'loopback' | 'ethernet' | 'veth' | 'bridge' | 'vxlan'
+  kind: 'loopback' | 'ethernet' | 'veth' | 'bridge' | 'vxlan' | 'dummy'
   mac: string
   mtu: number
   up: boolean
@@ -14,6 +14,12 @@ export interface Link {
   master?: string
   /** Of one end of a pair: the number of the other. */
   peer?: number
+  /** Of one end of a pair that somebody made: where the other is, '' being the node's own namespace. */
+  pair?: { namespace: string; index: number }
+  /** It was up once: it has a queueing discipline. */
+  used?: true
+  /** Packets that wait in it at most, where not the usual number. */
+  queue?: number
   /** Of a veth: the pod at its other end. */
   pod?: { uid: string; ip: string }
   vxlan?: { id: number; local: string; dev: string; port: number; learning: boolean }
@@ -23,6 +29,8 @@ export interface LinkAddress {
   ip: string
   prefix: number
   scope: 'global' | 'link' | 'host'
+  /** It was given without a broadcast address, as people do. */
+  alone?: true
 }
 
 export interface RouteEntry {
@@ -62,12 +70,18 @@ export interface StackState {
   iptables: IptablesState
 }
 
+/** Finds the other end of a device's wire. */
+export type FarEnd = (link: Link) => { stack: Stack; link: Link } | undefined
+
 /** What the kernel answers where it refuses a change. */
 export class StackError extends Error {
   readonly code: 'EEXIST' | 'ESRCH' | 'ENOENT' | 'ENODEV' | 'EINVAL' | 'ENETUNREACH' | 'EADDRNOTAVAIL' | 'EOPNOTSUPP'
-  constructor(code: StackError['code'], message: string) {
+  /** What iproute2 ends with. */
+  readonly exitCode: number
+  constructor(code: StackError['code'], message: string, exitCode: number = code === 'ENODEV' ? 1 : 2) {
     super(message)
     this.code = code
+    this.exitCode = exitCode
   }
 }
 
@@ -76,10 +90,12 @@ export class Stack {
   readonly state: StackState
   readonly iptables: Iptables
   private readonly onChange: () => void
+  private readonly farEnd: FarEnd
 
-  constructor(state: StackState, onChange: () => void = () => {}) {
+  constructor(state: StackState, onChange: () => void = () => {}, farEnd: FarEnd = () => undefined) {
     this.state = state
     this.onChange = onChange
+    this.farEnd = farEnd
     this.iptables = new Iptables(state.iptables, onChange)
   }
 
@@ -98,9 +114,22 @@ export class Stack {
     return link
   }
 
-  addLink(link: Omit<Link, 'index' | 'addresses'> & { addresses?: LinkAddress[] }): Link {
+  /** The other end of a pair, where it is in a namespace that is known. */
+  peerOf(link: Link): { stack: Stack; link: Link } | undefined {
+    return this.farEnd(link)
+  }
+
+  /** Whether the other end of a device's wire is up, or of one of a bridge's ports. */
+  hasCarrier(link: Link): boolean {
+    if (link.kind !== 'bridge') return this.farEnd(link)?.link.up ?? true
+    return this.state.links.some((port) => port.master === link.name && port.up && this.hasCarrier(port))
+  }
+
+  addLink(link: Omit<Link, 'index' | 'addresses'> & { addresses?: LinkAddress[] }, index?: number): Link {
     if (this.link(link.name)) throw new StackError('EEXIST', 'RTNETLINK answers: File exists')
-    const made: Link = { ...link, index: this.state.nextIndex++, addresses: [] }
+    const isFree = index !== undefined && !this.state.links.some((other) => other.index === index)
+    const made: Link = { ...link, index: isFree ? index : this.state.nextIndex++, addresses: [] }
+    this.state.nextIndex = Math.max(this.state.nextIndex, made.index + 1)
     this.state.links.push(made)
     for (const address of link.addresses ?? []) this.addAddress(made.name, address)
     this.onChange()
@@ -111,7 +140,14 @@ export class Stack {
   deleteLink(name: string): void {
     const link = this.device(name)
     if (link.kind === 'loopback') throw new StackError('EOPNOTSUPP', 'RTNETLINK answers: Operation not supported')
+    const other = this.farEnd(link)
+    this.remove(link)
+    if (other && !link.pod) other.stack.remove(other.link)
+  }
+
+  private remove(link: Link): void {
     const { state } = this
+    const { name } = link
     state.links = state.links.filter((other) => other !== link)
     for (const port of state.links) if (port.master === name) delete port.master
     this.dropOf(name)
@@ -127,9 +163,12 @@ export class Stack {
     }
     const wasUp = link.up
     Object.assign(link, rest)
+    if (link.up || wasUp) link.used = true
     if (master === null) delete link.master
     else if (master !== undefined) link.master = master
     if (wasUp && !link.up) this.dropOf(name)
+    if (link.kind === 'loopback' && link.up && link.addresses.length === 0)
+      link.addresses.push({ ip: '127.0.0.1', prefix: 8, scope: 'host' })
     if (!wasUp && link.up) for (const address of link.addresses) this.connect(link, address)
     this.onChange()
   }
@@ -137,7 +176,7 @@ export class Stack {
   addAddress(name: string, address: LinkAddress): void {
     const link = this.device(name)
     if (link.addresses.some(({ ip, prefix }) => ip === address.ip && prefix === address.prefix)) {
-      throw new StackError('EEXIST', 'RTNETLINK answers: File exists')
+      throw new StackError('EEXIST', 'Error: ipv4: Address already assigned.')
     }
     link.addresses.push(address)
     if (link.up) this.connect(link, address)
@@ -147,7 +186,7 @@ export class Stack {
   deleteAddress(name: string, ip: string): void {
     const link = this.device(name)
     const found = link.addresses.find((address) => address.ip === ip)
-    if (!found) throw new StackError('EADDRNOTAVAIL', 'RTNETLINK answers: Cannot assign requested address')
+    if (!found) throw new StackError('EADDRNOTAVAIL', 'Error: ipv4: Address not found.')
     link.addresses = link.addresses.filter((address) => address !== found)
     this.state.routes = this.state.routes.filter((route) => !(route.dev === name && route.source === ip))
     this.onChange()
@@ -193,6 +232,23 @@ export class Stack {
   /** Whether an address is one of this namespace's own. */
   owns(ip: string): boolean {
     return this.state.links.some(({ addresses }) => addresses.some((address) => address.ip === ip))
+  }
+
+  /** Takes a device out with nothing left of its addresses and routes, for another namespace; the other end of its wire stays. */
+  release(name: string): Link {
+    const link = this.device(name)
+    if (link.kind === 'loopback') throw new StackError('EINVAL', 'RTNETLINK answers: Invalid argument')
+    this.remove(link)
+    return link
+  }
+
+  rename(name: string, to: string): void {
+    const link = this.device(name)
+    if (this.link(to)) throw new StackError('EEXIST', 'RTNETLINK answers: File exists')
+    for (const port of this.state.links) if (port.master === name) port.master = to
+    for (const entry of [...this.state.routes, ...this.state.neighbours, ...this.state.fdb]) if (entry.dev === name) entry.dev = to
+    link.name = to
+    this.onChange()
   }
 
   /** The address that packets leave a device under. */
@@ -275,6 +331,14 @@ export function emptyStack(): StackState {
     sysctls: { 'net.ipv4.ip_forward': '0' },
     iptables: { policies: {}, rules: [] },
   }
+}
+
+/** What a new namespace has: a loopback that is down. */
+export function newNamespace(): StackState {
+  const state = emptyStack()
+  const [loopback] = state.links
+  if (loopback) Object.assign(loopback, { up: false, addresses: [] })
+  return state
 }
 
 /** The block an address of this prefix length lies in. */

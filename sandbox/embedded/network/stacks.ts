@@ -3,7 +3,18 @@ import { resources } from '../machinery/object.ts'
 import type { Node } from '../schema/types/core.v1.ts'
 import { addressIn } from './addresses.ts'
 import { internalIP, nodeNetworkOf } from './hosts.ts'
-import { blockOf, emptyStack, type Link, macOf, type RouteEntry, Stack, type StackState } from './stack.ts'
+import {
+  blockOf,
+  emptyStack,
+  type FarEnd,
+  type Link,
+  macOf,
+  newNamespace,
+  type RouteEntry,
+  Stack,
+  StackError,
+  type StackState,
+} from './stack.ts'
 
 /** How a network plugin joins a pod to its node. */
 export type Joint =
@@ -16,6 +27,24 @@ interface Stored {
   state: StackState
   /** The pods that were joined; their devices may be gone since. */
   joined: string[]
+  /** Of pods that somebody has changed something in, by their uids. */
+  pods?: Record<string, StackState>
+  /** That somebody has made, by their names. */
+  namespaces?: Record<string, StackState>
+}
+
+interface Known {
+  stack: Stack
+  joined: Set<string>
+  pods: Map<string, Stack>
+  namespaces: Map<string, Stack>
+}
+
+export interface PairEnd {
+  namespace: string
+  name: string
+  mac: string
+  mtu: number
 }
 
 /** Cluster ms between a change and its record. */
@@ -24,7 +53,7 @@ const debounce = 1000
 /** The stacks of the nodes, kept in the cluster's records. */
 export class Stacks implements Disposable {
   private readonly ctx: ClusterContext
-  private readonly stacks = new Map<string, { stack: Stack; joined: Set<string> }>()
+  private readonly stacks = new Map<string, Known>()
   private readonly dirty = new Set<string>()
   private timer: Disposable | undefined
   private readonly listeners = new Set<(node: string) => void>()
@@ -41,9 +70,91 @@ export class Stacks implements Disposable {
     const ip = node && internalIP(node)
     if (!ip) return undefined
     const stored = this.ctx.records.get<Stored>(recordOf(name))
-    const stack = new Stack(stored?.state ?? nodeStack(ip), () => this.changed(name))
-    this.stacks.set(name, { stack, joined: new Set(stored?.joined) })
+    const stack = new Stack(stored?.state ?? nodeStack(ip), () => this.changed(name), this.farEndOf(name))
+    const [pods, namespaces] = [new Map<string, Stack>(), new Map<string, Stack>()]
+    this.stacks.set(name, { stack, joined: new Set(stored?.joined), pods, namespaces })
+    for (const [uid, state] of Object.entries(stored?.pods ?? {})) pods.set(uid, this.stackOfPod(name, uid, state))
+    for (const [each, state] of Object.entries(stored?.namespaces ?? {})) {
+      namespaces.set(each, new Stack(state, () => this.changed(name), this.farEndOf(name)))
+    }
     return stack
+  }
+
+  /** The stack of a node, or by NODE/NAME of a namespace that somebody has made on it. */
+  at(place: string): Stack | undefined {
+    const slash = place.indexOf('/')
+    if (slash < 0) return this.node(place)
+    const node = place.slice(0, slash)
+    return this.node(node) && this.stacks.get(node)?.namespaces.get(place.slice(slash + 1))
+  }
+
+  /** The names of the namespaces that were made on a node, those last that are oldest. */
+  namespaces(node: string): string[] {
+    this.node(node)
+    return [...(this.stacks.get(node)?.namespaces.keys() ?? [])].reverse()
+  }
+
+  addNamespace(node: string, name: string): void {
+    this.node(node)
+    const known = this.stacks.get(node)
+    if (!known) return
+    if (known.namespaces.has(name)) throw new StackError('EEXIST', `Cannot create namespace file "/run/netns/${name}": File exists`, 1)
+    known.namespaces.set(name, new Stack(newNamespace(), () => this.changed(node), this.farEndOf(node)))
+    this.changed(node)
+  }
+
+  /** With its devices, and the other ends of those that are pairs. */
+  deleteNamespace(node: string, name: string): void {
+    const namespaces = this.stacks.get(node)?.namespaces
+    const stack = namespaces?.get(name)
+    if (!stack) throw new StackError('ENOENT', `Cannot remove namespace file "/run/netns/${name}": No such file or directory`, 1)
+    for (const link of [...stack.links]) if (link.kind !== 'loopback') stack.deleteLink(link.name)
+    namespaces?.delete(name)
+    this.changed(node)
+  }
+
+  /** A pair of veths, each in a namespace of the node ('' its own). */
+  addPair(node: string, ends: readonly PairEnd[]): void {
+    const places = ends.map((end) => ({ ...end, stack: this.at(end.namespace ? `${node}/${end.namespace}` : node) }))
+    for (const { stack, name } of places) if (stack?.link(name)) throw new StackError('EEXIST', 'RTNETLINK answers: File exists')
+    // The second end is made first, as the kernel numbers them.
+    const made = places
+      .toReversed()
+      .map(({ stack, name, mac, mtu }) => stack?.addLink({ name, kind: 'veth', mac, mtu, up: false, queue: 1000 }))
+    const [second, first] = made
+    const [one, other] = places
+    if (!first || !second || !one || !other) return
+    first.pair = { namespace: other.namespace, index: second.index }
+    second.pair = { namespace: one.namespace, index: first.index }
+    this.changed(node)
+  }
+
+  /** Moves a device to another namespace of its node, where it is down and has no addresses. */
+  move(node: string, from: string, name: string, to: string): void {
+    const target = this.at(to ? `${node}/${to}` : node)
+    const source = this.at(from ? `${node}/${from}` : node)
+    const link = source?.device(name)
+    if (!target || !source || !link || target === source) return
+    if (link.pod) throw new StackError('EOPNOTSUPP', 'RTNETLINK answers: Operation not supported')
+    if (target.link(name)) throw new StackError('EEXIST', 'RTNETLINK answers: File exists')
+    const other = source.peerOf(link)
+    const { index, addresses: _gone, master: _free, ...device } = source.release(name)
+    const moved = target.addLink({ ...device, up: false }, index)
+    if (other?.link.pair) other.link.pair = { namespace: to, index: moved.index }
+    this.changed(node)
+  }
+
+  /** A pod's own stack: as its network plugin has set it up, until somebody changes it. Undefined where its wire is gone. */
+  pod(node: string, pod: { uid: string; ip: string }): Stack | undefined {
+    const stack = this.node(node)
+    const known = this.stacks.get(node)
+    if (!stack || !known || !wireOf(stack, pod.uid)) return undefined
+    return known.pods.get(pod.uid) ?? this.stackOfPod(node, pod.uid, podState(stack, pod))
+  }
+
+  /** A pod's own stack where somebody has changed it. */
+  changedPod(node: string, uid: string): Stack | undefined {
+    return this.stacks.get(node)?.pods.get(uid)
   }
 
   /** The node whose device on the nodes' network has this address and is up. */
@@ -89,7 +200,8 @@ export class Stacks implements Disposable {
   part(node: string, uid: string): void {
     const known = this.stacks.get(node)
     if (!known?.joined.delete(uid)) return
-    const link = known.stack.links.find(({ pod }) => pod?.uid === uid)
+    known.pods.delete(uid)
+    const link = wireOf(known.stack, uid)
     if (link) known.stack.deleteLink(link.name)
     this.changed(node)
   }
@@ -106,7 +218,7 @@ export class Stacks implements Disposable {
     this.timer = undefined
     for (const name of this.dirty) {
       const known = this.stacks.get(name)
-      if (known) this.ctx.records.put(recordOf(name), { state: known.stack.state, joined: [...known.joined] })
+      if (known) this.ctx.records.put(recordOf(name), storedOf(known))
     }
     this.dirty.clear()
   }
@@ -114,6 +226,36 @@ export class Stacks implements Disposable {
   [Symbol.dispose](): void {
     this.checkpoint()
     this.listeners.clear()
+  }
+
+  private stackOfPod(node: string, uid: string, state: StackState): Stack {
+    const stack: Stack = new Stack(
+      state,
+      () => {
+        const known = this.stacks.get(node)
+        if (!known) return
+        known.pods.set(uid, stack)
+        const wire = wireOf(known.stack, uid)
+        // One end of a pair does not stay without the other.
+        if (wire && !stack.link('eth0')) known.stack.deleteLink(wire.name)
+        this.changed(node)
+      },
+      ({ name }) => {
+        const known = this.stacks.get(node)
+        const wire = known && name === 'eth0' ? wireOf(known.stack, uid) : undefined
+        return known && wire && { stack: known.stack, link: wire }
+      },
+    )
+    return stack
+  }
+
+  private farEndOf(node: string): FarEnd {
+    return ({ pair, pod }) => {
+      if (!pair && !pod) return undefined
+      const stack = pod ? this.changedPod(node, pod.uid) : this.at(pair?.namespace ? `${node}/${pair.namespace}` : node)
+      const link = stack?.links.find((each) => (pod ? each.name === 'eth0' : each.index === pair?.index))
+      return stack && link && { stack, link }
+    }
   }
 
   private changed(name: string): void {
@@ -126,10 +268,23 @@ export class Stacks implements Disposable {
   }
 }
 
-/** What a network plugin has set up in a pod's own namespace; undefined where its wire is gone. */
-export function podStack(node: Stack, { uid, ip }: { uid: string; ip: string }): Stack | undefined {
-  const wire = node.links.find(({ pod }) => pod?.uid === uid)
-  if (!wire) return undefined
+function wireOf(node: Stack, uid: string): Link | undefined {
+  return node.links.find(({ pod }) => pod?.uid === uid)
+}
+
+function storedOf({ stack, joined, pods, namespaces }: Known): Stored {
+  const states = (stacks: ReadonlyMap<string, Stack>) => Object.fromEntries([...stacks].map(([name, { state }]) => [name, state]))
+  return {
+    state: stack.state,
+    joined: [...joined],
+    ...(pods.size > 0 && { pods: states(pods) }),
+    ...(namespaces.size > 0 && { namespaces: states(namespaces) }),
+  }
+}
+
+/** What a network plugin has set up in a pod's own namespace. */
+function podState(node: Stack, { uid, ip }: { uid: string; ip: string }): StackState {
+  const wire = wireOf(node, uid) as Link
   const stack = new Stack(emptyStack())
   const gateway = node.addressOf(wire.master ?? wire.name) ?? addressIn(blockOf(ip, 24), 1)
   const prefix = 24
@@ -155,7 +310,7 @@ export function podStack(node: Stack, { uid, ip }: { uid: string; ip: string }):
   stack.state.routes = ways
   const mac = wire.master ? node.link(wire.master)?.mac : wire.mac
   if (mac) stack.state.neighbours = [{ ip: gateway, dev: 'eth0', mac, state: 'REACHABLE' }]
-  return stack
+  return stack.state
 }
 
 function recordOf(node: string): string {

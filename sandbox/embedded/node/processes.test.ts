@@ -70,7 +70,7 @@ test('a node sees what runs in its containers, by numbers that crictl, ps, nsent
   })
   expect(await shell(worker, 'ip netns exec nope ls')).toEqual({
     text: 'Cannot open network namespace "nope": No such file or directory\n',
-    code: 1,
+    code: 255,
   })
   expect(await shell(worker, 'ip netns exec')).toEqual({ text: 'No netns name specified\n', code: 1 })
 

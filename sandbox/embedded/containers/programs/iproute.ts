@@ -2,21 +2,33 @@ import { addressIn, parseIPv4 } from '../../network/addresses.ts'
 import type { FdbEntry, Link, LinkAddress, Neighbour, RouteEntry, Stack } from '../../network/stack.ts'
 import { macOf, netnsOf, StackError } from '../../network/stack.ts'
 import type { Process } from '../kernel/process.ts'
-import { netns } from './nsenter.ts'
+import { addLink, setLink } from './iproute-link.ts'
+import { namespacesOf, netns } from './nsenter.ts'
 
-/** iproute2's ip on a node: what it shows and changes is the node's one stack. */
-export async function ipOfNode(process: Process, stack: Stack): Promise<number> {
+/** iproute2's ip on a node: what it shows and changes is the node's one stack, a pod's or that of a namespace that was made. */
+export async function ipOfNode(process: Process, own: Stack): Promise<number> {
   const words: string[] = []
   const flags = new Set<string>()
-  for (const arg of process.args) {
-    if (/^-{1,2}[a-z0-9]/i.test(arg) && words.length === 0) flags.add(arg.replace(/^-+/, ''))
+  let stack = own
+  let place = process.machine.network.made?.name ?? ''
+  const args = [...process.args]
+  for (let arg = args.shift(); arg !== undefined; arg = args.shift()) {
+    if (/^-n(?:e|et|etns)?$/.test(arg) && words.length === 0) {
+      place = args.shift() ?? ''
+      const there = namespacesOf(process)?.open(place)?.stack
+      if (!there) {
+        await process.complain(`Cannot open network namespace "${place}": No such file or directory\n`)
+        return 255
+      }
+      stack = there
+    } else if (/^-{1,2}[a-z0-9]/i.test(arg) && words.length === 0) flags.add(arg.replace(/^-+/, ''))
     else words.push(arg)
   }
   const [object = '', ...rest] = words
   const is = (name: string) => object !== '' && name.startsWith(object)
   try {
     if (is('address')) return await address(process, stack, rest, flags)
-    if (is('link')) return await link(process, stack, rest, flags)
+    if (is('link')) return await link(process, stack, place, rest, flags)
     if (is('route')) return await route(process, stack, rest, flags)
     if (is('neighbour') || is('neighbor')) return await neighbour(process, stack, rest, flags)
     if (is('netns')) return await netns(process, rest)
@@ -27,7 +39,7 @@ export async function ipOfNode(process: Process, stack: Stack): Promise<number> 
   } catch (error) {
     if (!(error instanceof StackError)) throw error
     await process.complain(`${error.message}\n`)
-    return error.code === 'ENODEV' ? 1 : 2
+    return error.exitCode
   }
   await process.complain(
     object === '' ? 'Usage: ip [ OPTIONS ] OBJECT { COMMAND | help }\n' : `Object "${object}" is unknown, try "ip help".\n`,
@@ -70,54 +82,26 @@ async function address(process: Process, stack: Stack, words: readonly string[],
   if (shows) return await show(process, stack, action === 'dev' ? rest : rest.filter((word) => word !== 'dev'), flags, true)
   const dev = after(rest, 'dev')
   const [ip = '', bits = '32'] = (rest[0] ?? '').split('/')
-  if (!dev) throw new StackError('EINVAL', 'Not enough information: "dev" argument is required.')
-  if (parseIPv4(ip) === undefined) throw new StackError('EINVAL', `Error: any valid prefix is expected rather than "${rest[0]}".`)
+  if (parseIPv4(ip) === undefined) throw new StackError('EINVAL', `Error: any valid prefix is expected rather than "${rest[0]}".`, 1)
+  if (!dev) throw new StackError('EINVAL', 'Not enough information: "dev" argument is required.', 1)
   if ('delete'.startsWith(action)) stack.deleteAddress(dev, ip)
-  else stack.addAddress(dev, { ip, prefix: Number(bits), scope: (after(rest, 'scope') ?? 'global') as LinkAddress['scope'] })
+  else {
+    const scope = (after(rest, 'scope') ?? 'global') as LinkAddress['scope']
+    const isAlone = after(rest, 'brd') === undefined && after(rest, 'broadcast') === undefined
+    stack.addAddress(dev, { ip, prefix: Number(bits), scope, ...(isAlone && { alone: true }) })
+  }
   return 0
 }
 
-async function link(process: Process, stack: Stack, words: readonly string[], flags: ReadonlySet<string>): Promise<number> {
+async function link(process: Process, stack: Stack, place: string, words: readonly string[], flags: ReadonlySet<string>): Promise<number> {
   const [action = 'show', ...rest] = words
   if (/^(?:sh|l|dev$)/.test(action))
     return await show(process, stack, action === 'dev' ? rest : rest.filter((word) => word !== 'dev'), flags, false)
-  const name = (rest[0] === 'dev' || rest[0] === 'name' ? rest[1] : rest[0]) ?? ''
-  if ('delete'.startsWith(action)) {
-    stack.deleteLink(name)
-    return 0
-  }
-  if ('set'.startsWith(action)) {
-    const master = after(rest, 'master')
-    stack.setLink(name, {
-      ...(rest.includes('up') && { up: true }),
-      ...(rest.includes('down') && { up: false }),
-      ...(after(rest, 'mtu') && { mtu: Number(after(rest, 'mtu')) }),
-      ...(after(rest, 'address') && { mac: after(rest, 'address') as string }),
-      ...(master && { master }),
-      ...(rest.includes('nomaster') && { master: null }),
-    })
-    return 0
-  }
-  if ('add'.startsWith(action)) {
-    const type = after(rest, 'type')
-    const mac = after(rest, 'address') ?? macOf(`${process.machine.hostname}/${name}/${process.machine.random()}`)
-    const mtu = after(rest, 'mtu')
-    if (type === 'bridge') stack.addLink({ name, kind: 'bridge', mac, mtu: Number(mtu ?? 1500), up: false })
-    else if (type === 'vxlan') {
-      const dev = after(rest, 'dev') ?? 'eth0'
-      const local = after(rest, 'local') ?? stack.addressOf(dev) ?? ''
-      const vxlan = {
-        id: Number(after(rest, 'id')),
-        local,
-        dev,
-        port: Number(after(rest, 'dstport') ?? 8472),
-        learning: !rest.includes('nolearning'),
-      }
-      stack.addLink({ name, kind: 'vxlan', mac, mtu: Number(mtu ?? 1450), up: false, vxlan })
-    } else throw new StackError('EOPNOTSUPP', `Error: Unknown device type.`)
-    return 0
-  }
-  throw new StackError('EINVAL', `Command "${action}" is unknown, try "ip link help".`)
+  if ('delete'.startsWith(action)) stack.deleteLink((rest[0] === 'dev' || rest[0] === 'name' ? rest[1] : rest[0]) ?? '')
+  else if ('set'.startsWith(action)) setLink(process, stack, place, rest)
+  else if ('add'.startsWith(action)) addLink(process, stack, place, rest)
+  else throw new StackError('EINVAL', `Command "${action}" is unknown, try "ip link help".`, 255)
+  return 0
 }
 
 async function show(
@@ -143,14 +127,14 @@ async function show(
   )
   const detailed = flags.has('d') || flags.has('details')
   if (flags.has('j') || flags.has('json')) {
-    await process.print(`${JSON.stringify(found.map((each) => linkJson(each, addresses)))}\n`)
+    await process.print(`${JSON.stringify(found.map((each) => linkJson(stack, each, addresses)))}\n`)
     return 0
   }
   const brief = flags.has('br') || flags.has('brief')
   const single = flags.has('o') || flags.has('oneline')
   const inet = addresses && flags.has('4')
   const text = (each: Link) =>
-    brief ? briefOf(each, addresses) : single && addresses ? inetOf(each, true) : fullOf(each, addresses, detailed)
+    brief ? briefOf(stack, each, addresses) : single && addresses ? inetOf(each, true) : fullOf(stack, each, addresses, detailed)
   const shown = found.filter((each) => !inet || each.addresses.length > 0)
   await process.print(shown.map((each) => (single && !addresses ? oneLine(text(each)) : text(each))).join(''))
   return 0
@@ -163,8 +147,8 @@ function oneLine(text: string): string {
 
 function inetOf({ index, name, addresses }: Link, single: boolean): string {
   return addresses
-    .map(({ ip, prefix, scope }) => {
-      const last = prefix < 31 && scope === 'global' ? ` brd ${broadcastOf(ip, prefix)}` : ''
+    .map(({ ip, prefix, scope, alone }) => {
+      const last = prefix < 31 && scope === 'global' && !alone ? ` brd ${broadcastOf(ip, prefix)}` : ''
       const lines = [`    inet ${ip}/${prefix}${last} scope ${scope} ${name}`, '       valid_lft forever preferred_lft forever']
       return single ? `${index}: ${name}${lines.join('\\')}\n` : lines.map((line) => `${line}\n`).join('')
     })
@@ -172,17 +156,17 @@ function inetOf({ index, name, addresses }: Link, single: boolean): string {
 }
 
 /** A device as `ip -j -d addr` tells it. */
-function linkJson(each: Link, addresses: boolean): object {
+function linkJson(stack: Stack, each: Link, addresses: boolean): object {
   const { index, name, kind, mtu, mac, master, pod, vxlan } = each
   return {
     ifindex: index,
-    ...(kind === 'veth' && { link_index: 2 }),
+    ...(kind === 'veth' && { link_index: each.pair?.index ?? 2 }),
     ifname: name,
-    flags: flagsOf(each).slice(1, -1).split(','),
+    flags: flagsOf(each, stack.hasCarrier(each)).slice(1, -1).split(','),
     mtu,
     qdisc: 'noqueue',
     ...(master && { master }),
-    operstate: stateOf(each),
+    operstate: stateOf(each, stack.hasCarrier(each)),
     group: 'default',
     link_type: kind === 'loopback' ? 'loopback' : 'ether',
     address: mac,
@@ -196,11 +180,11 @@ function linkJson(each: Link, addresses: boolean): object {
         },
       }),
     ...(addresses && {
-      addr_info: each.addresses.map(({ ip, prefix, scope }) => ({
+      addr_info: each.addresses.map(({ ip, prefix, scope, alone }) => ({
         family: 'inet',
         local: ip,
         prefixlen: prefix,
-        ...(prefix < 31 && scope === 'global' && { broadcast: broadcastOf(ip, prefix) }),
+        ...(prefix < 31 && scope === 'global' && !alone && { broadcast: broadcastOf(ip, prefix) }),
         scope,
         label: name,
       })),
@@ -208,32 +192,43 @@ function linkJson(each: Link, addresses: boolean): object {
   }
 }
 
-function stateOf({ kind, up }: Link): string {
+function stateOf({ kind, up, pair }: Link, carrier: boolean): string {
   if (!up) return 'DOWN'
-  return kind === 'loopback' || kind === 'vxlan' ? 'UNKNOWN' : 'UP'
+  if (!carrier) return pair?.namespace === '' ? 'LOWERLAYERDOWN' : 'DOWN'
+  return kind === 'loopback' || kind === 'vxlan' || kind === 'dummy' ? 'UNKNOWN' : 'UP'
 }
 
-function flagsOf({ kind, up }: Link): string {
-  const kinds = kind === 'loopback' ? ['LOOPBACK'] : ['BROADCAST', 'MULTICAST']
-  return `<${[...kinds, ...(up ? ['UP', 'LOWER_UP'] : [])].join(',')}>`
+function flagsOf({ kind, up, pair }: Link, carrier = true): string {
+  const kinds = kind === 'loopback' ? ['LOOPBACK'] : kind === 'dummy' ? ['BROADCAST', 'NOARP'] : ['BROADCAST', 'MULTICAST']
+  const lost = up && !carrier
+  // Of the other end it says so where it knows it by its name.
+  const known = lost && pair?.namespace === ''
+  return `<${[...(lost ? ['NO-CARRIER'] : []), ...kinds, ...(up ? ['UP'] : []), ...(up && carrier ? ['LOWER_UP'] : []), ...(known ? ['M-DOWN'] : [])].join(',')}>`
 }
 
-function titleOf({ name, kind, peer }: Link): string {
+function titleOf(stack: Stack, each: Link): string {
+  const { name, kind, peer, pair } = each
+  const other = pair && stack.peerOf(each)
+  if (pair) return other?.stack === stack ? `${name}@${other.link.name}` : `${name}@if${pair.index}`
   return kind === 'veth' ? `${name}@if2` : kind === 'ethernet' ? `${name}@if${peer ?? 12}` : name
 }
 
-function briefOf(each: Link, addresses: boolean): string {
-  const shown = addresses ? each.addresses.map(({ ip, prefix }) => `${ip}/${prefix} `).join('') : `${each.mac} ${flagsOf(each)} `
-  return `${titleOf(each).padEnd(16)} ${stateOf(each).padEnd(14)} ${shown}\n`
+function briefOf(stack: Stack, each: Link, addresses: boolean): string {
+  const carrier = stack.hasCarrier(each)
+  const shown = addresses ? each.addresses.map(({ ip, prefix }) => `${ip}/${prefix} `).join('') : `${each.mac} ${flagsOf(each, carrier)} `
+  return `${titleOf(stack, each).padEnd(16)} ${stateOf(each, carrier).padEnd(14)} ${shown}\n`
 }
 
-function fullOf(each: Link, addresses: boolean, detailed: boolean): string {
+function fullOf(stack: Stack, each: Link, addresses: boolean, detailed: boolean): string {
   const master = each.master ? `master ${each.master} ` : ''
-  const head = `${each.index}: ${titleOf(each)}: ${flagsOf(each)} mtu ${each.mtu} qdisc noqueue ${master}state ${stateOf(each)} ${addresses ? '' : 'mode DEFAULT '}group default ${each.kind === 'loopback' ? 'qlen 1000' : ''}`
+  const carrier = stack.hasCarrier(each)
+  const isMade = each.queue !== undefined || each.kind === 'loopback'
+  const discipline = each.up || each.used || !isMade ? 'noqueue' : 'noop'
+  const queue = isMade ? `qlen ${each.queue ?? 1000}` : ''
+  const head = `${each.index}: ${titleOf(stack, each)}: ${flagsOf(each, carrier)} mtu ${each.mtu} qdisc ${discipline} ${master}state ${stateOf(each, carrier)} ${addresses ? '' : 'mode DEFAULT '}group default ${queue}`
   const kind = each.kind === 'loopback' ? 'loopback' : 'ether'
   const brd = each.kind === 'loopback' ? '00:00:00:00:00:00' : 'ff:ff:ff:ff:ff:ff'
-  const netns = each.pod ? ` link-netns ${netnsOf(each.pod.uid)}` : each.kind === 'ethernet' ? ' link-netnsid 0' : ''
-  const lines = [head, `    link/${kind} ${each.mac} brd ${brd}${netns}`]
+  const lines = [head, `    link/${kind} ${each.mac} brd ${brd}${elsewhere(stack, each)}`]
   const { vxlan } = each
   if (detailed && vxlan) {
     lines.push(
@@ -244,6 +239,14 @@ function fullOf(each: Link, addresses: boolean, detailed: boolean): string {
     lines.push(...inetOf(each, false).split('\n').slice(0, -1))
   }
   return lines.map((line) => `${line}\n`).join('')
+}
+
+/** In which namespace the other end of a wire is. */
+function elsewhere(stack: Stack, each: Link): string {
+  if (each.pod) return ` link-netns ${netnsOf(each.pod.uid)}`
+  if (each.kind === 'ethernet') return ' link-netnsid 0'
+  if (!each.pair || stack.peerOf(each)?.stack === stack) return ''
+  return each.pair.namespace ? ` link-netns ${each.pair.namespace}` : ' link-netnsid 0'
 }
 
 function broadcastOf(ip: string, prefix: number): string {

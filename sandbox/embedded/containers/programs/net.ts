@@ -1,4 +1,5 @@
 import { NetworkError } from '../../network/network.ts'
+import type { RouteEntry } from '../../network/stack.ts'
 import type { Process, Run } from '../kernel/process.ts'
 import { isTimeout } from './client.ts'
 import { ipOfNode } from './iproute.ts'
@@ -108,25 +109,44 @@ function hardware(ip: string): string {
 
 /** The interfaces of a pod, as kind's network plugin makes them. */
 function interfaces(process: Process) {
-  const own = process.machine.network.ip
-  const { mac = hardware(own), peer = 7 } = process.machine.network.stack?.link('eth0') ?? {}
-  return [
-    {
-      name: 'lo',
-      link: '1: lo: <LOOPBACK,UP,LOWER_UP> mtu 65536 qdisc noqueue qlen 1000\n    link/loopback 00:00:00:00:00:00 brd 00:00:00:00:00:00\n',
-      address: '    inet 127.0.0.1/8 scope host lo\n       valid_lft forever preferred_lft forever\n',
-      brief: 'lo               UNKNOWN        127.0.0.1/8 \n',
-      config:
-        'lo        Link encap:Local Loopback  \n          inet addr:127.0.0.1  Mask:255.0.0.0\n          UP LOOPBACK RUNNING  MTU:65536  Metric:1\n\n',
-    },
-    {
-      name: 'eth0',
-      link: `2: eth0@if${peer}: <BROADCAST,MULTICAST,UP,LOWER_UP,M-DOWN> mtu 1500 qdisc noqueue qlen 1000\n    link/ether ${mac} brd ff:ff:ff:ff:ff:ff\n`,
-      address: `    inet ${own}/24 brd ${block(process)}.255 scope global eth0\n       valid_lft forever preferred_lft forever\n`,
-      brief: `${`eth0@if${peer}`.padEnd(16)} UP             ${own}/24 \n`,
-      config: `eth0      Link encap:Ethernet  HWaddr ${mac.toUpperCase()}  \n          inet addr:${own}  Bcast:${block(process)}.255  Mask:255.255.255.0\n          UP BROADCAST RUNNING MULTICAST  MTU:1500  Metric:1\n\n`,
-    },
+  const { stack, ip: given } = process.machine.network
+  const device = stack?.link('eth0')
+  const { mac = hardware(given), peer = 7, mtu = 1500, up = true } = device ?? {}
+  const own = device ? device.addresses[0]?.ip : given
+  const state = up ? 'UP,LOWER_UP,M-DOWN' : 'M-DOWN'
+  const eth0 = {
+    name: 'eth0',
+    link: `2: eth0@if${peer}: <BROADCAST,MULTICAST,${state}> mtu ${mtu} qdisc noqueue qlen 1000\n    link/ether ${mac} brd ff:ff:ff:ff:ff:ff\n`,
+    address:
+      own === undefined
+        ? ''
+        : `    inet ${own}/24 brd ${block(process)}.255 scope global eth0\n       valid_lft forever preferred_lft forever\n`,
+    brief: `${`eth0@if${peer}`.padEnd(16)} ${(up ? 'UP' : 'DOWN').padEnd(14)} ${own === undefined ? '' : `${own}/24 `}\n`,
+    config: `eth0      Link encap:Ethernet  HWaddr ${mac.toUpperCase()}  \n${own === undefined ? '' : `          inet addr:${own}  Bcast:${block(process)}.255  Mask:255.255.255.0\n`}          ${up ? 'UP ' : ''}BROADCAST ${up ? 'RUNNING ' : ''}MULTICAST  MTU:${mtu}  Metric:1\n\n`,
+  }
+  const lo = {
+    name: 'lo',
+    link: '1: lo: <LOOPBACK,UP,LOWER_UP> mtu 65536 qdisc noqueue qlen 1000\n    link/loopback 00:00:00:00:00:00 brd 00:00:00:00:00:00\n',
+    address: '    inet 127.0.0.1/8 scope host lo\n       valid_lft forever preferred_lft forever\n',
+    brief: 'lo               UNKNOWN        127.0.0.1/8 \n',
+    config:
+      'lo        Link encap:Local Loopback  \n          inet addr:127.0.0.1  Mask:255.0.0.0\n          UP LOOPBACK RUNNING  MTU:65536  Metric:1\n\n',
+  }
+  return [lo, ...(stack && !device ? [] : [eth0])]
+}
+
+/** Routes as busybox prints them. */
+function routesOf(process: Process): string {
+  const { stack, ip: own } = process.machine.network
+  const via = gateway(process)
+  const routes: Pick<RouteEntry, 'to' | 'via' | 'dev' | 'scope' | 'source'>[] = stack?.state.routes ?? [
+    { to: 'default', via, dev: 'eth0' },
+    { to: `${block(process)}.0/24`, via, dev: 'eth0', source: own },
+    { to: via, dev: 'eth0', scope: 'link', source: own },
   ]
+  const text = ({ to, via: next, dev, scope, source }: (typeof routes)[number]) =>
+    `${to.replace(/\/32$/, '')} ${next ? `via ${next} ` : ''}dev ${dev} ${scope === 'link' ? 'scope link ' : ''}${source ? ` src ${source} ` : ''}\n`
+  return routes.map(text).join('')
 }
 
 async function ip(process: Process): Promise<number> {
@@ -153,10 +173,7 @@ async function ip(process: Process): Promise<number> {
     return 0
   }
   if (is('route') && shows) {
-    const via = gateway(process)
-    await process.print(
-      `default via ${via} dev eth0 \n${block(process)}.0/24 via ${via} dev eth0  src ${own} \n${via} dev eth0 scope link  src ${own} \n`,
-    )
+    await process.print(routesOf(process))
     return 0
   }
   if (is('neighbour')) {

@@ -1,10 +1,11 @@
-import type { PodNetwork } from '../../network/network.ts'
+import type { NodeNamespaces, PodNetwork } from '../../network/network.ts'
 import { netnsOf, StackError } from '../../network/stack.ts'
 import type { NodeProcess } from '../../node/host.ts'
 import type { Machine } from '../kernel/machine.ts'
 import type { Process } from '../kernel/process.ts'
 import type { SignalName } from '../kernel/signals.ts'
 import { Errno } from '../vfs/errno.ts'
+import { KernelParameters } from '../vfs/sysctl.ts'
 
 type Kind = 'net' | 'mnt' | 'uts' | 'pid' | 'ipc' | 'cgroup' | 'user' | 'time'
 
@@ -77,7 +78,10 @@ export async function nsenter(process: Process): Promise<number> {
   })
 }
 
-/** ip netns: the network namespaces of a node by name, which are those of its pods. */
+/** A process whose namespaces can be entered, or a network namespace that somebody has made. */
+type Place = Pick<NodeProcess, 'network'> & Partial<Pick<NodeProcess, 'container'>>
+
+/** ip netns: the network namespaces of a node by name, those of its pods and those that somebody has made. */
 export async function netns(process: Process, args: readonly string[]): Promise<number> {
   const [action = 'list', ...rest] = args
   const say = async (text: string, code = 1) => {
@@ -85,14 +89,11 @@ export async function netns(process: Process, args: readonly string[]): Promise<
     return code
   }
   const all = namesOf(process)
+  const made = namespacesOf(process)
   const is = (name: string) => name.startsWith(action)
   if (is('list') || action === 'show') {
-    await process.print(
-      [...all.keys()]
-        .map((name, index) => `${name} (id: ${index + 1})\n`)
-        .reverse()
-        .join(''),
-    )
+    const pods = [...all.keys()].map((name, index) => `${name} (id: ${index + 1})\n`).reverse()
+    await process.print([...(made?.names() ?? []).map((name) => `${name}\n`), ...pods].join(''))
     return 0
   }
   if (is('identify')) {
@@ -101,13 +102,13 @@ export async function netns(process: Process, args: readonly string[]): Promise<
     const there = found(process, pid)
     if (!there) return await say(`Could not stat netns: No such file or directory`)
     const network = there === 'node' ? (rest[0] === undefined || pid === process.pid ? process.machine.network : undefined) : there.network
-    const [name = ''] = [...all].find(([, each]) => each.network === network) ?? []
+    const [name = network?.made?.name ?? ''] = [...all].find(([, each]) => each.network === network) ?? []
     await process.print(`${name}\n`)
     return 0
   }
   if (is('pids')) {
     if (rest[0] === undefined) return await say('No netns name specified')
-    const there = all.get(rest[0])
+    const there = all.get(rest[0]) ?? madePlace(process, rest[0])
     if (!there) return await say(`Cannot open network namespace: No such file or directory`)
     const inside = process.machine.host?.processes().filter(({ network }) => network === there.network) ?? []
     const entered = [...process.machine.pids.processes.values()].filter(({ machine }) => machine.network === there.network)
@@ -117,15 +118,25 @@ export async function netns(process: Process, args: readonly string[]): Promise<
   if (is('exec')) {
     const [name, ...command] = rest
     if (name === undefined) return await say('No netns name specified')
-    const there = all.get(name)
-    if (!there) return await say(`Cannot open network namespace "${name}": No such file or directory`)
+    const there = all.get(name) ?? madePlace(process, name)
+    if (!there) return await say(`Cannot open network namespace "${name}": No such file or directory`, 255)
     if (command.length === 0) return await say('No command specified')
     const missing = (program: string, why: string): [string, number] => [`exec of "${program}" failed: ${why}\n`, 1]
     return await runIn(process, entered(process.machine, 'net', there), command, { missing, home: process.cwd })
   }
-  if (is('add') || is('delete') || is('set') || is('attach') || is('monitor')) {
-    throw new StackError('EOPNOTSUPP', 'Operation not supported: the network namespaces of this node are its pods’')
+  if (is('add') || is('delete')) {
+    const [name] = rest
+    if (name === undefined) return await say('No netns name specified')
+    if (!/^[^/\s]+$/.test(name) || name.startsWith('.')) return await say(`Invalid netns name "${name}"`)
+    if (all.has(name)) {
+      if (is('add')) return await say(`Cannot create namespace file "/run/netns/${name}": File exists`)
+      return await say(`Cannot remove namespace file "/run/netns/${name}": Device or resource busy`)
+    }
+    if (is('add')) made?.add(name)
+    else made?.delete(name)
+    return 0
   }
+  if (is('set') || is('attach') || is('monitor')) throw new StackError('EOPNOTSUPP', 'RTNETLINK answers: Operation not supported')
   return await say(`Command "${action}" is unknown, try "ip netns help".`)
 }
 
@@ -146,15 +157,28 @@ function found(process: Process, pid: number): NodeProcess | 'node' | undefined 
   return process.machine.pids.processes.has(pid) ? 'node' : undefined
 }
 
-function byFile(process: Process, path: string): NodeProcess | 'node' | undefined {
+/** What `ip netns` makes and removes, as seen from a node or from one of its namespaces. */
+export function namespacesOf({ machine: { network } }: Process): NodeNamespaces | undefined {
+  return (network.node ?? network.made?.node)?.namespaces
+}
+
+function madePlace(process: Process, name: string): Place | undefined {
+  const network = namespacesOf(process)?.open(name)
+  return network && { network }
+}
+
+function byFile(process: Process, path: string): Place | 'node' | undefined {
   const [, pid] = /^\/proc\/(\d+|self)\/ns\/\w+$/.exec(path) ?? []
   if (pid !== undefined) return pid === 'self' ? 'node' : found(process, Number(pid))
   const [, name = ''] = /^(?:\/var)?\/run\/netns\/([^/]+)$/.exec(path) ?? []
-  return namesOf(process).get(name)
+  return namesOf(process).get(name) ?? madePlace(process, name)
 }
 
-function entered(machine: Machine, kind: Kind, { network, container }: NodeProcess): Machine {
+function entered(machine: Machine, kind: Kind, { network, container }: Place): Machine {
   const inside = container?.container.machine
+  if (kind === 'net' && network?.made) {
+    return machine.entering({ network, parameters: new KernelParameters({}, () => machine.hostname, network.stack) })
+  }
   if (kind === 'net' && network) {
     const kernel = inside?.network === network ? { parameters: inside.parameters } : {}
     return machine.entering({ network: network as PodNetwork, ...kernel })
