@@ -5,8 +5,10 @@ import type { Outside, OutsideView } from '../network/outside.ts'
 const mostConnections = 256
 /** Bytes that may wait for a client that does not read; one that lets more wait is let go. */
 const mostWaiting = 16 * 2 ** 20
-/** Real ms in which changes gather before they are told. */
+/** Real ms in which changes gather before they are told; longer where it takes long to see what they come to. */
 const gathering = 50
+/** Of the time of a cluster that changes without end, so much goes into what its shell reaches. */
+const share = 1 / 20
 const longestLine = 64
 
 /**
@@ -26,15 +28,18 @@ export async function openDoor(outside: Outside, path: string, tell: (view: Outs
   await new Promise<void>((resolve, reject) => server.once('error', reject).listen(path, resolve))
   let timer: NodeJS.Timeout | undefined
   let told = ''
+  let pause = gathering
   const look = () => {
     timer = undefined
+    const began = performance.now()
     const view = outside.view()
+    pause = Math.max(gathering, (performance.now() - began) / share)
     const text = JSON.stringify(view)
     if (text !== told) tell(view)
     told = text
   }
   const listening = outside.onChange(() => {
-    timer ??= setTimeout(look, gathering)
+    timer ??= setTimeout(look, pause)
   })
   look()
   return {
