@@ -1,9 +1,12 @@
 import type { Authorizer } from '../auth/rbac.ts'
-import { CelAuthorizer, resourceCheck, toCel } from '../cel/index.ts'
+import { fromJson } from '../cel/json-values.ts'
+import { CelAuthorizer, resourceCheck } from '../cel/library/authorizer.ts'
+import type { Value } from '../cel/values.ts'
 import type { Cache } from '../machinery/context.ts'
 import { resources } from '../machinery/object.ts'
 import { asJson } from '../schema/go-empty.ts'
 import type { AdmissionRequest } from './admission.ts'
+import type { Variables } from './policy-program.ts'
 import { asReviewed } from './webhook-call.ts'
 
 /** What expressions about a request may name: object, oldObject, request, namespaceObject, authorizer, and params where there are any. */
@@ -12,22 +15,30 @@ export function variablesOf(
   original: AdmissionRequest,
   { cache, authorizer }: { cache: Cache; authorizer: Pick<Authorizer, 'authorize'> },
   params?: unknown,
-): Record<string, unknown> {
-  const { namespace } = request
-  const { object: _object, oldObject: _oldObject, ...about } = asReviewed(request, original)
-  return {
-    object: toCel(request.object ? asJson(request.object) : null),
-    oldObject: toCel(request.oldObject ?? null),
-    request: toCel({ ...about, ...(request.name ? {} : { name: '' }), ...(namespace ? {} : { namespace: '' }) }),
-    namespaceObject: namespace ? toCel(cache.get(resources.namespaces, namespace) ?? null) : null,
-    params: params === undefined ? null : toCel(params),
-    authorizer: authorizerOf(request, authorizer),
+): Variables {
+  const { namespace, user, resource, subresource, name } = request
+  const asker = new CelAuthorizer(authorizer, user)
+  const namespaced = namespace !== '' && !(request.kind.group === '' && request.kind.kind === 'Namespace')
+  const makers: Readonly<Record<string, () => Value>> = {
+    object: () => fromJson(request.object ? asJson(request.object) : null),
+    oldObject: () => fromJson(request.oldObject ?? null),
+    request: () => fromJson(about(request, original)),
+    namespaceObject: () => (namespaced ? fromJson(cache.get(resources.namespaces, namespace) ?? null) : null),
+    params: () => fromJson(params ?? null),
+    authorizer: () => asker,
+    'authorizer.requestResource': () => resourceCheck(asker, { ...resource, version: '*', subresource, namespace, name }),
+  }
+  const known = new Map<string, Value>()
+  return (variable) => {
+    const value = known.get(variable)
+    if (value !== undefined) return value
+    const made = Object.hasOwn(makers, variable) ? makers[variable]?.() : undefined
+    if (made !== undefined) known.set(variable, made)
+    return made
   }
 }
 
-/** `authorizer`, with the check for the request's own resource as authorizer.requestResource. */
-function authorizerOf(request: AdmissionRequest, authorizer: Pick<Authorizer, 'authorize'>): CelAuthorizer {
-  const { user, resource, subresource, namespace, name } = request
-  const asker = new CelAuthorizer(authorizer, user)
-  return Object.assign(asker, { requestResource: resourceCheck(asker, { ...resource, subresource, namespace, name }) })
+function about(request: AdmissionRequest, original: AdmissionRequest): Record<string, unknown> {
+  const { object: _object, oldObject: _oldObject, ...rest } = asReviewed(request, original)
+  return { ...rest, ...(request.name ? {} : { name: '' }), ...(request.namespace ? {} : { namespace: '' }) }
 }

@@ -1,10 +1,10 @@
-import { faultOf } from '../cel/fault.ts'
-import { compile } from '../cel/index.ts'
+import { matchConditionsBudget } from '../cel/budget.ts'
 import type { Cache } from '../machinery/context.ts'
-import type { MatchCondition, MatchResources } from '../schema/types/admissionregistration.v1.ts'
+import type { MatchResources } from '../schema/types/admissionregistration.v1.ts'
 import type { AdmissionRequest } from './admission.ts'
 import type { conversions } from './equivalents.ts'
 import { type Match, matches } from './matching.ts'
+import { type Expression, OutOfBudget, PolicyEvaluation, type Variables } from './policy-program.ts'
 
 /**
  * The request as somebody who asked for these rules is to see it: as it is, or in an equivalent version that the rules name
@@ -39,19 +39,28 @@ export const anyRule: NonNullable<Match['rules']> = [{ operations: ['*'], apiGro
 
 /**
  * Whether all match conditions hold (matchconditions/matcher.go): one that is false decides, whatever else fails; a failure
- * that counts is told in `faults`.
+ * that counts is told in `fault`.
  */
 export function conditionsHold(
-  conditions: readonly MatchCondition[],
-  variables: Readonly<Record<string, unknown>>,
-): { hold: boolean; faults: string[] } {
+  conditions: readonly Expression[],
+  given: Variables,
+  variables: ReadonlyMap<string, Expression> = new Map(),
+): { hold: boolean; fault?: string } {
   const faults: string[] = []
-  for (const { expression } of conditions) {
-    try {
-      if (compile(expression)(variables) === false) return { hold: false, faults: [] }
-    } catch (error) {
-      faults.push(`expression '${expression}' resulted in error: ${faultOf(error)}`)
+  // A namespace is nothing that they are told of.
+  const known: Variables = (name) => (name === 'namespaceObject' ? null : given(name))
+  const evaluation = new PolicyEvaluation(known, variables, matchConditionsBudget)
+  try {
+    const outcomes = conditions.map((condition) => evaluation.outcome(condition))
+    for (const outcome of outcomes) {
+      if ('error' in outcome) faults.push(outcome.error)
+      else if (outcome.value === false) return { hold: false }
     }
+  } catch (error) {
+    if (!(error instanceof OutOfBudget)) throw error
+    return { hold: false, fault: error.message }
   }
-  return { hold: faults.length === 0, faults }
+  const [first] = faults
+  if (first === undefined) return { hold: true }
+  return { hold: false, fault: faults.length === 1 ? first : `[${[...new Set(faults)].join(', ')}]` }
 }

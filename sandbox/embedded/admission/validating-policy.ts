@@ -1,7 +1,6 @@
 import type { ServedResources } from '../api/resources.ts'
 import type { Authorizer } from '../auth/rbac.ts'
-import { faultOf } from '../cel/fault.ts'
-import { compile } from '../cel/index.ts'
+import { runtimeBudget } from '../cel/budget.ts'
 import type { ClusterContext } from '../machinery/context.ts'
 import { ApiError, type StatusReason } from '../machinery/errors.ts'
 import type { KubeObject } from '../machinery/object.ts'
@@ -16,13 +15,14 @@ import { type AdmissionPlugin, type AdmissionRequest, refuse } from './admission
 import { conversions } from './equivalents.ts'
 import { variablesOf } from './expression-variables.ts'
 import { anyRule, conditionsHold, matchOf, seenBy } from './policy-match.ts'
+import { type Outcome, OutOfBudget, PolicyEvaluation, programOf, type Variables } from './policy-program.ts'
 
 export interface PolicyContext extends Pick<ClusterContext, 'cache'> {
   authorizer: Pick<Authorizer, 'authorize'>
   resources: Pick<ServedResources, 'all'>
 }
 
-/** ValidatingAdmissionPolicies (KEP 3488): expressions over the request, bound to where they count. */
+/** ValidatingAdmissionPolicies (KEP 3488): expressions over the request, bound to where they count. Source: policy/validating/dispatcher.go. */
 export function validatingAdmissionPolicy(context: PolicyContext): AdmissionPlugin {
   const { cache } = context
   const equivalents = conversions(context.resources)
@@ -30,65 +30,66 @@ export function validatingAdmissionPolicy(context: PolicyContext): AdmissionPlug
     name: 'ValidatingAdmissionPolicy',
     handles: () => cache.list(bindings).length > 0,
     async validate(request) {
-      const audited: AuditedFailure[] = []
-      for (const binding of cache.list<ValidatingAdmissionPolicyBinding>(bindings)) {
-        const policy = cache.get<ValidatingAdmissionPolicy>(policies, binding.spec?.policyName ?? '')
+      const denials: Denial[] = []
+      const all = cache.list<ValidatingAdmissionPolicyBinding>(bindings)
+      const names = new Set(all.map(({ spec }) => spec?.policyName ?? ''))
+      for (const name of names) {
+        const policy = cache.get<ValidatingAdmissionPolicy>(policies, name)
         const constraints = policy?.spec?.matchConstraints
         const seen = constraints && (await seenBy(cache, equivalents, request, matchOf(constraints), constraints.matchPolicy))
         if (!policy || !seen) continue
-        const narrowed = binding.spec?.matchResources
-        if (narrowed && !(await seenBy(cache, equivalents, request, matchOf(narrowed, anyRule), narrowed.matchPolicy))) continue
-        for (const params of paramsOf(policy, binding, request)) judge(policy, binding, seen, request, params, audited)
+        const annotations = new Map<string, Set<string>>()
+        for (const binding of all.filter(({ spec }) => spec?.policyName === name)) {
+          const narrowed = binding.spec?.matchResources
+          if (narrowed && !(await seenBy(cache, equivalents, request, matchOf(narrowed, anyRule), narrowed.matchPolicy))) continue
+          const found = paramsOf(policy, binding, request)
+          if ('fault' in found) denials.push({ policy, binding, message: found.fault })
+          else for (const params of found.params) judge(policy, binding, { seen, request, params, denials, annotations })
+        }
+        for (const [key, values] of annotations) request.annotate(`${name}/${key}`, [...values].join(', '))
       }
-      if (audited.length > 0) request.annotate('validation.policy.admission.k8s.io/validation_failure', JSON.stringify(audited))
+      const [first] = denials
+      if (first) throw refusal(first, request)
     },
   }
 
-  function judge(
-    policy: ValidatingAdmissionPolicy,
-    binding: ValidatingAdmissionPolicyBinding,
-    seen: AdmissionRequest,
-    request: AdmissionRequest,
-    params: unknown,
-    audited: AuditedFailure[],
-  ): void {
-    const variables = variablesOf(seen, request, context, params)
+  function judge(policy: ValidatingAdmissionPolicy, binding: ValidatingAdmissionPolicyBinding, one: Judgement): void {
+    const { seen, request, params, denials, annotations } = one
+    const verdict = verdictOf(policy, variablesOf(seen, request, context, params))
     const [policyName = '', bindingName = ''] = [policy.metadata.name, binding.metadata.name]
-    const actions = binding.spec?.validationActions ?? ['Deny']
-    for (const failure of failuresOf(policy, variables, request)) {
-      if (actions.includes('Warn')) {
-        request.warn(`Validation failed for ValidatingAdmissionPolicy '${policyName}' with binding '${bindingName}': ${failure.message}`)
+    const actions = binding.spec?.validationActions ?? []
+    for (const { message, reason, index } of verdict.failures) {
+      for (const action of actions) {
+        if (action === 'Deny') denials.push({ policy, binding, message, ...(reason ? { reason } : {}) })
+        else if (action === 'Warn') {
+          request.warn(`Validation failed for ValidatingAdmissionPolicy '${policyName}' with binding '${bindingName}': ${message}`)
+        } else {
+          const failure = { message, policy: policyName, binding: bindingName, expressionIndex: index, validationActions: actions }
+          request.annotate('validation.policy.admission.k8s.io/validation_failure', JSON.stringify([failure]))
+        }
       }
-      if (actions.includes('Audit')) {
-        audited.push({
-          message: failure.message,
-          policy: policyName,
-          binding: bindingName,
-          expressionIndex: failure.index,
-          validationActions: actions,
-        })
-      }
-      if (!actions.includes('Deny')) continue
-      const why = `ValidatingAdmissionPolicy '${policyName}' with binding '${bindingName}' denied request: ${failure.message}`
-      const { message, body } = refuse(request, why)
-      throw new ApiError(codes[failure.reason] ?? 422, failure.reason, message, { ...body.details, causes: [{ message: why }] })
+    }
+    for (const { key, value, error } of verdict.annotations) {
+      if (error !== undefined) denials.push({ policy, binding, message: error })
+      else annotations.set(key, (annotations.get(key) ?? new Set()).add(Buffer.from(value).subarray(0, longestAnnotation).toString()))
     }
   }
 
+  /** Each stands for a judgement of its own; none where a failure to find them is to be passed over. */
   function paramsOf(
     policy: ValidatingAdmissionPolicy,
     binding: ValidatingAdmissionPolicyBinding,
     request: AdmissionRequest,
-  ): readonly unknown[] {
+  ): { params: readonly unknown[] } | { fault: string } {
     const kind = policy.spec?.paramKind
     const reference = binding.spec?.paramRef
-    if (!kind || !reference) return [undefined]
+    if (!kind || !reference) return { params: [undefined] }
     const found = findParams(kind, reference, request.namespace)
-    if (typeof found !== 'string' && (found.length > 0 || reference.parameterNotFoundAction === 'Allow')) return found
-    if (typeof found === 'string' && policy.spec?.failurePolicy === 'Ignore') return []
+    const isMissing = typeof found !== 'string' && found.length === 0 && reference.parameterNotFoundAction === 'Deny'
+    if (typeof found !== 'string' && !isMissing) return { params: found }
+    if (policy.spec?.failurePolicy === 'Ignore') return { params: [] }
     const why = typeof found === 'string' ? found : 'no params found for policy binding with `Deny` parameterNotFoundAction'
-    const message = `ValidatingAdmissionPolicy '${policy.metadata.name}' with binding '${binding.metadata.name}' denied request: failed to configure binding: ${why}`
-    throw refuse(request, message)
+    return { fault: `failed to configure binding: ${why}` }
   }
 
   /** The parameters, or why they cannot be looked for. */
@@ -114,81 +115,96 @@ export function validatingAdmissionPolicy(context: PolicyContext): AdmissionPlug
   }
 }
 
-interface Failure {
+/** What a binding says against a request. */
+interface Denial {
+  policy: ValidatingAdmissionPolicy
+  binding: ValidatingAdmissionPolicyBinding
   message: string
-  reason: StatusReason
-  index: number
+  reason?: StatusReason
 }
 
-interface AuditedFailure {
-  message: string
-  policy: string
-  binding: string
-  expressionIndex: number
-  validationActions: readonly string[]
+interface Judgement {
+  /** The request as the policy is to see it. */
+  seen: AdmissionRequest
+  request: AdmissionRequest
+  params: unknown
+  denials: Denial[]
+  /** Values by key, each once. */
+  annotations: Map<string, Set<string>>
+}
+
+interface Verdict {
+  failures: { message: string; reason?: StatusReason; index: number }[]
+  annotations: { key: string; value: string; error?: string }[]
 }
 
 const policies = { group: 'admissionregistration.k8s.io', version: 'v1', resource: 'validatingadmissionpolicies' }
 const bindings = { group: 'admissionregistration.k8s.io', version: 'v1', resource: 'validatingadmissionpolicybindings' }
 const codes: Partial<Record<StatusReason, number>> = { Unauthorized: 401, Forbidden: 403, RequestEntityTooLarge: 413, Invalid: 422 }
 
-/** An expression that cannot be evaluated fails the request, or is passed over, as failurePolicy says. */
-function* failuresOf(
-  { metadata, spec }: ValidatingAdmissionPolicy,
-  base: Record<string, unknown>,
-  request: AdmissionRequest,
-): Generator<Failure> {
-  const lenient = spec?.failurePolicy === 'Ignore'
-  const { hold, faults } = conditionsHold(spec?.matchConditions ?? [], base)
-  if (faults.length > 0 && !lenient)
-    yield { message: faults.length === 1 ? (faults[0] as string) : `[${faults.join(', ')}]`, reason: 'Invalid', index: 0 }
-  if (!hold) return
-  const variables = { ...base, variables: lazy(spec?.variables ?? [], base) }
-  for (const [index, { expression, message, messageExpression, reason }] of (spec?.validations ?? []).entries()) {
-    try {
-      if (compile(expression)(variables) === true) continue
-    } catch (error) {
-      if (!lenient) yield { message: `expression '${expression}' resulted in error: ${faultOf(error)}`, reason: 'Invalid', index }
-      continue
-    }
-    const told = messageExpression ? evaluated(messageExpression, variables) : undefined
-    yield {
-      message: told ?? (message?.trim() || `failed expression: ${expression.trim()}`),
-      reason: (reason as StatusReason) ?? 'Invalid',
-      index,
-    }
-  }
-  for (const [index, { key, valueExpression }] of (spec?.auditAnnotations ?? []).entries()) {
-    try {
-      const value = compile(valueExpression)(variables)
-      if (typeof value === 'string' && value.trim() !== '') request.annotate(`${metadata.name}/${key}`, value.slice(0, longestAnnotation))
-    } catch (error) {
-      if (!lenient) yield { message: `expression '${valueExpression}' resulted in error: ${faultOf(error)}`, reason: 'Invalid', index }
-    }
-  }
-}
-
+/** Bytes. */
 const longestAnnotation = 10 * 1024
+const longestMessage = 5 * 1024
 
-/** Each variable is computed when first used, and may use those before it. */
-function lazy(definitions: readonly { name: string; expression: string }[], base: Record<string, unknown>): Record<string, unknown> {
-  const values: Record<string, unknown> = {}
-  for (const { name, expression } of definitions) {
-    let known: { value: unknown } | undefined
-    Object.defineProperty(values, name, {
-      enumerable: true,
-      get: () => (known ??= { value: compile(expression)({ ...base, variables: values }) }).value,
-    })
-  }
-  return values
+function refusal({ policy, binding, message, reason = 'Invalid' }: Denial, request: AdmissionRequest): ApiError {
+  const why = `ValidatingAdmissionPolicy '${policy.metadata.name}' with binding '${binding.metadata.name}' denied request: ${message}`
+  const refused = refuse(request, why)
+  return new ApiError(codes[reason] ?? 422, reason, refused.message, { ...refused.body.details, causes: [{ message: why }] })
 }
 
-/** A messageExpression that fails leaves the plain message, as upstream. */
-function evaluated(expression: string, variables: Record<string, unknown>): string | undefined {
+/** An expression that cannot be evaluated fails the request, or is passed over, as failurePolicy says. Source: policy/validating/validator.go. */
+function verdictOf(policy: ValidatingAdmissionPolicy, given: Variables): Verdict {
+  const { failurePolicy, validations = [], auditAnnotations = [] } = policy.spec ?? {}
+  const lenient = failurePolicy === 'Ignore'
+  const verdict: Verdict = { failures: [], annotations: [] }
+  const program = programOf(policy)
+  const { hold, fault } = conditionsHold(program.conditions, given, program.variables)
+  if (fault !== undefined && !lenient) verdict.failures.push({ message: fault, index: 0 })
+  if (!hold) return verdict
+  const withoutAuthorizer: Variables = (name) => (name.startsWith('authorizer') ? undefined : given(name))
   try {
-    const text = compile(expression)(variables)
-    return typeof text === 'string' && text.trim() !== '' && !text.includes('\n') ? text.trim() : undefined
-  } catch {
-    return undefined
+    const evaluation = new PolicyEvaluation(given, program.variables, runtimeBudget)
+    const outcomes = program.validations.map((validation) => evaluation.outcome(validation))
+    const messages = new PolicyEvaluation(withoutAuthorizer, program.variables, evaluation.budget)
+    let exhausted: string | undefined
+    const told = program.messages.map((message) => {
+      if (!message || exhausted !== undefined) return undefined
+      try {
+        return messages.outcome(message)
+      } catch (error) {
+        if (!(error instanceof OutOfBudget)) throw error
+        exhausted = error.message
+        return undefined
+      }
+    })
+    for (const [index, outcome] of outcomes.entries()) {
+      const { expression, message, reason } = validations[index] ?? { expression: '' }
+      if ('error' in outcome) verdict.failures.push(...(lenient ? [] : [{ message: outcome.error, index }]))
+      else if (exhausted !== undefined)
+        verdict.failures.push(...(lenient ? [] : [{ message: `failed messageExpression: ${exhausted}`, index }]))
+      else if (outcome.value !== true) {
+        const text = messageText(told[index]) || message?.trim() || `failed expression: ${expression.trim()}`
+        verdict.failures.push({ message: text, reason: (reason as StatusReason | undefined) ?? 'Invalid', index })
+      }
+    }
+    const annotating = new PolicyEvaluation(withoutAuthorizer, program.variables, runtimeBudget)
+    for (const [index, annotation] of program.annotations.entries()) {
+      const outcome = annotating.outcome(annotation)
+      const { key = '' } = auditAnnotations[index] ?? {}
+      if ('error' in outcome) verdict.annotations.push(...(lenient ? [] : [{ key, value: '', error: outcome.error }]))
+      else if (typeof outcome.value === 'string' && outcome.value.trim() !== '')
+        verdict.annotations.push({ key, value: outcome.value.trim() })
+    }
+  } catch (error) {
+    if (!(error instanceof OutOfBudget)) throw error
+    return { failures: lenient ? [] : [{ message: error.message, index: 0 }], annotations: [] }
   }
+  return verdict
+}
+
+/** '' where the plain message is to be taken. */
+function messageText(outcome: Outcome | undefined): string {
+  if (!outcome || 'error' in outcome || typeof outcome.value !== 'string') return ''
+  const text = outcome.value.trim()
+  return text.includes('\n') || Buffer.byteLength(text) > longestMessage ? '' : text
 }

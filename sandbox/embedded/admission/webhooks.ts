@@ -13,6 +13,7 @@ import type { AdmissionPlugin, AdmissionRequest } from './admission.ts'
 import { conversions } from './equivalents.ts'
 import { variablesOf } from './expression-variables.ts'
 import { conditionsHold, seenBy } from './policy-match.ts'
+import { conditionsOf } from './policy-program.ts'
 import { askWebhook, type Webhook, type WebhookAnswer, type WebhookConnector, WebhookFailure } from './webhook-call.ts'
 
 export interface WebhookContext extends Pick<ClusterContext, 'cache' | 'random'> {
@@ -93,9 +94,9 @@ export function admissionWebhooks(context: WebhookContext, connect: WebhookConne
   /** Its match conditions. Throws ApiError Forbidden when one cannot be evaluated and that is to count. */
   function fits({ matchConditions = [], failurePolicy }: Webhook, seen: AdmissionRequest, request: AdmissionRequest): boolean {
     if (matchConditions.length === 0) return true
-    const { hold, faults } = conditionsHold(matchConditions, variablesOf(seen, request, context))
-    if (faults.length === 0 || failurePolicy === 'Ignore') return hold
-    throw ApiError.forbidden(request.resource, request.name, faults.length === 1 ? (faults[0] as string) : `[${faults.join(', ')}]`)
+    const { hold, fault } = conditionsHold(conditionsOf(matchConditions), variablesOf(seen, request, context))
+    if (fault === undefined || failurePolicy === 'Ignore') return hold
+    throw ApiError.forbidden(request.resource, request.name, fault)
   }
 
   /** Undefined when the webhook cannot be reached and that is to be ignored. */

@@ -1,4 +1,6 @@
-import type { Kind, Type } from './declared-type.ts'
+import { authorizationCheck, fixedCosts, regularExpression, traversal } from './costs.ts'
+import { kubernetesTypes } from './declarations.ts'
+import { type CelType, sameType } from './types.ts'
 
 /** How many characters, items or entries a value has, at least and at most. */
 export interface Size {
@@ -14,7 +16,7 @@ export interface CallEstimate {
 
 /** A target or argument of a call, as far as the cost of the call hangs on it. */
 export interface Operand {
-  type: Type
+  type: CelType
   size: Size
   /** Of a list's items. */
   elementSize: Size
@@ -24,62 +26,39 @@ export interface Operand {
 /** Costs saturate here, as upstream's 64 bits do. */
 export const most = 2 ** 64
 
-/** A pass over a text, by character, and a pattern's, by character of the pattern. */
-const traversal = 0.1
-const regularExpression = 0.25
 /** Bytes of an IP address, at most. */
 const address = 16
-/** The longest pattern of a named format. */
-const longestFormat = 128
-
-/** What functions come to, where it matters for what is done with that. */
-export const resultKinds: Readonly<Record<string, Kind>> = {
-  ...kinds('bool', 'startsWith endsWith matches contains isSorted isIP isCIDR isURL isQuantity isSemver isInteger containsIP containsCIDR'),
-  ...kinds('bool', 'bool hasValue isGreaterThan isLessThan sets.contains sets.equivalent sets.intersects ip.isCanonical'),
-  ...kinds('bool', 'isUnspecified isLoopback isLinkLocalMulticast isLinkLocalUnicast isGlobalUnicast'),
-  ...kinds(
-    'int',
-    'size int indexOf lastIndexOf compareTo asInteger sign family prefixLength major minor patch getHours getMinutes getSeconds',
-  ),
-  ...kinds('int', 'getFullYear getMonth getDate getDayOfMonth getDayOfWeek getDayOfYear getMilliseconds'),
-  ...kinds('string', 'string lowerAscii upperAscii substring trim replace join find format charAt reverse strings.quote'),
-  ...kinds('string', 'getScheme getHostname getHost getPort getEscapedPath jsonpatch.escapeKey'),
-  ...kinds('list', 'split findAll'),
-  ...kinds('opaque', 'quantity ip cidr url semver add sub masked'),
-  double: 'double',
-  asApproximateFloat: 'double',
-  uint: 'uint',
-  bytes: 'bytes',
-  duration: 'duration',
-  timestamp: 'timestamp',
-}
+/** The longest pattern of a named format, and the longest text of one. */
+const longestPattern = 128
+const longestFormat = 64
 
 /** Of a function that does not cost 1: the library's own and Kubernetes'. */
-export function functionEstimate(name: string, target: Operand | undefined, args: readonly Operand[]): CallEstimate | undefined {
+export function functionEstimate(
+  name: string,
+  overload: string,
+  target: Operand | undefined,
+  args: readonly Operand[],
+): CallEstimate | undefined {
+  return kubernetesEstimate(name, overload, target, args) ?? standardEstimate(overload, target, args)
+}
+
+function kubernetesEstimate(
+  name: string,
+  overload: string,
+  target: Operand | undefined,
+  args: readonly Operand[],
+): CallEstimate | undefined {
+  const fixed = fixedCosts.get(name)
+  if (fixed !== undefined) return { cost: fixed }
   const [first, second] = args
   switch (name) {
-    case 'startsWith':
-    case 'endsWith':
-      return first && passes(first.size)
-    case 'matches':
-    case 'Matches':
-      return target && first && { cost: search(target.size, first.size) }
-    case 'contains':
-      return target && first && { cost: times(scaled(target.size.max, traversal), scaled(first.size.max, traversal)) }
-    case 'format':
-      return target && passes(target.size)
-    case 'bytes':
-    case 'string': {
-      const other = name === 'bytes' ? 'string' : 'bytes'
-      if (first?.type.kind !== other && first?.type.kind !== 'dyn') return undefined
-      const { min, max } = first.size
-      const size = name === 'bytes' ? { min, max: Math.min(max * 4, most) } : { min: Math.floor(min / 4), max }
-      return { cost: Math.max(scaled(max, traversal), 1), size }
+    case 'check':
+      return { cost: authorizationCheck }
+    case 'fieldSelector':
+    case 'labelSelector': {
+      const requirements = first && scaled(first.size.max, 0.5)
+      return first && { cost: Math.min(10 + scaled(first.size.max, traversal) + scaled(requirements as number, 50), most) }
     }
-    case 'sets.contains':
-    case 'sets.intersects':
-    case 'sets.equivalent':
-      return first && second && { cost: scaled(times(first.size.max, second.size.max), name === 'sets.equivalent' ? 2 : 1) + 1 }
     case 'isSorted':
     case 'sum':
     case 'max':
@@ -106,10 +85,11 @@ export function functionEstimate(name: string, target: Operand | undefined, args
     case 'find':
     case 'findAll':
       return target && first && { cost: search(target.size, first.size), size: { min: 0, max: target.size.max } }
+    case 'ip':
+      return overload === 'cidr_ip' ? { cost: 1 } : first && passes(first.size)
     case 'cidr':
     case 'isIP':
     case 'isCIDR':
-    case 'ip':
     case 'quantity':
     case 'isQuantity':
     case 'semver':
@@ -118,12 +98,63 @@ export function functionEstimate(name: string, target: Operand | undefined, args
     case 'ip.isCanonical':
       return first && passes(first.size, 2)
     case 'containsIP':
+      return first && contained(first, false, overload === 'cidr_contains_ip_string')
     case 'containsCIDR':
-      return first && contained(first, name === 'containsCIDR')
+      return first && contained(first, true, overload === 'cidr_contains_cidr_string')
     case 'validate':
-      return first && { cost: scaled(scaled(first.size.max, traversal), longestFormat * regularExpression) }
+      return first && { cost: scaled(scaled(first.size.max, traversal), longestPattern * regularExpression) }
+    case '_==_':
+      return first && second && sameType(first.type, second.type) ? equality(first.type, second) : undefined
     default:
       return undefined
+  }
+}
+
+function equality(type: CelType, right: Operand): CallEstimate | undefined {
+  const { IP, CIDR, Quantity, Semver, Format, URL, ...authorization } = kubernetesTypes
+  if ([IP, CIDR, Quantity, Semver, ...Object.values(authorization)].some((one) => sameType(one, type))) return { cost: 1 }
+  if (sameType(type, Format)) return { cost: scaled(longestFormat, traversal) }
+  return sameType(type, URL) ? { cost: right.size.max === most ? 1 : scaled(right.size.max, traversal) } : undefined
+}
+
+function standardEstimate(overload: string, target: Operand | undefined, args: readonly Operand[]): CallEstimate | undefined {
+  const [first, second] = args
+  switch (overload) {
+    case 'string_format':
+      return target && passes(target.size)
+    case 'string_to_bytes':
+      return first && { ...passes(first.size), size: { min: first.size.min, max: Math.min(first.size.max * 4, most) } }
+    case 'bytes_to_string':
+      return first && { ...passes(first.size), size: { min: Math.floor(first.size.min / 4), max: first.size.max } }
+    case 'strings_quote':
+      return first && { ...passes(first.size), size: { min: first.size.min + 2, max: Math.min(first.size.max * 2 + 2, most) } }
+    case 'starts_with_string':
+    case 'ends_with_string':
+      return first && passes(first.size)
+    case 'in_list':
+      return second && { cost: second.size.max }
+    case 'list_sets_contains_list':
+    case 'list_sets_intersects_list':
+      return first && second && { cost: times(first.size.max, second.size.max) + 1 }
+    case 'list_sets_equivalent_list':
+      return first && second && { cost: scaled(times(first.size.max, second.size.max), 2) + 1 }
+    case 'matches_string':
+      return target && first && { cost: search(target.size, first.size) }
+    case 'contains_string':
+      return target && first && { cost: times(scaled(target.size.max, traversal), scaled(first.size.max, traversal)) }
+    case 'add_list':
+    case 'add_string':
+    case 'add_bytes': {
+      if (!first || !second) return undefined
+      const size = { min: first.size.min + second.size.min, max: Math.min(first.size.max + second.size.max, most) }
+      return { cost: overload === 'add_list' ? 1 : scaled(size.max, traversal), size }
+    }
+    case 'equals':
+    case 'not_equals':
+      return first && second && { cost: scaled(Math.min(first.size.max, second.size.max), traversal) }
+    default:
+      if (!/^(?:less|greater)(?:_equals)?_(?:string|bytes)$/.test(overload)) return undefined
+      return first && second && { cost: scaled(Math.min(first.size.max, second.size.max), traversal) }
   }
 }
 
@@ -146,9 +177,9 @@ function search(text: Size, pattern: Size): number {
 }
 
 function overItems({ type, size, elementSize }: Operand): CallEstimate {
-  if (type.kind !== 'list' && type.kind !== 'map') return passes(size)
-  const item = (type.kind === 'list' ? type.element : type.key)?.kind
-  return { cost: times(size.max, 1 + (item === 'string' || item === 'bytes' ? scaled(elementSize.max, traversal) : 0)) }
+  const [item] = type.params
+  if (!item) return passes(size)
+  return { cost: times(size.max, 1 + (item.kind === 'string' || item.kind === 'bytes' ? scaled(elementSize.max, traversal) : 0)) }
 }
 
 function replaced(text: Size, from: Size, to: Size): Size {
@@ -168,18 +199,14 @@ function replaced(text: Size, from: Size, to: Size): Size {
 }
 
 function joined({ type, size, elementSize }: Operand, separator: Operand | undefined): CallEstimate {
-  const items = type.element ? times(size.max, elementSize.max) : 0
+  const items = type.params.length > 0 ? times(size.max, elementSize.max) : 0
   const between = separator ? times(separator.size.max, Math.max(size.max - 1, 0)) : 0
   const max = Math.min(items + between, most)
   return { cost: scaled(max, traversal), size: { min: 0, max } }
 }
 
 /** Prefixes are compared byte by byte; what is given as a text is parsed first. */
-function contained({ type, size }: Operand, isRange: boolean): CallEstimate {
+function contained({ size }: Operand, isRange: boolean, isText: boolean): CallEstimate {
   const compared = scaled(2 * address, traversal) + (isRange ? scaled(address, traversal) + 1 : 0)
-  return { cost: compared + (type.kind === 'string' ? scaled(size.max, traversal) : 0) }
-}
-
-function kinds(kind: Kind, names: string): Record<string, Kind> {
-  return Object.fromEntries(names.split(' ').map((name) => [name, kind]))
+  return { cost: compared + (isText ? scaled(size.max, traversal) : 0) }
 }

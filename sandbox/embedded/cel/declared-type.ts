@@ -1,41 +1,17 @@
 import type { JSONSchemaProps } from '../schema/types/apiextensions.v1.ts'
-import { escapeField } from './values.ts'
-
-export type Kind =
-  | 'bool'
-  | 'bytes'
-  | 'double'
-  | 'duration'
-  | 'dyn'
-  | 'int'
-  | 'list'
-  | 'map'
-  | 'null'
-  | 'object'
-  | 'opaque'
-  | 'optional'
-  | 'string'
-  | 'timestamp'
-  | 'uint'
-
-/** What is known of an expression's type. */
-export interface Type {
-  kind: Kind
-  /** Of lists their items', of maps their values', of optionals what they may hold. */
-  element?: Type | undefined
-  key?: Type
-  fields?: Readonly<Record<string, Type>>
-}
+import { escapeField } from './json-values.ts'
 
 /** The type of a part of a schema, with how large it can become: apiserver/pkg/cel/types.go. */
-export interface DeclaredType extends Type {
-  element?: DeclaredType | undefined
-  key?: DeclaredType
-  fields?: Readonly<Record<string, DeclaredType>>
+export interface DeclaredType {
+  readonly kind: 'bool' | 'bytes' | 'double' | 'duration' | 'dyn' | 'int' | 'list' | 'map' | 'object' | 'string' | 'timestamp'
+  /** Of lists their items', of maps their values'. */
+  readonly element?: DeclaredType
+  readonly key?: DeclaredType
+  readonly fields?: Readonly<Record<string, DeclaredType>>
   /** Characters of a text, items of a list, entries of a map; 0 of all else. */
-  maxElements: number
+  readonly maxElements: number
   /** Bytes of the smallest JSON of it. */
-  minSize: number
+  readonly minSize: number
 }
 
 /** Bytes of the largest request. */
@@ -73,17 +49,19 @@ export function declaredType(
 }
 
 function listType({ items, maxItems }: JSONSchemaProps): DeclaredType | undefined {
-  const element = items && !Array.isArray(items) ? declaredType(items) : undefined
-  if (!element) return undefined
-  const maxElements = Math.max(maxItems ?? Math.floor((maxRequestSize - 2) / (element.minSize + 1)), 0)
-  return { kind: 'list', element, maxElements, minSize: 2 }
+  return items && !Array.isArray(items) ? collection('list', items, maxItems, 1) : undefined
 }
 
 function mapType({ additionalProperties, maxProperties }: JSONSchemaProps): DeclaredType | undefined {
-  const element = declaredType(additionalProperties as JSONSchemaProps)
+  return collection('map', additionalProperties as JSONSchemaProps, maxProperties, 6)
+}
+
+/** As many as a request holds, where nothing else bounds them: `around` are the bytes of each beside its value. */
+function collection(kind: 'list' | 'map', of: JSONSchemaProps, given: number | undefined, around: number): DeclaredType | undefined {
+  const element = declaredType(of)
   if (!element) return undefined
-  const maxElements = Math.max(maxProperties ?? Math.floor((maxRequestSize - 2) / (element.minSize + 6)), 0)
-  return { kind: 'map', key: mapKey, element, maxElements, minSize: 2 }
+  const maxElements = Math.max(given ?? Math.floor((maxRequestSize - 2) / (element.minSize + around)), 0)
+  return { kind, ...(kind === 'map' ? { key: mapKey } : {}), element, maxElements, minSize: 2 }
 }
 
 function objectType({ properties = {}, required = [] }: JSONSchemaProps, isResource: boolean): DeclaredType {

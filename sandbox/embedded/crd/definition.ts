@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { Environment } from '@marcbachmann/cel-js'
-import { names, problemIn } from '../cel/check.ts'
+import { compiled } from '../cel/compiled.ts'
 import { declaredType } from '../cel/declared-type.ts'
-import { environmentOf } from '../cel/schema-types.ts'
+import type { Environment } from '../cel/environment.ts'
+import { schemaEnvironment } from '../cel/schema-environment.ts'
 import { duplicate, type FieldError, forbidden, invalid, notSupported, type Path, required, specPath } from '../registry/field.ts'
 import { isDns1035Label } from '../registry/names.ts'
 import { serviceErrors, urlErrors } from '../registry/rules/webhook-client.ts'
@@ -18,6 +18,7 @@ export function validateVersions({ spec }: CustomResourceDefinition, old?: Custo
   const versions = spec.versions ?? []
   const path = specPath.child('versions')
   const errors: FieldError[] = []
+  const known = new Set(old?.spec.versions.flatMap(({ schema }) => (schema?.openAPIV3Schema ? expressionsOf(schema.openAPIV3Schema) : [])))
   if (new Set(versions.map(({ name }) => name)).size < versions.length)
     errors.push(invalid(path, shown(versions), 'must contain unique version names'))
   for (const [index, version] of versions.entries()) {
@@ -37,7 +38,7 @@ export function validateVersions({ spec }: CustomResourceDefinition, old?: Custo
     const schema = place('schema', 'validation')
     if (schema) {
       const before = old?.spec.versions.find(({ name }) => name === version.name)?.schema
-      errors.push(...schemaErrors(version, schema.child('openAPIV3Schema'), isDeepStrictEqual(before, version.schema)))
+      errors.push(...schemaErrors(version, schema.child('openAPIV3Schema'), isDeepStrictEqual(before, version.schema), known))
     }
     const subresources = place('subresources')
     if (subresources) errors.push(...scaleErrors(version, subresources.child('scale')))
@@ -68,23 +69,42 @@ export function shown(versions: readonly CustomResourceDefinitionVersion[]): unk
   }))
 }
 
-function schemaErrors({ schema }: CustomResourceDefinitionVersion, path: Path, isUnchanged: boolean): FieldError[] {
+function schemaErrors(
+  { schema }: CustomResourceDefinitionVersion,
+  path: Path,
+  isUnchanged: boolean,
+  known: ReadonlySet<string>,
+): FieldError[] {
   const root = schema?.openAPIV3Schema
   if (!root) return []
   const errors = structureErrors(root, path)
   // Rules are compiled only against a schema that is sound.
   if (errors.length > 0) return errors
   const total = new TotalCost()
-  return [...compileErrors(root, path, { atRoot: true, cardinality: 1, total, isUnchanged }), ...total.errors(path)]
+  return [...compileErrors(root, path, { atRoot: true, cardinality: 1, total, isUnchanged, known }), ...total.errors(path)]
 }
 
 type Schema = NonNullable<NonNullable<CustomResourceDefinitionVersion['schema']>['openAPIV3Schema']>
 
 interface Place extends Pick<RuleContext, 'cardinality' | 'total' | 'isUnchanged'> {
   atRoot: boolean
+  /** Rules and messages that were there before. */
+  known: ReadonlySet<string>
   /** The highest part above of which nobody can say which of its parts was which before. */
   uncorrelatable?: Path
 }
+
+/** Of all versions of a definition, wherever they stand. */
+function expressionsOf(schema: Schema): string[] {
+  const { properties = {}, items, additionalProperties } = schema
+  const rules = (schema['x-kubernetes-validations'] ?? []).flatMap(({ rule, messageExpression = '' }) => [rule, messageExpression])
+  const parts = [...Object.values(properties), items, additionalProperties].filter(
+    (part): part is Schema => typeof part === 'object' && !Array.isArray(part),
+  )
+  return [...rules, ...parts.flatMap(expressionsOf)]
+}
+
+const untyped = 'internal error: failed to retrieve type information for x-kubernetes-validations'
 
 function compileErrors(schema: Schema, path: Path, place: Place): FieldError[] {
   const { atRoot, cardinality } = place
@@ -94,13 +114,21 @@ function compileErrors(schema: Schema, path: Path, place: Place): FieldError[] {
   for (const [index, given] of rules.entries()) {
     const { rule, messageExpression, optionalOldSelf } = given
     const at = path.child('x-kubernetes-validations').index(index)
-    const environment = environmentOf(schema, { atRoot, optionalOldSelf: optionalOldSelf === true })
-    const context = type && { ...place, environment, type }
-    const problem = problemIn(environment, rule, ['bool'])?.replace(/^must evaluate to bool.*/, 'cel expression must evaluate to a bool')
-    if (problem) errors.push(invalid(at.child('rule'), shownRule(given), problem))
-    else if (context) errors.push(...ruleCostErrors(rule, at.child('rule'), context))
-    if (messageExpression && !problem) errors.push(...messageErrors(given, at.child('messageExpression'), environment, context))
-    if (!problem && names(environment, rule, 'oldSelf')) {
+    if (!type) {
+      errors.push({ reason: 'InternalError', field: String(path.child('x-kubernetes-validations')), message: `Internal error: ${untyped}` })
+      break
+    }
+    const context = { ...place, type }
+    // A rule that an update leaves as it was may go on to use what new ones may not yet.
+    const environment = schemaEnvironment(type, { optionalOldSelf: optionalOldSelf === true, stored: place.known.has(rule) })
+    const { program, problem } = compiled(environment, rule, ['bool'])
+    if (program) errors.push(...ruleCostErrors(program, at.child('rule'), context))
+    else
+      errors.push(
+        invalid(at.child('rule'), shownRule(given), problem.replace(/^must evaluate to bool.*/, 'cel expression must evaluate to a bool')),
+      )
+    if (messageExpression && program) errors.push(...messageErrors(given, at.child('messageExpression'), environment, context))
+    if (program?.uses('oldSelf')) {
       const why = `oldSelf cannot be used on the uncorrelatable portion of the schema within ${place.uncorrelatable}`
       if (place.uncorrelatable) errors.push(invalid(at.child('rule'), rule, why))
     } else if (optionalOldSelf !== undefined) {
@@ -127,10 +155,10 @@ function uncorrelated(place: Place, path: Path): Place {
   return place.uncorrelatable ? place : { ...place, uncorrelatable: path }
 }
 
-function messageErrors(rule: ValidationRule, path: Path, environment: Environment, context: RuleContext | undefined): FieldError[] {
+function messageErrors(rule: ValidationRule, path: Path, environment: Environment, context: RuleContext): FieldError[] {
   const { messageExpression = '' } = rule
-  const problem = problemIn(environment, messageExpression, ['string'])
-  if (!problem) return context ? messageCostErrors(messageExpression, path, context) : []
+  const { program, problem } = compiled(environment, messageExpression, ['string'])
+  if (program) return messageCostErrors(program, path, context)
   const shown = problem.startsWith('must evaluate') ? 'messageExpression must evaluate to a string' : `messageExpression ${problem}`
   return [invalid(path, shownRule(rule), shown)]
 }

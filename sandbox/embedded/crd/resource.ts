@@ -143,7 +143,11 @@ function strategyOf(version: CustomResourceDefinitionVersion, namespaced: boolea
         (object) => String(jsonPath(path, object)[0] ?? ''),
       ]),
     ),
-    warnings: () => (version.deprecated ? [version.deprecationWarning ?? ''] : []).filter(Boolean),
+    warnings: (object, old) => [
+      ...(version.deprecated && version.deprecationWarning ? [version.deprecationWarning] : []),
+      // An update may leave as it was what a rule would not let in.
+      ...(old && hasRules(schema) ? validateRules(schema, object, old).warnings : []),
+    ],
     allowCreateOnUpdate: false,
     allowUnconditionalUpdate: false,
     tracksGeneration: true,
@@ -185,7 +189,7 @@ function validateBody(
   ]
   if (!hasRules(schema)) return errors
   if (errors.some((error) => blocking.has(error.reason))) return [...errors, invalidBody('', null, notChecked)]
-  return [...errors, ...validateRules(schema, object, old)]
+  return [...errors, ...validateRules(schema, object, old).errors]
 }
 
 const blocking = new Set([

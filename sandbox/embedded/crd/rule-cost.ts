@@ -1,7 +1,6 @@
-import type { Environment } from '@marcbachmann/cel-js'
-import { estimatedCost } from '../cel/cost.ts'
 import { times } from '../cel/cost-of-functions.ts'
 import { type DeclaredType, maxRequestSize } from '../cel/declared-type.ts'
+import type { Program } from '../cel/environment.ts'
 import { type FieldError, forbidden, type Path } from '../registry/field.ts'
 import type { JSONSchemaProps } from '../schema/types/apiextensions.v1.ts'
 
@@ -32,7 +31,6 @@ export class TotalCost {
 }
 
 export interface RuleContext {
-  environment: Environment
   type: DeclaredType
   /** How often the value can be there in one object; undefined where nothing bounds it. */
   cardinality: number | undefined
@@ -42,16 +40,16 @@ export interface RuleContext {
 }
 
 /** What is wrong with the cost of a valid rule. */
-export function ruleCostErrors(rule: string, path: Path, context: RuleContext): FieldError[] {
-  const { environment, type, cardinality } = context
+export function ruleCostErrors(rule: Program, path: Path, context: RuleContext): FieldError[] {
+  const { type, cardinality } = context
   // Unbounded lists of the smallest values, with a comma each, fill the largest request.
   const often = cardinality ?? Math.floor(maxRequestSize / (type.minSize + 1))
-  return judged('estimated rule cost', times(estimatedCost(environment, rule, type), often), path, context)
+  return judged('estimated rule cost', times(rule.estimate(type), often), path, context)
 }
 
 /** What is wrong with the cost of a valid messageExpression, which runs once. */
-export function messageCostErrors(expression: string, path: Path, context: RuleContext): FieldError[] {
-  return judged('estimated messageExpression cost', estimatedCost(context.environment, expression, context.type), path, context)
+export function messageCostErrors(expression: Program, path: Path, context: RuleContext): FieldError[] {
+  return judged('estimated messageExpression cost', expression.estimate(context.type), path, context)
 }
 
 /** How many times over a value can be there for each time that the one around it, of this schema, is. */

@@ -1,10 +1,21 @@
-import { Optional } from '@marcbachmann/cel-js'
-import { compile, toCel } from '../cel/index.ts'
+import { perCallLimit, runtimeBudget } from '../cel/budget.ts'
+import { type Compiled, compiled } from '../cel/compiled.ts'
+import { declaredType } from '../cel/declared-type.ts'
+import type { Program } from '../cel/environment.ts'
+import { fromJson, optionalFromJson } from '../cel/json-values.ts'
+import { schemaEnvironment } from '../cel/schema-environment.ts'
+import type { Value } from '../cel/values.ts'
 import type { KubeObject } from '../machinery/object.ts'
 import { type FieldError, type FieldErrorReason, Path } from '../registry/field.ts'
 import type { JSONSchemaProps, ValidationRule } from '../schema/types/apiextensions.v1.ts'
 import { correlated, isUnchanged, oldField } from './correlate.ts'
 import { isObject, itemsOf, propertyOf } from './schema.ts'
+
+/** What rules say of an object: what is wrong, and what is only warned of, since an update has left it as it was. */
+export interface RuleVerdict {
+  readonly errors: FieldError[]
+  readonly warnings: string[]
+}
 
 /** Whether any part of the schema has x-kubernetes-validations. */
 export function hasRules(schema: JSONSchemaProps): boolean {
@@ -16,72 +27,184 @@ export function hasRules(schema: JSONSchemaProps): boolean {
   return found
 }
 
-/** What x-kubernetes-validations say against an object. Rules about `oldSelf` are for updates only. */
-export function validateRules(schema: JSONSchemaProps, object: KubeObject, old?: KubeObject): FieldError[] {
-  return check(schema, object, old, '')
+/**
+ * What x-kubernetes-validations say against an object. Rules about `oldSelf` are for updates only. All rules together may cost
+ * no more than runtimeBudget. Source: apiextensions-apiserver/pkg/apiserver/schema/cel/validation.go.
+ */
+export function validateRules(schema: JSONSchemaProps, object: KubeObject, old?: KubeObject): RuleVerdict {
+  const run = new RuleRun()
+  run.check(schema, object, old, '', true, { value: object, old })
+  return run
 }
 
 const withRules = new WeakMap<JSONSchemaProps, boolean>()
+const longestMessage = 5 * 1024
 
-function check(schema: JSONSchemaProps, value: unknown, old: unknown, path: string): FieldError[] {
-  if (!hasRules(schema) || value === undefined || value === null) return []
-  const errors = (schema['x-kubernetes-validations'] ?? []).flatMap((rule) => checkRule(rule, schema, value, old, path))
-  if (Array.isArray(value)) {
-    const items = itemsOf(schema)
-    const before = correlated(schema, old)
-    return items ? [...errors, ...value.flatMap((item, index) => check(items, item, before(item), `${path}[${index}]`))] : errors
-  }
-  if (!isObject(value)) return errors
-  for (const [key, field] of Object.entries(value)) {
-    const property = propertyOf(schema, key)
-    const at = schema.properties?.[key] ? (path ? `${path}.${key}` : key) : `${path}[${key}]`
-    if (property) errors.push(...check(property, field, oldField(old, key), at))
-  }
-  return errors
+interface CompiledRule {
+  readonly rule: ValidationRule
+  readonly compiled: Compiled
+  readonly message: Program | undefined
+  readonly isTransition: boolean
 }
 
-function checkRule(rule: ValidationRule, schema: JSONSchemaProps, value: unknown, old: unknown, path: string): FieldError[] {
-  const transition = /\boldSelf\b/.test(rule.rule)
-  if (transition && old === undefined && !rule.optionalOldSelf) return []
-  if (!transition && isUnchanged(value, old)) return []
-  const variables = { self: toCel(value, schema), ...(transition ? { oldSelf: oldSelf(rule, schema, old) } : {}) }
-  const failed = (text: string) => {
-    const at = rule.fieldPath ? `${path}${rule.fieldPath}` : path
-    return [{ reason: reasonOf(rule), field: new Path(at.replace(/^\./, '')).toString(), message: textOf(rule, schema, text) }]
+/** By the schema that they stand in: at the root `self` has a head. */
+const compiledRules = { root: new WeakMap<JSONSchemaProps, CompiledRule[]>(), part: new WeakMap<JSONSchemaProps, CompiledRule[]>() }
+
+function rulesOf(schema: JSONSchemaProps, isRoot: boolean): readonly CompiledRule[] {
+  const cache = isRoot ? compiledRules.root : compiledRules.part
+  const known = cache.get(schema)
+  if (known) return known
+  const type = declaredType(schema, isRoot || schema['x-kubernetes-embedded-resource'] === true)
+  const rules = (schema['x-kubernetes-validations'] ?? []).map((rule): CompiledRule => {
+    if (!type)
+      return {
+        rule,
+        compiled: { problem: 'failed to convert to declType for CEL validation rules' },
+        message: undefined,
+        isTransition: false,
+      }
+    const environment = schemaEnvironment(type, { optionalOldSelf: rule.optionalOldSelf === true, stored: true })
+    const own = compiled(environment, rule.rule, ['bool'])
+    const message = rule.messageExpression ? compiled(environment, rule.messageExpression, ['string']).program : undefined
+    return { rule, compiled: own, message, isTransition: own.program?.uses('oldSelf') ?? false }
+  })
+  cache.set(schema, rules)
+  return rules
+}
+
+/** The nearest values that are known to have been there before, by which a rule that fails may be let be. */
+interface Correlation {
+  readonly value: unknown
+  readonly old: unknown
+}
+
+/** No more rules are run. */
+class OutOfBudget extends Error {}
+
+class RuleRun implements RuleVerdict {
+  readonly errors: FieldError[] = []
+  readonly warnings: string[] = []
+  private budget = runtimeBudget
+
+  check(schema: JSONSchemaProps, value: unknown, old: unknown, path: string, isRoot: boolean, correlation: Correlation): void {
+    try {
+      this.part(schema, value, old, path, isRoot, correlation)
+    } catch (error) {
+      if (!(error instanceof OutOfBudget)) throw error
+    }
   }
-  try {
-    if (compile(rule.rule)(variables) === true) return []
-  } catch (error) {
-    return failed(`rule evaluation error: ${error instanceof Error ? error.message : String(error)}`)
+
+  private part(schema: JSONSchemaProps, value: unknown, old: unknown, path: string, isRoot: boolean, correlation: Correlation): void {
+    if (!hasRules(schema) || value === undefined || value === null) return
+    this.rules(schema, value, old, path, isRoot, correlation)
+    if (Array.isArray(value)) {
+      const items = itemsOf(schema)
+      const before = correlated(schema, old)
+      if (!items) return
+      for (const [index, item] of value.entries()) {
+        const was = before(item)
+        this.part(items, item, was, `${path}[${index}]`, false, was === undefined ? correlation : { value: item, old: was })
+      }
+      return
+    }
+    if (!isObject(value)) return
+    for (const [key, field] of Object.entries(value)) {
+      const property = propertyOf(schema, key)
+      if (!property) continue
+      const at = schema.properties?.[key] ? (path ? `${path}.${key}` : key) : `${path}[${key}]`
+      const was = oldField(old, key)
+      this.part(property, field, was, at, false, was === undefined ? correlation : { value: field, old: was })
+    }
   }
-  return failed(messageOf(rule, variables))
-}
 
-/** With optionalOldSelf it is an optional, which is none on a create. */
-function oldSelf({ optionalOldSelf }: ValidationRule, schema: JSONSchemaProps, old: unknown): unknown {
-  if (!optionalOldSelf) return toCel(old, schema)
-  return old === undefined ? Optional.none() : Optional.of(toCel(old, schema))
-}
+  private rules(schema: JSONSchemaProps, value: unknown, old: unknown, path: string, isRoot: boolean, correlation: Correlation): void {
+    const rules = rulesOf(schema, isRoot)
+    if (rules.length === 0) return
+    const place = new Path(path)
+    const stop = (text: string): never => {
+      this.errors.push(invalid(place, schema, text))
+      throw new OutOfBudget()
+    }
+    if (this.budget <= 0) stop(`validation ${outOfBudget}`)
+    const self = fromJson(value, schema)
+    const plainOld = old === undefined || old === null ? undefined : fromJson(old, schema)
+    for (const { rule, compiled: own, message, isTransition } of rules) {
+      if (!own.program) {
+        this.errors.push(invalid(place, schema, `rule compile error: ${own.problem}`))
+        continue
+      }
+      const isOptional = rule.optionalOldSelf === true
+      if (isTransition && plainOld === undefined && !isOptional) continue
+      const oldSelf = isOptional ? optionalFromJson(old ?? undefined, schema) : plainOld
+      const variables = (name: string): Value | undefined => (name === 'self' ? self : name === 'oldSelf' ? oldSelf : undefined)
+      const outcome = own.program.evaluate(variables, perCallLimit)
+      if (outcome.cost > this.budget) stop(`validation ${outOfBudget}`)
+      this.budget -= outcome.cost
+      const shown = (rule.message || rule.rule).trim()
+      if ('error' in outcome) {
+        if (outcome.error.startsWith('no such overload')) {
+          const why = `'${outcome.error}': call arguments did not match a supported operator, function or macro signature for rule: ${shown}`
+          this.errors.push(invalid(place, schema, why))
+        } else if (outcome.error.startsWith(limitExceeded)) {
+          stop(`'${outcome.error}': no further validation rules will be run due to call cost exceeds limit for rule: ${shown}`)
+        } else this.errors.push(invalid(place, schema, `${outcome.error} evaluating rule: ${shown}`))
+        continue
+      }
+      if (outcome.value === true) continue
+      const at = new Path(`${path}${rule.fieldPath ?? ''}`.replace(/^\./, ''))
+      const told = message ? this.message(message, rule, variables, (text) => void this.errors.push(invalid(at, schema, text))) : undefined
+      const error = failure(at, schema, told ?? (rule.message ? rule.message.trim() : `failed rule: ${shown}`), rule.reason)
+      if (!isTransition && isUnchanged(correlation.value, correlation.old)) this.warnings.push(`${error.field}: ${error.message}`)
+      else this.errors.push(error)
+    }
+  }
 
-function messageOf(rule: ValidationRule, variables: Record<string, unknown>): string {
-  const fallback = rule.message || `failed rule: ${rule.rule}`
-  if (!rule.messageExpression) return fallback
-  try {
-    const text = compile(rule.messageExpression)(variables)
-    return typeof text === 'string' && text.trim() !== '' && !text.includes('\n') ? text : fallback
-  } catch {
-    // As upstream: an expression that fails leaves the plain message.
-    return fallback
+  /** Undefined where the plain message is to be taken. */
+  private message(
+    program: Program,
+    { messageExpression = '' }: ValidationRule,
+    variables: (name: string) => Value | undefined,
+    fail: (text: string) => void,
+  ): string | undefined {
+    const outcome = program.evaluate(variables, perCallLimit)
+    const stop = (text: string): never => {
+      fail(text)
+      throw new OutOfBudget()
+    }
+    if (outcome.cost > this.budget) stop(`messageExpression evaluation ${outOfBudget}`)
+    if ('error' in outcome && outcome.error.startsWith(limitExceeded)) {
+      stop(
+        `no further validation rules will be run due to call cost exceeds limit for messageExpression: ${JSON.stringify(messageExpression)}`,
+      )
+    }
+    this.budget -= outcome.cost
+    if ('error' in outcome || typeof outcome.value !== 'string') return undefined
+    const text = outcome.value.trim()
+    return text === '' || text.includes('\n') || Buffer.byteLength(text) > longestMessage ? undefined : text
   }
 }
 
-function reasonOf({ reason }: ValidationRule): FieldErrorReason {
-  return (reason as FieldErrorReason | undefined) ?? 'FieldValueInvalid'
+const outOfBudget = 'failed due to running out of cost budget, no further validation rules will be run'
+const limitExceeded = 'operation cancelled: actual cost limit exceeded'
+
+function typeText({ type = '' }: JSONSchemaProps): string {
+  return JSON.stringify(type)
 }
 
-function textOf(rule: ValidationRule, schema: JSONSchemaProps, text: string): string {
-  if (rule.reason === 'FieldValueRequired') return `Required value: ${text}`
-  if (rule.reason === 'FieldValueForbidden') return `Forbidden: ${text}`
-  const type = JSON.stringify(schema.type ?? 'object')
-  return rule.reason === 'FieldValueDuplicate' ? `Duplicate value: ${type}` : `Invalid value: ${type}: ${text}`
+function invalid(path: Path, schema: JSONSchemaProps, text: string): FieldError {
+  return { reason: 'FieldValueInvalid', field: String(path), message: `Invalid value: ${typeText(schema)}: ${text}` }
+}
+
+function failure(path: Path, schema: JSONSchemaProps, text: string, reason: string | undefined): FieldError {
+  const field = String(path)
+  switch (reason as FieldErrorReason | undefined) {
+    case 'FieldValueRequired':
+      return { reason: 'FieldValueRequired', field, message: `Required value: ${text}` }
+    case 'FieldValueForbidden':
+      return { reason: 'FieldValueForbidden', field, message: `Forbidden: ${text}` }
+    case 'FieldValueDuplicate':
+      return { reason: 'FieldValueDuplicate', field, message: `Duplicate value: ${typeText(schema)}` }
+    default:
+      return invalid(path, schema, text)
+  }
 }

@@ -1,4 +1,4 @@
-import { goRegExp, PatternError } from '../machinery/go-regexp.ts'
+import { patternFault } from '../cel/pattern-fault.ts'
 import { type FieldError, forbidden, invalid, notSupported, type Path, required } from '../registry/field.ts'
 import type { JSONSchemaProps } from '../schema/types/apiextensions.v1.ts'
 import { isObject } from './schema.ts'
@@ -203,17 +203,6 @@ function valueErrors(schema: JSONSchemaProps, path: Path): FieldError[] {
   }
   if (schema.not) errors.push(...valueErrors(schema.not, path.child('not')))
   return errors
-}
-
-/** Why Go would not take an expression. */
-function patternFault(pattern: string): string | undefined {
-  try {
-    goRegExp(pattern)
-    return undefined
-  } catch (error) {
-    if (error instanceof PatternError) return error.message
-    throw error
-  }
 }
 
 /** Whether a path such as `.spec.ports['http']` leads to a field of the schema; lists have no names to follow. */

@@ -1,5 +1,7 @@
-import { problemIn, problemOf, typeIn, type Variables } from '../../cel/check.ts'
-import { newEnvironment } from '../../cel/index.ts'
+import { composedType, policyEnvironment } from '../../admission/policy-environment.ts'
+import { compiled } from '../../cel/compiled.ts'
+import type { Environment } from '../../cel/environment.ts'
+import { type CelType, types } from '../../cel/types.ts'
 import type {
   AuditAnnotation,
   MatchCondition,
@@ -15,6 +17,7 @@ import type {
   ValidatingWebhook,
   ValidatingWebhookConfiguration,
   Validation,
+  Variable,
 } from '../../schema/types/admissionregistration.v1.ts'
 import type { Definition } from '../define.ts'
 import { duplicate, type FieldError, forbidden, invalid, notSupported, Path, required, specPath, tooMany } from '../field.ts'
@@ -82,9 +85,7 @@ function defaultMatch(match: MatchResources): void {
   for (const rule of [...(match.resourceRules ?? []), ...(match.excludeResourceRules ?? [])]) rule.scope ??= '*'
 }
 
-const object: Variables = { object: 'dyn', oldObject: 'dyn', request: 'dyn', namespaceObject: 'dyn' }
-const authorizer: Variables = { authorizer: 'dyn' }
-const ofConditions: Variables = { object: 'dyn', oldObject: 'dyn', request: 'dyn', authorizer: 'kubernetes.authorization.Authorizer' }
+const ofConditions = () => policyEnvironment({ params: false, authorizer: true })
 
 function webhookErrors(webhooks: readonly Webhook[]): FieldError[] {
   const names = new Set<string>()
@@ -128,7 +129,7 @@ function oneWebhook(webhook: Webhook, path: Path): FieldError[] {
         ? // the real server takes the one name for the other here
           serviceErrors({ ...service, name: service.namespace, namespace: service.name }, config.child('service'))
         : urlErrors(url as string, config.child('url'))),
-    ...conditionErrors(matchConditions, ofConditions, path.child('matchConditions')),
+    ...conditionErrors(matchConditions, ofConditions(), path.child('matchConditions')),
   ]
 }
 
@@ -197,11 +198,11 @@ function resourceErrors(resources: readonly string[], path: Path): FieldError[] 
   return errors
 }
 
-function conditionErrors(conditions: readonly MatchCondition[], variables: Variables, path: Path): FieldError[] {
+function conditionErrors(conditions: readonly MatchCondition[], environment: Environment, path: Path): FieldError[] {
   const errors = conditions.length > 64 ? [tooMany(path, conditions.length, 64)] : []
   for (const [index, { name, expression }] of conditions.entries()) {
     const at = path.index(index)
-    errors.push(...expressionErrors(expression.trim(), variables, ['bool'], at.child('expression'), ''))
+    errors.push(...expressionErrors(expression.trim(), environment, ['bool'], at.child('expression'), ''))
     if (!name) errors.push(required(at.child('name')))
     else errors.push(...isQualifiedName(name).map((text) => invalid(at.child('name'), name, text)))
     if (name && conditions.findIndex((one) => one.name === name) < index) errors.push(duplicate(at.child('name'), name))
@@ -211,70 +212,72 @@ function conditionErrors(conditions: readonly MatchCondition[], variables: Varia
 
 function expressionErrors(
   text: string,
-  variables: Variables,
+  environment: Environment,
   returns: readonly string[] | undefined,
   path: Path,
   missing: string,
-  composed: Variables = {},
 ): FieldError[] {
   if (!text.trim()) return [required(path, missing)]
-  const isComposed = Object.keys(composed).length > 0
-  const problem = isComposed ? problemIn(composedEnvironment(variables, composed), text, returns) : problemOf(text, variables, returns)
-  return problem ? [invalid(path, text, problem)] : []
-}
-
-/** For expressions that may also use variables of the policy's own; those by name, with their CEL types. */
-function composedEnvironment(variables: Variables, composed: Variables) {
-  const environment = newEnvironment()
-  for (const [name, type] of Object.entries(variables)) environment.registerVariable(name, type)
-  environment.registerType('kubernetes.variables', { fields: { ...composed } })
-  return environment.registerVariable('variables', 'kubernetes.variables')
+  const { problem } = compiled(environment, text, returns)
+  return problem === undefined ? [] : [invalid(path, text, problem)]
 }
 
 function policyErrors({ metadata, spec }: ValidatingAdmissionPolicy): FieldError[] {
   const { failurePolicy, paramKind, matchConstraints, matchConditions = [], validations = [], auditAnnotations = [] } = spec ?? {}
-  const given = spec?.variables ?? []
-  const params: Variables = paramKind ? { params: 'dyn' } : {}
-  const forMessages = { ...object, ...params }
-  const whole = { ...forMessages, ...authorizer }
+  const given = { params: paramKind !== undefined && paramKind !== null, authorizer: true }
   const constraints = specPath.child('matchConstraints')
   const errors = [
     ...oneOf(failurePolicy, ['Fail', 'Ignore'], specPath.child('failurePolicy')),
     ...(paramKind ? paramKindErrors(paramKind, specPath.child('paramKind')) : []),
     ...(matchConstraints ? matchErrors(matchConstraints, constraints) : [required(constraints)]),
     ...(matchConstraints && !matchConstraints.resourceRules?.length ? [required(constraints.child('resourceRules'))] : []),
-    ...conditionErrors(matchConditions, { ...ofConditions, ...params }, specPath.child('matchConditions')),
+    ...conditionErrors(matchConditions, policyEnvironment(given), specPath.child('matchConditions')),
   ]
-  // each may use those before it
-  const composed: Record<string, string> = {}
-  for (const [index, { name, expression }] of given.entries()) {
-    const at = specPath.child('variables').index(index)
-    const isNamed = /^[_a-zA-Z][_a-zA-Z0-9]*$/.test(name ?? '')
-    if (!name?.trim()) errors.push(required(at.child('name'), 'name is not specified'))
-    else if (!isNamed) errors.push(invalid(at.child('name'), name, 'must be a valid CEL identifier'))
-    const place = at.child('expression')
-    errors.push(...expressionErrors(expression ?? '', whole, undefined, place, 'expression is not specified', composed))
-    if (isNamed && expression?.trim()) composed[name] = typeIn(composedEnvironment(whole, composed), expression)
-  }
-  // with variables that are none there is still something that they would be fields of
-  if (given.length > 0 && Object.keys(composed).length === 0) composed[''] = 'dyn'
+  const { composed, faults } = variableErrors(spec?.variables ?? [], given)
+  errors.push(...faults)
   if (validations.length === 0 && auditAnnotations.length === 0) {
     const why = 'validations or auditAnnotations must contain at least one item'
     return [...errors, required(specPath.child('validations'), why), required(specPath.child('auditAnnotations'), why)]
   }
+  const whole = policyEnvironment({ ...given, composed })
+  const forMessages = policyEnvironment({ ...given, authorizer: false, composed })
   return [
     ...errors,
-    ...validations.flatMap((one, index) => validationErrors(one, whole, forMessages, composed, specPath.child('validations').index(index))),
-    ...annotationErrors(metadata.name ?? '', auditAnnotations, whole, composed, specPath.child('auditAnnotations')),
+    ...validations.flatMap((one, index) => validationErrors(one, whole, forMessages, specPath.child('validations').index(index))),
+    ...annotationErrors(metadata.name ?? '', auditAnnotations, whole, specPath.child('auditAnnotations')),
   ]
 }
 
-function validationErrors(one: Validation, variables: Variables, forMessages: Variables, composed: Variables, path: Path): FieldError[] {
+/** What is wrong with a policy's variables, and their types; each may use those before it. Without variables nothing is composed. */
+function variableErrors(
+  variables: readonly Variable[],
+  given: { params: boolean; authorizer: boolean },
+): { composed: ReadonlyMap<string, CelType> | undefined; faults: FieldError[] } {
+  const composed = new Map<string, CelType>()
+  const faults: FieldError[] = []
+  for (const [index, { name, expression }] of variables.entries()) {
+    const at = specPath.child('variables').index(index)
+    const isNamed = /^[_a-zA-Z][_a-zA-Z0-9]*$/.test(name ?? '')
+    if (!name?.trim()) faults.push(required(at.child('name'), 'name is not specified'))
+    else if (!isNamed) faults.push(invalid(at.child('name'), name, 'must be a valid CEL identifier'))
+    if (!expression?.trim()) {
+      faults.push(required(at.child('expression'), 'expression is not specified'))
+      continue
+    }
+    const before = composed.size > 0 ? new Map(composed) : undefined
+    const { program, problem } = compiled(policyEnvironment({ ...given, composed: before }), expression)
+    if (problem !== undefined) faults.push(invalid(at.child('expression'), expression, problem))
+    if (isNamed) composed.set(name, program ? composedType(program) : types.dyn)
+  }
+  return { composed: variables.length > 0 ? composed : undefined, faults }
+}
+
+function validationErrors(one: Validation, environment: Environment, forMessages: Environment, path: Path): FieldError[] {
   const { expression, message, messageExpression, reason } = one
-  const errors = expressionErrors(expression ?? '', variables, ['bool'], path.child('expression'), 'expression is not specified', composed)
+  const errors = expressionErrors(expression ?? '', environment, ['bool'], path.child('expression'), 'expression is not specified')
   const at = path.child('messageExpression')
   if (messageExpression && !messageExpression.trim()) errors.push(invalid(at, messageExpression, 'must be non-empty if specified'))
-  else if (messageExpression) errors.push(...expressionErrors(messageExpression, forMessages, ['string'], at, '', composed))
+  else if (messageExpression) errors.push(...expressionErrors(messageExpression, forMessages, ['string'], at, ''))
   if (message && !message.trim()) errors.push(invalid(path.child('message'), message, 'must be non-empty if specified'))
   else if (/[\n\r]/.test(message?.trim() ?? '')) errors.push(invalid(path.child('message'), message, 'must not contain line breaks'))
   return [...errors, ...oneOf(reason, ['Forbidden', 'Invalid', 'RequestEntityTooLarge'], path.child('reason'))]
@@ -283,13 +286,7 @@ function validationErrors(one: Validation, variables: Variables, forMessages: Va
 const mostAnnotations = 20
 const longestAnnotation = 5 * 1024
 
-function annotationErrors(
-  policy: string,
-  annotations: readonly AuditAnnotation[],
-  variables: Variables,
-  composed: Variables,
-  path: Path,
-): FieldError[] {
+function annotationErrors(policy: string, annotations: readonly AuditAnnotation[], environment: Environment, path: Path): FieldError[] {
   const errors: FieldError[] = []
   if (annotations.length > mostAnnotations)
     errors.push(invalid(path, annotations, `must not have more than ${mostAnnotations} auditAnnotations`))
@@ -303,14 +300,7 @@ function annotationErrors(
       errors.push(required(at.child('valueExpression'), `must not exceed ${longestAnnotation} bytes in length`))
     else
       errors.push(
-        ...expressionErrors(
-          text,
-          variables,
-          ['string', 'null_type'],
-          at.child('valueExpression'),
-          'valueExpression is not specified',
-          composed,
-        ),
+        ...expressionErrors(text, environment, ['string', 'null_type'], at.child('valueExpression'), 'valueExpression is not specified'),
       )
     if (annotations.findIndex((one) => one.key === key) < index) errors.push(duplicate(at.child('key'), key))
   }

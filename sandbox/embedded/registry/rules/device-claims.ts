@@ -1,5 +1,6 @@
-import { problemIn } from '../../cel/check.ts'
-import { newEnvironment } from '../../cel/index.ts'
+import { compiled } from '../../cel/compiled.ts'
+import { Environment } from '../../cel/environment.ts'
+import { mapOf, struct, types } from '../../cel/types.ts'
 import type { ObjectMeta } from '../../schema/types/meta.v1.ts'
 import type {
   DeviceClaim,
@@ -165,18 +166,20 @@ function tolerationErrors({ key, operator = '', value = '', effect }: DeviceTole
   return effect ? [...errors, ...validateEnum(effect, ['NoExecute', 'NoSchedule'], path.child('effect'))] : errors
 }
 
-const environment = newEnvironment()
-  .registerType('kubernetes.DRADevice', {
-    fields: { driver: 'string', attributes: 'map<string, map<string, dyn>>', capacity: 'map<string, map<string, dyn>>' },
-  })
-  .registerVariable('device', 'kubernetes.DRADevice')
+const domains = mapOf(types.string, mapOf(types.string, types.dyn))
+const environment = new Environment(
+  { device: struct('kubernetes.DRADevice') },
+  {
+    structs: new Map([['kubernetes.DRADevice', new Map(Object.entries({ driver: types.string, attributes: domains, capacity: domains }))]]),
+  },
+)
 
 function selectorErrors({ cel }: DeviceSelector, path: Path): FieldError[] {
   if (!cel) return [required(path.child('cel'))]
   const at = path.child('cel', 'expression')
   const expression = cel.expression ?? ''
   if (expression.length > most.expression) return [tooLong(at, most.expression)]
-  const problem = problemIn(environment, expression, ['bool'])
+  const { problem } = compiled(environment, expression, ['bool'])
   return problem ? [invalid(at, expression, problem)] : []
 }
 

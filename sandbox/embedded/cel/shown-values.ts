@@ -1,0 +1,53 @@
+import { typeName } from './types.ts'
+import { CelMap, Duration, Failure, OpaqueValue, Optional, Timestamp, TypeValue, Uint, type Value } from './values.ts'
+
+const second = 1_000_000_000n
+
+/** A value as messages show it: Go's %v of cel-go's values. */
+export function shownValue(value: Value): string {
+  if (value === null) return 'null'
+  if (typeof value === 'number') return goNumber(value)
+  if (typeof value !== 'object') return String(value)
+  if (Array.isArray(value)) return `[${value.map(shownValue).join(', ')}]`
+  if (value instanceof CelMap) return `{${[...value.entries()].map(([key, held]) => `${shownValue(key)}: ${shownValue(held)}`).join(', ')}}`
+  if (value instanceof Uint) return String(value.value)
+  if (value instanceof Uint8Array) return Buffer.from(value).toString()
+  if (value instanceof Timestamp) return timestampText(value)
+  if (value instanceof Duration) return durationText(value)
+  if (value instanceof TypeValue) return typeName(value.type)
+  if (value instanceof Optional) return value.value === undefined ? 'optional.none()' : `optional(${shownValue(value.value)})`
+  if (value instanceof Failure) return value.message
+  return value instanceof OpaqueValue ? String(value) : ''
+}
+
+/** Go's %g. */
+export function goNumber(value: number): string {
+  if (Number.isNaN(value)) return 'NaN'
+  if (!Number.isFinite(value)) return value > 0 ? '+Inf' : '-Inf'
+  const [digits = '', power = '0'] = value.toExponential().split('e')
+  const exponent = Number(power)
+  if (exponent >= -4 && exponent < 21) return Object.is(value, -0) ? '-0' : plain(value)
+  return `${digits}e${exponent < 0 ? '-' : '+'}${String(Math.abs(exponent)).padStart(2, '0')}`
+}
+
+function plain(value: number): string {
+  const text = String(value)
+  return text.includes('e') ? value.toFixed(Math.min(100, 20)).replace(/\.?0+$/, '') : text
+}
+
+/** RFC 3339 with as many digits as are needed. */
+export function timestampText({ nanos }: Timestamp): string {
+  const seconds = nanos >= 0n ? nanos / second : -((-nanos + second - 1n) / second)
+  const rest = nanos - seconds * second
+  const head = new Date(Number(seconds) * 1000).toISOString().replace(/\.\d+Z$/, '')
+  const fraction = rest === 0n ? '' : `.${String(rest).padStart(9, '0').replace(/0+$/, '')}`
+  return `${head}${fraction}Z`
+}
+
+/** Seconds, as string() writes a duration. */
+export function durationText({ nanos }: Duration): string {
+  const absolute = nanos < 0n ? -nanos : nanos
+  const rest = absolute % second
+  const fraction = rest === 0n ? '' : `.${String(rest).padStart(9, '0').replace(/0+$/, '')}`
+  return `${nanos < 0n ? '-' : ''}${absolute / second}${fraction}s`
+}
