@@ -130,6 +130,7 @@ describe.each(['bubblewrap', 'unshare'] as const)(
       expect(shown.stdout).toMatch(/CN ?= ?shop\.example\.com/)
       const gateway = await seen(`gateway gate -o jsonpath='{.status.addresses[0].value}'`)
       await vi.waitFor(async () => expect(await who(`http://${gateway}/`)).toBe('web'), settled)
+      expect(await who('--http2-prior-knowledge', `http://${gateway}/`)).toBe('web')
     })
 
     test('the API server answers at its node', async () => {

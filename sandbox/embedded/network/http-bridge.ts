@@ -1,4 +1,5 @@
 import { createServer, request as httpRequest, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { type IncomingHttpHeaders, performServerHandshake, type ServerHttp2Stream } from 'node:http2'
 import type { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 import { createSecureContext, TLSSocket, type TLSSocketOptions } from 'node:tls'
@@ -25,8 +26,9 @@ export class HttpBridge implements Disposable {
   }
 
   /** Answers the requests that arrive on a raw connection. */
-  serve(connection: Connection, { http: handler, tls }: HttpListener): void {
-    if (!tls) {
+  serve(connection: Connection, listener: HttpListener): void {
+    const { http: handler, tls, grpc } = listener
+    if (!tls && !grpc) {
       this.take(duplexOf(connection), connection, handler)
       return
     }
@@ -34,14 +36,27 @@ export class HttpBridge implements Disposable {
       heard[Symbol.dispose]()
       const duplex = duplexOf(connection)
       duplex.unshift(Buffer.from(first))
+      if (!tls) {
+        if (Buffer.from(first.subarray(0, preface.length)).toString('latin1') === preface) takeHttp2(duplex, connection, listener)
+        else this.take(duplex, connection, handler)
+        return
+      }
       if (first[0] !== handshakeRecord) {
         this.take(duplex, connection, async () => tls.plain)
         return
       }
-      const socket = new TLSSocket(duplex, { isServer: true, ...certificates(tls) })
+      const protocols = grpc ? { ALPNProtocols: ['h2', 'http/1.1'] } : {}
+      const socket = new TLSSocket(duplex, { isServer: true, ...certificates(tls), ...protocols })
       // A client that does not trust the certificate says so and goes.
       socket.on('error', () => connection[Symbol.dispose]())
-      this.take(socket, connection, handler)
+      if (!grpc) {
+        this.take(socket, connection, handler)
+        return
+      }
+      socket.once('secure', () => {
+        if (socket.alpnProtocol === 'h2') takeHttp2(socket, connection, listener)
+        else this.take(socket, connection, handler)
+      })
     })
   }
 
@@ -75,6 +90,48 @@ export class HttpBridge implements Disposable {
     }
   }
 }
+
+/** Answers what comes over HTTP/2. */
+function takeHttp2(stream: Duplex, connection: Connection, { http, grpc }: HttpListener): void {
+  const session = performServerHandshake(stream)
+  // A client that speaks something else, or goes.
+  session.on('error', () => connection[Symbol.dispose]())
+  session.on('stream', (call, sent) => {
+    call.on('error', () => undefined)
+    const headers = headersOf(sent)
+    const path = String(sent[':path'] ?? '/')
+    const answered =
+      grpc && headers['content-type']?.startsWith('application/grpc')
+        ? grpc({ path, headers, stream: call }, connection.remote)
+        : answerHttp2(call, { method: String(sent[':method']), path, headers, body: new Uint8Array() }, http, connection)
+    answered.catch(() => call.destroy())
+  })
+}
+
+async function answerHttp2(call: ServerHttp2Stream, request: HttpRequest, handler: Handler, { remote }: Connection): Promise<void> {
+  const body = Buffer.concat((await call.toArray()) as Uint8Array[])
+  const answer = await handler({ ...request, body }, remote)
+  if (call.destroyed) return
+  const kept = Object.entries(answer.headers).map(([name, value]) => [name.toLowerCase(), value] as const)
+  const headers = Object.fromEntries(kept.filter(([name]) => !ofConnections.has(name)))
+  call.respond({ ':status': answer.status, ...headers }, { endStream: request.method === 'HEAD' })
+  if (request.method !== 'HEAD') call.end(answer.body)
+}
+
+/** Headers that HTTP/2 does not have. */
+const ofConnections = new Set(['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade'])
+
+function headersOf(sent: IncomingHttpHeaders): Record<string, string> {
+  const headers: Record<string, string> = {}
+  for (const [name, value] of Object.entries(sent)) {
+    if (value !== undefined && !name.startsWith(':')) headers[name] = Array.isArray(value) ? value.join(', ') : value
+  }
+  const authority = sent[':authority']
+  return { ...headers, ...(authority !== undefined && { host: String(authority) }) }
+}
+
+/** What a client that knows that the server speaks HTTP/2 begins with. */
+const preface = 'PRI * HTTP/2'
 
 /** The pair of the name that a client asks for; the usual one for who asks for none. */
 function certificates(tls: ServerTls): TLSSocketOptions {

@@ -1,3 +1,4 @@
+import type { ServerHttp2Stream } from 'node:http2'
 import type { GatewaySeat } from '../gateway/seat.ts'
 import type { SeenPacket } from './capture.ts'
 import type { ServerBlock } from './corefile.ts'
@@ -121,12 +122,25 @@ export type { ServiceRules } from './service-rules.ts'
 export type Protocol = 'TCP' | 'UDP' | 'SCTP'
 
 export type Listener =
-  | { http: (request: HttpRequest, peer: { ip: string; port: number }) => Promise<HttpResponse>; tls?: ServerTls }
+  | {
+      http: (request: HttpRequest, peer: { ip: string; port: number }) => Promise<HttpResponse>
+      tls?: ServerTls
+      /** Speaks HTTP/2 too (by its preface, or as TLS agrees on it): gRPC calls come here, other requests to `http`. */
+      grpc?: (call: GrpcCall, peer: { ip: string; port: number }) => Promise<void>
+    }
   | {
       accept: (connection: Connection) => void
       /** What it answers over TLS to a client without a certificate; undefined where it takes the bytes to know. */
       https?: (request: HttpRequest) => Promise<HttpResponse | undefined>
     }
+
+/** A gRPC call as HTTP/2 carries it; who takes it answers it. */
+export interface GrpcCall {
+  path: string
+  /** Lower-case names, without HTTP/2's own; `host` is the authority. */
+  headers: Record<string, string>
+  stream: ServerHttp2Stream
+}
 
 /** What an HTTPS server needs: PEM, one pair or one for each server name that is asked for, and its answer to who speaks plain HTTP. */
 export type ServerTls = { plain: HttpResponse } & (

@@ -10,6 +10,15 @@ export interface Peer {
   port: number
 }
 
+/** The address of one of a Service's ready endpoints; undefined where there is none. */
+export function chooseTarget(process: Process, { ctx }: Pick<GatewaySeat, 'ctx'>, service: Service, port: number): Peer | undefined {
+  const { spec } = service
+  const servicePort = spec?.ports?.find((each) => each.port === port)
+  const targets =
+    spec?.type === 'ExternalName' ? [{ ip: spec.externalName ?? '', port }] : servicePort ? serviceTargets(ctx, service, servicePort) : []
+  return targets[Math.floor(process.machine.random() * targets.length)]
+}
+
 interface Forwarded {
   service: Service
   port: number
@@ -30,14 +39,10 @@ const answerTimeout = 60_000
  */
 export async function forward(
   process: Process,
-  { ctx }: GatewaySeat,
+  seat: GatewaySeat,
   { service, port, request, peer, scheme, timeoutMs = answerTimeout }: Forwarded,
 ): Promise<{ response: HttpResponse; upstream: string }> {
-  const { spec } = service
-  const servicePort = spec?.ports?.find((each) => each.port === port)
-  const targets =
-    spec?.type === 'ExternalName' ? [{ ip: spec.externalName ?? '', port }] : servicePort ? serviceTargets(ctx, service, servicePort) : []
-  const target = targets[Math.floor(process.machine.random() * targets.length)]
+  const target = chooseTarget(process, seat, service, port)
   if (!target) return { response: answer(503, 'no healthy upstream\n'), upstream: '-' }
   const upstream = `${target.ip}:${target.port}`
   const { network } = process.machine

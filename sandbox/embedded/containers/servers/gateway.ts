@@ -5,11 +5,12 @@ import { type ResolvedGateway, resolveBackend } from '../../gateway/resolve.ts'
 import { findRule, type Matched } from '../../gateway/routes.ts'
 import type { GatewaySeat } from '../../gateway/seat.ts'
 import type { BackendRef, RouteFilter } from '../../gateway/types.ts'
-import type { HttpRequest, HttpResponse } from '../../network/network.ts'
+import type { GrpcCall, HttpRequest, HttpResponse } from '../../network/network.ts'
 import { klogError, klogInfo } from '../go/log.ts'
 import { forever } from '../go/signals.ts'
 import type { Process } from '../kernel/process.ts'
 import { forward, type Peer } from './gateway-backend.ts'
+import { carryCall } from './gateway-grpc.ts'
 import { answer, combinedLog, header, listenHttp } from './http.ts'
 
 /**
@@ -86,7 +87,8 @@ async function serveGateway(process: Process, seat: GatewaySeat, namespace: stri
       if (open.has(port)) continue
       const tls = { select: (host: string | undefined) => certificateOf(view.read(), port, host), plain: plainAnswer }
       const scheme = protocol === 'HTTPS' ? 'https' : 'http'
-      open.set(port, listenHttp(process, port, handle(port, scheme), protocol === 'HTTPS' ? { tls } : {}))
+      const grpc = (call: GrpcCall, peer: Peer) => carryCall(process, seat, view.read(), port, call, peer)
+      open.set(port, listenHttp(process, port, handle(port, scheme), { grpc, ...(protocol === 'HTTPS' && { tls }) }))
     }
   }
   listen()
@@ -135,7 +137,7 @@ async function route(
 }
 
 /** One of the references, each as often as its weight says. */
-function weighted(refs: readonly BackendRef[], random: () => number): BackendRef | undefined {
+export function weighted(refs: readonly BackendRef[], random: () => number): BackendRef | undefined {
   const total = refs.reduce((sum, { weight = 1 }) => sum + weight, 0)
   let left = random() * total
   for (const ref of refs) {

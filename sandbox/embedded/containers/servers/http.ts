@@ -1,4 +1,4 @@
-import { type HttpRequest, type HttpResponse, NetworkError, type ServerTls } from '../../network/network.ts'
+import { type HttpRequest, type HttpResponse, type Listener, NetworkError, type ServerTls } from '../../network/network.ts'
 import { Killed, type Process } from '../kernel/process.ts'
 
 export type Handler = (request: HttpRequest, peer: { ip: string; port: number }) => Promise<HttpResponse>
@@ -27,7 +27,7 @@ export function listenHttp(
   process: Process,
   port: number,
   handler: Handler,
-  options: { host?: string; cpuNanoseconds?: number; tls?: ServerTls } = {},
+  options: { host?: string; cpuNanoseconds?: number; tls?: ServerTls; grpc?: Extract<Listener, { http: unknown }>['grpc'] } = {},
 ): Disposable {
   const listener = process.machine.network.listen(
     port,
@@ -46,6 +46,7 @@ export function listenHttp(
         }
       },
       ...(options.tls ? { tls: options.tls } : {}),
+      ...(options.grpc ? { grpc: options.grpc } : {}),
     },
     options.host,
   )
