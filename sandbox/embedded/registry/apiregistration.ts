@@ -12,6 +12,8 @@ export const apiregistration: readonly ResourceInfo[] = [
     resource: 'apiservices',
     categories: ['api-extensions'],
     metadataChecks: 'generic',
+    checksMetadataAgain: true,
+    allowUnconditionalUpdate: false,
     namespaced: false,
     status: true,
     statusKeepsMetadata: true,

@@ -37,6 +37,8 @@ export interface Definition<T extends KubeObject> {
    * Kubernetes' own, `later` leaves all of it to what every kind is checked for once its own validation has found nothing.
    */
   metadataChecks?: 'generic' | 'later'
+  /** Whether an update's metadata is looked at as a new object's besides. */
+  checksMetadataAgain?: boolean
   /** Where that is not the status for a write to the resource itself, the spec for one to its status. */
   resetFields?: ResourceInfo['resetFields']
   /** The status that a client creates an object with is kept (Nodes). */
@@ -139,6 +141,7 @@ function strategyOf<T extends KubeObject>(definition: Definition<T>, namespaced:
     },
     validateUpdate: (object: T, old: T) => [
       ...validateObjectMetaUpdate(object.metadata, old.metadata),
+      ...(definition.checksMetadataAgain ? validateObjectMeta(object.metadata, namespaced, definition.nameOf?.(object) ?? rule) : []),
       ...(definition.metadataChecks ? [] : validateFinalizerNames(object.metadata)),
       ...(definition.validateUpdate ? definition.validateUpdate(object, old) : [...validate(object), ...validateChange(object, old)]),
     ],

@@ -4,7 +4,7 @@ import type { Event as CoreEvent } from '../schema/types/core.v1.ts'
 import type { Event } from '../schema/types/events.v1.ts'
 import { define } from './define.ts'
 import type { ResourceInfo } from './resource-info.ts'
-import { eventErrors, newEventErrors, referenceSelectors } from './rules/event.ts'
+import { changedEventErrors, eventErrors, newEventErrors, referenceSelectors } from './rules/event.ts'
 
 /** A view of core/v1 Events, in which they are stored. */
 export const events: readonly ResourceInfo[] = [
@@ -15,6 +15,7 @@ export const events: readonly ResourceInfo[] = [
     allowCreateOnUpdate: true,
     validate: (event) => eventErrors(coreEvent(event), 'reportingController'),
     validateCreate: newEventErrors,
+    validateChange: (event, old) => changedEventErrors(coreEvent(event), coreEvent(old)),
     fieldSelectors: {
       ...referenceSelectors('regarding', ({ regarding }: Event) => regarding),
       reason: ({ reason }) => reason ?? '',

@@ -60,15 +60,28 @@ export const horizontalPodAutoscalerRules: Partial<Definition<HorizontalPodAutos
   },
 }
 
-/** Of the older view: what is wrong with it is said of what it becomes. */
+/** Of the older view, which is looked at as the stored version. */
 export const horizontalPodAutoscalerV1Rules: Partial<Definition<V1>> = {
   default({ spec, metadata }) {
     if (!spec) return
     spec.minReplicas ??= 1
-    if (!metadata.annotations?.[annotation]) spec.targetCPUUtilizationPercentage ??= defaultUtilization
+    if (otherMetrics(metadata.annotations?.[annotation]).length === 0) spec.targetCPUUtilizationPercentage ??= defaultUtilization
   },
-  validate: (autoscaler) =>
-    horizontalPodAutoscalerRules.validate?.(horizontalPodAutoscalerConversion.toStorage(autoscaler) as HorizontalPodAutoscaler) ?? [],
+  validate: (object) =>
+    horizontalPodAutoscalerRules.validate?.(horizontalPodAutoscalerConversion.toStorage(object) as unknown as HorizontalPodAutoscaler) ??
+    [],
+}
+
+/** The metrics that such an annotation holds; one that cannot be read holds none. */
+function otherMetrics(text: string | undefined): unknown[] {
+  if (!text) return []
+  try {
+    const metrics = JSON.parse(text) as unknown
+    return Array.isArray(metrics) ? metrics : []
+  } catch (error) {
+    if (error instanceof SyntaxError) return []
+    throw error
+  }
 }
 
 const annotation = 'autoscaling.alpha.kubernetes.io/metrics'
@@ -79,7 +92,7 @@ export const horizontalPodAutoscalerConversion = {
     const { spec, status, metadata, ...rest } = copyOf(object) as V1
     const { targetCPUUtilizationPercentage: target, ...kept } = spec ?? { scaleTargetRef: { kind: '', name: '' }, maxReplicas: 0 }
     const { [annotation]: stored, ...annotations } = metadata.annotations ?? {}
-    const others = stored ? (JSON.parse(stored) as unknown[]) : []
+    const others = otherMetrics(stored)
     const cpu = target === undefined ? [] : [cpuMetric(target)]
     const { currentCPUUtilizationPercentage: current, ...state } = status ?? { currentReplicas: 0, desiredReplicas: 0 }
     return {

@@ -30,6 +30,7 @@ import { validateCsiDriverName } from '../volume-sources.ts'
 export const resourceClaimRules: Partial<Definition<ResourceClaim>> = {
   default: ({ spec }) => defaultDevices(spec),
   prepareForCreate: ({ spec }) => dropDisabled(spec),
+  prepareForUpdate: ({ spec }) => dropDisabled(spec),
   validate: ({ spec }) => claimErrors(spec?.devices, specPath.child('devices')),
   validateCreate: ({ spec }, context) => adminErrors(spec, context),
   validateChange: ({ spec }, old) => validateImmutable(spec, old.spec, specPath, 'resource.v1.ResourceClaimSpec'),
@@ -38,6 +39,7 @@ export const resourceClaimRules: Partial<Definition<ResourceClaim>> = {
 export const resourceClaimTemplateRules: Partial<Definition<ResourceClaimTemplate>> = {
   default: ({ spec }) => defaultDevices(spec?.spec),
   prepareForCreate: ({ spec }) => dropDisabled(spec?.spec),
+  prepareForUpdate: ({ spec }) => dropDisabled(spec?.spec),
   validate: ({ spec }) => [
     ...templateMetadataErrors(spec?.metadata ?? {}, specPath.child('metadata')),
     ...claimErrors(spec?.spec?.devices, specPath.child('spec', 'devices')),
@@ -48,6 +50,9 @@ export const resourceClaimTemplateRules: Partial<Definition<ResourceClaimTemplat
 
 export const deviceClassRules: Partial<Definition<DeviceClass>> = {
   prepareForCreate({ spec }) {
+    delete spec?.extendedResourceName
+  },
+  prepareForUpdate({ spec }) {
     delete spec?.extendedResourceName
   },
   validate: ({ spec }) => [

@@ -1,9 +1,10 @@
-import type { Event as CoreEvent, ObjectReference } from '../../schema/types/core.v1.ts'
+import type { Event as CoreEvent, EventSeries, ObjectReference } from '../../schema/types/core.v1.ts'
 import type { Event } from '../../schema/types/events.v1.ts'
 import type { Definition } from '../define.ts'
 import { type FieldError, invalid, Path, required } from '../field.ts'
-import { validateSubdomain } from '../metadata.ts'
+import { validateImmutable, validateSubdomain } from '../metadata.ts'
 import { qualified } from '../pod-placement.ts'
+import { semanticEqual } from '../semantic-equal.ts'
 
 const longest = 128
 const longestNote = 1024
@@ -48,14 +49,59 @@ export function eventErrors({ metadata, involvedObject, eventTime, ...event }: C
 export function newEventErrors({ eventTime, type = '', series, ...event }: Event): FieldError[] {
   const unset = (is: unknown, field: string) => (is ? [invalid(new Path(field), '', 'needs to be unset')] : [])
   return [
-    ...(series && (series.count ?? 0) < 2 ? [invalid(new Path('series.count'), '', 'should be at least 2')] : []),
-    ...(series && !series.lastObservedTime ? [required(new Path('series.lastObservedTime'))] : []),
+    ...seriesErrors(series),
     ...(eventTime ? [] : [required(new Path('eventTime'))]),
     ...(type === 'Normal' || type === 'Warning' ? [] : [invalid(new Path('type'), '', `has invalid value: ${type}`)]),
     ...unset(event.deprecatedFirstTimestamp, 'firstTimestamp'),
     ...unset(event.deprecatedLastTimestamp, 'lastTimestamp'),
     ...unset(event.deprecatedCount, 'count'),
     ...unset(event.deprecatedSource?.component || event.deprecatedSource?.host, 'source'),
+  ]
+}
+
+/** What an update of an Event of events.k8s.io may not change: all but the series and the metadata. */
+export function changedEventErrors(event: CoreEvent, old: CoreEvent): FieldError[] {
+  return [
+    ...(semanticEqual(event.series, old.series) ? [] : seriesErrors(event.series)),
+    ...(Object.entries(fixed) as [keyof typeof fixed, unknown][]).flatMap(([field, none]) =>
+      validateImmutable(
+        event[field] ?? none,
+        old[field] ?? none,
+        new Path(field === 'reportingComponent' ? 'reportingController' : field),
+        fixedTypes[field],
+      ),
+    ),
+  ]
+}
+
+/** Each with what Go has where it is not there. */
+const fixed = {
+  involvedObject: null,
+  reason: '',
+  message: '',
+  source: null,
+  firstTimestamp: null,
+  lastTimestamp: null,
+  count: 0,
+  type: '',
+  eventTime: null,
+  action: '',
+  related: null,
+  reportingComponent: '',
+  reportingInstance: '',
+} as const
+
+const fixedTypes: Partial<Record<keyof typeof fixed, string>> = {
+  involvedObject: 'core.v1.ObjectReference',
+  related: 'core.v1.ObjectReference',
+  source: 'core.v1.EventSource',
+}
+
+function seriesErrors(series: EventSeries | undefined): FieldError[] {
+  if (!series) return []
+  return [
+    ...((series.count ?? 0) < 2 ? [invalid(new Path('series.count'), '', 'should be at least 2')] : []),
+    ...(series.lastObservedTime ? [] : [required(new Path('series.lastObservedTime'))]),
   ]
 }
 

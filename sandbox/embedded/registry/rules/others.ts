@@ -51,7 +51,7 @@ export const priorityClassRules: Partial<Definition<PriorityClass>> = {
     }
     return errors
   },
-  validateChange: (object, old) => [
+  validateUpdate: (object, old) => [
     ...(object.value === old.value ? [] : [forbidden(new Path('value'), 'may not be changed in an update.')]),
     ...validateImmutable(object.preemptionPolicy, old.preemptionPolicy, new Path('preemptionPolicy')),
   ],
@@ -192,7 +192,13 @@ export const customResourceDefinitionRules: Partial<Definition<CustomResourceDef
     else if (last && !stored.includes(last)) errors.push(invalid(storedPath, stored, `must have the storage version ${last}`))
     for (const [index, name] of stored.entries()) {
       if (!versions.some((version) => version.name === name))
-        errors.push(invalid(storedPath.index(index), name, 'must appear in spec.versions'))
+        errors.push(
+          invalid(
+            storedPath.index(index),
+            name,
+            `missing from spec.versions; ${name} was previously a storage version, and must remain in spec.versions until a storage migration ensures no data remains persisted in ${name} and removes ${name} from status.storedVersions`,
+          ),
+        )
     }
     return errors
   },

@@ -4,6 +4,7 @@ import { type FieldError, invalid, type Path, required, specPath, tooLong } from
 import { validateImmutable, validateSubdomain } from '../metadata.ts'
 import { isDns1123Label } from '../names.ts'
 import { nodeTerm } from '../pod-placement.ts'
+import { semanticEqual } from '../semantic-equal.ts'
 import { validateCsiDriverName } from '../volume-sources.ts'
 import { deviceNameErrors, each, repeated } from './device-claims.ts'
 
@@ -14,7 +15,11 @@ const longestValue = 64
 /** pkg/apis/resource: strategy and validation of ResourceSlices; the features that a 1.34 server has switched off are dropped. */
 export const resourceSliceRules: Partial<Definition<ResourceSlice>> = {
   prepareForCreate: ({ spec }) => dropDisabled(spec),
-  prepareForUpdate: ({ spec }) => dropDisabled(spec),
+  prepareForUpdate({ metadata, spec }, old) {
+    // what is dropped counts as well
+    if (!semanticEqual(spec, old.spec, 'resource.v1.ResourceSliceSpec')) metadata.generation = (old.metadata.generation ?? 0) + 1
+    dropDisabled(spec)
+  },
   validate({ spec }) {
     const devices = spec?.devices ?? []
     return [

@@ -91,7 +91,7 @@ export const csiNodeRules: Partial<Definition<CSINode>> = {
   validateChange: ({ spec }, old) =>
     (old.spec?.drivers ?? []).flatMap((before) => {
       const now = spec?.drivers?.find(({ name }) => name === before.name)
-      return now ? validateImmutable(now, before, specPath.child('drivers')) : []
+      return now ? validateImmutable(now, before, specPath.child('drivers'), 'storage.v1.CSINodeDriver') : []
     }),
 }
 
@@ -123,7 +123,7 @@ export const csiStorageCapacityRules: Partial<Definition<CSIStorageCapacity>> = 
       errors.push(invalid(new Path('capacity'), capacity, 'must be greater than or equal to 0'))
     return errors
   },
-  validateUpdate: (object, old) => [
+  validateChange: (object, old) => [
     ...validateImmutable(object.nodeTopology, old.nodeTopology, new Path('nodeTopology'), 'meta.v1.LabelSelector'),
     ...validateImmutable(object.storageClassName, old.storageClassName, new Path('storageClassName')),
   ],
