@@ -12,6 +12,7 @@ import { schemaFor, trackFields, type Writer } from './field-manager.ts'
 import { assertVersion, listObjects } from './listing.ts'
 import { matchName, matchNamespace, timestamp } from './object-meta.ts'
 import { deletionOptions, listOptions, type WriteOptions, writeOptions } from './options.ts'
+import { withoutRepeatedOwners } from './owner-references.ts'
 import { type PatchType, parsePatch, patchedObject } from './patched.ts'
 import type { Rest, UpdateRules, WriteRequest } from './rest.ts'
 import { selection } from './selection.ts'
@@ -136,6 +137,7 @@ export class ResourceHandler {
     const options = writeOptions(call.request.query, 'CreateOptions')
     const object = this.body(call, info, options)
     info.strategy.default(object)
+    withoutRepeatedOwners(object, call.warn, false)
     this.track(call, options, undefined, object)
     return objectOutcome(await this.rest.create(this.writeRequest(call, options, 'CreateOptions'), object), info, 201)
   }
@@ -149,6 +151,7 @@ export class ResourceHandler {
     const produce = (existing: KubeObject | undefined) => {
       const object = copyOf(body)
       info.strategy.default(object)
+      withoutRepeatedOwners(object, call.warn, false)
       this.track(call, options, existing, object)
       return object
     }

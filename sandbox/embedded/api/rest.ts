@@ -25,6 +25,7 @@ import {
   uuid,
 } from './object-meta.ts'
 import { unsignedFault } from './options.ts'
+import { withoutRepeatedOwners } from './owner-references.ts'
 import { apiVersionOf, keyOf, tableOf } from './resources.ts'
 
 /** One write on its way to the store. */
@@ -168,6 +169,7 @@ export class Rest {
     const asked = this.admissionRequest(request, 'CREATE', object, undefined)
     await this.admission.admit('mutate', asked)
     const draft = asked.object as KubeObject
+    withoutRepeatedOwners(draft, request.warn, true)
     // only the storage looks, and a dry run does not come that far
     if (draft.metadata.resourceVersion && !request.dryRun)
       throw new ApiError(500, undefined, 'resourceVersion should not be set on objects to be created')
@@ -234,6 +236,7 @@ export class Rest {
     const asked = this.admissionRequest(request, 'UPDATE', object, old)
     if (admit) await this.admission.admit('mutate', asked)
     const draft = asked.object as KubeObject
+    if (admit) withoutRepeatedOwners(draft, request.warn, true)
     keepSystemFields(draft, old)
     using allocator = this.allocator.begin(request.dryRun)
     const context = this.context(allocator, request)

@@ -7,6 +7,8 @@ import { duplicate, type FieldError, forbidden, invalid, notSupported, type Path
 import { isDns1035Label } from '../registry/names.ts'
 import { serviceErrors, urlErrors } from '../registry/rules/webhook-client.ts'
 import type { CustomResourceDefinition, CustomResourceDefinitionVersion, ValidationRule } from '../schema/types/apiextensions.v1.ts'
+import { internalPart, internalRule } from './internal-schema.ts'
+import { rootErrors } from './root-schema.ts'
 import { childCardinality, messageCostErrors, type RuleContext, ruleCostErrors, TotalCost } from './rule-cost.ts'
 import { structureErrors } from './structure.ts'
 
@@ -38,7 +40,10 @@ export function validateVersions({ spec }: CustomResourceDefinition, old?: Custo
     const schema = place('schema', 'validation')
     if (schema) {
       const before = old?.spec.versions.find(({ name }) => name === version.name)?.schema
-      errors.push(...schemaErrors(version, schema.child('openAPIV3Schema'), isDeepStrictEqual(before, version.schema), known))
+      const hasStatus = (index === 0 && uniform('schema') ? versions : [version]).some(({ subresources }) => subresources?.status)
+      const at = schema.child('openAPIV3Schema')
+      if (version.schema?.openAPIV3Schema) errors.push(...rootErrors(version.schema.openAPIV3Schema, at, hasStatus))
+      errors.push(...schemaErrors(version, at, isDeepStrictEqual(before, version.schema), known))
     }
     const subresources = place('subresources')
     if (subresources) errors.push(...scaleErrors(version, subresources.child('scale')))
@@ -51,11 +56,12 @@ export function validateVersions({ spec }: CustomResourceDefinition, old?: Custo
 }
 
 /** Versions as Go's JSON shows the server's own type of them. */
-export function shown(versions: readonly CustomResourceDefinitionVersion[]): unknown {
+export function shown(versions: readonly CustomResourceDefinitionVersion[] | undefined | null): unknown {
+  if (!versions) return null
   const alike = (field: keyof CustomResourceDefinitionVersion) =>
     versions.every((one) => isDeepStrictEqual(one[field], versions[0]?.[field]))
-  const kept = (version: CustomResourceDefinitionVersion, field: keyof CustomResourceDefinitionVersion) =>
-    alike(field) ? null : (version[field] ?? null)
+  const kept = <F extends keyof CustomResourceDefinitionVersion>(version: CustomResourceDefinitionVersion, field: F) =>
+    alike(field) ? null : (internalPart[field]?.(version[field]) ?? null)
   return versions.map((version) => ({
     Name: version.name,
     Served: version.served,
@@ -125,7 +131,7 @@ function compileErrors(schema: Schema, path: Path, place: Place): FieldError[] {
     if (program) errors.push(...ruleCostErrors(program, at.child('rule'), context))
     else
       errors.push(
-        invalid(at.child('rule'), shownRule(given), problem.replace(/^must evaluate to bool.*/, 'cel expression must evaluate to a bool')),
+        invalid(at.child('rule'), internalRule(given), problem.replace(/^must evaluate to bool.*/, 'cel expression must evaluate to a bool')),
       )
     if (messageExpression && program) errors.push(...messageErrors(given, at.child('messageExpression'), environment, context))
     if (program?.uses('oldSelf')) {
@@ -160,19 +166,7 @@ function messageErrors(rule: ValidationRule, path: Path, environment: Environmen
   const { program, problem } = compiled(environment, messageExpression, ['string'])
   if (program) return messageCostErrors(program, path, context)
   const shown = problem.startsWith('must evaluate') ? 'messageExpression must evaluate to a string' : `messageExpression ${problem}`
-  return [invalid(path, shownRule(rule), shown)]
-}
-
-/** As Go's JSON shows the server's own type of it. */
-function shownRule({ rule, message = '', messageExpression = '', reason, fieldPath = '', optionalOldSelf }: ValidationRule): unknown {
-  return {
-    Rule: rule,
-    Message: message,
-    MessageExpression: messageExpression,
-    Reason: reason ?? null,
-    FieldPath: fieldPath,
-    OptionalOldSelf: optionalOldSelf ?? null,
-  }
+  return [invalid(path, internalRule(rule), shown)]
 }
 
 function scaleErrors({ subresources }: CustomResourceDefinitionVersion, path: Path): FieldError[] {

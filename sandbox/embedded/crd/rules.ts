@@ -27,6 +27,19 @@ export function hasRules(schema: JSONSchemaProps): boolean {
   return found
 }
 
+/** What they say against a default: that it does not hold to them, left as it is or new. */
+export function defaultRuleErrors(schema: JSONSchemaProps, isRoot: boolean): FieldError[] {
+  const value = schema.default
+  const ruled = { ...schema, 'x-kubernetes-validations': (schema['x-kubernetes-validations'] ?? []).filter(({ rule }) => rule?.trim()) }
+  const errorsAfter = (old: unknown) => {
+    const run = new RuleRun()
+    run.check(ruled, value, old, '', isRoot, { value, old: undefined })
+    return run.errors
+  }
+  const kept = errorsAfter(value)
+  return kept.length > 0 ? kept : errorsAfter(undefined)
+}
+
 /**
  * What x-kubernetes-validations say against an object. Rules about `oldSelf` are for updates only. All rules together may cost
  * no more than runtimeBudget. Source: apiextensions-apiserver/pkg/apiserver/schema/cel/validation.go.

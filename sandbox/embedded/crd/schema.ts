@@ -56,6 +56,16 @@ export function itemsOf({ items }: JSONSchemaProps): JSONSchemaProps | undefined
   return Array.isArray(items) ? undefined : items
 }
 
+/** Whether the schema or any that it holds is one such. */
+export function someSchema(schema: JSONSchemaProps | undefined, is: (part: JSONSchemaProps) => boolean): boolean {
+  if (!schema) return false
+  if (is(schema)) return true
+  const { items, not, allOf = [], anyOf = [], oneOf = [], additionalProperties, additionalItems } = schema
+  const named = [schema.properties, schema.patternProperties, schema.definitions, schema.dependencies]
+  const parts = [items, not, allOf, anyOf, oneOf, additionalProperties, additionalItems, ...named.map((one) => Object.values(one ?? {}))]
+  return parts.flat().some((part) => isObject(part) && someSchema(part, is))
+}
+
 export function isObject(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

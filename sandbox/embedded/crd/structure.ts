@@ -1,6 +1,7 @@
 import { patternFault } from '../cel/pattern-fault.ts'
 import { type FieldError, forbidden, invalid, notSupported, type Path, required } from '../registry/field.ts'
 import type { JSONSchemaProps } from '../schema/types/apiextensions.v1.ts'
+import { defaultRuleErrors } from './rules.ts'
 import { isObject } from './schema.ts'
 import { validateListTypes, validateSchema } from './validate.ts'
 
@@ -67,13 +68,16 @@ function ownErrors(schema: JSONSchemaProps, path: Path, isRoot: boolean): FieldE
   if (Array.isArray(schema.items)) errors.push(forbidden(path.child('items'), 'items must be a schema object and not an array'))
   const fault = schema.pattern === undefined ? undefined : patternFault(schema.pattern)
   if (fault) errors.push(invalid(path.child('pattern'), schema.pattern, `must be a valid regular expression, but isn't: ${fault}`))
-  if (schema.default !== undefined && errors.length === 0) errors.push(...defaultErrors(schema, path.child('default')))
+  // a type that nobody knows is no fault of the structure
+  const sound = errors.every(({ reason }) => reason === 'FieldValueNotSupported')
+  if (schema.default !== undefined && sound) errors.push(...defaultErrors(schema, path.child('default'), isRoot))
   return errors
 }
 
 /** A default must be valid itself. */
-function defaultErrors(schema: JSONSchemaProps, path: Path): FieldError[] {
-  const faults = [...validateSchema(schema.default, schema), ...validateListTypes(schema.default, schema)]
+function defaultErrors(schema: JSONSchemaProps, path: Path, isRoot: boolean): FieldError[] {
+  const own = [...validateSchema(schema.default, schema), ...validateListTypes(schema.default, schema)]
+  const faults = own.length > 0 ? own : defaultRuleErrors(schema, isRoot)
   return faults.map((fault) => ({ ...fault, field: fault.field && fault.field !== '<nil>' ? `${path}.${fault.field}` : path.toString() }))
 }
 

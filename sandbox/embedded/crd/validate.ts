@@ -58,6 +58,15 @@ function typeErrors(value: unknown, schema: JSONSchemaProps, path: string): Fiel
   const actual = typeName(value)
   const wanted = schema['x-kubernetes-int-or-string'] ? 'integer,string' : (schema.type ?? '')
   const fits = wanted === '' || wanted.split(',').includes(actual) || (wanted === 'number' && actual === 'integer')
+  const { format } = schema
+  const isText = typeof value === 'string' || Array.isArray(value)
+  if (format && value !== null) {
+    const wantsNumber = /\b(number|integer)\b/.test(wanted)
+    if (isText && !wantsNumber) return []
+    const own = typeof value === 'number' ? (actual === 'integer' ? 'int64' : 'float64') : ''
+    if (!isText && !fits && own !== format)
+      return [invalidBody(path, own, `${path} in body must be of type ${format}: ${JSON.stringify(own)}`, 'FieldValueTypeInvalid')]
+  }
   if (fits) return []
   return [invalidBody(path, actual, `${path} in body must be of type ${wanted}: ${JSON.stringify(actual)}`, 'FieldValueTypeInvalid')]
 }
@@ -89,11 +98,14 @@ function stringErrors(value: string, schema: JSONSchemaProps, path: string): Fie
 }
 
 function numberErrors(value: number, schema: JSONSchemaProps, path: string): FieldError[] {
-  const { minimum, maximum, multipleOf } = schema
+  // for a whole number the bounds are whole as well
+  const bound = (given: number | undefined) => (given !== undefined && Number.isInteger(value) ? Math.trunc(given) : given)
+  const [minimum, maximum, multipleOf] = [bound(schema.minimum), bound(schema.maximum), bound(schema.multipleOf)]
   const errors: FieldError[] = []
   const say = (text: string) => errors.push(invalidBody(path, value, `${path} in body should be ${text}`))
   if (multipleOf !== undefined) {
     const quotient = value / multipleOf
+    if (multipleOf <= 0) return [invalidBody(path, multipleOf, `factor MultipleOf declared for ${path} must be positive: ${multipleOf}`)]
     if (Math.abs(quotient - Math.round(quotient)) > 1e-9) say(`a multiple of ${multipleOf}`)
   }
   if (maximum !== undefined && (schema.exclusiveMaximum ? value >= maximum : value > maximum)) {

@@ -1,4 +1,5 @@
 import { shown } from '../../crd/definition.ts'
+import { someSchema } from '../../crd/schema.ts'
 import type { CustomResourceDefinition } from '../../schema/types/apiextensions.v1.ts'
 import type { APIService } from '../../schema/types/apiregistration.v1.ts'
 import type { Lease } from '../../schema/types/coordination.v1.ts'
@@ -138,6 +139,8 @@ export const customResourceDefinitionRules: Partial<Definition<CustomResourceDef
       spec.names.listKind ||= `${spec.names.kind}List`
     }
     spec.conversion ??= { strategy: 'None' }
+    // the server's own type has no place for one that says nothing
+    if (!spec.conversion.webhook?.clientConfig && !spec.conversion.webhook?.conversionReviewVersions) delete spec.conversion.webhook
   },
   prepareForCreate(definition) {
     const stored = definition.spec.versions?.find(({ storage }) => storage)?.name
@@ -179,17 +182,29 @@ export const customResourceDefinitionRules: Partial<Definition<CustomResourceDef
     if (spec.preserveUnknownFields) {
       const why = 'cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead'
       errors.push(invalid(specPath.child('preserveUnknownFields'), true, why))
+      const hasDefaults = spec.versions?.some(({ schema }) => someSchema(schema?.openAPIV3Schema, (part) => part.default !== undefined))
+      const otherwise = 'must be false in order to use defaults in the schema'
+      if (hasDefaults) errors.push(invalid(specPath.child('preserveUnknownFields'), true, otherwise))
+      const { strategy = 'None' } = spec.conversion ?? {}
+      if (strategy !== 'None')
+        errors.push(invalid(specPath.child('conversion', 'strategy'), strategy, 'must be None if spec.preserveUnknownFields is true'))
     }
     const versions = spec.versions ?? []
     const storing = versions.filter(({ storage }) => storage)
     if (storing.length !== 1) {
-      errors.push(invalid(specPath.child('versions'), shown(versions), 'must have exactly one version marked as storage version'))
+      errors.push(invalid(specPath.child('versions'), shown(spec.versions), 'must have exactly one version marked as storage version'))
     }
     const stored = status?.storedVersions ?? []
     const storedPath = new Path('status.storedVersions')
-    const last = storing.at(-1)?.name
     if (stored.length === 0) errors.push(invalid(storedPath, null, 'must have at least one stored version'))
-    else if (last && !stored.includes(last)) errors.push(invalid(storedPath, stored, `must have the storage version ${last}`))
+    else {
+      const known = new Set(stored)
+      for (const { name, storage } of versions) {
+        if (storage && !known.has(name)) errors.push(invalid(storedPath, stored, `must have the storage version ${name}`))
+        // a second version of the name is no stored one
+        known.delete(name)
+      }
+    }
     for (const [index, name] of stored.entries()) {
       if (!versions.some((version) => version.name === name))
         errors.push(

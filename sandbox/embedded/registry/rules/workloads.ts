@@ -259,7 +259,7 @@ function validateStatefulStrategy(strategy: NonNullable<StatefulSetSpec['updateS
 
 /** The claims are volumes of the pods; host and subdomain are the set's to give. */
 function validateStatefulTemplate(template: PodTemplateSpec | undefined, claims: readonly PersistentVolumeClaim[]): FieldError[] {
-  const names = claims.map(({ metadata }) => metadata?.name ?? '')
+  const names = [...new Set(claims.map(({ metadata }) => metadata?.name ?? ''))]
   const { hostname: _, subdomain: __, ...spec } = template?.spec ?? { containers: [] }
   const volumes = [
     ...names.map((name) => ({ name, persistentVolumeClaim: { claimName: name } })),
