@@ -20,7 +20,7 @@ export function validateVersions({ spec }: CustomResourceDefinition, old?: Custo
   const versions = spec.versions ?? []
   const path = specPath.child('versions')
   const errors: FieldError[] = []
-  const known = new Set(old?.spec.versions.flatMap(({ schema }) => (schema?.openAPIV3Schema ? expressionsOf(schema.openAPIV3Schema) : [])))
+  const known = new Set(old?.spec.versions?.flatMap(({ schema }) => (schema?.openAPIV3Schema ? expressionsOf(schema.openAPIV3Schema) : [])))
   if (new Set(versions.map(({ name }) => name)).size < versions.length)
     errors.push(invalid(path, shown(versions), 'must contain unique version names'))
   for (const [index, version] of versions.entries()) {
@@ -39,7 +39,7 @@ export function validateVersions({ spec }: CustomResourceDefinition, old?: Custo
       uniform(field) ? (index === 0 ? specPath.child(hoisted) : undefined) : at.child(field)
     const schema = place('schema', 'validation')
     if (schema) {
-      const before = old?.spec.versions.find(({ name }) => name === version.name)?.schema
+      const before = old?.spec.versions?.find(({ name }) => name === version.name)?.schema
       const hasStatus = (index === 0 && uniform('schema') ? versions : [version]).some(({ subresources }) => subresources?.status)
       const at = schema.child('openAPIV3Schema')
       if (version.schema?.openAPIV3Schema) errors.push(...rootErrors(version.schema.openAPIV3Schema, at, hasStatus))
@@ -131,7 +131,11 @@ function compileErrors(schema: Schema, path: Path, place: Place): FieldError[] {
     if (program) errors.push(...ruleCostErrors(program, at.child('rule'), context))
     else
       errors.push(
-        invalid(at.child('rule'), internalRule(given), problem.replace(/^must evaluate to bool.*/, 'cel expression must evaluate to a bool')),
+        invalid(
+          at.child('rule'),
+          internalRule(given),
+          problem.replace(/^must evaluate to bool.*/, 'cel expression must evaluate to a bool'),
+        ),
       )
     if (messageExpression && program) errors.push(...messageErrors(given, at.child('messageExpression'), environment, context))
     if (program?.uses('oldSelf')) {
