@@ -1,4 +1,5 @@
 import type { ClusterContext } from '../machinery/context.ts'
+import { startAdmissionPolicyStatus } from './admission-policy-status.ts'
 import type { PodUsage } from './autoscaler-metrics.ts'
 import { startCertificateSigning } from './certificate-signing.ts'
 import { startClusterRoleAggregation } from './cluster-role-aggregation.ts'
@@ -60,6 +61,7 @@ const controllers = [
   startCertificateSigning,
   startClusterRoleAggregation,
   startResourceQuota,
+  startAdmissionPolicyStatus,
 ]
 
 /**
