@@ -58,6 +58,7 @@ class AddressRelay implements AsyncDisposable {
   private wanted: SurroundingsView | undefined
   private working: Promise<void> | undefined
   private ended = false
+  private told = false
 
   constructor(holder: number, socket: string, notice: (text: Text) => void) {
     this.holder = holder
@@ -86,6 +87,9 @@ class AddressRelay implements AsyncDisposable {
         await this.arrange(view)
       }
     } catch (error) {
+      // What cannot be done now cannot be done at the next change either; the learner reads it once.
+      if (this.told) return
+      this.told = true
       this.notice({
         en: `The cluster's addresses cannot be reached from this shell (kubectl port-forward can be used): ${(error as Error).message}`,
         zh: `在此 shell 中无法访问集群的地址（可改用 kubectl port-forward）：${(error as Error).message}`,

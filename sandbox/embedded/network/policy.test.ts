@@ -165,6 +165,83 @@ const cases: [
       [web, dns, 9153],
     ],
   ],
+  [
+    'egress rules and no types: both directions',
+    { ...onWeb, egress: [{ ports: [{ port: 5432 }] }] },
+    [[web, db, 5432]],
+    [
+      [web, db, 5433],
+      [db, web, 80],
+    ],
+  ],
+  ['an empty list of egress rules and no types: what comes in alone', { ...onWeb, egress: [] }, [[web, outside, 443]], [[db, web, 80]]],
+  [
+    'the type Egress and no rules: nothing goes out, all comes in',
+    { ...onWeb, policyTypes: ['Egress'] },
+    [[outside, web, 80]],
+    [
+      [web, db, 5432],
+      [web, dns, 53, 'UDP'],
+    ],
+  ],
+  ['an empty list of peers: all of them', { ...onWeb, ingress: [{ from: [] }] }, [[outside, web, 80]], []],
+  [
+    'an entry of peers and one of ports: both have to fit',
+    { ...onWeb, ingress: [{ from: [{ podSelector: { matchLabels: { app: 'db' } } }], ports: [{ port: 80 }] }] },
+    [[db, web, 80]],
+    [
+      [db, web, 81],
+      [probe, web, 80],
+    ],
+  ],
+  [
+    'a port without a protocol is TCP; a protocol without a port is all of its ports',
+    { ...onWeb, ingress: [{ ports: [{ port: 80 }, { protocol: 'SCTP' }] }] },
+    [
+      [db, web, 80],
+      [db, web, 9, 'SCTP'],
+    ],
+    [
+      [db, web, 80, 'UDP'],
+      [db, web, 9, 'UDP'],
+    ],
+  ],
+  [
+    'ports in a rule: no ICMP; none: ICMP too',
+    { ...onWeb, ingress: [{ from: [{ podSelector: {} }] }, { ports: [{ port: 80 }] }] },
+    [[db, web, 0, 'ICMP']],
+    [[probe, web, 0, 'ICMP']],
+  ],
+  [
+    'host network pods and nodes: by their addresses alone, never by labels',
+    {
+      ...onWeb,
+      ingress: [{ from: [{ namespaceSelector: {}, podSelector: {} }] }, { from: [{ ipBlock: { cidr: '172.18.0.3/32' } }] }],
+    },
+    [[{ ip: '172.18.0.3' }, web, 80]],
+    [[{ ip: '172.18.0.4' }, web, 80]],
+  ],
+  [
+    'a block that the pods are in: pods count by their addresses too',
+    { ...onWeb, ingress: [{ from: [{ ipBlock: { cidr: '10.244.0.0/16', except: ['10.244.1.0/24'] } }] }] },
+    [[db, web, 80]],
+    [[probe, web, 80]],
+  ],
+  [
+    'expressions over labels',
+    {
+      podSelector: {
+        matchExpressions: [
+          { key: 'app', operator: 'In', values: ['web', 'api'] },
+          { key: 'canary', operator: 'DoesNotExist' },
+        ],
+      },
+      ingress: [{ from: [{ podSelector: { matchExpressions: [{ key: 'app', operator: 'NotIn', values: ['db'] }] } }] }],
+    },
+    [[pod('shop', 'cache', '10.244.0.8', { app: 'cache' }), web, 80]],
+    [[db, web, 80]],
+  ],
+  ['itself', onWeb, [[web, web, 80]], []],
 ]
 
 test.each(cases)('a policy with %s', (_, spec, allowed, refused) => {

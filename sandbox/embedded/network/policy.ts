@@ -34,7 +34,7 @@ function selecting(policies: readonly NetworkPolicy[], party: Party, direction: 
   if (!pod) return []
   return policies.filter(({ metadata, spec }) => {
     if (!spec || metadata.namespace !== pod.namespace || !selects(spec.podSelector, pod.labels)) return false
-    const types = spec.policyTypes ?? ['Ingress', ...(spec.egress ? ['Egress'] : [])]
+    const types = spec.policyTypes ?? ['Ingress', ...(spec.egress?.length ? ['Egress'] : [])]
     return types.includes(direction)
   })
 }
