@@ -177,25 +177,22 @@ function mountsOf({ machine }: Process): Row[] {
 
 /** 23Gi, 3.0Gi: as free -h. */
 function binary(bytes: number): string {
-  let value = bytes
-  let unit = 0
-  while (value >= 1000 && unit < 4) {
-    value /= 1024
-    unit++
-  }
-  const text = unit > 0 && value < 10 ? (Math.floor(value * 10) / 10).toFixed(1) : String(Math.floor(value))
-  return `${text}${['B', 'Ki', 'Mi', 'Gi', 'Ti'][unit]}`
+  return inUnits(bytes, ['B', 'Ki', 'Mi', 'Gi', 'Ti'], 1000, Math.floor)
 }
 
 /** 252G, 9.5M: as df -h, which rounds up. */
 function scaled(bytes: number): string {
+  return inUnits(bytes, ['', 'K', 'M', 'G', 'T'], 1024, Math.ceil)
+}
+
+/** In the first unit of which there are fewer than `most`; with one decimal where that has one digit. */
+function inUnits(bytes: number, units: readonly string[], most: number, round: (value: number) => number): string {
   let value = bytes
   let unit = 0
-  while (value >= 1024 && unit < 4) {
+  while (value >= most && unit < units.length - 1) {
     value /= 1024
     unit++
   }
-  if (unit === 0) return String(value)
-  const text = value < 10 ? (Math.ceil(value * 10) / 10).toFixed(1) : String(Math.ceil(value))
-  return `${text}${['', 'K', 'M', 'G', 'T'][unit]}`
+  const text = unit > 0 && value < 10 ? (round(value * 10) / 10).toFixed(1) : String(round(value))
+  return `${text}${units[unit]}`
 }

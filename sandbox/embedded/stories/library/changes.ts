@@ -1,23 +1,14 @@
 import type { Namespace, Pod } from '../../schema/types/core.v1.ts'
 import type { Scene } from '../scene.ts'
 import type { Story } from '../story.ts'
+import { podOf } from './manifests.ts'
 import { podReady, restarted } from './states.ts'
 
 /** What is changed while it runs, and what does not want to go. */
 
 const follows = ['Pod'] as const
 
-const pod = (container: string) => `
-apiVersion: v1
-kind: Pod
-metadata: {name: web}
-spec:
-  terminationGracePeriodSeconds: 1
-  containers:
-    - name: main
-      image: nginx:1.27
-      ${container}
-`
+const pod = (container: string) => podOf('web', 'nginx:1.27', container)
 const resized = (resources: unknown) => ({ spec: { containers: [{ name: 'main', resources }] } })
 
 const applied = (scene: Scene, kind: 'requests' | 'limits', name: string, amount: string) => () =>

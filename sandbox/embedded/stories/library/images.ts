@@ -1,23 +1,13 @@
 import type { Pod } from '../../schema/types/core.v1.ts'
 import type { Scene } from '../scene.ts'
 import type { Story } from '../story.ts'
+import { podOf } from './manifests.ts'
 import { podReady } from './states.ts'
 
 const follows = ['Pod'] as const
 
-const pod = (name: string, image: string, spec = '', container = '') => `
-apiVersion: v1
-kind: Pod
-metadata: {name: ${name}}
-spec:
-  terminationGracePeriodSeconds: 1
-  ${spec}
-  containers:
-    - name: main
-      image: ${JSON.stringify(image)}
-      command: [sleep, "600"]
-      ${container}
-`
+const pod = (name: string, image: string, spec = '', container = '') =>
+  podOf(name, image, `command: [sleep, "600"]\n      ${container}`, spec)
 
 const waitsFor = (scene: Scene, name: string, reason: string) => () => {
   const { containerStatuses = [], initContainerStatuses = [] } = scene.one<Pod>('Pod', name)?.status ?? {}

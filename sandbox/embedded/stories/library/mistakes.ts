@@ -1,24 +1,14 @@
 import type { Pod, ResourceQuota } from '../../schema/types/core.v1.ts'
 import type { Scene } from '../scene.ts'
 import type { Story } from '../story.ts'
+import { podOf } from './manifests.ts'
 import { podReady, restarted } from './states.ts'
 
 /** What people get wrong in a Pod, and what a cluster says to it. */
 
 const follows = ['Pod'] as const
 
-const pod = (container: string, spec = '', name = 'web') => `
-apiVersion: v1
-kind: Pod
-metadata: {name: ${name}}
-spec:
-  terminationGracePeriodSeconds: 1
-  ${spec}
-  containers:
-    - name: main
-      image: busybox:1.36
-      ${container}
-`
+const pod = (container: string, spec = '', name = 'web') => podOf(name, 'busybox:1.36', container, spec)
 const waiting = (scene: Scene, reason: string) => () =>
   scene.one<Pod>('Pod', 'web')?.status?.containerStatuses?.[0]?.state?.waiting?.reason === reason
 
