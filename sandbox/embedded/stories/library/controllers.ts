@@ -11,6 +11,17 @@ const sleeper = `
       terminationGracePeriodSeconds: 2
       containers: [{name: agent, image: "nginx:1.27"}]`
 
+const agents = (set = '', pod = '') => `
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: agent}
+spec:
+  ${set}
+  selector: {matchLabels: {app: agent}}
+  template:${sleeper}
+      ${pod}
+`
+
 const cronJob = (spec: string, script: string) => `
 apiVersion: batch/v1
 kind: CronJob
@@ -30,6 +41,15 @@ spec:
             .join(', ')}]}]
 `
 
+async function update(scene: Scene, set: string): Promise<void> {
+  await scene.apply(set)
+  await scene.until('one runs on each node', podsReady(scene, 2))
+  await scene.wait(2)
+  await scene.patch('DaemonSet', 'agent', { spec: { template: { metadata: { labels: { version: 'two' } } } } })
+  await scene.until('all are updated', updated(scene))
+  await scene.until('the old ones are gone', podsReady(scene, 2))
+}
+
 function updated(scene: Scene): () => boolean {
   return () => {
     const set = scene.one<DaemonSet>('DaemonSet', 'agent')
@@ -45,43 +65,14 @@ export const controllerStories: readonly Story[] = [
     follows: ['DaemonSet', 'Pod'],
     // Whether a Pod that goes is missed before the next is there.
     loose: ['DaemonSet currentNumberScheduled'],
-    async play(scene) {
-      await scene.apply(`
-apiVersion: apps/v1
-kind: DaemonSet
-metadata: {name: agent}
-spec:
-  selector: {matchLabels: {app: agent}}
-  template:${sleeper}
-`)
-      await scene.until('one runs on each node', podsReady(scene, 2))
-      await scene.wait(2)
-      await scene.patch('DaemonSet', 'agent', { spec: { template: { metadata: { labels: { version: 'two' } } } } })
-      await scene.until('all are updated', updated(scene))
-      await scene.until('the old ones are gone', podsReady(scene, 2))
-    },
+    play: (scene) => update(scene, agents()),
   },
   {
     name: 'daemonset-surge',
     follows: ['DaemonSet', 'Pod'],
     // Whether a Pod that goes is missed before the next is there.
     loose: ['DaemonSet currentNumberScheduled'],
-    async play(scene) {
-      await scene.apply(`
-apiVersion: apps/v1
-kind: DaemonSet
-metadata: {name: agent}
-spec:
-  updateStrategy: {rollingUpdate: {maxSurge: 1, maxUnavailable: 0}}
-  selector: {matchLabels: {app: agent}}
-  template:${sleeper}
-`)
-      await scene.until('one runs on each node', podsReady(scene, 2))
-      await scene.wait(2)
-      await scene.patch('DaemonSet', 'agent', { spec: { template: { metadata: { labels: { version: 'two' } } } } })
-      await scene.until('all are updated', updated(scene))
-      await scene.until('the old ones are gone', podsReady(scene, 2))
-    },
+    play: (scene) => update(scene, agents('updateStrategy: {rollingUpdate: {maxSurge: 1, maxUnavailable: 0}}')),
   },
   {
     name: 'quota-exceeded',
@@ -113,14 +104,7 @@ spec:
     async play(scene) {
       const [worker] = await scene.workers()
       const name = worker?.metadata.name ?? ''
-      await scene.apply(`
-apiVersion: apps/v1
-kind: DaemonSet
-metadata: {name: agent}
-spec:
-  selector: {matchLabels: {app: agent}}
-  template:${sleeper}
-`)
+      await scene.apply(agents())
       await scene.until('one runs on each node', podsReady(scene, 2))
       await scene.patch('Node', name, { spec: { unschedulable: true } })
       const there = scene.all<Pod>('Pod').find(({ spec }) => spec?.nodeName === name)?.metadata.name ?? ''
@@ -137,15 +121,7 @@ spec:
     async play(scene) {
       const [worker] = await scene.workers()
       const name = worker?.metadata.name ?? ''
-      await scene.apply(`
-apiVersion: apps/v1
-kind: DaemonSet
-metadata: {name: agent}
-spec:
-  selector: {matchLabels: {app: agent}}
-  template:${sleeper}
-      nodeSelector: {story/agents: wanted}
-`)
+      await scene.apply(agents('', 'nodeSelector: {story/agents: wanted}'))
       await scene.wait(2)
       await scene.patch('Node', name, { metadata: { labels: { 'story/agents': 'wanted' } } })
       await scene.until('it runs there', podsReady(scene, 1))
