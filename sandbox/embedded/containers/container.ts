@@ -1,6 +1,7 @@
 import type { ClusterContext } from '../machinery/context.ts'
 import { randomHex } from '../machinery/random.ts'
 import type { ResolvedImage } from './images.ts'
+import { capabilitiesOf } from './kernel/capabilities.ts'
 import { Cpu } from './kernel/cpu.ts'
 import { Machine, type OutOfMemory } from './kernel/machine.ts'
 import { NullFile, type OpenFile, SinkFile } from './kernel/open-file.ts'
@@ -93,6 +94,7 @@ export class LocalContainer implements Container {
       hostname: spec.hostname,
       parameters: new KernelParameters(spec.sysctls ?? {}, () => this.machine.hostname),
       noNewPrivileges: spec.noNewPrivileges ?? false,
+      capabilities: spec.privileged ? undefined : capabilitiesOf(spec.capabilities ?? {}),
       pids,
       memoryLimit: spec.memoryLimit,
       singleProcessOOMKill: spec.singleProcessOOMKill,

@@ -239,7 +239,7 @@ export const definitions: ImageDefinition[] = [
     repositories: ['docker.io/traefik/whoami', 'docker.io/containous/whoami', 'docker.io/jwilder/whoami'],
     tags: /^(?:latest|v?1(?:\.\d+)*)$/,
     sizeBytes: 2_800_000,
-    root: { base: 'scratch', programs: { '/whoami': 'whoami' } },
+    root: { base: 'scratch', programs: { '/whoami': 'whoami-server' } },
     config: () => ({ entrypoint: ['/whoami'] }),
   },
   {

@@ -85,6 +85,10 @@ export interface ContainerSpec {
   terminationMessagePath?: string
   /** Set-user-ID programs run as who starts them. */
   noNewPrivileges?: boolean
+  /** Beside and without the usual ones, by name. */
+  capabilities?: { readonly add?: readonly string[]; readonly drop?: readonly string[] }
+  /** With every capability. */
+  privileged?: boolean
   /** Whose processes it sees besides its own: all of the pod, or another container's; nobody's when absent. */
   sharesProcesses?: 'pod' | { container: string }
   /** Kernel parameters of its pod, by name. */

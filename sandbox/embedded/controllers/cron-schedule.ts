@@ -1,3 +1,5 @@
+import { parseGoDuration } from '../containers/go/duration.ts'
+
 /** A cron schedule in a time zone: minute, hour, day of month, month, day of week, or a shorthand such as @hourly. */
 export interface Schedule {
   /** The first time after `after` (ms since the epoch); undefined when there is none in five years. */
@@ -19,8 +21,8 @@ const minute = 60_000
 
 /** Throws when the text is no schedule or the zone unknown. */
 export function parseSchedule(text: string, timeZone = 'UTC'): Schedule {
-  const every = /^@every (\d+h)?(\d+m)?(\d+s)?$/.exec(text)
-  if (every?.slice(1).some(Boolean)) return everySchedule(every.slice(1).map((part) => Number.parseInt(part ?? '0', 10)))
+  const [, period] = /^@every (.*)$/.exec(text) ?? []
+  if (period !== undefined) return everySchedule(period)
   const fields = (shorthands[text] ?? text).trim().split(/\s+/)
   if (fields.length !== 5) throw new Error(`expected exactly 5 fields, found ${fields.length}: [${fields.join(' ')}]`)
   const [minutes = '', hours = '', monthDays = '', monthNames = '', weekDays = ''] = fields
@@ -57,9 +59,12 @@ function isAny(field: string): boolean {
   return field.split(',').some((part) => /^[*?](\/1)?$/.test(part))
 }
 
-function everySchedule([hours = 0, minutes = 0, seconds = 0]: number[]): Schedule {
-  const period = Math.max(1, hours * 3600 + minutes * 60 + seconds) * 1000
-  return { next: (after) => Math.floor(after / 1000) * 1000 + period }
+/** Whole seconds, one at least. */
+function everySchedule(text: string): Schedule {
+  const period = parseGoDuration(text)
+  if (period === undefined) throw new Error(`failed to parse duration @every ${text}`)
+  const seconds = Math.max(1, Math.floor(period / 1000))
+  return { next: (after) => (Math.floor(after / 1000) + seconds) * 1000 }
 }
 
 function parseField(text: string, least: number, most: number, names: readonly string[] = [], firstName = 0): Set<number> {
@@ -104,4 +109,14 @@ function localTime(timeZone: string) {
       weekDay: days.indexOf((parts['weekday'] ?? '').toLowerCase()),
     }
   }
+}
+
+/** A time as RFC 3339 writes it in a zone: 2030-01-01T09:00:00+08:00. */
+export function formatInZone(time: number, timeZone = 'UTC'): string {
+  const format = new Intl.DateTimeFormat('en-US', { timeZone, timeZoneName: 'longOffset' })
+  const offset = /GMT([-+]\d\d:\d\d)$/.exec(format.format(time))?.[1]
+  if (!offset || offset === '+00:00') return new Date(time).toISOString().replace(/\.\d+/, '')
+  const [hours = 0, minutes = 0] = offset.slice(1).split(':').map(Number)
+  const shift = (offset.startsWith('-') ? -1 : 1) * (hours * 60 + minutes) * minute
+  return new Date(time + shift).toISOString().replace(/\.\d+Z/, offset)
 }

@@ -4,7 +4,7 @@ import { isAlreadyExists, isNotFound } from '../machinery/errors.ts'
 import { resources } from '../machinery/object.ts'
 import type { CronJob, Job } from '../schema/types/batch.v1.ts'
 import type { ObjectReference } from '../schema/types/core.v1.ts'
-import { parseSchedule } from './cron-schedule.ts'
+import { formatInZone, parseSchedule } from './cron-schedule.ts'
 import { semanticEqual } from './equality.ts'
 import { isNamespaceTerminating, messageOf } from './failure.ts'
 import { endOf, isFinished } from './job.ts'
@@ -14,7 +14,7 @@ import { formatTime, parseTime } from './time.ts'
 
 const component = 'cronjob-controller'
 
-/** A schedule this much past is still kept when the CronJob says nothing of it, in schedules missed. */
+/** More missed starts than these are worth a warning. */
 const manyMissed = 100
 
 /** Starts a Job whenever a CronJob's schedule says so. */
@@ -98,6 +98,8 @@ async function startDue(context: ClusterContext, queue: WorkQueue, key: string, 
     context.events.event(cron, 'Warning', 'MissSchedule', message, { component })
     return
   }
+  // What the status says is started is not started again, whatever has become of it.
+  if (parseTime(cron.status?.lastScheduleTime) === due) return
   const active = cron.status?.active ?? []
   if (active.length > 0 && cron.spec?.concurrencyPolicy === 'Forbid') {
     const message = 'Not starting job because prior execution is running and concurrency policy is Forbid'
@@ -108,18 +110,23 @@ async function startDue(context: ClusterContext, queue: WorkQueue, key: string, 
   await createJob(context, cron, due)
 }
 
+/**
+ * The latest time that is due since the last start (mostRecentScheduleTime); how many were missed is reckoned from the distance
+ * between the first two, so that years of them cost nothing.
+ */
 function latestDue(context: ClusterContext, cron: CronJob, schedule: ReturnType<typeof parseSchedule>, now: number): number | undefined {
-  const created = parseTime(cron.metadata.creationTimestamp)
-  let from = Math.max(created, parseTime(cron.status?.lastScheduleTime))
+  let from = parseTime(cron.status?.lastScheduleTime ?? cron.metadata.creationTimestamp)
   if (cron.spec?.startingDeadlineSeconds !== undefined) from = Math.max(from, now - cron.spec.startingDeadlineSeconds * 1000)
+  const first = schedule.next(from)
+  if (first === undefined || first > now) return undefined
+  const second = schedule.next(first)
+  if (second === undefined || second > now) return first
+  const missed = Math.floor((now - first) / (second - first)) + 1
   let latest: number | undefined
-  let missed = 0
-  for (let time = schedule.next(from); time !== undefined && time <= now; time = schedule.next(time)) {
+  for (let time = schedule.next(first + (missed - 2) * (second - first)); time !== undefined && time <= now; time = schedule.next(time)) {
     latest = time
-    missed++
-    if (missed > manyMissed) from = now
   }
-  if (missed > manyMissed) {
+  if (missed > manyMissed && latest !== undefined) {
     const message = 'too many missed start times. Set or decrease .spec.startingDeadlineSeconds or check clock skew'
     context.events.event(cron, 'Warning', 'TooManyMissedTimes', message, { component })
   }
@@ -133,10 +140,13 @@ async function createJob(context: ClusterContext, cron: CronJob, scheduled: numb
     apiVersion: 'batch/v1',
     kind: 'Job',
     metadata: {
-      name: `${name.slice(0, 52)}-${Math.floor(scheduled / 60_000)}`,
+      name: `${name}-${Math.floor(scheduled / 60_000)}`,
       namespace,
       labels: { ...template?.metadata?.labels },
-      annotations: { ...template?.metadata?.annotations, 'batch.kubernetes.io/cronjob-scheduled-timestamp': formatTime(scheduled) },
+      annotations: {
+        ...template?.metadata?.annotations,
+        'batch.kubernetes.io/cronjob-scheduled-timestamp': formatInZone(scheduled, cron.spec?.timeZone),
+      },
       ownerReferences: [controllerReference(cron)],
     },
     spec: copyOf(template?.spec),
@@ -152,6 +162,9 @@ async function createJob(context: ClusterContext, cron: CronJob, scheduled: numb
       context.events.event(cron, 'Warning', 'FailedCreate', `Error creating job: ${messageOf(error)}`, { component })
       throw error
     }
+    const existing = await context.client.get<Job>(resources.jobs, job.metadata.name ?? '', namespace)
+    if (!isControlledBy(existing, cron) || cron.status.active?.some(({ uid }) => uid === existing.metadata.uid)) return
+    cron.status.active = [...(cron.status.active ?? []), referenceTo(existing)]
   }
   cron.status.lastScheduleTime = formatTime(scheduled)
 }

@@ -197,15 +197,16 @@ export class ContainerLives {
     const handler = container.lifecycle?.preStop
     const hook = async (signal: AbortSignal) => {
       try {
-        if (handler) await runHook(this.hookTarget(container, running), handler, signal)
+        // A command is not stopped when its time is over; it ends with its container, and its failure is told then.
+        if (handler) await runHook(this.hookTarget(container, running), handler, handler.exec ? undefined : signal)
       } catch (error) {
-        if (signal.aborted) return
+        if (signal.aborted && !(handler?.exec && error instanceof HookError)) return
         if (!(error instanceof HookError)) throw error
         this.pod.event('Warning', 'FailedPreStopHook', 'PreStopHook failed', container)
       }
     }
     const { clock } = this.host.ctx
-    await stopContainer({ clock, running, grace, preStop: handler && hook, turn, haste: this.pod.haste })
+    await stopContainer({ clock, running, grace, preStop: handler && hook, turn })
   }
 
   private hookTarget(container: Container, running: RuntimeContainer) {

@@ -73,6 +73,8 @@ export function containerSpecOf({
     sharesProcesses,
     terminationMessagePath: container.terminationMessagePath,
     noNewPrivileges: container.securityContext?.allowPrivilegeEscalation === false,
+    ...(container.securityContext?.capabilities && { capabilities: container.securityContext.capabilities }),
+    ...(container.securityContext?.privileged && { privileged: true }),
     sysctls: Object.fromEntries((pod.spec?.securityContext?.sysctls ?? []).map(({ name, value }) => [name, value])),
     readOnlyRootFilesystem: container.securityContext?.readOnlyRootFilesystem,
     tty: container.tty ?? false,

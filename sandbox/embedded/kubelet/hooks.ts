@@ -14,7 +14,7 @@ export interface HookTarget {
 }
 
 /** Runs a postStart or preStop hook to its end. Rejects with an Error whose message is the kubelet's when it fails. */
-export async function runHook(target: HookTarget, handler: LifecycleHandler, signal: AbortSignal): Promise<void> {
+export async function runHook(target: HookTarget, handler: LifecycleHandler, signal?: AbortSignal): Promise<void> {
   const { clock, network, podIP, podName, container, running } = target
   const where = `for Container "${container.name}" in Pod "${podName}" failed - error:`
   if (handler.exec) {

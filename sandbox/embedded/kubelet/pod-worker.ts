@@ -65,7 +65,6 @@ export class PodWorker implements Disposable {
   private readonly statuses: StatusManager
   private probes: PodProbes | undefined
   private readonly syncing = new AbortController()
-  private readonly hurry = new AbortController()
   private timer: Timer | undefined
   private again = false
   private working = false
@@ -104,11 +103,6 @@ export class PodWorker implements Disposable {
     return this.lives.starting
   }
 
-  /** Aborts with the seconds left when the pod must end sooner than it was to. */
-  get haste(): AbortSignal {
-    return this.hurry.signal
-  }
-
   /** The pod's own network while it has one. */
   get network(): PodNetwork | undefined {
     return this.sandbox.network
@@ -128,9 +122,6 @@ export class PodWorker implements Disposable {
   update(pod: Pod): void {
     const before = this.pod
     this.pod = pod
-    const graceBefore = before.metadata.deletionGracePeriodSeconds
-    const grace = pod.metadata.deletionGracePeriodSeconds
-    if (grace !== undefined && graceBefore !== undefined && grace < graceBefore) this.hurry.abort(grace)
     if (this.isTerminating()) this.syncing.abort()
     if (wantsSync(before, pod)) this.wake()
     this.statuses.correct(pod)
@@ -147,7 +138,6 @@ export class PodWorker implements Disposable {
   remove(): void {
     this.gone = true
     this.syncing.abort()
-    if (!this.isStatic) this.hurry.abort(0)
     this.wake()
   }
 
@@ -488,13 +478,17 @@ export class PodWorker implements Disposable {
     if (this.record.tornDown && this.record.verdict?.reason === 'Evicted') this.lives.removeAll()
   }
 
+  /**
+   * Seconds for a container to end in, one at least (calculateEffectiveGracePeriod in pod_workers.go). A container that is being
+   * stopped keeps what it was given, whatever is asked for later.
+   */
   graceOf(container: Container, probe?: 'livenessProbe' | 'startupProbe'): number {
     const { deletionGracePeriodSeconds } = this.pod.metadata
-    if (this.gone && !this.isStatic) return 0
+    if (this.gone && !this.isStatic) return 1
     if (this.evictionGrace !== undefined) return this.evictionGrace
-    if (deletionGracePeriodSeconds !== undefined) return deletionGracePeriodSeconds
+    if (deletionGracePeriodSeconds !== undefined) return Math.max(1, deletionGracePeriodSeconds)
     const own = probe && container[probe]?.terminationGracePeriodSeconds
-    return own ?? this.pod.spec?.terminationGracePeriodSeconds ?? 30
+    return Math.max(1, own ?? this.pod.spec?.terminationGracePeriodSeconds ?? 30)
   }
 
   /** A probe's result is another one now. */

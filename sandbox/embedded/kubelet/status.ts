@@ -102,6 +102,7 @@ export function podStatusOf(input: StatusInput): PodStatus {
 /** A pod that the kubelet turned away has no containers to tell of. */
 function rejectedStatus({ pod, record }: StatusInput): PodStatus {
   const { conditions, qosClass, startTime } = pod.status ?? {}
+  const kept = conditions?.filter(({ type }) => !kubeletConditions.includes(type))
   return {
     observedGeneration: pod.metadata.generation,
     phase: 'Failed',
@@ -109,7 +110,7 @@ function rejectedStatus({ pod, record }: StatusInput): PodStatus {
     message: record.verdict?.message,
     startTime: startTime ?? formatTime(record.startedAt),
     qosClass: qosClass ?? qosClassOf(pod),
-    ...(conditions && { conditions }),
+    ...(kept && kept.length > 0 && { conditions: kept }),
   }
 }
 

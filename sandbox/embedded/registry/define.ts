@@ -54,6 +54,8 @@ export interface Definition<T extends KubeObject> {
   /** What is wrong with the object apart from its metadata; runs on create and on update. */
   validate?(object: T): FieldError[]
   /** What is wrong with a new object besides. */
+  /** As validateCreate; what it finds is told before what `validate` does. */
+  validateFirst?(object: T): FieldError[]
   validateCreate?(object: T, context: CreateContext): FieldError[]
   /** What is wrong with the change; runs after `validate`. */
   validateChange?(object: T, old: T): FieldError[]
@@ -134,6 +136,7 @@ function strategyOf<T extends KubeObject>(definition: Definition<T>, namespaced:
       const errors = [
         ...(definition.metadataChecks === 'later' ? [] : validateObjectMeta(metadata, namespaced, definition.nameOf?.(object) ?? rule)),
         ...(definition.metadataChecks ? [] : validateFinalizerNames(metadata)),
+        ...(definition.validateFirst?.(object) ?? []),
         ...validate(object),
         ...(definition.validateCreate?.(object, context) ?? []),
       ]

@@ -13,6 +13,8 @@ export type NodeFilter = (info: NodeInfo) => Rejection | undefined
 /** One rule of where a Pod may run. */
 export interface FilterPlugin {
   readonly name: string
+  /** The only nodes, by name, that come into question at all; the other rules do not look at the rest. */
+  only?(cycle: Cycle): ReadonlySet<string> | undefined
   /** Looks at the cluster once; then at each node. A Rejection here speaks for all nodes; nothing means the rule has no say. */
   prepare(cycle: Cycle): NodeFilter | Rejection | undefined
 }
@@ -32,10 +34,13 @@ export function runFilters(plugins: readonly FilterPlugin[], cycle: Cycle): Filt
     if (typeof prepared === 'function') filters.push(prepared)
     else if (prepared) return { fitting: [], rejected: new Map(cycle.nodes.map(({ name }) => [name, prepared])), refused: prepared }
   }
+  const chosen = plugins.flatMap((plugin) => ({ plugin: plugin.name, names: plugin.only?.(cycle) })).filter(({ names }) => names)
+  const reasons = [`node(s) didn't satisfy plugin(s) [${chosen.map(({ plugin }) => plugin).join(' ')}]`]
   const fitting: NodeInfo[] = []
   const rejected = new Map<string, Rejection>()
   for (const info of cycle.nodes) {
-    const rejection = firstRejection(filters, info)
+    const outside = chosen.find(({ names }) => !names?.has(info.name))
+    const rejection = outside ? { plugin: outside.plugin, reasons, resolvable: false } : firstRejection(filters, info)
     if (rejection) rejected.set(info.name, rejection)
     else fitting.push(info)
   }

@@ -37,11 +37,26 @@ export const taintToleration: FilterPlugin = {
 
 export const nodeAffinity: FilterPlugin = {
   name: 'NodeAffinity',
+  only: ({ pod }) => namedNodes(pod),
   prepare({ pod }) {
     const required = pod.spec?.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution
+    if (namedNodes(pod)?.size === 0) return reject('NodeAffinity', 'pod affinity terms conflict')
     if (!required && Object.keys(pod.spec?.nodeSelector ?? {}).length === 0) return undefined
     return ({ node }) => (matchesNode(pod, node) ? undefined : reject('NodeAffinity', "node(s) didn't match Pod's node affinity/selector"))
   },
+}
+
+/** The nodes that each term of the Pod's node affinity asks for by name; undefined where a term does not. */
+function namedNodes(pod: Pod): Set<string> | undefined {
+  const { nodeSelectorTerms = [] } = pod.spec?.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? {}
+  const byTerm = nodeSelectorTerms.map(({ matchFields = [] }) =>
+    matchFields
+      .filter(({ key, operator }) => key === 'metadata.name' && operator === 'In')
+      .map(({ values = [] }) => new Set(values))
+      .reduce<Set<string> | undefined>((names, values) => names?.intersection(values) ?? values, undefined),
+  )
+  if (byTerm.length === 0 || byTerm.includes(undefined)) return undefined
+  return new Set(byTerm.flatMap((names) => [...(names ?? [])]))
 }
 
 export const nodePorts: FilterPlugin = {

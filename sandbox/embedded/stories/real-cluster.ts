@@ -12,12 +12,15 @@ export function realCluster(kubeconfig: string): StoryCluster {
   const server = config.getCurrentCluster()?.server
   if (!server) throw new Error(`${kubeconfig} names no server`)
   const ask = async (method: string, path: string, body?: unknown, contentType = 'application/json', signal?: AbortSignal) => {
-    const options = { method, headers: { 'content-type': contentType, accept: 'application/json' }, ...(signal && { signal }) }
+    const text = body === undefined ? undefined : JSON.stringify(body)
+    // Node sends no length with a DELETE by itself, and what has none is taken for an empty body.
+    const length = text !== undefined && { 'content-length': Buffer.byteLength(text) }
+    const options = { method, headers: { 'content-type': contentType, accept: 'application/json', ...length }, ...(signal && { signal }) }
     await config.applyToHTTPSOptions(options)
     return await new Promise<IncomingMessage>((resolve, reject) => {
       const sent = httpsRequest(new URL(path, server), options, resolve)
       sent.once('error', reject)
-      sent.end(body === undefined ? undefined : JSON.stringify(body))
+      sent.end(text)
     })
   }
   return {

@@ -7,7 +7,8 @@ import type { Story } from './story.ts'
 const usage = `usage: KUBECONFIG=FILE node record.ts [STORY ...]
 
 Plays the stories (all, unless some are named) on the real cluster that KUBECONFIG leads to, each in a namespace story-NAME
-that is deleted afterwards, and writes what was seen to recorded/NAME.json. The cluster needs a control plane and two workers.`
+that is deleted afterwards, and writes what was seen to recorded/NAME.json. The cluster needs a control plane and two workers;
+stories of one node (oneNode) a control plane that takes Pods.`
 
 /** Stories side by side. */
 const width = 4

@@ -117,6 +117,11 @@ export class Scene {
     return answer.status === 404 ? undefined : (answer.body as T)
   }
 
+  /** Sets labels of the story's own namespace. */
+  async labelNamespace(labels: Record<string, string>): Promise<void> {
+    await this.must('PATCH', `/api/v1/namespaces/${this.namespace}`, { metadata: { labels } }, 'application/merge-patch+json')
+  }
+
   /** Begins the end of the story's own namespace. */
   async removeNamespace(): Promise<void> {
     await this.must('DELETE', `/api/v1/namespaces/${this.namespace}`)
@@ -159,11 +164,15 @@ export class Scene {
     await this.cluster.wait(ms)
   }
 
-  /** Workers by name, read anew. */
+  /** Nodes by name, read anew. */
+  async nodes(): Promise<KubeObject[]> {
+    return ((await this.must('GET', '/api/v1/nodes')).body as { items: KubeObject[] }).items
+  }
+
+  /** Those nodes that are no control plane. */
   async workers(): Promise<KubeObject[]> {
-    const list = (await this.must('GET', '/api/v1/nodes')).body as { items: KubeObject[] }
     const label = 'node-role.kubernetes.io/control-plane'
-    return list.items.filter(({ metadata }) => metadata.labels?.[label] === undefined)
+    return (await this.nodes()).filter(({ metadata }) => metadata.labels?.[label] === undefined)
   }
 
   /** Follows all objects of a kind, those in the namespace where it has one. */

@@ -11,6 +11,8 @@ export interface Story {
   readonly loose?: readonly string[]
   /** Touches what is not in its namespace, so that no other story may be played beside it. */
   readonly alone?: true
+  /** Played on a cluster whose only node takes Pods like any other; recorded on one of kind with a control plane and no worker. */
+  readonly oneNode?: true
   play(scene: Scene): Promise<void>
 }
 

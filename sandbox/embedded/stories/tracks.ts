@@ -148,6 +148,8 @@ function inBursts(events: readonly string[]): string[] {
 }
 
 const replacements: [RegExp, string][] = [
+  [/(?<=enough resource: [\w-]+, requested: \d+, )used: \d+, capacity: \d+/g, 'used: <used>, capacity: <capacity>'],
+  [/(?<=nginx\/)\d+(?:\.\d+)*/g, '<version>'],
   [/(?<=enough capacity: \w+, requested: \d+, capacity: )\d+/g, '<capacity>'],
   [/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/g, '<uid>'],
   [/\b\d{1,3}(?:\.\d{1,3}){3}\b/g, '<ip>'],

@@ -8,6 +8,7 @@ import type { FileSystem } from '../vfs/file-system.ts'
 import { contentOf, type FifoNode, type Node } from '../vfs/node.ts'
 import type { KernelParameters } from '../vfs/sysctl.ts'
 import type { Tree } from '../vfs/tree.ts'
+import { allCapabilities, type Capabilities } from './capabilities.ts'
 import type { Cpu } from './cpu.ts'
 import type { OpenFile } from './open-file.ts'
 import { PidNamespace } from './pid-namespace.ts'
@@ -24,6 +25,8 @@ export interface MachineOptions {
   parameters: KernelParameters
   /** As prctl's: a program's set-user-ID bit gives nothing. */
   noNewPrivileges: boolean
+  /** What root may at most; all of it where absent. */
+  capabilities?: Capabilities
   /** Absent where it has one of its own. */
   pids?: PidNamespace
   memoryLimit: number | undefined
@@ -76,6 +79,7 @@ export class Machine {
   hostname: string
   readonly parameters: KernelParameters
   readonly noNewPrivileges: boolean
+  readonly capabilities: Capabilities
   memoryLimit: number | undefined
   readonly programs: ReadonlyMap<string, Program>
   /** Its own; those that they see may be more: `pids`. */
@@ -113,6 +117,7 @@ export class Machine {
     this.hostname = options.hostname
     this.parameters = options.parameters
     this.noNewPrivileges = options.noNewPrivileges
+    this.capabilities = options.capabilities ?? allCapabilities
     this.pids = options.pids ?? new PidNamespace()
     this.memoryLimit = options.memoryLimit
     this.memoryTrees = options.memoryTrees

@@ -3,6 +3,7 @@ import { Errno } from '../vfs/errno.ts'
 import type { Credentials } from '../vfs/file-system.ts'
 import { sizeOf } from '../vfs/node.ts'
 import type { Tree } from '../vfs/tree.ts'
+import { type Capabilities, type Capability, hasCapability } from './capabilities.ts'
 import type { Meter } from './cpu.ts'
 import type { Machine } from './machine.ts'
 import { DirectoryFile, type OpenFile, RegularFile } from './open-file.ts'
@@ -140,6 +141,15 @@ export class Process {
   }
 
   /** Who acts, for the file system. */
+  /** What it may beyond what everybody may. */
+  get capabilities(): Capabilities {
+    return this.uid === 0 ? this.machine.capabilities : 0n
+  }
+
+  may(capability: Capability): boolean {
+    return hasCapability(this.capabilities, capability)
+  }
+
   get who(): Credentials {
     return this
   }

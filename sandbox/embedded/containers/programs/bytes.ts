@@ -174,6 +174,8 @@ async function dd(process: Process): Promise<number> {
   const block = size(values.get('bs'), 512)
   const limit = size(values.get('count'), Number.POSITIVE_INFINITY)
   const started = process.machine.now()
+  // Its one buffer.
+  process.allocate(block)
   try {
     const input = values.has('if') ? process.open(values.get('if') as string, 'read').retain() : process.files.get(0)
     const output = values.has('of') ? process.open(values.get('of') as string, 'write').retain() : process.files.get(1)

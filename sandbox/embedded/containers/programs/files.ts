@@ -5,6 +5,7 @@ import { compileFind } from './find-expression.ts'
 import { human, modeText, ownerName, parseMode, shortTime } from './format.ts'
 import { badOption, parseOptions } from './options.ts'
 import { Output } from './text.ts'
+import { usage } from './usage.ts'
 
 /** Programs on files and directories, in busybox' wording. */
 export const filePrograms: Record<string, Run> = {
@@ -51,11 +52,6 @@ async function attempt(process: Process, wording: (error: Errno) => string, acti
   }
 }
 
-async function usage(process: Process, text: string): Promise<number> {
-  await process.complain(`${process.name}: ${text}\nBusyBox v1.36.1 multi-call binary.\n\nSee the program's manual for its options.\n`)
-  return 1
-}
-
 async function ls(process: Process): Promise<number> {
   const options = parseOptions(process.args, '1aAlhdFiRrtSsncCxpTLHgo', {
     all: 'a',
@@ -73,8 +69,11 @@ async function ls(process: Process): Promise<number> {
   let status = 0
   const files: [string, Node][] = []
   const folders: string[] = []
-  for (const path of options.operands.length > 0 ? options.operands : ['.']) {
-    const node = process.fs.find(path, process.who, !flags.has('l') || path.endsWith('/')) ?? process.fs.find(path, process.who, false)
+  const operands = options.operands.length > 0 ? options.operands.toSorted((a, b) => (a < b ? -1 : a > b ? 1 : 0)) : ['.']
+  for (const path of operands) {
+    const node =
+      process.fs.find(path, process.who, !flags.has('l') || flags.has('L') || path.endsWith('/')) ??
+      process.fs.find(path, process.who, false)
     if (!node) {
       await process.complain(`${process.name}: ${path}: No such file or directory\n`)
       status = 1
@@ -450,10 +449,7 @@ async function chown(process: Process): Promise<number> {
           process,
           (error) => `${each}: ${error.message}`,
           () => {
-            if (process.uid !== 0) throw new Errno('EPERM')
-            const node = process.fs.change(each, process.who, !options.flags.has('h'))
-            if (uid !== undefined) node.uid = uid
-            if (gid !== undefined) node.gid = gid
+            process.fs.giveTo(each, { uid, gid }, process.who, !options.flags.has('h'))
           },
         ),
       ))
@@ -570,12 +566,18 @@ async function du(process: Process): Promise<number> {
   return status
 }
 
+/** Links are followed no deeper, so that those which lead back end somewhere. */
+const mostLinks = 40
+
 async function find(process: Process): Promise<number> {
   const args = [...process.args]
   const roots: string[] = []
+  const follows = args[0] === '-L'
+  while (args[0] === '-L' || args[0] === '-P' || args[0] === '-H') args.shift()
   while (args[0] !== undefined && !/^[-(!]/.test(args[0])) roots.push(args.shift() as string)
   const plan = compileFind(process, args)
   if (typeof plan === 'string') return process.fail(plan)
+  plan.follow ||= follows
   const out = new Output(process)
   let status = 0
   const visit = async (path: string, node: Node, depth: number): Promise<void> => {
@@ -592,7 +594,11 @@ async function find(process: Process): Promise<number> {
         },
       )
       if (!fine) status = 1
-      for (const [name, child] of entries) await visit(join(path, name), child, depth + 1)
+      for (const [name, child] of entries) {
+        const inside = join(path, name)
+        const followed = plan.follow && child.type === 'link' && depth < mostLinks ? process.fs.find(inside, process.who) : undefined
+        await visit(inside, followed ?? child, depth + 1)
+      }
     }
     const state = { pruned: false }
     if (plan.depthFirst) await inner()
@@ -600,7 +606,7 @@ async function find(process: Process): Promise<number> {
     if (!plan.depthFirst && !state.pruned) await inner()
   }
   for (const root of roots.length > 0 ? roots : ['.']) {
-    const node = process.fs.find(root, process.who, false)
+    const node = process.fs.find(root, process.who, plan.follow) ?? process.fs.find(root, process.who, false)
     if (node) await visit(root, node, 0)
     else {
       await process.complain(`${process.name}: ${root}: No such file or directory\n`)

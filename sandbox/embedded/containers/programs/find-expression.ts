@@ -17,6 +17,8 @@ export interface FindPlan {
   maxDepth: number
   minDepth: number
   depthFirst: boolean
+  /** Of links, what they lead to is looked at. */
+  follow: boolean
   test: Test
   /** Runs what -exec .. + has gathered. */
   finish: (out: Output) => Promise<void>
@@ -28,6 +30,7 @@ export function compileFind(process: Process, args: readonly string[]): FindPlan
     maxDepth: Number.POSITIVE_INFINITY,
     minDepth: 0,
     depthFirst: false,
+    follow: false,
     test: async () => true,
     finish: async () => {},
   }
@@ -134,6 +137,8 @@ export function compileFind(process: Process, args: readonly string[]): FindPlan
       case '-xdev':
       case '-mount':
       case '-follow':
+        plan.follow = true
+        return async () => true
       case '-true':
         return async () => true
       case '-false':

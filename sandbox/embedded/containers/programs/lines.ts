@@ -6,6 +6,7 @@ import { grepPrograms } from './grep.ts'
 import { badOption, last, parseOptions } from './options.ts'
 import { runCommand } from './run-command.ts'
 import { cantOpen, eachInput, lines, Output, readBytes, readText } from './text.ts'
+import { usage } from './usage.ts'
 
 /** Programs that read text line by line. */
 export const linePrograms: Record<string, Run> = {
@@ -125,9 +126,17 @@ async function head(process: Process): Promise<number> {
   return fine ? 0 : 1
 }
 
+function takesValue(option: string | undefined): boolean {
+  return option !== undefined && /^(-[fFqv]*[nc]|--lines|--bytes)$/.test(option)
+}
+
 async function tail(process: Process): Promise<number> {
-  const args = process.args.map((arg) =>
-    /^-\d+f?$/.test(arg) ? `-n${arg.slice(1).replace('f', '')}` : /^\+\d+$/.test(arg) ? `-n${arg}` : arg,
+  const args = process.args.map((arg, index) =>
+    /^-\d+f?$/.test(arg)
+      ? `-n${arg.slice(1).replace('f', '')}`
+      : /^\+\d+$/.test(arg) && !takesValue(process.args[index - 1])
+        ? `-n${arg}`
+        : arg,
   )
   const follow = process.args.some(
     (arg) => /^-(?:\d*f|[a-zA-Z]*[fF][a-zA-Z]*)$/.test(arg) || arg === '--follow' || arg.startsWith('--follow='),
@@ -349,7 +358,7 @@ async function tr(process: Process): Promise<number> {
   const options = parseOptions(process.args, 'dscCt', { delete: 'd', 'squeeze-repeats': 's', complement: 'c' }, true)
   const { flags } = options
   const [first, second] = options.operands
-  if (first === undefined) return process.fail('missing operand')
+  if (first === undefined) return usage(process, 'missing operand')
   const complement = flags.has('c') || flags.has('C')
   const from = characters(first)
   const set = new Set(from)

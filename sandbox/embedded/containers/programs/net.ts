@@ -4,6 +4,7 @@ import type { Process, Run } from '../kernel/process.ts'
 import { isTimeout } from './client.ts'
 import { ipOfNode } from './iproute.ts'
 import { last, parseOptions } from './options.ts'
+import { usage } from './usage.ts'
 
 /** Programs that look at the network itself, over the pod's model of it. */
 export const netPrograms: Record<string, Run> = { ping, ip, ifconfig, netstat, ss: netstat, route, traceroute, arp }
@@ -20,7 +21,7 @@ async function addressOf(process: Process, name: string): Promise<string | undef
 async function ping(process: Process): Promise<number> {
   const options = parseOptions(process.args, 'c:w:W:i:s:qn46I:t:M:')
   const [target] = options.operands
-  if (target === undefined) return process.fail('missing operand')
+  if (target === undefined) return usage(process, 'missing operand')
   const ip = await addressOf(process, target)
   if (ip === undefined) return process.fail(`bad address '${target}'`)
   const size = Number(last(options, 's') ?? 56)
@@ -77,7 +78,7 @@ async function ping(process: Process): Promise<number> {
 async function traceroute(process: Process): Promise<number> {
   const options = parseOptions(process.args, 'nw:m:q:Ip:s:f:', {})
   const [target] = options.operands
-  if (target === undefined) return process.fail('missing operand')
+  if (target === undefined) return usage(process, 'missing operand')
   const ip = await addressOf(process, target)
   if (ip === undefined) return process.fail(`bad address '${target}'`)
   const most = Number(last(options, 'm') ?? 30)

@@ -87,7 +87,7 @@ async function kill(process: Process): Promise<number> {
   let status = 0
   for (const word of rest) {
     const target = processesSeenBy(process).find(({ pid }) => pid === Number(word))
-    if (target && (process.uid === 0 || target.uid === process.uid)) {
+    if (target && (process.may('KILL') || target.uid === process.uid)) {
       if (signal) target.kill(signal)
     } else {
       await process.complain(`kill: can't kill pid ${word}: ${target ? 'Operation not permitted' : 'No such process'}\n`)

@@ -3,6 +3,7 @@ import { signalByName } from '../kernel/signals.ts'
 import { nodeMemory } from '../vfs/proc.ts'
 import { last, parseOptions } from './options.ts'
 import { becomeCommand, runCommand, startCommand } from './run-command.ts'
+import { busyboxBanner, usage } from './usage.ts'
 
 /** Programs that run another, in a certain way. */
 export const runnerPrograms: Record<string, Run> = {
@@ -47,15 +48,10 @@ async function timeout(process: Process): Promise<number> {
     })
     child.onEnd((status) => {
       timer.cancel()
-      resolve(
-        expired && !options.flags.has('p')
-          ? status.signal === 'KILL'
-            ? 137
-            : process.fs.find('/etc/debian_version', process.who)
-              ? 124
-              : 143
-          : status.code,
-      )
+      const coreutils = process.fs.find('/etc/debian_version', process.who) !== undefined
+      // Of busybox' two processes the one that is waited for is the command itself.
+      if (status.signal && !coreutils) process.end({ code: status.code, signal: status.signal })
+      else resolve(expired && !options.flags.has('p') && status.signal !== 'KILL' && coreutils ? 124 : status.code)
     })
     return () => timer.cancel()
   })
@@ -74,7 +70,7 @@ async function watch(process: Process): Promise<number> {
 async function nohup(process: Process): Promise<number> {
   if (process.name === 'nohup') process.trap('HUP', 'ignore')
   const words = process.args.filter((arg, index) => !(index === 0 && arg.startsWith('-')))
-  return words.length === 0 ? process.fail('missing operand') : becomeCommand(process, words)
+  return words.length === 0 ? usage(process, 'missing operand') : becomeCommand(process, words)
 }
 
 async function nice(process: Process): Promise<number> {
@@ -158,18 +154,22 @@ async function stress(process: Process): Promise<number> {
   return 0
 }
 
+/** Which of busybox' programs the image has. */
+function applets({ fs, who }: Process): string[] {
+  const folders = ['/bin', '/sbin', '/usr/bin', '/usr/sbin'].filter((path) => fs.find(path, who)?.type === 'dir')
+  return folders.flatMap((path) => fs.list(path, who).map(([name]) => name)).toSorted()
+}
+
 async function busybox(process: Process): Promise<number> {
   const [applet, ...args] = process.args
   if (applet === undefined || applet === '--list' || applet === '--help') {
-    const names = [...process.machine.programs.keys()].sort()
+    const names = applets(process)
     await process.print(
-      applet === '--list'
-        ? `${names.join('\n')}\n`
-        : `BusyBox v1.36.1 (2023-05-18 22:34:17 UTC) multi-call binary.\n\nCurrently defined functions:\n\t${names.join(', ')}\n`,
+      applet === '--list' ? `${names.join('\n')}\n` : `${busyboxBanner}\n\nCurrently defined functions:\n\t${names.join(', ')}\n`,
     )
     return 0
   }
-  const program = process.machine.programs.get(applet)
+  const program = applets(process).includes(applet) ? process.machine.programs.get(applet) : undefined
   if (!program) {
     await process.complain(`${applet}: applet not found\n`)
     return 127

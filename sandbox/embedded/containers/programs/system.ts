@@ -15,6 +15,7 @@ import { becomeCommand } from './run-command.ts'
 import { runnerPrograms } from './runners.ts'
 import { sysctl } from './sysctl.ts'
 import { Output, readText } from './text.ts'
+import { usage } from './usage.ts'
 
 /** Programs about the system, the time, names and numbers. */
 export const systemPrograms: Record<string, Run> = {
@@ -76,7 +77,7 @@ export const systemPrograms: Record<string, Run> = {
 async function sleep(process: Process): Promise<number> {
   const total = sleepDuration(process.args)
   if (typeof total === 'object') return process.fail(`invalid number '${total.invalid}'`)
-  if (process.args.length === 0) return process.fail('missing operand')
+  if (process.args.length === 0) return usage(process, 'missing operand')
   if (total === Number.POSITIVE_INFINITY) await process.block<void>(() => undefined)
   // As a container's main program it goes on with what is left after a restart of the platform and in a fork.
   const since = process.resume<number>() ?? process.machine.now()
@@ -98,7 +99,7 @@ async function echo(process: Process): Promise<number> {
 
 async function printf(process: Process): Promise<number> {
   const [format, ...args] = process.args
-  if (format === undefined) return process.fail('missing operand')
+  if (format === undefined) return usage(process, 'missing operand')
   const { text, errors } = formatPrintf(format, args)
   await process.print(text)
   for (const error of errors) await process.complain(`printf: ${error}\n`)
@@ -150,7 +151,7 @@ async function yes(process: Process): Promise<number> {
 
 async function basename(process: Process): Promise<number> {
   const [path, suffix] = process.args
-  if (path === undefined) return process.fail('missing operand')
+  if (path === undefined) return usage(process, 'missing operand')
   const name = baseName(path)
   await process.print(`${suffix && name.endsWith(suffix) && name !== suffix ? name.slice(0, -suffix.length) : name}\n`)
   return 0
@@ -251,10 +252,21 @@ async function hostname(process: Process): Promise<number> {
   const { machine } = process
   const [arg] = process.args
   if (arg === '-i' || arg === '-I') await process.print(`${machine.network.ip}${arg === '-I' ? ' ' : ''}\n`)
-  else if (arg === '-f') await process.print(`${machine.hostname}\n`)
+  else if (arg === '-f') await process.print(`${await fullName(process)}\n`)
   else if (arg !== undefined && !arg.startsWith('-')) return process.fail('sethostname: Operation not permitted')
   else await process.print(`${arg === '-s' ? machine.hostname.split('.')[0] : machine.hostname}\n`)
   return 0
+}
+
+/** The first name that /etc/hosts has for this machine's address, which is its full one. */
+async function fullName(process: Process): Promise<string> {
+  const { hostname, network } = process.machine
+  if (!process.fs.find('/etc/hosts', process.who)) return hostname
+  const rows = new TextDecoder()
+    .decode(await process.readWhole('/etc/hosts'))
+    .split('\n')
+    .map((line) => line.replace(/#.*/, '').split(/\s+/))
+  return rows.find(([ip, ...names]) => ip === network.ip && names.includes(hostname))?.[1] ?? hostname
 }
 
 async function uname(process: Process): Promise<number> {

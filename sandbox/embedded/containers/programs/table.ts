@@ -25,6 +25,7 @@ import { sed } from './sed.ts'
 import { shellProgram } from './shell-program.ts'
 import { systemPrograms } from './system.ts'
 import { tar } from './tar.ts'
+import { helpOf } from './usage.ts'
 import { webPrograms } from './web.ts'
 
 const plain: Record<string, Run> = {
@@ -47,7 +48,7 @@ export const tools: readonly string[] = Object.keys(plain)
 
 /** Every program by the name that its file in an image carries. */
 export const programs: ReadonlyMap<string, Program> = new Map<string, Program>([
-  ...Object.entries(plain).map(([name, run]): [string, Program] => [name, { run }]),
+  ...Object.entries(plain).map(([name, run]): [string, Program] => [name, { run: withHelp(run) }]),
   ['sh', shellProgram('ash')],
   ['dash', shellProgram('dash')],
   ['bash', shellProgram('bash')],
@@ -67,3 +68,13 @@ export const programs: ReadonlyMap<string, Program> = new Map<string, Program>([
   ...Object.entries(controlPlanePrograms),
   ...Object.entries(smallServers),
 ])
+
+/** An applet is asked for help by --help alone, whatever else it understands. */
+function withHelp(run: Run): Run {
+  return async (process) => {
+    const help = process.args.length === 1 && process.args[0] === '--help' ? helpOf(process) : undefined
+    if (help === undefined) return run(process)
+    await process.complain(help)
+    return 0
+  }
+}

@@ -17,7 +17,7 @@ export const smallServers: Record<string, Program> = {
   pause: { run: pause, memoryBytes: 200 * 1024 },
   apache: { run: apache, memoryBytes: 8 * megabyte },
   'hpa-example': { run: hpaExample, memoryBytes: 12 * megabyte },
-  whoami: { run: whoami, memoryBytes: 4 * megabyte },
+  'whoami-server': { run: whoami, memoryBytes: 4 * megabyte },
   'http-echo': { run: httpEcho, memoryBytes: 4 * megabyte },
   echoserver: { run: echoServer, memoryBytes: 6 * megabyte },
   python3: { run: python, memoryBytes: 10 * megabyte },

@@ -57,7 +57,10 @@ export async function wait(shell: Shell, args: string[]): Promise<number> {
       status = 127
       continue
     }
-    status = await shell.waitInterruptibly(job.process.wait().then((ended) => ended.code))
+    const ended = await shell.waitInterruptibly(job.process.wait().then((each) => each.code))
+    const { status: how } = job.process
+    if (shell.flavor === 'ash' && how?.signal) await shell.announce(how.signal)
+    status = ended
   }
   return status
 }
@@ -102,6 +105,8 @@ export async function kill(shell: Shell, args: string[]): Promise<number> {
     const names = Object.entries(signalNumbers)
     if (args[1] !== undefined)
       await shell.process.print(`${names.find(([, value]) => value === (number > 128 ? number - 128 : number))?.[0] ?? args[1]}\n`)
+    else if (shell.flavor === 'ash')
+      await shell.process.print(names.map(([name, value]) => `${String(value).padStart(2)}) ${name === 'IO' ? 'POLL' : name}\n`).join(''))
     else await shell.process.print(`${names.map(([name]) => name).join('\n')}\n`)
     return 0
   }
@@ -124,6 +129,10 @@ export async function kill(shell: Shell, args: string[]): Promise<number> {
   }
   if (rest[0] === '--') rest = rest.slice(1)
   if (rest.length === 0) {
+    if (shell.flavor === 'ash') {
+      await shell.complain('kill: you need to specify whom to kill')
+      return 1
+    }
     await shell.complain('kill: usage: kill [-s sigspec | -n signum | -sigspec] pid | jobspec ... or kill -l [sigspec]')
     return 2
   }
@@ -136,6 +145,13 @@ export async function kill(shell: Shell, args: string[]): Promise<number> {
     const target = machine.pids.processes.get(pid) ?? machine.host?.processes().find((each) => each.pid === pid)
     if (!target) {
       await shell.complain(shell.flavor === 'bash' ? `kill: (${word}) - No such process` : `kill: can't kill pid ${word}: No such process`)
+      status = 1
+      continue
+    }
+    if (!shell.process.may('KILL') && target.uid !== shell.process.uid) {
+      await shell.complain(
+        shell.flavor === 'bash' ? `kill: (${word}) - Operation not permitted` : `kill: can't kill pid ${word}: Operation not permitted`,
+      )
       status = 1
       continue
     }

@@ -30,7 +30,7 @@ export async function cd(shell: Shell, args: string[]): Promise<number> {
         ? `cd: ${target}: ${errorText(error)}`
         : `cd: can't cd to ${target}${shell.flavor === 'ash' ? `: ${errorText(error)}` : ''}`,
     )
-    return shell.flavor === 'dash' ? 2 : 1
+    return shell.flavor === 'bash' ? 1 : 2
   }
 }
 
@@ -62,26 +62,33 @@ export async function umask(shell: Shell, args: string[]): Promise<number> {
   return 0
 }
 
+/** What is limited: in busybox' words with its letter, and how much a container may. */
+const limits: readonly [string, string, string][] = [
+  ['core file size (blocks)', 'c', 'unlimited'],
+  ['data seg size (kb)', 'd', 'unlimited'],
+  ['scheduling priority', 'e', '0'],
+  ['file size (blocks)', 'f', 'unlimited'],
+  ['pending signals', 'i', '96365'],
+  ['max locked memory (kb)', 'l', '8192'],
+  ['max memory size (kb)', 'm', 'unlimited'],
+  ['open files', 'n', '1048576'],
+  ['POSIX message queues (bytes)', 'q', '819200'],
+  ['real-time priority', 'r', '0'],
+  ['stack size (kb)', 's', '8192'],
+  ['cpu time (seconds)', 't', 'unlimited'],
+  ['max user processes', 'u', 'unlimited'],
+  ['virtual memory (kb)', 'v', 'unlimited'],
+  ['file locks', 'x', 'unlimited'],
+]
+
 export async function ulimit(shell: Shell, args: string[]): Promise<number> {
-  const rows: [string, string, string][] = [
-    ['core file size', 'blocks, -c', 'unlimited'],
-    ['data seg size', 'kb, -d', 'unlimited'],
-    ['file size', 'blocks, -f', 'unlimited'],
-    ['locked memory', 'kb, -l', '8192'],
-    ['memory', 'kb, -m', 'unlimited'],
-    ['nofiles', '-n', '1048576'],
-    ['nprocs', '-p', 'unlimited'],
-    ['stack size', 'kb, -s', '8192'],
-    ['cpu time', 'seconds, -t', 'unlimited'],
-    ['address space', 'kb, -v', 'unlimited'],
-  ]
-  const option = args[0] ?? '-f'
-  if (option === '-a') {
-    await shell.process.print(rows.map(([name, unit, value]) => `${`${name}`.padEnd(28)} (${unit}) ${value}\n`).join(''))
+  const letters = (args.find((arg) => arg.startsWith('-')) ?? '-f').slice(1).replace(/[HS]/g, '') || 'f'
+  if (letters.includes('a')) {
+    await shell.process.print(limits.map(([name, letter, value]) => `${name.padEnd(32)}(-${letter}) ${value}\n`).join(''))
     return 0
   }
-  const row = rows.find(([, unit]) => unit.endsWith(option.slice(0, 2)))
-  if (row && args.length < 2) await shell.process.print(`${row[2]}\n`)
+  const row = limits.find(([, letter]) => letter === letters)
+  if (row && !args.some((arg) => !arg.startsWith('-'))) await shell.process.print(`${row[2]}\n`)
   return row ? 0 : 1
 }
 

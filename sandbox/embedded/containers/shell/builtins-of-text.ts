@@ -44,13 +44,18 @@ export async function printf(shell: Shell, args: string[]): Promise<number> {
   }
   if (rest[0] === '--') rest = rest.slice(1)
   if (rest.length === 0) {
-    await shell.complain('printf: usage: printf [-v var] format [arguments]')
+    await shell.complain(
+      `printf: usage: printf ${shell.flavor === 'bash' ? '[-v var] format [arguments]' : shell.flavor === 'ash' ? 'FORMAT [ARGUMENT...]' : 'format [arg ...]'}`,
+    )
     return 2
   }
   const { text, errors } = formatPrintf(rest[0] as string, rest.slice(1))
+  // busybox says it while it converts, before anything is printed.
+  if (shell.flavor === 'ash')
+    for (const error of errors) await shell.complain(`printf: ${error.replace(/^(.*): (invalid number)$/s, "$2 '$1'")}`)
   if (target) shell.variables.set(target, text)
   else await shell.process.print(text)
-  for (const error of errors) await shell.complain(`printf: ${error}`)
+  if (shell.flavor !== 'ash') for (const error of errors) await shell.complain(`printf: ${error}`)
   return errors.length > 0 ? 1 : 0
 }
 

@@ -42,7 +42,7 @@ export async function declareAs(
 export async function local(shell: Shell, args: string[]): Promise<number> {
   if (!shell.variables.inFunction) {
     await shell.complain(shell.flavor === 'bash' ? 'local: can only be used in a function' : 'local: not in a function')
-    return 1
+    return shell.flavor === 'bash' ? 1 : 2
   }
   return declare(shell, args)
 }

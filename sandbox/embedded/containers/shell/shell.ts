@@ -192,7 +192,9 @@ export class Shell {
       }
     } catch (error) {
       if (error instanceof SyntaxFault) {
-        await this.complain(`syntax error: ${error.message}`, error.line)
+        // busybox begins its own with a small letter.
+        const text = this.flavor === 'ash' ? error.message.replace(/^Unterminated/, 'unterminated') : error.message
+        await this.complain(`syntax error: ${text}`, error.line)
         return (this.status = 2)
       }
       throw error
@@ -296,9 +298,11 @@ export class Shell {
     }
     if (pipeline.timed) {
       const seconds = (this.process.machine.now() - started) / 1000
-      const form = (value: number) => `${Math.floor(value / 60)}m${(value % 60).toFixed(this.flavor === 'bash' ? 3 : 2)}${'s'}`
-      const gap = this.flavor === 'bash' ? '\t' : '\t'
-      await this.process.complain(`\nreal${gap}${form(seconds)}\nuser${gap}${form(0)}\nsys${gap}${form(0)}\n`)
+      const form = (value: number) =>
+        this.flavor === 'bash'
+          ? `${Math.floor(value / 60)}m${(value % 60).toFixed(3)}s`
+          : `${Math.floor(value / 60)}m ${(value % 60).toFixed(2)}s`
+      await this.process.complain(`${this.flavor === 'bash' ? '\n' : ''}real\t${form(seconds)}\nuser\t${form(0)}\nsys\t${form(0)}\n`)
     }
     return this.status
   }
@@ -346,7 +350,8 @@ export class Shell {
     }
   }
 
-  private async announce(signal: SignalName): Promise<void> {
+  /** Tells how a child was ended by a signal, where this shell does. */
+  async announce(signal: SignalName): Promise<void> {
     if (signal === 'INT' && this.interactive) return this.process.complain('\n')
     const text = signalTexts[signal]
     if (text && signal !== 'PIPE' && (this.interactive || this.flavor !== 'bash')) await this.process.complain(`${text}\n`)

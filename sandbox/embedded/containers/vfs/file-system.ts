@@ -1,3 +1,4 @@
+import { type Capabilities, type Capability, hasCapability } from '../kernel/capabilities.ts'
 import type { Process } from '../kernel/process.ts'
 import { Errno } from './errno.ts'
 import { type DirNode, directory, type FileNode, file, type Node, symlink } from './node.ts'
@@ -33,6 +34,8 @@ export interface Credentials {
   groups?: readonly number[]
   umask: number
   cwd: string
+  /** Those in effect; absent, root has all of them and others none. */
+  capabilities?: Capabilities
   process?: Process
 }
 
@@ -225,9 +228,22 @@ export class FileSystem {
     const at = this.locate(path, who, follow)
     if (!at.node) throw new Errno('ENOENT')
     this.demandWritable(at.mount)
-    if (who.uid !== 0 && who.uid !== at.node.uid) throw new Errno('EPERM')
+    if (!may(who, 'FOWNER') && who.uid !== at.node.uid) throw new Errno('EPERM')
     if (at.mount.node) return at.mount.node
     return at.mount.tree.own(at.parts)
+  }
+
+  /** Gives a file to somebody; who is not there stays. */
+  giveTo(path: string, owner: { uid?: number; gid?: number }, who: Credentials, follow = true): void {
+    if (!may(who, 'CHOWN')) {
+      const node = this.locate(path, who, follow).node
+      if (!node) throw new Errno('ENOENT')
+      const own = owner.gid === undefined || owner.gid === who.gid || who.groups?.includes(owner.gid)
+      if (node.uid !== who.uid || (owner.uid !== undefined && owner.uid !== node.uid) || !own) throw new Errno('EPERM')
+    }
+    const node = this.change(path, who, follow)
+    node.uid = owner.uid ?? node.uid
+    node.gid = owner.gid ?? node.gid
   }
 
   /** Sets the time of a file that exists; false when there is none. */
@@ -264,7 +280,7 @@ export class FileSystem {
     if (this.mounts.has(at.path)) throw new Errno('EBUSY')
     this.demandWritable(at.mount)
     const parent = this.parentForChange(at, who)
-    if (parent.mode & 0o1000 && who.uid !== 0 && at.node?.uid !== who.uid && parent.uid !== who.uid) throw new Errno('EPERM')
+    if (parent.mode & 0o1000 && !may(who, 'FOWNER') && at.node?.uid !== who.uid && parent.uid !== who.uid) throw new Errno('EPERM')
     at.mount.tree.remove(parent, at.parts[at.parts.length - 1] as string)
     parent.mtime = this.now()
   }
@@ -316,8 +332,12 @@ function entriesOf(dir: DirNode, process: Process | undefined): ReadonlyMap<stri
   return dir.dynamic ? dir.dynamic(process) : dir.entries
 }
 
+function may(who: Credentials, capability: Capability): boolean {
+  return who.capabilities === undefined ? who.uid === 0 : hasCapability(who.capabilities, capability)
+}
+
 function permits(node: Node, who: Credentials, bits: number): boolean {
-  if (who.uid === 0) return bits !== 1 || node.type === 'dir' || (node.mode & 0o111) !== 0
+  if (may(who, 'DAC_OVERRIDE')) return bits !== 1 || node.type === 'dir' || (node.mode & 0o111) !== 0
   const shift = node.uid === who.uid ? 6 : node.gid === who.gid || who.groups?.includes(node.gid) ? 3 : 0
   return ((node.mode >> shift) & bits) === bits
 }

@@ -1,5 +1,6 @@
 import { cgroupOf } from '../../node/cgroups.ts'
 import type { NodeProcess } from '../../node/host.ts'
+import { formatCapabilities } from '../kernel/capabilities.ts'
 import { nodeCores } from '../kernel/cpu.ts'
 import type { Machine } from '../kernel/machine.ts'
 import type { Process } from '../kernel/process.ts'
@@ -129,7 +130,14 @@ function processFolder(process: Process, viewer: Machine, pid = process.pid, ppi
 
 function status(process: Process, pid: number, ppid: number): string {
   const kib = Math.floor(process.memoryBytes / 1024)
-  return `Name:\t${process.name.slice(0, 15)}\nUmask:\t${process.umask.toString(8).padStart(4, '0')}\nState:\tS (sleeping)\nTgid:\t${pid}\nPid:\t${pid}\nPPid:\t${ppid}\nUid:\t${process.uid}\t${process.uid}\t${process.uid}\t${process.uid}\nGid:\t${process.gid}\t${process.gid}\t${process.gid}\t${process.gid}\nGroups:\t${process.groups.join(' ')} \nVmSize:\t${kib * 2} kB\nVmRSS:\t${kib} kB\nThreads:\t1\nNoNewPrivs:\t${process.machine.noNewPrivileges ? 1 : 0}\nSigIgn:\t0000000000000000\nSigCgt:\t0000000000000000\nSeccomp:\t0\n`
+  return `Name:\t${process.name.slice(0, 15)}\nUmask:\t${process.umask.toString(8).padStart(4, '0')}\nState:\tS (sleeping)\nTgid:\t${pid}\nPid:\t${pid}\nPPid:\t${ppid}\nUid:\t${process.uid}\t${process.uid}\t${process.uid}\t${process.uid}\nGid:\t${process.gid}\t${process.gid}\t${process.gid}\t${process.gid}\nGroups:\t${process.groups.join(' ')} \nVmSize:\t${kib * 2} kB\nVmRSS:\t${kib} kB\nThreads:\t1\nSigPnd:\t0000000000000000\nShdPnd:\t0000000000000000\nSigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\nSigCgt:\t0000000000000000\n${capabilities(process)}NoNewPrivs:\t${process.machine.noNewPrivileges ? 1 : 0}\nSeccomp:\t0\n`
+}
+
+function capabilities(process: Process): string {
+  const inEffect = formatCapabilities(process.capabilities)
+  const most = formatCapabilities(process.machine.capabilities)
+  const none = formatCapabilities(0n)
+  return `CapInh:\t${none}\nCapPrm:\t${inEffect}\nCapEff:\t${inEffect}\nCapBnd:\t${most}\nCapAmb:\t${none}\n`
 }
 
 /** As /proc/mounts, which `mount` and `df` read too. */

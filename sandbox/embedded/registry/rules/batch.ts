@@ -60,7 +60,7 @@ export const jobRules: Partial<Definition<Job>> = {
     }
     return errors
   },
-  validateCreate: (job) => generatedSelectorErrors(job),
+  validateFirst: (job) => generatedSelectorErrors(job),
   validateChange(job, old) {
     const { spec } = job
     const before = old.spec
@@ -149,7 +149,10 @@ export const cronJobRules: Partial<Definition<CronJob>> = {
       ? scheduleProblems(spec.schedule).map((text) => invalid(schedule, spec.schedule, text))
       : [required(schedule)]
     if (spec.timeZone === '') errors.push(invalid(specPath.child('timeZone'), '', 'timeZone must be nil or non-empty string'))
-    else if (spec.timeZone !== undefined && !isTimeZone(spec.timeZone)) {
+    else if (spec.timeZone?.toLowerCase() === 'local') {
+      const what = 'timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones'
+      errors.push(invalid(specPath.child('timeZone'), spec.timeZone, what))
+    } else if (spec.timeZone !== undefined && !isTimeZone(spec.timeZone)) {
       errors.push(invalid(specPath.child('timeZone'), spec.timeZone, `unknown time zone ${spec.timeZone}`))
     }
     return [
@@ -287,11 +290,18 @@ const names = [
 
 /** The words are those of github.com/robfig/cron, which the API server parses schedules with. */
 function scheduleProblems(schedule: string): string[] {
-  if (/^(?:CRON_)?TZ=/.test(schedule)) return ['cannot use TZ or CRON_TZ in schedule, use timeZone field instead']
+  const [, zone, inZone = ''] = /^(?:CRON_)?TZ=(\S*)\s+(.*)$/.exec(schedule) ?? []
+  if (zone !== undefined) {
+    const unknown = zone !== '' && zone !== 'Local' && !isTimeZone(zone)
+    const problems = unknown ? [`provided bad location ${zone}: unknown time zone ${zone}`] : scheduleProblems(inZone)
+    return [...problems, 'cannot use TZ or CRON_TZ in schedule, use timeZone field instead']
+  }
   if (schedule.startsWith('@')) {
     if (/^@(yearly|annually|monthly|weekly|daily|midnight|hourly)$/.test(schedule)) return []
-    if (/^@every (\d+(\.\d+)?(ns|us|µs|ms|s|m|h))+$/.test(schedule)) return []
-    return [`unrecognized descriptor: ${schedule}`]
+    const [, period] = /^@every (.*)$/.exec(schedule) ?? []
+    if (period === undefined) return [`unrecognized descriptor: ${schedule}`]
+    const problem = durationProblem(period)
+    return problem ? [`failed to parse duration ${schedule}: ${problem}`] : []
   }
   const fields = schedule.split(/\s+/).filter(Boolean)
   if (fields.length !== 5) return [`expected exactly 5 fields, found ${fields.length}: [${fields.join(' ')}]`]
@@ -324,9 +334,19 @@ function rangeProblem(part: string, low: number, high: number): string | undefin
   return start > end ? `beginning of range (${start}) beyond end of range (${end}): ${part}` : undefined
 }
 
+/** Source: time.ParseDuration. */
+function durationProblem(text: string): string | undefined {
+  const shown = JSON.stringify(text)
+  const [, amount = '', unit = ''] = /^[-+]?(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))*(\d+\.?\d*|\.\d+)?([^\d.]*)/.exec(text) ?? []
+  if (/^[-+]?0$/.test(text) || /^[-+]?(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+$/.test(text)) return undefined
+  if (amount === '') return `time: invalid duration ${shown}`
+  return unit === '' ? `time: missing unit in duration ${shown}` : `time: unknown unit ${JSON.stringify(unit)} in duration ${shown}`
+}
+
+/** A name of the zone database; an offset, which JavaScript takes too, is none. */
 function isTimeZone(name: string): boolean {
   try {
-    return name !== '' && new Intl.DateTimeFormat('en', { timeZone: name }) !== undefined
+    return /^[A-Za-z]/.test(name) && new Intl.DateTimeFormat('en', { timeZone: name }) !== undefined
   } catch (error) {
     if (error instanceof RangeError) return false
     throw error

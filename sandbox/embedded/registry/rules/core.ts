@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
+import { goJsonFault } from '../../api/go-json.ts'
 import type {
   ConfigMap,
   Namespace,
@@ -63,9 +64,13 @@ export const secretRules: Partial<Definition<Secret>> = {
     const errors = Object.keys(data).flatMap((key) => isConfigMapKey(key).map((text) => invalid(path.key(key), key, text)))
     for (const key of secretKeys[type] ?? []) if (!(key in data)) errors.push(required(path.key(key)))
     if (type === 'kubernetes.io/ssh-auth' && data['ssh-privatekey'] === '') errors.push(required(path.key('ssh-privatekey')))
-    const config = data['.dockerconfigjson']
-    if (type === 'kubernetes.io/dockerconfigjson' && config !== undefined && !isJson(config)) {
-      errors.push(invalid(path.key('.dockerconfigjson'), '<secret contents redacted>', 'unexpected end of JSON input'))
+    for (const [kind, key] of [
+      ['kubernetes.io/dockercfg', '.dockercfg'],
+      ['kubernetes.io/dockerconfigjson', '.dockerconfigjson'],
+    ] as const) {
+      const config = type === kind ? data[key] : undefined
+      const fault = config === undefined ? undefined : goJsonFault(Buffer.from(config, 'base64').toString())
+      if (fault !== undefined) errors.push(invalid(path.key(key), '<secret contents redacted>', fault))
     }
     if (type === 'kubernetes.io/service-account-token' && !metadata.annotations?.['kubernetes.io/service-account.name']) {
       errors.push(required(metadataPath.child('annotations').key('kubernetes.io/service-account.name')))
@@ -168,14 +173,4 @@ function keepSecretNames(account: ServiceAccount): void {
 export const serviceAccountRules: Partial<Definition<ServiceAccount>> = {
   prepareForCreate: keepSecretNames,
   prepareForUpdate: keepSecretNames,
-}
-
-function isJson(base64: string): boolean {
-  try {
-    JSON.parse(Buffer.from(base64, 'base64').toString())
-    return true
-  } catch (error) {
-    if (error instanceof SyntaxError) return false
-    throw error
-  }
 }

@@ -1,6 +1,7 @@
 import type { Story } from '../story.ts'
 import { autoscalingStories } from './autoscaling.ts'
 import { changeStories } from './changes.ts'
+import { containerStories } from './containers.ts'
 import { controllerStories } from './controllers.ts'
 import { deploymentStories } from './deployments.ts'
 import { disruptionStories } from './disruptions.ts'
@@ -8,11 +9,15 @@ import { imageStories } from './images.ts'
 import { jobStories } from './jobs.ts'
 import { mistakeStories } from './mistakes.ts'
 import { networkStories } from './network.ts'
+import { oneNodeStories } from './one-node.ts'
 import { podStories } from './pods.ts'
+import { probeStories } from './probes.ts'
+import { ruleStories } from './rules.ts'
 import { schedulingStories } from './scheduling.ts'
 import { sidecarStories } from './sidecars.ts'
 import { statefulSetStories } from './statefulsets.ts'
 import { storageStories } from './storage.ts'
+import { workloadStories } from './workloads.ts'
 
 export const stories: readonly Story[] = [
   ...podStories,
@@ -29,4 +34,9 @@ export const stories: readonly Story[] = [
   ...disruptionStories,
   ...mistakeStories,
   ...sidecarStories,
+  ...workloadStories,
+  ...ruleStories,
+  ...probeStories,
+  ...oneNodeStories,
+  ...containerStories,
 ]
