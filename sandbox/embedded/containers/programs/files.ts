@@ -370,7 +370,7 @@ async function ln(process: Process): Promise<number> {
   const path = existing?.type === 'dir' && !options.flags.has('T') ? join(to, baseName(from)) : to
   const fine = await attempt(
     process,
-    (error) => `${path}: ${error.message}`,
+    (error) => `${error.code === 'ENOENT' && !options.flags.has('s') ? from : path}: ${error.message}`,
     () => {
       if (options.flags.has('f') && fs.find(path, who, false)) fs.unlink(path, who)
       if (options.flags.has('s')) fs.symlink(from, path, who)

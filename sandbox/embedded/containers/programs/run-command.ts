@@ -19,7 +19,8 @@ export async function startCommand(
   } catch (error) {
     if (!(error instanceof Errno)) throw error
     if (error.code === 'ENOEXEC') return startCommand(process, ['/bin/sh', ...argv], files)
-    await process.complain(`${process.name}: can't execute '${name}': ${error.message}\n`)
+    const what = process.name === 'xargs' ? name : `can't execute '${name}'`
+    await process.complain(`${process.name}: ${what}: ${error.message}\n`)
     return error.code === 'ENOENT' ? 127 : 126
   }
   const child = machine.fork(process, argv)

@@ -120,7 +120,7 @@ function compile(script: string, extended: boolean): Command[] {
       if (char === delimiter && !(inBracket && keepEscapes && delimiter === '/')) break
       text += char
     }
-    if (at >= script.length) fail('unmatched delimiter')
+    if (at >= script.length) fail(`unmatched '${delimiter}'`)
     at++
     return text
   }

@@ -111,7 +111,8 @@ async function bracketOrTest(process: Process): Promise<number> {
   try {
     return testArguments(process, args) ? 0 : 1
   } catch (error) {
-    if (error instanceof TestFault) return process.fail(error.message, 2)
+    if (error instanceof TestFault)
+      return process.fail(process.fs.find('/etc/debian_version', process.who) ? error.message : error.busybox, 2)
     throw error
   }
 }
@@ -221,19 +222,38 @@ async function id(process: Process): Promise<number> {
   const options = parseOptions(process.args, 'ugnGr')
   const { flags } = options
   const named = flags.has('n')
-  const user = ownerName(process, process.uid, 'passwd', false)
+  const [asked] = options.operands
+  const account = asked === undefined ? process : await accountOf(process, asked)
+  if (!account)
+    return process.fail(process.fs.find('/etc/debian_version', process.who) ? `'${asked}': no such user` : `unknown user ${asked}`)
+  const { uid, gid, groups } = account
+  const user = ownerName(process, uid, 'passwd', false)
   const groupName = (gid: number) => ownerName(process, gid, 'group', false)
-  const group = groupName(process.gid)
-  if (flags.has('u')) await process.print(`${named ? user : process.uid}\n`)
-  else if (flags.has('g')) await process.print(`${named ? group : process.gid}\n`)
-  else if (flags.has('G')) await process.print(`${process.groups.map((gid) => (named ? groupName(gid) : gid)).join(' ')}\n`)
+  const group = groupName(gid)
+  if (flags.has('u')) await process.print(`${named ? user : uid}\n`)
+  else if (flags.has('g')) await process.print(`${named ? group : gid}\n`)
+  else if (flags.has('G')) await process.print(`${groups.map((gid) => (named ? groupName(gid) : gid)).join(' ')}\n`)
   else {
     const label = (number: number, name: string) => (name === String(number) ? String(number) : `${number}(${name})`)
     await process.print(
-      `uid=${label(process.uid, user)} gid=${label(process.gid, group)} groups=${process.groups.map((gid) => label(gid, groupName(gid))).join(',')}\n`,
+      `uid=${label(uid, user)} gid=${label(gid, group)} groups=${groups.map((gid) => label(gid, groupName(gid))).join(',')}\n`,
     )
   }
   return 0
+}
+
+/** What /etc/passwd and /etc/group say of a user, by name or number. */
+async function accountOf(process: Process, user: string): Promise<{ uid: number; gid: number; groups: number[] } | undefined> {
+  const rows = async (path: string) => {
+    if (!process.fs.find(path, process.who)) return []
+    const text = new TextDecoder().decode(await process.readWhole(path))
+    return text.split('\n').map((line) => line.split(':'))
+  }
+  const row = (await rows('/etc/passwd')).find(([name, , uid]) => name !== '' && (name === user || uid === user))
+  if (!row) return undefined
+  const [name = '', , uid, gid] = row
+  const members = (await rows('/etc/group')).filter(([, , , names = '']) => names.split(',').includes(name))
+  return { uid: Number(uid), gid: Number(gid), groups: [...new Set([Number(gid), ...members.map(([, , group]) => Number(group))])] }
 }
 
 async function whoami(process: Process): Promise<number> {

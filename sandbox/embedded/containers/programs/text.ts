@@ -90,7 +90,8 @@ export async function eachInput(
     } catch (error) {
       if (error instanceof Killed || !(error instanceof Errno) || error.code !== 'EISDIR') throw error
       fine = false
-      await process.complain(`${process.name}: ${path}: ${errorText(error)}\n`)
+      const what = process.name === 'cat' && !process.fs.find('/etc/debian_version', process.who) ? 'read error' : path
+      await process.complain(`${process.name}: ${what}: ${errorText(error)}\n`)
     } finally {
       open.release()
     }

@@ -65,7 +65,7 @@ async function wget(process: Process): Promise<number> {
     let response: HttpResponse
     try {
       const ip = await lookUp(process, target.host)
-      await tell(`Connecting to ${target.host} (${ip.includes(':') ? `[${ip}]` : ip}:${target.port})\n`)
+      await tell(`Connecting to ${hostHeader(target)} (${ip.includes(':') ? `[${ip}]` : ip}:${target.port})\n`)
       response = await request(process, target, {
         method: last(options, 'm') ?? (options.flags.has('x') ? 'HEAD' : body ? 'POST' : 'GET'),
         headers,

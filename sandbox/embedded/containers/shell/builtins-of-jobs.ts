@@ -121,7 +121,9 @@ export async function kill(shell: Shell, args: string[]): Promise<number> {
       await shell.complain(
         shell.flavor === 'bash'
           ? `kill: ${(rest[0] as string).slice(1)}: invalid signal specification`
-          : `kill: invalid signal number or name: ${(rest[0] as string).slice(1)}`,
+          : shell.flavor === 'ash'
+            ? `kill: bad signal name '${(rest[0] as string).slice(1)}'`
+            : `kill: invalid signal number or name: ${(rest[0] as string).slice(1)}`,
       )
       return 1
     }
@@ -141,6 +143,11 @@ export async function kill(shell: Shell, args: string[]): Promise<number> {
   for (const word of rest) {
     const job = word.startsWith('%') ? findJob(shell, word) : undefined
     const pid = job ? job.process.pid : Number(word)
+    if (shell.flavor === 'ash' && !word.startsWith('%') && !Number.isInteger(pid)) {
+      await shell.complain(`kill: invalid number '${word}'`)
+      status = 1
+      continue
+    }
     if (pid < 0 && machine.killGroup(-pid, signal ?? 'CONT')) continue
     const target = machine.pids.processes.get(pid) ?? machine.host?.processes().find((each) => each.pid === pid)
     if (!target) {

@@ -64,7 +64,7 @@ export async function test(shell: Shell, name: string, args: string[]): Promise<
     return testArguments(shell.process, args) ? 0 : 1
   } catch (error) {
     if (!(error instanceof TestFault)) throw error
-    await shell.complain(`${name}: ${error.message}`)
+    await shell.complain(`${name}: ${shell.flavor === 'ash' ? error.busybox : error.message}`)
     return 2
   }
 }

@@ -28,8 +28,10 @@ export async function declareAs(
   for (const word of names) {
     const match = /^([A-Za-z_]\w*)(?:(\+?)=(.*))?$/s.exec(word)
     if (!match) {
-      await shell.complain(shell.flavor === 'bash' ? `${name}: \`${word}': not a valid identifier` : `${name}: ${word}: bad variable name`)
-      status = 1
+      await shell.complain(
+        shell.flavor === 'bash' ? `${name}: \`${word}': not a valid identifier` : `${name}: ${word.replace(/=.*/s, '')}: bad variable name`,
+      )
+      status = shell.flavor === 'bash' ? 1 : 2
       continue
     }
     const [, key, plus, value] = match as unknown as [string, string, string, string | undefined]
@@ -102,7 +104,10 @@ export async function unset(shell: Shell, args: string[]): Promise<number> {
   for (const word of args.filter((arg) => arg !== '-f' && arg !== '-v')) {
     const indexed = /^(\w+)\[(.*)\]$/.exec(word)
     if (functions) shell.functions.delete(word)
-    else if (indexed) shell.variables.unset(indexed[1] as string, indexed[2] as string)
+    else if (!/^[A-Za-z_]/.test(word)) {
+      await shell.complain(shell.flavor === 'bash' ? `unset: \`${word}': not a valid identifier` : `unset: ${word}: bad variable name`)
+      return shell.flavor === 'bash' ? 1 : 2
+    } else if (indexed) shell.variables.unset(indexed[1] as string, indexed[2] as string)
     else if (shell.variables.find(word)) shell.variables.unset(word)
     else shell.functions.delete(word)
   }
@@ -180,6 +185,10 @@ export async function set(shell: Shell, args: string[]): Promise<number> {
 
 export async function shift(shell: Shell, args: string[]): Promise<number> {
   const count = Number(args[0] ?? 1)
+  if (!Number.isInteger(count) || count < 0) {
+    await shell.complain(shell.flavor === 'bash' ? `shift: ${args[0]}: numeric argument required` : `shift: Illegal number: ${args[0]}`)
+    return shell.flavor === 'bash' ? 1 : 2
+  }
   if (count > shell.positional.length) {
     if (shell.flavor === 'dash') {
       await shell.complain("shift: can't shift that many")

@@ -211,7 +211,8 @@ function shellSearch(shell: Shell, name: string): string | undefined {
 async function command(shell: Shell, args: string[]): Promise<number> {
   if (args[0] === '-v' || args[0] === '-V') {
     let status = 0
-    for (const name of args.slice(1)) {
+    // busybox and dash look at the first name only.
+    for (const name of shell.flavor === 'bash' ? args.slice(1) : args.slice(1, 2)) {
       const own = keywords.has(name) || shell.functions.has(name) || builtins.has(name)
       const path = own ? name : shell.aliases.has(name) ? `alias ${name}='${shell.aliases.get(name)}'` : shellSearch(shell, name)
       if (path === undefined) status = shell.flavor === 'bash' ? 1 : 127

@@ -68,7 +68,7 @@ export async function interact(shell: Shell): Promise<number> {
 }
 
 function parse(shell: Shell, source: string): List[] {
-  const parser = new Parser(source, { aliases: shell.aliases })
+  const parser = new Parser(source, { aliases: shell.aliases, bash: shell.flavor === 'bash' })
   const lists: List[] = []
   for (let list = parser.next(); list; list = parser.next()) lists.push(list)
   return lists

@@ -25,8 +25,8 @@ export class Parser extends WordReader {
   private readonly pendingHeredocs: { redirection: Redirection; delimiter: string; quoted: boolean; strip: boolean }[] = []
   private readonly aliases: ReadonlyMap<string, string> | undefined
 
-  constructor(source: string, options: { line?: number; aliases?: ReadonlyMap<string, string> } = {}) {
-    super(source, options.line ?? 1)
+  constructor(source: string, options: { line?: number; aliases?: ReadonlyMap<string, string>; bash?: boolean } = {}) {
+    super(source, options.line ?? 1, options.bash ?? true)
     this.aliases = options.aliases
   }
 
@@ -139,6 +139,7 @@ export class Parser extends WordReader {
       if (this.peek() !== '|' || this.source[this.at + 1] === '|') break
       this.at++
       if (this.peek() === '&') {
+        if (!this.bash) throw this.unexpected()
         this.at++
         const last = commands[commands.length - 1] as Command
         if (last.type !== 'function') last.redirections.push({ fd: 2, operator: '>&', target: literalWord('1') })
@@ -371,6 +372,7 @@ export class Parser extends WordReader {
     const append = this.peek() === '+'
     this.at += append ? 2 : 1
     if (this.peek() === '(' && !index) {
+      if (!this.bash) throw this.unexpected()
       this.at++
       const array: { index?: Word; value: Word }[] = []
       for (;;) {
@@ -403,6 +405,7 @@ export class Parser extends WordReader {
     if (!head) return undefined
     this.at += head[0].length
     const operator = (head[3] ?? head[2]) as string
+    if (operator === '<<<' && !this.bash) throw new SyntaxFault('unexpected redirection', this.line)
     const fd = head[1] ? Number(head[1]) : undefined
     this.blanks()
     if (operator === '<<' || operator === '<<-') {
@@ -527,7 +530,7 @@ export class Parser extends WordReader {
   }
 
   protected reader(source: string): Parser {
-    return new Parser(source, { line: this.line })
+    return new Parser(source, { line: this.line, bash: this.bash })
   }
 }
 

@@ -179,7 +179,7 @@ export class Shell {
 
   /** Runs a script to its end and returns the status. With `last` a final simple command may replace the shell (sh -c). */
   async script(source: string, options: { replace?: boolean; progress?: ScriptProgress } = {}): Promise<number> {
-    const parser = new Parser(source, { aliases: this.aliases })
+    const parser = new Parser(source, { aliases: this.aliases, bash: this.flavor === 'bash' })
     try {
       let list = parser.next()
       while (list) {

@@ -52,7 +52,15 @@ function regularMatch(shell: Shell, text: string, source: string): boolean {
   return match !== null
 }
 
-export class TestFault extends Error {}
+export class TestFault extends Error {
+  /** As busybox puts it. */
+  readonly busybox: string
+
+  constructor(message: string, busybox = message) {
+    super(message)
+    this.busybox = busybox
+  }
+}
 
 /** test and [: the arguments without the closing bracket. Throws TestFault. */
 export function testArguments(process: Process, args: readonly string[]): boolean {
@@ -62,7 +70,9 @@ export function testArguments(process: Process, args: readonly string[]): boolea
   if (args.length === 2) {
     if (args[0] === '!') return args[1] === ''
     if (isUnary(args[0] as string)) return unary(process, args[0] as string, args[1] as string)
-    throw new TestFault(`${args[0]}: unary operator expected`)
+    const [, second = ''] = args
+    const missing = isBinary(second) ? `${second}: argument expected` : /^-[ao]$/.test(second) ? 'argument expected' : undefined
+    throw new TestFault(`${args[0]}: unary operator expected`, missing ?? `${second}: unknown operand`)
   }
   if (args.length === 3) {
     const [a, operator, b] = args as [string, string, string]
@@ -71,11 +81,11 @@ export function testArguments(process: Process, args: readonly string[]): boolea
     if (operator === '-o') return a !== '' || b !== ''
     if (a === '!') return !testArguments(process, args.slice(1))
     if (a === '(' && b === ')') return operator !== ''
-    throw new TestFault(`${operator}: binary operator expected`)
+    throw new TestFault(`${operator}: binary operator expected`, `${isUnary(a) ? b : operator}: unknown operand`)
   }
   const parser = { args, at: 0 }
   const value = or(process, parser)
-  if (parser.at < args.length) throw new TestFault('too many arguments')
+  if (parser.at < args.length) throw new TestFault('too many arguments', `${args[parser.at]}: unknown operand`)
   return value
 }
 
@@ -229,6 +239,6 @@ function compare(operator: string, left: bigint, right: bigint): boolean {
 }
 
 function integer(text: string): bigint {
-  if (!/^\s*[+-]?\d+\s*$/.test(text)) throw new TestFault(`${text}: integer expression expected`)
+  if (!/^\s*[+-]?\d+\s*$/.test(text)) throw new TestFault(`${text}: integer expression expected`, `${text}: bad number`)
   return BigInt(text.trim().replace(/^\+/, ''))
 }

@@ -6,8 +6,12 @@ export abstract class WordReader {
   protected at = 0
   protected line: number
 
-  constructor(source: string, line: number) {
+  /** Whether what only bash knows is understood. */
+  protected readonly bash: boolean
+
+  constructor(source: string, line: number, bash: boolean) {
     this.source = source
+    this.bash = bash
     this.line = line
   }
 
@@ -204,7 +208,7 @@ export abstract class WordReader {
       return { type: 'parameter', parameter }
     }
     const operator = /^(?::[-=?+]|[-=?+]|##?|%%?|\/[/#%]?|:|\^\^?|,,?|@)/.exec(this.source.slice(this.at, this.at + 2))?.[0]
-    if (!operator) throw this.badSubstitution(open)
+    if (!operator || (!this.bash && /^[\^,@]/.test(operator))) throw this.badSubstitution(open)
     this.at += operator.length
     parameter.operator = operator
     const pattern = /^[#%/]/.test(operator)
