@@ -3,6 +3,7 @@ import type { Process, Run } from '../kernel/process.ts'
 import { badOption, last, parseOptions } from './options.ts'
 import { posixRegExp } from './regular.ts'
 import { eachInput, lines, Output } from './text.ts'
+import { usage } from './usage.ts'
 
 /** Lines that match. */
 export const grepPrograms: Record<string, Run> = {
@@ -49,7 +50,7 @@ async function grep(process: Process): Promise<number> {
   const operands = [...options.operands]
   if (!flags.has('e') && !flags.has('f')) {
     const pattern = operands.shift()
-    if (pattern === undefined) return process.fail('no pattern', 2)
+    if (pattern === undefined) return (await usage(process, 'no pattern')) && 2
     patterns.push(...pattern.split('\n'))
   }
   const extended = process.name === 'egrep' || flags.has('E') || flags.has('P')

@@ -4,6 +4,7 @@ import type { Process } from '../kernel/process.ts'
 import { badOption, parseOptions } from './options.ts'
 import { posixRegExp } from './regular.ts'
 import { cantOpen, eachInput, lines, Output, readText } from './text.ts'
+import { usage } from './usage.ts'
 
 type Address = { line: number } | { last: true } | { regexp: RegExp } | { step: [number, number] }
 
@@ -42,7 +43,7 @@ export async function sed(process: Process): Promise<number> {
   const operands = [...options.operands]
   if (scripts.length === 0) {
     const script = operands.shift()
-    if (script === undefined) return process.fail('no script')
+    if (script === undefined) return usage(process, 'no script')
     scripts.push(script)
   }
   let commands: Command[]

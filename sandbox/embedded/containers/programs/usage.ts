@@ -69,11 +69,14 @@ export const busyboxBanner = 'BusyBox v1.36.1 (2023-05-18 22:34:17 UTC) multi-ca
  */
 export async function usage(process: Process, complaint: string): Promise<number> {
   const { name } = process
+  const text = process.fs.find('/etc/alpine-release', process.who)
+    ? complaint
+    : complaint.replace(/^unrecognized option: (\w)$/, "invalid option -- '$1'")
   if (process.fs.find('/etc/debian_version', process.who)) {
-    await process.complain(`${name}: ${complaint}\nTry '${name} --help' for more information.\n`)
+    await process.complain(`${name}: ${text}\nTry '${name} --help' for more information.\n`)
     return 1
   }
-  const first = /option/.test(complaint) ? `${name}: ${complaint}\n` : ''
+  const first = /option/.test(text) ? `${name}: ${text}\n` : ''
   await process.complain(`${first}${synopsis(name)}`)
   return 1
 }

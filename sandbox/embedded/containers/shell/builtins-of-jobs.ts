@@ -52,6 +52,10 @@ export async function wait(shell: Shell, args: string[]): Promise<number> {
   let status = 0
   for (const target of targets) {
     const job = findJob(shell, target)
+    if (!job && shell.flavor === 'ash' && target.startsWith('%')) {
+      await shell.complain(`wait: ${target}: no such job`)
+      return 2
+    }
     if (!job) {
       if (shell.flavor === 'bash') await shell.complain(`wait: pid ${target} is not a child of this shell`)
       status = 127
@@ -142,6 +146,10 @@ export async function kill(shell: Shell, args: string[]): Promise<number> {
   const { machine } = shell.process
   for (const word of rest) {
     const job = word.startsWith('%') ? findJob(shell, word) : undefined
+    if (shell.flavor === 'ash' && word.startsWith('%') && !job) {
+      await shell.complain(`kill: ${word}: no such job`)
+      return 2
+    }
     const pid = job ? job.process.pid : Number(word)
     if (shell.flavor === 'ash' && !word.startsWith('%') && !Number.isInteger(pid)) {
       await shell.complain(`kill: invalid number '${word}'`)
@@ -173,8 +181,8 @@ export async function kill(shell: Shell, args: string[]): Promise<number> {
 export async function foreground(shell: Shell, args: string[]): Promise<number> {
   const job = findJob(shell, args[0] ?? '%%')
   if (!job) {
-    await shell.complain('fg: no current job')
-    return 1
+    await shell.complain(shell.flavor === 'ash' ? 'fg: No current job' : 'fg: no current job')
+    return shell.flavor === 'bash' ? 1 : 2
   }
   await shell.process.print(`${job.text}\n`)
   shell.jobs = shell.jobs.filter((each) => each !== job)

@@ -5,6 +5,11 @@ export async function cd(shell: Shell, args: string[]): Promise<number> {
   const [first] = args.filter((arg) => !/^-[LPe@]$/.test(arg) && arg !== '--')
   const back = first === '-'
   const target = back ? shell.variables.get('OLDPWD') : (first ?? shell.variables.get('HOME'))
+  // busybox stays where it is, and says where.
+  if (target === undefined && back && shell.flavor === 'ash') {
+    await shell.process.print(`${shell.process.cwd}\n`)
+    return 0
+  }
   if (target === undefined) {
     await shell.complain(`cd: ${back ? 'OLDPWD' : 'HOME'} not set`)
     return 1
@@ -55,7 +60,7 @@ export async function umask(shell: Shell, args: string[]): Promise<number> {
     return 0
   }
   if (!/^[0-7]+$/.test(mode)) {
-    await shell.complain(`umask: ${mode}: invalid octal number`)
+    await shell.complain(shell.flavor === 'bash' ? `umask: ${mode}: invalid octal number` : `umask: illegal mode: ${mode}`)
     return 1
   }
   shell.process.umask = Number.parseInt(mode, 8) & 0o777

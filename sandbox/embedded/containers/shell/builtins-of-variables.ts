@@ -201,7 +201,13 @@ export async function shift(shell: Shell, args: string[]): Promise<number> {
 }
 
 export async function getopts(shell: Shell, args: string[]): Promise<number> {
-  const [spec = '', name = 'opt', ...given] = args
+  if (args.length < 2) {
+    await shell.complain(
+      shell.flavor === 'bash' ? 'getopts: usage: getopts optstring name [arg ...]' : 'getopts: usage: getopts optstring var [arg]',
+    )
+    return 2
+  }
+  const [spec = '', name = '', ...given] = args
   const words = given.length > 0 ? given : shell.positional
   const silent = spec.startsWith(':')
   let index = Number(shell.variables.get('OPTIND') ?? '1')

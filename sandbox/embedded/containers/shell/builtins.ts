@@ -189,7 +189,7 @@ async function type(shell: Shell, args: string[]): Promise<number> {
       alias: `${name} is an alias for ${shell.aliases.get(name)}`,
       keyword: `${name} is a shell keyword`,
       function: `${name} is a function`,
-      builtin: `${name} is a shell builtin`,
+      builtin: `${name} is a ${shell.flavor !== 'bash' && specialBuiltins.has(name) ? 'special ' : ''}shell builtin`,
       file: `${name} is ${path}`,
     }
     if (onlyKind) await shell.process.print(`${kind}\n`)
@@ -247,15 +247,22 @@ async function alias(shell: Shell, args: string[]): Promise<number> {
     else if (shell.aliases.has(word))
       await shell.process.print(`${shell.flavor === 'bash' ? 'alias ' : ''}${word}='${shell.aliases.get(word)}'\n`)
     else {
-      await shell.complain(`alias: ${word}: not found`)
+      if (shell.flavor === 'ash') await shell.process.complain(`alias: ${word} not found\n`)
+      else await shell.complain(`alias: ${word}: not found`)
       status = 1
     }
   }
   return status
 }
 
-function unalias(shell: Shell, args: string[]): number {
+async function unalias(shell: Shell, args: string[]): Promise<number> {
   if (args[0] === '-a') shell.aliases.clear()
-  else for (const name of args) if (!shell.aliases.delete(name)) return 1
-  return 0
+  let status = 0
+  for (const name of args.filter((arg) => arg !== '-a')) {
+    if (shell.aliases.delete(name)) continue
+    if (shell.flavor === 'ash') await shell.process.complain(`unalias: ${name} not found\n`)
+    else await shell.complain(`unalias: ${name}: not found`)
+    status = 1
+  }
+  return status
 }

@@ -77,7 +77,7 @@ export class Parser extends WordReader {
     for (;;) {
       this.skipNewlines()
       if (this.atCloser(closers)) break
-      if (this.at >= this.source.length) throw this.unexpectedEnd()
+      if (this.at >= this.source.length) throw this.unexpectedEnd(closers.at(-1))
       const line = this.line
       const command = this.andOr()
       this.blanks()
@@ -87,7 +87,7 @@ export class Parser extends WordReader {
       if (this.peek() === '\n') continue
       this.blanks()
       if (this.atCloser(closers)) break
-      if (this.at >= this.source.length) throw this.unexpectedEnd()
+      if (this.at >= this.source.length) throw this.unexpectedEnd(closers.at(-1))
       throw this.unexpected()
     }
     if (items.length === 0 && !mayBeEmpty) throw this.unexpected()

@@ -193,7 +193,12 @@ export class Shell {
     } catch (error) {
       if (error instanceof SyntaxFault) {
         // busybox begins its own with a small letter.
-        const text = this.flavor === 'ash' ? error.message.replace(/^Unterminated/, 'unterminated') : error.message
+        const text =
+          this.flavor === 'ash'
+            ? error.message
+                .replace(/^Unterminated backquoted string/, 'EOF in backquote substitution')
+                .replace(/^Unterminated/, 'unterminated')
+            : error.message
         await this.complain(`syntax error: ${text}`, error.line)
         return (this.status = 2)
       }

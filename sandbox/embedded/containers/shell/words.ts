@@ -331,12 +331,12 @@ export abstract class WordReader {
   protected expectWord(word: string): void {
     this.blanks()
     if (this.keyword(word)) return
-    throw this.at >= this.source.length ? this.unexpectedEnd() : this.unexpected(word)
+    throw this.at >= this.source.length ? this.unexpectedEnd(word) : this.unexpected(word)
   }
 
   protected expect(char: string): void {
     this.blanks()
-    if (this.peek() !== char) throw this.at >= this.source.length ? this.unexpectedEnd() : this.unexpected(char)
+    if (this.peek() !== char) throw this.at >= this.source.length ? this.unexpectedEnd(char) : this.unexpected(char)
     this.at++
   }
 
@@ -371,8 +371,8 @@ export abstract class WordReader {
     }
   }
 
-  protected unexpectedEnd(): SyntaxFault {
-    return new SyntaxFault('unexpected end of file', this.line, true)
+  protected unexpectedEnd(wanted?: string): SyntaxFault {
+    return new SyntaxFault(`unexpected end of file${wanted ? ` (expecting "${wanted}")` : ''}`, this.line, true)
   }
 
   protected unexpected(wanted?: string): SyntaxFault {
@@ -383,7 +383,9 @@ export abstract class WordReader {
         : rest.startsWith('\n')
           ? 'newline'
           : (/^(?:;;|&&|\|\||<<|>>|[;&|<>()]|[^\s;&|<>()]+)/.exec(rest)?.[0] ?? '')
-    const quoted = token === 'end of file' || token === 'newline' ? token : `"${token}"`
+    const word = /^[^;&|<>()\n]/.test(token) && !reserved.has(token)
+    const quoted =
+      token === 'end of file' || token === 'newline' ? token : word ? 'word' : /^[<>]/.test(token) ? 'redirection' : `"${token}"`
     return new SyntaxFault(`unexpected ${quoted}${wanted ? ` (expecting "${wanted}")` : ''}`, this.line)
   }
 
@@ -392,6 +394,8 @@ export abstract class WordReader {
     return end === -1 ? new SyntaxFault("Missing '}'", this.line, true) : new SyntaxFault('bad substitution', this.line)
   }
 }
+
+const reserved = new Set(['!', 'case', 'do', 'done', 'elif', 'else', 'esac', 'fi', 'for', 'if', 'in', 'then', 'until', 'while', '{', '}'])
 
 export function isMeta(char: string): boolean {
   return char === ' ' || char === '\t' || char === '\n' || char === '\r' || /[;&|<>()]/.test(char)
