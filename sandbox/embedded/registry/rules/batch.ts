@@ -52,7 +52,7 @@ export const jobRules: Partial<Definition<Job>> = {
     errors.push(...(selector ? wrong : [required(at)]))
     if (wrong.length === 0 && !selectorMatches(selector, labels)) {
       const place = specPath.child('template', 'metadata', 'labels')
-      errors.push(invalid(place, labels ?? null, '`selector` does not match template `labels`'))
+      errors.push(invalid(place, labels ? byKey(labels) : null, '`selector` does not match template `labels`'))
     }
     const host = `${metadata.name ?? ''}-${completions - 1}`
     if (spec.completionMode === 'Indexed' && completions > 0 && isDns1123Label(host).length > 0) {
@@ -104,7 +104,14 @@ function generatedSelectorErrors({ spec, metadata }: Job, isPrefixed = true): Fi
   })
   const readable = validateLabelSelector(spec.selector, specPath).length === 0
   if (!readable || selectorMatches(spec.selector, expected)) return errors
-  return [...errors, invalid(specPath.child('selector'), spec.selector, '`selector` not auto-generated')]
+  const { matchLabels } = spec.selector
+  const shown = { ...spec.selector, ...(matchLabels && { matchLabels: byKey(matchLabels) }) }
+  return [...errors, invalid(specPath.child('selector'), shown, '`selector` not auto-generated')]
+}
+
+/** As Go writes a map. */
+function byKey(map: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(map).toSorted(([a], [b]) => (a < b ? -1 : 1)))
 }
 
 const prefixed = ['batch.kubernetes.io/controller-uid', 'batch.kubernetes.io/job-name']
