@@ -13,7 +13,7 @@ export function complaint(shell: Shell, text: string, line: number): string {
   if (flavor === 'bash') return `${name}: ${interactive ? '' : `line ${line}: `}${text}`
   if (flavor === 'dash') return `${name}: ${interactive ? '' : `${line}: `}${text}`
   const [, word = '', rest = ''] = /^(\S+): ([\s\S]*)$/.exec(text) ?? []
-  if (applets.has(word) && !rest.endsWith(": no such job")) return `${name}: ${rest}`
+  if (applets.has(word) && !rest.endsWith(': no such job')) return `${name}: ${rest}`
   // What follows -c is counted from zero.
   const shown = source === 'command' || source === 'named command' ? line - 1 : line
   const where = interactive ? '' : `line ${shown}: `

@@ -100,7 +100,11 @@ export const workloadStories: readonly Story[] = [
     follows: ['ReplicaSet', 'Pod'],
     async play(scene) {
       // How long each is ready differs by more than twice: of Pods of about an age any may go.
-      for (const [name, seconds] of [['one', 12], ['two', 4], ['three', 1]] as const) {
+      for (const [name, seconds] of [
+        ['one', 12],
+        ['two', 4],
+        ['three', 1],
+      ] as const) {
         await scene.apply(pod(name, '{app: web}'))
         await scene.until('it runs', podReady(scene, name))
         await scene.wait(seconds)
