@@ -1,4 +1,3 @@
-import { type Document, LineCounter, parseDocument, type ScalarTag, type YAMLError } from 'yaml'
 import { copyOf } from '../machinery/copy.ts'
 import { ApiError } from '../machinery/errors.ts'
 import type { KubeObject } from '../machinery/object.ts'
@@ -6,10 +5,12 @@ import { decodeProtobuf, ProtobufError, protobufContentType } from '../protobuf/
 import type { GroupVersionKind } from '../registry/index.ts'
 import { decodeObject, TypeMismatch } from '../schema/decode.ts'
 import { wireTypeOf } from '../schema/wire.ts'
-import { duplicatesInJson, duplicatesInYaml, fieldsOfJson } from './duplicate-fields.ts'
+import { duplicatesInJson, fieldsOfJson } from './duplicate-fields.ts'
 import { goJsonFault, goJsonType } from './go-json.ts'
+import { countKeys, type JsonScan, scanJson } from './json-scan.ts'
 import type { FieldValidation } from './options.ts'
 import { apiVersionOf } from './resources.ts'
+import { readYaml, type YamlReading } from './yaml-reading.ts'
 
 type Fields = Record<string, unknown>
 
@@ -35,13 +36,13 @@ export function assertBodyType(contentType: string | undefined): void {
   if (!accepted.includes(type) || !parametersOfType.test(contentType ?? '')) throw ApiError.unsupportedMediaType(accepted)
 }
 
-/** Throws ApiError 400 or 415, and Unreadable for what is no object at all. */
-export function parseBody(bytes: Uint8Array, contentType: string | undefined): Parsed {
+/** Throws ApiError 400, 413 or 415, and Unreadable for what is no object at all. `yaml`: what YAML was read as already. */
+export function parseBody(bytes: Uint8Array, contentType: string | undefined, yaml?: YamlReading): Parsed {
   assertBodyType(contentType)
   const type = contentType ? mediaType(contentType) : jsonType
   if (type === protobufContentType) return { value: fromProtobuf(bytes) }
   const text = textOf(bytes)
-  return type === jsonType ? fromJson(text) : fromYaml(text)
+  return type === jsonType ? fromJson(text) : fromYaml(text, yaml)
 }
 
 /** What may stand behind a media type; Go's mime package takes no other, and a last semicolon. */
@@ -66,8 +67,24 @@ function summary(bytes: Uint8Array): string {
 
 /** Deeper than any object is; what is deeper would overflow the stack of whoever walks it. */
 const deepest = 500
-/** YAML takes hundreds of times as long to read as JSON. */
-const yamlLimit = 2 ** 20
+/** Fields, items, objects and lists in one body: more than in anything that etcd takes, and few enough that nobody waits for them. */
+const mostParts = 60_000
+
+/** Throws ApiError 413 for more than a cluster may put into one object, which shares its process with others. */
+function assertFew({ parts }: JsonScan): void {
+  if (parts <= mostParts) return
+  throw ApiError.entityTooLarge(`it has ${parts} fields and items, and at most ${mostParts} are allowed in one request to this cluster`)
+}
+
+/** The value of a JSON text. Throws SyntaxError, and ApiError for what is too much or harmful. */
+function jsonValue(text: string): { value: unknown; scan: JsonScan } {
+  const scan = scanJson(text)
+  assertFew(scan)
+  if (scan.deepest > 10_000) throw new SyntaxError('exceeded max depth')
+  const value = JSON.parse(text) as unknown
+  if (scan.deepest > deepest || /__proto__|\\u/.test(text)) assertHarmless(value)
+  return { value, scan }
+}
 
 /** Refuses what no object holds and what would do harm in this process. Throws ApiError BadRequest. */
 function assertHarmless(value: unknown): void {
@@ -87,9 +104,7 @@ function assertHarmless(value: unknown): void {
 /** Any JSON, as patches are. Throws ApiError BadRequest, whose message begins with `prefix`. */
 export function parseJson(bytes: Uint8Array, prefix = 'error decoding patch: '): unknown {
   try {
-    const value = JSON.parse(textOf(bytes)) as unknown
-    assertHarmless(value)
-    return value
+    return jsonValue(textOf(bytes)).value
   } catch (error) {
     if (error instanceof ApiError) throw error
     const why = goJsonFault(textOf(bytes)) ?? (error as Error).message
@@ -195,70 +210,37 @@ function fromProtobuf(bytes: Uint8Array): Fields {
 }
 
 function fromJson(text: string): Parsed {
-  let value: unknown
   try {
-    value = JSON.parse(text)
+    return ofJson(text)
   } catch (error) {
-    const why = goJsonFault(text) ?? (error as Error).message
+    if (error instanceof Unreadable || (error instanceof ApiError && error.code === 413)) throw error
+    const why = goJsonFault(text) ?? (error instanceof SyntaxError ? error.message : undefined)
+    if (why === undefined) throw error
     throw new Unreadable(`couldn't get version/kind; json parse error: ${why}`, { cause: error })
   }
-  try {
-    assertHarmless(value)
-  } catch (error) {
-    const fault = goJsonFault(text)
-    if (fault) throw new Unreadable(`couldn't get version/kind; json parse error: ${fault}`, { cause: error })
-    throw error
-  }
-  return { value: asObject(value), duplicates: () => duplicatesInJson(text), order: () => fieldsOfJson(text) }
 }
 
-function fromYaml(text: string): Parsed {
+function ofJson(text: string): Parsed {
+  const { value, scan } = jsonValue(text)
+  const object = asObject(value)
+  // what stands twice in the text stands once in the value
+  const duplicates = () => (countKeys(value) === scan.keys ? [] : duplicatesInJson(text))
+  return { value: object, duplicates, order: () => fieldsOfJson(text) }
+}
+
+function fromYaml(text: string, yaml: YamlReading | undefined): Parsed {
   // Most clients write JSON, which is YAML too.
   if (text.startsWith('{')) {
     try {
-      const value = JSON.parse(text) as unknown
-      assertHarmless(value)
-      return { value: asObject(value), duplicates: () => duplicatesInJson(text), order: () => fieldsOfJson(text) }
+      return ofJson(text)
     } catch (error) {
       if (!(error instanceof SyntaxError)) throw error
     }
   }
-  if (text.length > yamlLimit) throw ApiError.entityTooLarge(`limit is ${yamlLimit}`)
-  const lineCounter = new LineCounter()
-  const document = parseDocument(text, { uniqueKeys: false, schema: 'core', lineCounter, prettyErrors: false, customTags: [binary] })
-  // of several documents the first counts
-  const problem = document.errors.find(({ code }) => code !== 'MULTIPLE_DOCS')
-  if (problem) throw new Unreadable(yamlFault(problem, lineCounter, text))
-  if (document.directives?.yaml.explicit && !/^%YAML\s+1\.1\s/m.test(text)) {
-    throw new Unreadable('yaml: found incompatible YAML document')
-  }
-  const value = yamlValue(document)
-  assertHarmless(value)
-  return { value: asObject(value), duplicates: () => duplicatesInYaml(document, lineCounter) }
-}
-
-/** Text in base64, which go-yaml reads. */
-const binary: ScalarTag = {
-  tag: 'tag:yaml.org,2002:binary',
-  resolve(text, onError) {
-    if (!/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(text.replace(/\s/g, ''))) {
-      onError('!!binary value contains invalid base64 data')
-    }
-    return Buffer.from(text, 'base64').toString()
-  },
-}
-
-/** Throws ApiError BadRequest for aliases that would grow beyond measure. */
-function yamlValue(document: Document): unknown {
-  try {
-    return document.toJS()
-  } catch (error) {
-    if (error instanceof ReferenceError) {
-      const unknown = /^Unresolved alias .*: (.*)$/.exec(error.message)?.[1]
-      throw new Unreadable(unknown === undefined ? `yaml: ${error.message}` : `yaml: unknown anchor '${unknown}' referenced`)
-    }
-    throw error
-  }
+  const reading = yaml ?? readYaml(text)
+  if ('fault' in reading) throw new Unreadable(reading.fault)
+  const { value } = jsonValue(reading.json)
+  return { value: asObject(value), duplicates: () => reading.duplicates }
 }
 
 const typeOfKind = String.raw`struct { APIVersion string "json:\"apiVersion,omitempty\""; Kind string "json:\"kind,omitempty\"" }`
@@ -279,26 +261,4 @@ function asObject(value: unknown): Fields {
     throw new Unreadable(`unexpected GroupVersion string: ${fields['apiVersion']}`)
   }
   return fields
-}
-
-/** What libyaml would say, where it can be told from what this parser says. */
-function yamlFault({ code, message, pos }: YAMLError, lines: LineCounter, text: string): string {
-  const { line } = lines.linePos(pos[0])
-  const at = line > 1 ? `line ${line}: ` : ''
-  switch (code) {
-    case 'TAB_AS_INDENT':
-      return `yaml: ${at}found character that cannot start any token`
-    case 'BLOCK_AS_IMPLICIT_KEY':
-    case 'MULTILINE_IMPLICIT_KEY':
-      return `yaml: ${at}mapping values are not allowed in this context`
-    case 'MISSING_CHAR':
-    case 'BAD_INDENT': {
-      if (message.includes('quote')) return `yaml: ${at}found unexpected end of stream`
-      const closing = /([}\]])$/.exec(message)?.[1]
-      const inside = /[{[,:]\s*$/.test(text) ? 'node content' : `',' or '${closing}'`
-      return closing ? `yaml: ${at || 'line 1: '}did not find expected ${inside}` : `yaml: ${at}${message}`
-    }
-    default:
-      return `yaml: ${message}`
-  }
 }

@@ -4,6 +4,7 @@ import type { ResourceInfo } from '../registry/index.ts'
 import type { Listing } from './listing.ts'
 import type { RequestInfo, ResourcePath } from './request-info.ts'
 import type { WatchEvent } from './watch.ts'
+import type { YamlReading } from './yaml-reading.ts'
 
 /** One request, whatever brought it. The user is known; what they may do isn't yet decided. */
 export interface ApiCall {
@@ -18,6 +19,10 @@ export interface ApiCall {
   /** Instead of bytes, from within the process: plain data of the content type's model. */
   value?: unknown
   signal: AbortSignal
+  /** Resolves when others have had their turn: awaited amid work on something large. */
+  pause?(): Promise<void>
+  /** What a large body of YAML was read as beside this thread. */
+  yaml?: YamlReading
   /** Where what the audit log is to say of it beside is gathered. */
   annotations?: Record<string, string>
   /** Where warnings are gathered, so that a refusal brings them too. */

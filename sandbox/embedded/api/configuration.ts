@@ -1,25 +1,27 @@
 import { ApiError } from '../machinery/errors.ts'
 import type { KubeObject } from '../machinery/object.ts'
+import type { Pieces } from '../machinery/pieces.ts'
 import type { ResourceInfo } from '../registry/index.ts'
 import { decodeAs, type Parsed, parseBody, Unreadable } from './body.ts'
 import type { ResourceCall } from './call.ts'
 import { applyFields, type Managed, type Writer } from './field-manager.ts'
 import type { WriteOptions } from './options.ts'
 import { apiVersionOf } from './resources.ts'
+import type { YamlReading } from './yaml-reading.ts'
 
 /** What a client applies. */
 export interface Configuration {
-  /** What it makes of an object as it is (undefined: there is none), not defaulted. Throws ApiError. */
-  appliedTo(existing: KubeObject | undefined, by: Writer): KubeObject
+  /** What it makes of an object as it is (undefined: there is none), not defaulted; in pieces. Throws ApiError. */
+  appliedTo(existing: KubeObject | undefined, by: Writer): Pieces<KubeObject>
 }
 
 /** The configuration in the body of a call, which is to be of that kind. Throws ApiError. */
 export function readConfiguration(
-  { value, body, warn }: ResourceCall,
+  { value, body, yaml, warn }: ResourceCall,
   kind: Managed & Pick<ResourceInfo, 'decode'>,
   { fieldValidation, force = false }: WriteOptions,
 ): Configuration {
-  const parsed: Parsed = value === undefined ? parseApplied(body ?? new Uint8Array()) : { value: value as Record<string, unknown> }
+  const parsed: Parsed = value === undefined ? parseApplied(body ?? new Uint8Array(), yaml) : { value: value as Record<string, unknown> }
   const applied = parsed.value as unknown as KubeObject
   if (applied.kind !== kind.kind || applied.apiVersion !== apiVersionOf(kind)) {
     const { group, version } = groupVersion(applied.apiVersion ?? '')
@@ -28,11 +30,12 @@ export function readConfiguration(
   }
   const repeated = fieldValidation === 'Ignore' ? [] : (parsed.duplicates?.() ?? [])
   return {
-    appliedTo(existing, by) {
-      const merged = applyFields(kind, existing, applied, by, force)
+    *appliedTo(existing, by) {
+      const merged = yield* applyFields(kind, existing, applied, by, force)
       const twice = repeated.join(', ')
       if (twice && fieldValidation === 'Strict') throw ApiError.badRequest(`error strict decoding YAML: ${yamlFault(twice)}`)
       if (twice) warn(yamlFault(twice))
+      yield
       const fields = merged as unknown as Record<string, unknown>
       return converted(() => decodeAs(kind, { value: fields }, 'Ignore', () => {}, kind.decode), kind, applied)
     },
@@ -54,9 +57,9 @@ function converted(decode: () => KubeObject, info: Managed, { metadata }: KubeOb
 }
 
 /** What is applied, which is YAML whatever it says. Throws ApiError BadRequest. */
-function parseApplied(bytes: Uint8Array): Parsed {
+function parseApplied(bytes: Uint8Array, yaml: YamlReading | undefined): Parsed {
   try {
-    return parseBody(bytes, 'application/yaml')
+    return parseBody(bytes, 'application/yaml', yaml)
   } catch (error) {
     if (!(error instanceof Unreadable)) throw error
     const mismatch = /json: cannot unmarshal (\w+) into Go value/.exec(error.message)

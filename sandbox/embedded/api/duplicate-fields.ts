@@ -30,7 +30,8 @@ function eachField(text: string, tell: (path: () => string, again: boolean) => v
       case quote: {
         const end = endOfString(text, at)
         if (top && 'keys' in top && followedByColon(text, end)) {
-          top.key = JSON.parse(text.slice(at, end)) as string
+          const raw = text.slice(at + 1, end - 1)
+          top.key = raw.includes('\\') ? (JSON.parse(`"${raw}"`) as string) : raw
           tell(path, top.keys.has(top.key))
           top.keys.add(top.key)
         }

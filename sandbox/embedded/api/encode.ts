@@ -129,7 +129,7 @@ export function encode(outcome: Outcome, accepted: Accepted, context: EncodeCont
     case 'forwarded':
       return { status: outcome.status, headers: outcome.headers, body: outcome.chunks }
     case 'stream':
-      return { status: 200, headers: { 'content-type': outcome.contentType }, body: outcome.chunks }
+      return { status: 200, headers: { 'content-type': outcome.contentType }, body: eachInTurn(outcome.chunks, context) }
   }
 }
 
@@ -189,6 +189,13 @@ async function* byTurns(pieces: Iterator<Uint8Array>, { turn }: EncodeContext): 
     const { value, done } = pieces.next()
     if (done) return
     if (value.length > 0) yield value
+  }
+}
+
+async function* eachInTurn(chunks: AsyncIterable<Uint8Array>, { turn }: EncodeContext): AsyncGenerator<Uint8Array> {
+  for await (const chunk of chunks) {
+    await turn()
+    yield chunk
   }
 }
 

@@ -1,6 +1,7 @@
-import { ApplyConflict, ApplyError, serverSideApply, TypedError, trackManagedFields } from '../apply/index.ts'
+import { ApplyConflict, ApplyError, serverSideApplyInPieces, TypedError, trackManagedFieldsInPieces } from '../apply/index.ts'
 import { ApiError } from '../machinery/errors.ts'
 import type { KubeObject } from '../machinery/object.ts'
+import type { Pieces } from '../machinery/pieces.ts'
 import type { ResourceInfo } from '../registry/index.ts'
 import { asJson } from '../schema/go-empty.ts'
 import { customResourceSchema, type Schema, schemaOf } from '../schema/index.ts'
@@ -21,15 +22,15 @@ export type Managed = Pick<ResourceInfo, 'group' | 'version' | 'kind'> & Partial
  * Sets the managedFields of `object`, which `live` is about to become (undefined: is created). An object that does not fit its
  * schema (two items with one key) has none: only an apply fails for that.
  */
-export function trackFields(info: Managed, live: KubeObject | undefined, object: KubeObject, by: Writer): void {
-  const managedFields = tracked(info, live, object, by)
+export function* trackFields(info: Managed, live: KubeObject | undefined, object: KubeObject, by: Writer): Pieces<void> {
+  const managedFields = yield* tracked(info, live, object, by)
   if (managedFields?.length) object.metadata.managedFields = managedFields
   else delete object.metadata.managedFields
 }
 
-function tracked(info: Managed, live: KubeObject | undefined, object: KubeObject, by: Writer) {
+function* tracked(info: Managed, live: KubeObject | undefined, object: KubeObject, by: Writer) {
   try {
-    return trackManagedFields({
+    return yield* trackManagedFieldsInPieces({
       ...common(info, by),
       before: live,
       after: info.definition ? object : asJson(object),
@@ -42,9 +43,15 @@ function tracked(info: Managed, live: KubeObject | undefined, object: KubeObject
 }
 
 /** What `live` becomes when a manager applies a configuration, with only the fields that it has. Throws ApiError. */
-export function applyFields(info: Managed, live: KubeObject | undefined, applied: KubeObject, by: Writer, force: boolean): KubeObject {
+export function* applyFields(
+  info: Managed,
+  live: KubeObject | undefined,
+  applied: KubeObject,
+  by: Writer,
+  force: boolean,
+): Pieces<KubeObject> {
   try {
-    return serverSideApply({ ...common(info, by), live, applied, force })
+    return yield* serverSideApplyInPieces({ ...common(info, by), live, applied, force })
   } catch (error) {
     if (error instanceof ApplyConflict) throw ApiError.applyConflict(error.message, error.causes)
     if (error instanceof ApplyError) throw new ApiError(400, 'BadRequest', error.message, undefined, error)

@@ -12,12 +12,15 @@ import type { Share } from '../machinery/fair-share.ts'
 import type { UserInfo } from '../machinery/object.ts'
 import type { ApiServer } from './api-server.ts'
 import type { AuditedRequest, AuditLog } from './audit.ts'
+import { mediaType } from './body.ts'
 import type { ApiCall, Outcome } from './call.ts'
 import { type Accepted, compress, type Encoded, encode, negotiate } from './encode.ts'
 import type { FlowControl } from './flow-control.ts'
 import type { Limits } from './limits.ts'
 import { uuid } from './object-meta.ts'
 import { requestInfo } from './request-info.ts'
+import type { YamlReading } from './yaml-reading.ts'
+import { largeYaml, yamlThread } from './yaml-thread.ts'
 
 export interface ServingParts {
   api: ApiServer
@@ -202,7 +205,11 @@ async function serve(parts: ServingParts, request: IncomingMessage, response: Se
     // it has waited
     if (ended.signal.aborted) return
     const { annotations } = seen
-    const call: ApiCall = { method, url, headers, user, signal: ended.signal, annotations, warnings, ...(body.length ? { body } : {}) }
+    const yaml = await readAside(parts.share, body, headers['content-type'])
+    if (ended.signal.aborted) return
+    const pause = () => parts.share.turn()
+    const about = { annotations, warnings, pause, ...(body.length ? { body } : {}), ...(yaml ? { yaml } : {}) }
+    const call: ApiCall = { method, url, headers, user, signal: ended.signal, ...about }
     const { outcome } = await api.handle(call)
     using _place = outcome.type === 'watch' ? parts.limits?.watch() : undefined
     if (outcome.type === 'object' || outcome.type === 'list' || outcome.type === 'watch') accepted = negotiate(headers, query)
@@ -220,6 +227,19 @@ async function serve(parts: ServingParts, request: IncomingMessage, response: Se
     await sendError(parts, request, response, error, accepted)
   }
 }
+
+/** What a large body of YAML says, read beside this thread. */
+async function readAside(cluster: object, body: Buffer, contentType: string | undefined): Promise<YamlReading | undefined> {
+  const isYaml = ['application/yaml', 'application/apply-patch+yaml'].includes(mediaType(contentType))
+  if (!isYaml || body.length < largeYaml || body[0] === brace) return undefined
+  try {
+    return await yamlThread.read(cluster, body.toString())
+  } catch (error) {
+    throw ApiError.entityTooLarge(`it could not be read: ${(error as Error).message}`)
+  }
+}
+
+const brace = '{'.charCodeAt(0)
 
 /** Also with a refusal goes what was to be warned of before it. */
 function warn(response: ServerResponse, warnings: readonly string[]): void {

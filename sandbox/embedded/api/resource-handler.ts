@@ -1,6 +1,8 @@
 import { copyOf } from '../machinery/copy.ts'
 import { ApiError } from '../machinery/errors.ts'
 import type { KubeObject } from '../machinery/object.ts'
+import { sizeOfStored } from '../machinery/object-size.ts'
+import { withPauses } from '../machinery/pieces.ts'
 import { patchContentTypes } from '../patch/index.ts'
 import type { GroupVersionKind, Verb } from '../registry/index.ts'
 import { decodeObject, TypeMismatch } from '../schema/decode.ts'
@@ -14,7 +16,7 @@ import { matchName, matchNamespace, timestamp } from './object-meta.ts'
 import { deletionOptions, listOptions, type WriteOptions, writeOptions } from './options.ts'
 import { withoutRepeatedOwners } from './owner-references.ts'
 import { type PatchType, parsePatch, patchedObject } from './patched.ts'
-import type { Rest, UpdateRules, WriteRequest } from './rest.ts'
+import { largeObject, type Rest, type UpdateRules, type WriteRequest } from './rest.ts'
 import { selection } from './selection.ts'
 import { watchObjects } from './watch.ts'
 
@@ -65,8 +67,9 @@ export class ResourceHandler {
   }
 
   writeRequest(call: ResourceCall, options: WriteOptions, kind: string): WriteRequest {
-    const { info, path, user, warn, annotate } = call
+    const { info, path, user, warn, annotate, pause, body } = call
     return {
+      ...(pause && { pause, large: (body?.length ?? 0) > largeObject }),
       info,
       namespace: info.namespaced ? path.namespace : '',
       name: path.name,
@@ -88,13 +91,16 @@ export class ResourceHandler {
 
   /** The call's body as an object of a kind. */
   body(call: ResourceCall, expected: GroupVersionKind, options: Pick<WriteOptions, 'fieldValidation'>): KubeObject {
-    return decodeAs(
-      expected,
-      this.parsed(call, expected.kind),
-      options.fieldValidation,
-      call.warn,
-      call.info === expected ? call.info.decode : undefined,
-    )
+    return this.decoded(call, expected, this.parsed(call, expected.kind), options)
+  }
+
+  private decoded(
+    call: ResourceCall,
+    expected: GroupVersionKind,
+    parsed: Parsed,
+    options: Pick<WriteOptions, 'fieldValidation'>,
+  ): KubeObject {
+    return decodeAs(expected, parsed, options.fieldValidation, call.warn, call.info === expected ? call.info.decode : undefined)
   }
 
   /** The call's body as data. Throws ApiError for one that is no object. */
@@ -102,7 +108,7 @@ export class ResourceHandler {
     if (call.value !== undefined) return { value: call.value as Record<string, unknown> }
     const bytes = call.body ?? new Uint8Array()
     try {
-      return parseBody(bytes, call.headers['content-type'])
+      return parseBody(bytes, call.headers['content-type'], call.yaml)
     } catch (error) {
       if (error instanceof Unreadable) throw unreadable(error, kind, bytes)
       throw error
@@ -135,24 +141,34 @@ export class ResourceHandler {
     const { info } = call
     if (call.value === undefined) assertBodyType(call.headers['content-type'])
     const options = writeOptions(call.request.query, 'CreateOptions')
-    const object = this.body(call, info, options)
+    const pause = pauseOf(call)
+    const parsed = this.parsed(call, info.kind)
+    await pause?.()
+    const object = this.decoded(call, info, parsed, options)
     info.strategy.default(object)
     withoutRepeatedOwners(object, call.warn, false)
-    this.track(call, options, undefined, object)
+    await pause?.()
+    await this.track(call, options, undefined, object)
+    await pause?.()
     return objectOutcome(await this.rest.create(this.writeRequest(call, options, 'CreateOptions'), object), info, 201)
   }
 
   private async update(call: ResourceCall, rules?: UpdateRules): Promise<Outcome> {
     const { info } = call
     const options = writeOptions(call.request.query, 'UpdateOptions')
-    const body = this.body(call, info, options)
+    const parsed = this.parsed(call, info.kind)
+    await pauseOf(call)?.()
+    const body = this.decoded(call, info, parsed, options)
     matchNamespace(info, body, call.path.namespace)
     matchName(body, call.path.name)
-    const produce = (existing: KubeObject | undefined) => {
+    const produce = async (existing: KubeObject | undefined) => {
+      const pause = pauseOf(call, existing)
+      await pause?.()
       const object = copyOf(body)
       info.strategy.default(object)
       withoutRepeatedOwners(object, call.warn, false)
-      this.track(call, options, existing, object)
+      await pause?.()
+      await this.track(call, options, existing, object)
       return object
     }
     const { object, created } = await this.rest.update(this.writeRequest(call, options, 'UpdateOptions'), produce, rules ? { rules } : {})
@@ -172,14 +188,18 @@ export class ResourceHandler {
     if (type !== 'apply') {
       if (!this.rest.has(info, request.namespace, request.name)) throw ApiError.notFound(info, request.name)
       const patch = call.value ?? parsePatch(call.body ?? new Uint8Array(), type)
+      await pauseOf(call)?.()
       const produce = (existing: KubeObject | undefined) => this.patched(call, type, patch, existing as KubeObject, options)
       const { object } = await this.rest.update(request, produce, rules ? { rules } : {})
       return objectOutcome(object, info)
     }
     const configuration = readConfiguration(call, info, options)
-    const produce = (existing: KubeObject | undefined) => {
-      const object = configuration.appliedTo(existing, this.writer(call, options))
+    await pauseOf(call)?.()
+    const produce = async (existing: KubeObject | undefined) => {
+      const pause = pauseOf(call, existing)
+      const object = await withPauses(configuration.appliedTo(existing, this.writer(call, options)), pause)
       info.strategy.default(object)
+      await pause?.()
       return object
     }
     const mayCreate = !call.path.subresource
@@ -187,8 +207,16 @@ export class ResourceHandler {
     return objectOutcome(object, info, created ? 201 : 200)
   }
 
-  private patched(call: ResourceCall, type: PatchType, patch: unknown, existing: KubeObject, options: WriteOptions): KubeObject {
+  private async patched(
+    call: ResourceCall,
+    type: PatchType,
+    patch: unknown,
+    existing: KubeObject,
+    options: WriteOptions,
+  ): Promise<KubeObject> {
     const { info } = call
+    const pause = pauseOf(call, existing)
+    await pause?.()
     const object = patchedObject(type, existing, patch, {
       kind: info,
       schema: info.definition ? undefined : schemaFor(info),
@@ -196,8 +224,10 @@ export class ResourceHandler {
       validation: options.fieldValidation,
       warn: options.fieldValidation === 'Warn' ? call.warn : () => {},
     })
+    await pause?.()
     info.strategy.default(object)
-    this.track(call, options, existing, object)
+    await this.track(call, options, existing, object)
+    await pause?.()
     return object
   }
 
@@ -225,8 +255,8 @@ export class ResourceHandler {
   }
 
   /** Notes in a draft's managedFields who is about to write it. */
-  track(call: ResourceCall, options: WriteOptions, existing: KubeObject | undefined, object: KubeObject): void {
-    trackFields(call.info, existing, object, this.writer(call, options))
+  track(call: ResourceCall, options: WriteOptions, existing: KubeObject | undefined, object: KubeObject): Promise<void> {
+    return withPauses(trackFields(call.info, existing, object, this.writer(call, options)), pauseOf(call, existing))
   }
 
   /** Who writes, and when. */
@@ -234,6 +264,11 @@ export class ResourceHandler {
     const manager = options.fieldManager || managerOf(headers['user-agent'])
     return { manager, subresource: path.subresource, time: timestamp(this.rest.clock.now()) }
   }
+}
+
+/** How a call that is about something large lets others in between; nothing for all others. */
+function pauseOf({ pause, body }: ResourceCall, existing?: KubeObject): ResourceCall['pause'] {
+  return (body?.length ?? 0) > largeObject || (existing && sizeOfStored(existing) > largeObject) ? pause : undefined
 }
 
 /** Names that cannot be a part of a key. Throws ApiError BadRequest. */

@@ -4,6 +4,7 @@ import type { Clock } from '../clock.ts'
 import { copyOf } from '../machinery/copy.ts'
 import { ApiError, objectModified } from '../machinery/errors.ts'
 import type { KubeObject, UserInfo } from '../machinery/object.ts'
+import { sizeOfStored } from '../machinery/object-size.ts'
 import type { Store } from '../machinery/store.ts'
 import { invalid, metadataPath } from '../registry/field.ts'
 import type { CreateContext, ResourceInfo } from '../registry/index.ts'
@@ -27,6 +28,7 @@ import {
 import { unsignedFault } from './options.ts'
 import { withoutRepeatedOwners } from './owner-references.ts'
 import { apiVersionOf, keyOf, tableOf } from './resources.ts'
+import { assertStorable } from './storable.ts'
 
 /** One write on its way to the store. */
 export interface WriteRequest {
@@ -44,6 +46,10 @@ export interface WriteRequest {
   warn(text: string): void
   /** For the audit log. */
   annotate(key: string, value: string): void
+  /** Lets others have their turn, amid work on something large. */
+  pause?: (() => Promise<void>) | undefined
+  /** What was sent is large. */
+  large?: boolean
 }
 
 /** How a subresource differs from the resource in an update: what it may change, and what is wrong with it. */
@@ -62,6 +68,8 @@ export interface RestParts {
   limits?: Pick<Limits, 'assertRoom'>
 }
 
+/** Bytes from which work on an object is done in pieces. */
+export const largeObject = 32 * 2 ** 10
 /** Writes that find their object changed begin again so often. */
 const updateAttempts = 8
 const generateNameAttempts = 8
@@ -138,6 +146,7 @@ export class Rest {
       const old = await readServed(info, stored)
       const draft = await produce(old)
       const next = throughStorage(info, await this.prepareUpdate(request, draft, old, rules, admit))
+      await pauseFor(request, stored)
       const toStore = await toStored(info, next)
       if (this.store.get(tableOf(info), keyOf(info, namespace, name)) !== stored) {
         if (attempt === updateAttempts) throw ApiError.conflict(info, name)
@@ -170,6 +179,7 @@ export class Rest {
     await this.admission.admit('mutate', asked)
     const draft = asked.object as KubeObject
     withoutRepeatedOwners(draft, request.warn, true)
+    await pauseFor(request)
     // only the storage looks, and a dry run does not come that far
     if (draft.metadata.resourceVersion && !request.dryRun)
       throw new ApiError(500, undefined, 'resourceVersion should not be set on objects to be created')
@@ -181,12 +191,15 @@ export class Rest {
     const context = this.context(allocator, request)
     located(info, draft, () => strategy.prepareForCreate(draft, context))
     const errors = strategy.validateCreate(draft, context)
+    await pauseFor(request)
     if (errors.length > 0) throw ApiError.invalid(storedKind(info), draft.metadata.name ?? '', errors)
     for (const warning of strategy.warnings(draft)) request.warn(warning)
     const name = draft.metadata.name as string
     await this.admission.admit('validate', { ...asked, name, object: draft })
     const made = throughStorage(info, draft)
+    await pauseFor(request)
     const stored = await toStored(info, made)
+    assertStorable(stored)
     const existing = this.store.get(tableOf(info), keyOf(info, namespace, name))
     if (existing) {
       const error = ApiError.alreadyExists(info, name)
@@ -237,6 +250,7 @@ export class Rest {
     if (admit) await this.admission.admit('mutate', asked)
     const draft = asked.object as KubeObject
     if (admit) withoutRepeatedOwners(draft, request.warn, true)
+    await pauseFor(request, old)
     keepSystemFields(draft, old)
     using allocator = this.allocator.begin(request.dryRun)
     const context = this.context(allocator, request)
@@ -249,6 +263,7 @@ export class Rest {
       : subresource === 'status'
         ? strategy.validateStatusUpdate(draft, old)
         : strategy.validateUpdate(draft, old)
+    await pauseFor(request, old)
     if (errors.length > 0) throw ApiError.invalid(storedKind(info), name, errors)
     if (!subresource) for (const warning of strategy.warnings(draft, old)) request.warn(warning)
     if (sameButManagedTimes(throughStorage(info, draft), old))
@@ -269,6 +284,7 @@ export class Rest {
       return next
     }
     if (sameButManagedTimes(toStore, stored)) return readServed(info, stored)
+    assertStorable(toStore)
     this.limits?.assertRoom(info, name, toStore, stored)
     return request.dryRun ? next : readServed(info, this.store.put(table, key, toStore))
   }
@@ -300,6 +316,10 @@ export class Rest {
       reinvocation: new Reinvocation(),
     }
   }
+}
+
+async function pauseFor({ pause, large }: WriteRequest, existing?: KubeObject): Promise<void> {
+  if (pause && (large || (existing && sizeOfStored(existing) > largeObject))) await pause()
 }
 
 /** What the server makes of data that a webhook or policy has changed. A subresource's own kind has no fields to drop. */

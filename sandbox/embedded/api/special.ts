@@ -54,7 +54,7 @@ export function specialHandlers({
     const object = generic.body(call, call.info, options)
     call.info.strategy.default(object)
     matchNamespace(call.info, object, call.path.namespace)
-    generic.track(call, options, undefined, object)
+    await generic.track(call, options, undefined, object)
     return objectOutcome(asJson(reviews.create(object, call.user)), call.info, 201)
   }
   const questions = resources.all().filter((info) => reviews.handles(info))

@@ -1,6 +1,6 @@
-import { isDeepStrictEqual } from 'node:util'
-import { freezeSharing } from '../machinery/freeze.ts'
+import { deepEqual, freezeSharing } from '../machinery/freeze.ts'
 import type { KubeObject } from '../machinery/object.ts'
+import { atOnce, type Pieces } from '../machinery/pieces.ts'
 import { sortedJson } from '../machinery/sorted-json.ts'
 import type { ResetFields } from '../registry/resource-info.ts'
 import { decodeObject } from '../schema/decode.ts'
@@ -49,13 +49,20 @@ export interface ApplyRequest {
  * Throws ApplyConflict, ApplyError and TypedError.
  */
 export function serverSideApply(request: ApplyRequest): KubeObject {
+  return atOnce(serverSideApplyInPieces(request))
+}
+
+/** The same of a large object, in pieces. */
+export function* serverSideApplyInPieces(request: ApplyRequest): Pieces<KubeObject> {
   const { live, applied, schema, subresource, now } = request
   if (applied.metadata?.managedFields) throw new ApplyError('metadata.managedFields must be nil')
   assertTyped(applied, schema)
+  yield
   const filter = filterOf(request.reset)
   const self: Manager = { name: request.manager, operation: 'Apply', apiVersion: applied.apiVersion, subresource: subresource ?? '' }
   const before = live ? withoutManagedFields(live) : emptyObject(applied)
   const owners = readOwners(live?.metadata.managedFields)
+  yield
   if (live && owners.size === 0) {
     const { added, modified } = compare(emptyObject(applied), before, schema)
     const fields = ownable(filter(union(added, modified)))
@@ -64,17 +71,26 @@ export function serverSideApply(request: ApplyRequest): KubeObject {
 
   const config = withoutManagedFields(applied)
   const fields = filter(fieldsOf(config, schema))
+  yield
   const last = owners.get(identityOf(self))
   let after = merge(before, config, schema) as KubeObject
+  yield
   owners.set(identityOf(self), { ...self, time: last?.time, fields: ownable(fields) })
   if (last && !isEmpty(last.fields)) {
-    const owned = [...owners.values()].reduce((set, owner) => union(set, owner.fields), fields)
+    let owned = fields
+    for (const owner of owners.values()) {
+      owned = union(owned, owner.fields)
+      yield
+    }
     after = prune(after, last.fields, owned, schema) as KubeObject
     after = { ...after, metadata: after.metadata ?? {} }
+    yield
   }
   const change = filtered(compare(before, after, schema), filter)
-  takeOver(owners, change, identityOf(self), request.force ?? false, annotationFields(live, request, schema))
-  const changed = !isDeepStrictEqual(before, after)
+  yield
+  yield* takeOver(owners, change, identityOf(self), request.force ?? false, annotationFields(live, request, schema))
+  const changed = !deepEqual(before, after)
+  yield
   if (changed || !live) owners.set(identityOf(self), { ...self, time: now, fields: ownable(fields) })
   return withManagedFields(request.manager === 'kubectl' ? withLastApplied(after, applied) : after, writeOwners(owners))
 }
@@ -100,6 +116,11 @@ export interface TrackRequest {
  * `after` is the object with its defaults, before admission and the strategy's preparation: what these add is nobody's.
  */
 export function trackManagedFields(request: TrackRequest): ManagedFieldsEntry[] | undefined {
+  return atOnce(trackManagedFieldsInPieces(request))
+}
+
+/** The same of a large object, in pieces. */
+export function* trackManagedFieldsInPieces(request: TrackRequest): Pieces<ManagedFieldsEntry[] | undefined> {
   const { before, after, schema, subresource, now } = request
   const filter = filterOf(request.reset)
   // owners are set by hand of the object itself only
@@ -108,8 +129,11 @@ export function trackManagedFields(request: TrackRequest): ManagedFieldsEntry[] 
   const known = reset ? [] : sent?.length ? sent : before?.metadata.managedFields
   if (before && !known?.length) return undefined
   const owners = readOwners(known, before?.metadata.managedFields ?? [])
+  yield
   const change = compare(before ? withoutManagedFields(before) : emptyObject(after), withoutManagedFields(after), schema)
-  takeOver(owners, filtered(change, filter), undefined, true)
+  yield
+  yield* takeOver(owners, filtered(change, filter), undefined, true)
+  yield
   const fields = ownable(filter(union(change.added, change.modified)))
   if (!isEmpty(fields)) {
     const self: Manager = { name: request.manager, operation: 'Update', apiVersion: request.apiVersion, subresource: subresource ?? '' }
@@ -120,11 +144,18 @@ export function trackManagedFields(request: TrackRequest): ManagedFieldsEntry[] 
 }
 
 /** Takes changed and removed fields off everybody else. Without force, owners of changed fields are a conflict. */
-function takeOver(owners: Owners, change: Comparison, self: string | undefined, force: boolean, yielded: FieldSet = emptySet()): void {
+function* takeOver(
+  owners: Owners,
+  change: Comparison,
+  self: string | undefined,
+  force: boolean,
+  yielded: FieldSet = emptySet(),
+): Pieces<void> {
   const changed = union(change.added, change.modified)
   const conflicts: { owner: Owner; path: FieldPath }[] = []
   for (const [identity, owner] of [...owners]) {
     if (identity === self) continue
+    yield
     const taken = intersection(owner.fields, changed)
     if (isEmpty(taken) && isEmpty(intersection(owner.fields, change.removed))) continue
     for (const path of pathsOf(difference(taken, yielded))) conflicts.push({ owner, path })

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { goRegExp } from '../machinery/go-regexp.ts'
+import { sortedJson } from '../machinery/sorted-json.ts'
 import { duplicate, type FieldError, type FieldErrorReason, Path, required, tooLong, tooMany } from '../registry/field.ts'
 import type { JSONSchemaProps } from '../schema/types/apiextensions.v1.ts'
 import { correlated, isUnchanged, oldField } from './correlate.ts'
@@ -42,10 +43,8 @@ export function validateListTypes(value: unknown, schema: JSONSchemaProps, path 
     )
   }
   const identities = isMap || schema['x-kubernetes-list-type'] === 'set' ? value.map(identity) : []
-  const repeated = identities.flatMap((one, index) => {
-    const first = identities.findIndex((other) => isDeepStrictEqual(one, other))
-    return first < index ? [duplicate(new Path(`${path}[${index}]`), one)] : []
-  })
+  const seen = new Set<string>()
+  const repeated = identities.flatMap((one, index) => (again(seen, one) ? [duplicate(new Path(`${path}[${index}]`), one)] : []))
   return [...repeated, ...(items ? value.flatMap((item, index) => validateListTypes(item, items, `${path}[${index}]`)) : [])]
 }
 
@@ -123,7 +122,7 @@ function arrayErrors(value: unknown[], schema: JSONSchemaProps, path: string, ol
     errors.push(invalidBody(path, value.length, `${path} in body should have at least ${schema.minItems} items`))
   }
   if (schema.maxItems !== undefined && value.length > schema.maxItems) errors.push(tooMany(new Path(path), value.length, schema.maxItems))
-  if (schema.uniqueItems && value.some((item, index) => value.slice(0, index).some((other) => isDeepStrictEqual(item, other)))) {
+  if (schema.uniqueItems && hasDuplicates(value)) {
     errors.push(invalidBody(path, '', `${path} in body shouldn't contain duplicates`))
   }
   const items = itemsOf(schema)
@@ -179,6 +178,18 @@ function compositionErrors(value: unknown, schema: JSONSchemaProps, path: string
     }
   }
   return errors
+}
+
+function hasDuplicates(items: readonly unknown[]): boolean {
+  const seen = new Set<string>()
+  return items.some((item) => again(seen, item))
+}
+
+/** Whether an equal value was seen before; it is seen from now on. */
+function again(seen: Set<string>, value: unknown): boolean {
+  const before = seen.size
+  seen.add(value === undefined ? '' : sortedJson(value))
+  return seen.size === before
 }
 
 /** The option that came closest is the one that is told of. */

@@ -9,12 +9,14 @@ export async function* logStream(
   options: LogOptions,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
-  const queue: LogLine[] = selected(clock, container, options)
+  let queue: readonly LogLine[] = selected(clock, container, options)
+  let coming: LogLine[] = []
+  let at = 0
   let left = options.limitBytes ?? Infinity
   let wake = () => {}
   using _lines = container.log.onLine((line) => {
     if (!options.follow) return
-    queue.push(line)
+    coming.push(line)
     wake()
   })
   using _exit = container.onExit(() => wake())
@@ -22,9 +24,18 @@ export async function* logStream(
   signal.addEventListener('abort', abort, { once: true })
   try {
     while (!signal.aborted && left > 0) {
-      const line = queue.shift()
-      if (line) {
-        const bytes = Buffer.from(options.timestamps ? `${timestamp(line.time)} ${line.text}` : line.text)
+      if (at === queue.length) {
+        queue = coming
+        coming = []
+        at = 0
+      }
+      if (at < queue.length) {
+        let text = ''
+        while (at < queue.length && text.length < pieceSize) {
+          const line = queue[at++] as LogLine
+          text += options.timestamps ? `${timestamp(line.time)} ${line.text}` : line.text
+        }
+        const bytes = Buffer.from(text)
         const part = bytes.subarray(0, Math.min(bytes.length, left))
         left -= part.length
         if (part.length > 0) yield part
@@ -41,10 +52,14 @@ export async function* logStream(
   }
 }
 
-function selected(clock: Clock, container: RuntimeContainer, { sinceSeconds, sinceTime, tailLines }: LogOptions): LogLine[] {
+/** Characters, about, that are handed out together. */
+const pieceSize = 32 * 2 ** 10
+
+function selected(clock: Clock, container: RuntimeContainer, { sinceSeconds, sinceTime, tailLines }: LogOptions): readonly LogLine[] {
   const since = sinceTime ? Date.parse(sinceTime) : sinceSeconds === undefined ? undefined : clock.now() - sinceSeconds * 1000
-  const lines = container.log.lines().filter(({ time }) => since === undefined || time >= since)
-  if (tailLines === undefined) return [...lines]
+  const all = container.log.lines()
+  const lines = since === undefined ? all.slice() : all.filter(({ time }) => time >= since)
+  if (tailLines === undefined) return lines
   return tailLines === 0 ? [] : lines.slice(-tailLines)
 }
 

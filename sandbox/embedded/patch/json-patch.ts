@@ -13,6 +13,14 @@ type Container = Record<string, unknown> | unknown[]
 
 /** As the API server has it. */
 const mostOperations = 10_000
+/** Bytes that copies may add to an object in all (the API server's JSONPatchMaxCopyBytes). */
+const mostCopied = 3 * 2 ** 20
+
+/** The object that is being changed, and what copies have added to it, bytes. */
+interface Holder {
+  document: unknown
+  copied: number
+}
 
 /** RFC 6902, with the API server's words where an operation does not apply. The object itself is not changed. */
 export function applyJsonPatch(object: unknown, patch: unknown): unknown {
@@ -23,12 +31,12 @@ export function applyJsonPatch(object: unknown, patch: unknown): unknown {
     const why = `The allowed maximum operations in a JSON patch is ${mostOperations}, got ${patch.length}`
     throw new PatchError(413, `Request entity too large: ${why}`)
   }
-  const holder: { document: unknown } = { document: copyOf(object) }
+  const holder: Holder = { document: copyOf(object), copied: 0 }
   for (const operation of patch as (Operation | null)[]) apply(holder, operation ?? { op: '', path: '' })
   return holder.document
 }
 
-function apply(holder: { document: unknown }, operation: Operation): void {
+function apply(holder: Holder, operation: Operation): void {
   const { op, path, from = '' } = operation
   if (typeof path !== 'string') throw missing('operation missing path field')
   switch (op) {
@@ -48,7 +56,7 @@ function apply(holder: { document: unknown }, operation: Operation): void {
       return
     }
     case 'copy':
-      add(holder, path, copyOf(read(holder, from, 'copy')), 'copy')
+      add(holder, path, counted(holder, copyOf(read(holder, from, 'copy'))), 'copy')
       return
     case 'test':
       test(holder, path, operation.value)
@@ -56,6 +64,14 @@ function apply(holder: { document: unknown }, operation: Operation): void {
     default:
       throw doesNotFit(`Unexpected kind: ${op}`)
   }
+}
+
+function counted(holder: Holder, value: unknown): unknown {
+  holder.copied += Buffer.byteLength(JSON.stringify(value))
+  if (holder.copied <= mostCopied) return value
+  throw doesNotFit(
+    `Unable to complete the copy, the accumulated size increase of copy is ${holder.copied}, exceeding the limit ${mostCopied}`,
+  )
 }
 
 function add(holder: { document: unknown }, path: string, value: unknown, op: string): void {

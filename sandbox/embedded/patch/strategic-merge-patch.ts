@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { copyOf } from '../machinery/copy.ts'
+import { sortedJson } from '../machinery/sorted-json.ts'
 import { resolve, type Schema, schemaOfField, schemaOfItems } from '../schema/index.ts'
 import { doesNotFit, PatchError } from './patch-error.ts'
 
@@ -130,19 +131,23 @@ function checkOrder(change: unknown[], wanted: unknown[], mergeKey: string | und
 function mergeList(original: unknown[], patch: unknown[], schema: Schema | undefined, deletes: boolean): unknown[] {
   if (original.length === 0 && patch.length === 0) return original
   if (typeOfItems(original, patch) !== 'object') {
-    if (deletes) return original.filter((item) => !patch.includes(item))
+    if (deletes) {
+      const gone = new Set(patch)
+      return original.filter((item) => !gone.has(item))
+    }
     return inOrder([...new Set([...original, ...patch])], patch, original, undefined)
   }
   const mergeKey = schema && resolve(schema)['x-kubernetes-patch-merge-key']
   if (!mergeKey) throw new PatchError(500, 'cannot merge lists without merge key')
   const { kept, changes } = special(original as Fields[], patch as Fields[], mergeKey)
   const merged = [...kept]
+  const places = ranksOf(merged, mergeKey)
   for (const change of changes) {
     if (!(mergeKey in change)) throw noMergeKey(change, mergeKey)
-    const index = merged.findIndex((item) => same(item, change, mergeKey))
-    const before = merged[index]
-    if (before) merged[index] = mergeFields(before, change, schemaOfItems(schema))
-    else merged.push(change)
+    const identity = identityOf(change, mergeKey)
+    const index = places.get(identity)
+    if (index !== undefined) merged[index] = mergeFields(merged[index] as Fields, change, schemaOfItems(schema))
+    else places.set(identity, merged.push(change) - 1)
   }
   return inOrder(merged, changes, kept, mergeKey)
 }
@@ -158,7 +163,7 @@ function typeOfItems(...lists: unknown[][]): string {
 }
 
 function special(original: Fields[], patch: Fields[], mergeKey: string): { kept: Fields[]; changes: Fields[] } {
-  let kept = original
+  const gone = new Set<string>()
   let replace = false
   const changes: Fields[] = []
   for (const item of patch) {
@@ -167,26 +172,48 @@ function special(original: Fields[], patch: Fields[], mergeKey: string): { kept:
     else if (kind === 'replace') replace = true
     else if (kind === 'delete') {
       if (!(mergeKey in item)) throw noMergeKey(item, mergeKey)
-      kept = kept.filter((other) => !same(other, item, mergeKey))
+      gone.add(identityOf(item, mergeKey))
     } else if (kind === 'merge') throw new PatchError(500, 'merging lists cannot yet be specified in the patch')
     else throw badDirective(kind, item)
   }
+  const kept = gone.size === 0 ? original : original.filter((item) => !gone.has(identityOf(item, mergeKey)))
   return replace ? { kept: changes, changes: [] } : { kept, changes }
 }
 
 /** Items named by `wanted` in its order; the others keep their places relative to the original list. */
 function inOrder(items: unknown[], wanted: unknown[], original: unknown[], mergeKey: string | undefined): unknown[] {
-  const rank = (list: unknown[], item: unknown) => list.findIndex((other) => same(other, item, mergeKey))
-  const byRank = (list: unknown[]) => (a: unknown, b: unknown) => rank(list, a) - rank(list, b)
-  const named = items.filter((item) => rank(wanted, item) >= 0).sort(byRank(wanted))
-  const others = items.filter((item) => rank(wanted, item) < 0).sort(byRank(original))
+  const inWanted = ranksOf(wanted, mergeKey)
+  const inOriginal = ranksOf(original, mergeKey)
+  const ranked = items.map((item) => {
+    const identity = identityOf(item, mergeKey)
+    return { item, wanted: inWanted.get(identity) ?? -1, original: inOriginal.get(identity) ?? -1 }
+  })
+  const named = ranked.filter(({ wanted }) => wanted >= 0).sort((a, b) => a.wanted - b.wanted)
+  const others = ranked.filter(({ wanted }) => wanted < 0).sort((a, b) => a.original - b.original)
   const result: unknown[] = []
-  while (named.length > 0 && others.length > 0) {
-    const left = rank(original, others[0])
-    const right = rank(original, named[0])
-    result.push(left >= 0 && right >= 0 && left < right ? others.shift() : named.shift())
+  let [i, j] = [0, 0]
+  for (let next = named[i], other = others[j]; next && other; next = named[i], other = others[j]) {
+    const otherFirst = other.original >= 0 && next.original >= 0 && other.original < next.original
+    result.push((otherFirst ? others[j++] : named[i++])?.item)
   }
-  return [...result, ...named, ...others]
+  return [...result, ...named.slice(i).map(({ item }) => item), ...others.slice(j).map(({ item }) => item)]
+}
+
+/** Where each item of a list first stands, by its identity. */
+function ranksOf(list: readonly unknown[], mergeKey: string | undefined): Map<string, number> {
+  const ranks = new Map<string, number>()
+  for (const [index, item] of list.entries()) {
+    const identity = identityOf(item, mergeKey)
+    if (!ranks.has(identity)) ranks.set(identity, index)
+  }
+  return ranks
+}
+
+/** Equal texts for what is the same item: by the merge key where it has one to be told by. */
+function identityOf(item: unknown, mergeKey: string | undefined): string {
+  const keyed = mergeKey !== undefined && isObject(item)
+  const value = keyed ? item[mergeKey] : item
+  return `${keyed ? 'k' : 'v'}${value === undefined ? '' : typeof value === 'object' ? sortedJson(value) : JSON.stringify(value)}`
 }
 
 function same(a: unknown, b: unknown, mergeKey: string | undefined): boolean {

@@ -191,8 +191,13 @@ function upwards(value: string): string[] {
 }
 
 function matches(value: string, pattern: string): boolean {
-  return new RegExp(`^(?:${pattern})$`).test(value)
+  let expression = expressions.get(pattern)
+  if (!expression) expressions.set(pattern, (expression = new RegExp(`^(?:${pattern})$`)))
+  return expression.test(value)
 }
+
+/** The rules' own, of which there are few. */
+const expressions = new Map<string, RegExp>()
 
 function regexError(message: string, pattern: string, ...examples: string[]): string {
   return `${message} (e.g. ${examples.map((text) => `'${text}', `).join(' or ')}regex used for validation is '${pattern}')`

@@ -2,6 +2,7 @@ import { ownersOfScale, ownersOfScaled, type ReplicasPath } from '../../apply/sc
 import { copyOf } from '../../machinery/copy.ts'
 import { ApiError } from '../../machinery/errors.ts'
 import type { KubeObject } from '../../machinery/object.ts'
+import { atOnce } from '../../machinery/pieces.ts'
 import { patchContentTypes } from '../../patch/index.ts'
 import { invalid, specPath } from '../../registry/field.ts'
 import type { ResourceInfo } from '../../registry/index.ts'
@@ -74,7 +75,7 @@ interface Change {
 function change(generic: ResourceHandler, call: ResourceCall): Change {
   const { info, path, request } = call
   const tracked = (scale: Scale, live: Scale, options: WriteOptions) => {
-    trackFields(scaleKind, live, scale, generic.writer(call, options))
+    atOnce(trackFields(scaleKind, live, scale, generic.writer(call, options)))
     return scale
   }
   if (request.verb === 'update') {
@@ -93,7 +94,7 @@ function change(generic: ResourceHandler, call: ResourceCall): Change {
     const configuration = readConfiguration(call, scaleKind, options)
     const scaled = (live: Scale) => {
       if (info.definition && !live.metadata.managedFields) throw cannotConvert()
-      return configuration.appliedTo(live, generic.writer(call, options)) as Scale
+      return atOnce(configuration.appliedTo(live, generic.writer(call, options))) as Scale
     }
     return { write, scaled }
   }

@@ -10,8 +10,13 @@ export const namePrograms: Record<string, Run> = { nslookup, dig, host, getent }
 
 type Type = DnsAnswer['type']
 
+/** Nanoseconds for a question that goes through the network: a script that asks on and on lets others in between. */
+const questionPrice = 2_000_000
+
 async function query(process: Process, name: string, type: Type, server?: string): Promise<DnsAnswer[] | NetworkError> {
   try {
+    const wait = process.spend(questionPrice)
+    if (wait) await wait
     return await process.within(10_000, () => process.machine.network.resolve(name, type, server))
   } catch (error) {
     if (process.ended) throw error

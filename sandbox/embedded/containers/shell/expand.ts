@@ -165,8 +165,14 @@ class Fields {
   }
 }
 
+/** A here-document may have tens of thousands of parts; what each costs, in nanoseconds. */
+const partsAtOnce = 64
+const partPrice = 10_000
+
 async function expandParts(shell: Shell, parts: readonly Part[], inQuotes: boolean, fields: Fields): Promise<void> {
-  for (const part of parts) {
+  for (const [index, part] of parts.entries()) {
+    const wait = index % partsAtOnce === partsAtOnce - 1 ? shell.process.spend(partsAtOnce * partPrice) : undefined
+    if (wait) await wait
     switch (part.type) {
       case 'literal':
         fields.add(part.text, inQuotes)
