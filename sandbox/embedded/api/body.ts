@@ -67,6 +67,8 @@ function summary(bytes: Uint8Array): string {
 
 /** Deeper than any object is; what is deeper would overflow the stack of whoever walks it. */
 const deepest = 500
+/** From here on Go refuses the text itself. */
+const deepestInGo = 10_000
 /** Fields, items, objects and lists in one body: more than in anything that etcd takes, and few enough that nobody waits for them. */
 const mostParts = 60_000
 
@@ -79,8 +81,8 @@ function assertFew({ parts }: JsonScan): void {
 /** The value of a JSON text. Throws SyntaxError, and ApiError for what is too much or harmful. */
 function jsonValue(text: string): { value: unknown; scan: JsonScan } {
   const scan = scanJson(text)
+  if (scan.deepest > deepestInGo) throw new SyntaxError('exceeded max depth')
   assertFew(scan)
-  if (scan.deepest > 10_000) throw new SyntaxError('exceeded max depth')
   const value = JSON.parse(text) as unknown
   if (scan.deepest > deepest || /__proto__|\\u/.test(text)) assertHarmless(value)
   return { value, scan }

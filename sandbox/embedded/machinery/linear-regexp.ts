@@ -1,5 +1,5 @@
-import { createContext, Script } from 'node:vm'
 import { RE2JS, RE2JSException } from 're2js'
+import { bounded, RanTooLong } from './bounded.ts'
 
 /**
  * An expression of JavaScript whose search takes no longer than in proportion to the text: users bring expressions, and the
@@ -81,27 +81,20 @@ function automatonOf(source: string, flags: string): RE2JS | null {
   }
 }
 
-/** ms of this thread's CPU time for one search; a machine that is busy with something else gives it some attempts. */
+/** ms of CPU for one search. */
 const longest = 40
-const attempts = 5
-
-const sandbox = createContext({})
-const script = new Script('search()')
 
 function boundedExec(expression: RegExp, text: string): RegExpExecArray | null {
   const plain = new RegExp(expression.source, expression.flags)
-  plain.lastIndex = expression.lastIndex
-  for (let attempt = 1; ; attempt++) {
-    const before = process.threadCpuUsage().user
-    Object.assign(sandbox, { search: () => plain.exec(text) })
-    try {
-      const found = script.runInContext(sandbox, { timeout: longest }) as RegExpExecArray | null
+  try {
+    return bounded(() => {
+      plain.lastIndex = expression.lastIndex
+      const found = plain.exec(text)
       expression.lastIndex = plain.lastIndex
       return found
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ERR_SCRIPT_EXECUTION_TIMEOUT') throw error
-      if (attempt < attempts && (process.threadCpuUsage().user - before) / 1000 < longest / 2) continue
-      throw new PatternTimeout(`the pattern ${expression.source} takes too long on a text of ${text.length} characters`, { cause: error })
-    }
+    }, longest)
+  } catch (error) {
+    if (!(error instanceof RanTooLong)) throw error
+    throw new PatternTimeout(`the pattern ${expression.source} takes too long on a text of ${text.length} characters`, { cause: error })
   }
 }
