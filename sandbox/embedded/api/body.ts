@@ -1,7 +1,7 @@
 import { copyOf } from '../machinery/copy.ts'
 import { ApiError } from '../machinery/errors.ts'
 import type { KubeObject } from '../machinery/object.ts'
-import { decodeProtobuf, ProtobufError, protobufContentType } from '../protobuf/index.ts'
+import { decodeProtobuf, ProtobufError, protobufContentType, TooManyParts } from '../protobuf/index.ts'
 import type { GroupVersionKind } from '../registry/index.ts'
 import { decodeObject, TypeMismatch } from '../schema/decode.ts'
 import { wireTypeOf } from '../schema/wire.ts'
@@ -74,8 +74,11 @@ const mostParts = 60_000
 
 /** Throws ApiError 413 for more than a cluster may put into one object, which shares its process with others. */
 function assertFew({ parts }: JsonScan): void {
-  if (parts <= mostParts) return
-  throw ApiError.entityTooLarge(`it has ${parts} fields and items, and at most ${mostParts} are allowed in one request to this cluster`)
+  if (parts > mostParts) throw tooMany(`${parts}`)
+}
+
+function tooMany(parts: string): ApiError {
+  return ApiError.entityTooLarge(`it has ${parts} fields and items, and at most ${mostParts} are allowed in one request to this cluster`)
 }
 
 /** The value of a JSON text. Throws SyntaxError, and ApiError for what is too much or harmful. */
@@ -84,7 +87,7 @@ function jsonValue(text: string): { value: unknown; scan: JsonScan } {
   if (scan.deepest > deepestInGo) throw new SyntaxError('exceeded max depth')
   assertFew(scan)
   const value = JSON.parse(text) as unknown
-  if (scan.deepest > deepest || /__proto__|\\u/.test(text)) assertHarmless(value)
+  if (scan.deepest > deepest || text.includes('__proto__') || text.includes('\\u')) assertHarmless(value)
   return { value, scan }
 }
 
@@ -202,10 +205,11 @@ function withoutEmptyType(value: Fields): Fields {
 
 function fromProtobuf(bytes: Uint8Array): Fields {
   try {
-    const value = decodeProtobuf(bytes)
+    const value = decodeProtobuf(bytes, mostParts)
     assertHarmless(value)
     return value
   } catch (error) {
+    if (error instanceof TooManyParts) throw tooMany('more')
     if (error instanceof ProtobufError) throw new Unreadable(error.message, { cause: error })
     throw error
   }

@@ -8,9 +8,10 @@ import type { KubeObject } from '../machinery/object.ts'
 import { encodeProtobuf, encodeWatchFrame, protobufContentType } from '../protobuf/index.ts'
 import type { ResourceInfo } from '../registry/index.ts'
 import type { Outcome } from './call.ts'
-import { goType, listForm, listPieces, partial, sizeOfList, table, unfit } from './list-form.ts'
+import { goType, listForm, listPieces, partial, sizeOfList, table, unfit, yamlPieces } from './list-form.ts'
 import type { Listing } from './listing.ts'
 import type { WatchEvent } from './watch.ts'
+import { largeYaml, yamlThread } from './yaml-thread.ts'
 
 /** How a client wants an answer. */
 export interface Accepted {
@@ -98,13 +99,15 @@ export interface EncodeContext {
   now: number
   /** Waits for the cluster's turn: what is large is made bit by bit, and others' work comes in between. */
   turn(): Promise<void>
+  /** Whose it is: what is written beside this thread is written by turns of these. */
+  owner: object
 }
 
 /** Throws ApiError for what cannot be put into the accepted form. */
 export function encode(outcome: Outcome, accepted: Accepted, context: EncodeContext): Encoded {
   switch (outcome.type) {
     case 'object':
-      return whole(outcome.status, objectForm(outcome.object, outcome.info, accepted, context), accepted)
+      return whole(outcome.status, objectForm(outcome.object, outcome.info, accepted, context), accepted, context)
     case 'list':
       return list(outcome.listing, accepted, context)
     case 'watch':
@@ -174,8 +177,9 @@ function objectForm(object: Form, info: ResourceInfo | undefined, accepted: Acce
 
 function list(listing: Listing, accepted: Accepted, context: EncodeContext): Encoded {
   const headers = { 'content-type': accepted.mediaType }
-  const pieces = listPieces(listing, accepted, context)
   const size = sizeOfList(listing)
+  if (accepted.mediaType === yaml && size > largeYaml) return { status: 200, headers, body: yamlPieces(listing, accepted, context), size }
+  const pieces = listPieces(listing, accepted, context)
   if (size <= wholeUpTo) return { status: 200, headers, body: Buffer.concat([...pieces]) }
   return { status: 200, headers, body: byTurns(pieces, context), size }
 }
@@ -199,11 +203,19 @@ async function* eachInTurn(chunks: AsyncIterable<Uint8Array>, { turn }: EncodeCo
   }
 }
 
-function whole(status: number, form: Form, accepted: Accepted): Encoded {
+function whole(status: number, form: Form, accepted: Accepted, { owner }: Pick<EncodeContext, 'owner'>): Encoded {
   if (accepted.mediaType === protobufContentType) {
     return { status, headers: { 'content-type': protobufContentType }, body: encodeProtobuf(form) }
   }
-  return { status, headers: { 'content-type': accepted.mediaType }, body: text(form, accepted) }
+  const headers = { 'content-type': accepted.mediaType }
+  if (accepted.mediaType !== yaml) return { status, headers, body: text(form, accepted) }
+  const json = JSON.stringify(form)
+  if (json.length < largeYaml) return { status, headers, body: text(form, accepted) }
+  return { status, headers, body: written(yamlThread.write(owner, json)), size: json.length }
+}
+
+async function* written(text: Promise<string>): AsyncGenerator<Uint8Array> {
+  yield Buffer.from(await text)
 }
 
 function text(form: unknown, { mediaType, pretty }: Accepted): Uint8Array {

@@ -214,7 +214,7 @@ async function serve(parts: ServingParts, request: IncomingMessage, response: Se
     using _place = outcome.type === 'watch' ? parts.limits?.watch() : undefined
     if (outcome.type === 'object' || outcome.type === 'list' || outcome.type === 'watch') accepted = negotiate(headers, query)
     const turn = () => parts.share.turn()
-    const whole = encode(outcome, accepted, { query, now: parts.now(), turn })
+    const whole = encode(outcome, accepted, { query, now: parts.now(), turn, owner: parts.share })
     const encoded = await compress(whole, headers['accept-encoding'])
     seen.answered(encoded.status, outcome.type === 'object' ? outcome.object : undefined)
     if (method !== 'GET') await parts.durable()
@@ -307,7 +307,11 @@ async function sendError(
     error instanceof PlainError
       ? { type: 'text', status: answer.code, text: answer.message && `${answer.message}\n` }
       : { type: 'object', status: answer.code, object: answer.body }
-  await send(response, encode(outcome, form, { query: new URLSearchParams(), now: 0, turn: () => parts.share.turn() }), false)
+  await send(
+    response,
+    encode(outcome, form, { query: new URLSearchParams(), now: 0, turn: () => parts.share.turn(), owner: parts.share }),
+    false,
+  )
 }
 
 async function send(response: ServerResponse, encoded: Encoded, headOnly: boolean, limits?: ServingParts['limits']): Promise<void> {

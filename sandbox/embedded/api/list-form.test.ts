@@ -39,7 +39,7 @@ describe.each([
 ])('a list of %s', (_what, count, size) => {
   const listed = listing(count, size)
   const turn = async () => undefined
-  const made = (form: Accepted) => whole(encode({ type: 'list', listing: listed }, form, { ...context, turn }))
+  const made = (form: Accepted) => whole(encode({ type: 'list', listing: listed }, form, { ...context, owner: context, turn }))
 
   it.each([
     ['objects', accepted(json)],
@@ -73,14 +73,14 @@ it('a large list takes a turn for each piece, whatever its form', async () => {
     const turn = async () => {
       turns++
     }
-    await whole(encode({ type: 'list', listing: listed }, form, { ...context, turn }))
+    await whole(encode({ type: 'list', listing: listed }, form, { ...context, owner: context, turn }))
     expect(turns).toBeGreaterThan(30)
   }
 })
 
 it('a large list is compressed on its way', async () => {
   const listed = listing(200, 50_000)
-  const encoded = encode({ type: 'list', listing: listed }, accepted(json), { ...context, turn: async () => undefined })
+  const encoded = encode({ type: 'list', listing: listed }, accepted(json), { ...context, owner: context, turn: async () => undefined })
   const compressed = await compress(encoded, 'gzip, deflate')
   expect(compressed.headers['content-encoding']).toBe('gzip')
   const bytes = await whole(compressed)

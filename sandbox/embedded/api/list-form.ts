@@ -11,6 +11,7 @@ import { customTable } from './custom-table.ts'
 import type { Accepted, EncodeContext, Form } from './encode.ts'
 import type { Listing } from './listing.ts'
 import { apiVersionOf } from './resources.ts'
+import { yamlThread } from './yaml-thread.ts'
 
 /** What a list is made of: what stands before its items, and how they are shown. */
 interface ListForm {
@@ -57,6 +58,17 @@ export function* listPieces(listing: Listing, accepted: Accepted, context: Pick<
     parts = []
   }
   yield Buffer.concat([...parts, Buffer.from(end)])
+}
+
+/** A large list in YAML, which is written beside this thread. */
+export async function* yamlPieces(listing: Listing, accepted: Accepted, context: EncodeContext): AsyncGenerator<Uint8Array> {
+  const { head, key, shown } = formOf(listing, accepted, context)
+  yield Buffer.from(`${stringify(head)}${key}:\n`)
+  for (const group of groupsOf(listing.items, atOnce)) {
+    await context.turn()
+    const text = await yamlThread.write(context.owner, JSON.stringify(shown(group)))
+    yield Buffer.from(text.replace(/^(?=.)/gm, '  '))
+  }
 }
 
 export function table(

@@ -10,12 +10,19 @@ export function sizeOfStored(object: KubeObject): number {
   return size
 }
 
+/** The same of an object that will not change any more, though it is not frozen yet. */
+export const sizeOfFinished = sizeOfStored
+
 /** About what a value takes in JSON: bytes. */
 export function sizeOf(value: unknown): number {
   if (typeof value === 'string') return value.length + 2
   if (typeof value !== 'object' || value === null) return 5
   let size = 2
   if (Array.isArray(value)) for (const item of value) size += sizeOf(item) + 1
-  else for (const key in value) size += key.length + 4 + sizeOf((value as Record<string, unknown>)[key])
+  else {
+    const fields = value as Record<string, unknown>
+    // of an object with thousands of fields in a fraction of the time that a loop over it takes
+    for (const key of Object.keys(fields)) size += key.length + 4 + sizeOf(fields[key])
+  }
   return size
 }

@@ -5,6 +5,8 @@ import { type WireField, wireFields, wireTypeOf } from '../schema/wire.ts'
 import { readMessage } from './read.ts'
 import { writeMessage } from './write.ts'
 
+export { TooManyParts } from './read.ts'
+
 /** A body that is no protobuf of a known kind; answered with 400. */
 export class ProtobufError extends Error {}
 
@@ -14,9 +16,9 @@ export const protobufContentType = 'application/vnd.kubernetes.protobuf'
 
 /**
  * Reads the `k8s\0` envelope with its runtime.Unknown and gives the object as the API takes it in JSON.
- * Throws ProtobufError for anything else.
+ * Throws ProtobufError for anything else, and TooManyParts for more than so many fields and items.
  */
-export function decodeProtobuf(bytes: Uint8Array): Record<string, unknown> {
+export function decodeProtobuf(bytes: Uint8Array, parts = Number.POSITIVE_INFINITY): Record<string, unknown> {
   if (bytes.length === 0) throw new ProtobufError('empty data')
   if (!magic.every((byte, index) => bytes[index] === byte)) {
     throw new ProtobufError('provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]')
@@ -26,7 +28,7 @@ export function decodeProtobuf(bytes: Uint8Array): Record<string, unknown> {
   const type = wireTypeOf(apiVersion, kind) ?? wireTypeOf('v1', kind)
   if (!type) throw new ProtobufError(`no kind "${kind}" is registered for version "${apiVersion}"`)
   try {
-    const { object } = decodeObject(readMessage(protobufjs.Reader.create(raw), raw.length, type), type)
+    const { object } = decodeObject(readMessage(protobufjs.Reader.create(raw), raw.length, type, { parts }), type)
     if (object['items'] === null) object['items'] = []
     return { apiVersion, kind, ...object }
   } catch (error) {

@@ -3,33 +3,43 @@ import { type WireField, wireFields } from '../schema/wire.ts'
 
 type Fields = Record<string, unknown>
 
+/** How many fields and items may still be read. */
+export interface Room {
+  parts: number
+}
+
+/** A message of more fields and items than there is room for. */
+export class TooManyParts extends Error {}
+
+const endless: Room = { parts: Number.POSITIVE_INFINITY }
 const byNumber = new Map<string, Map<number, WireField>>()
 
 /** Reads one message of a Kubernetes type up to `end` as JSON. Fields that the type does not know are skipped. */
-export function readMessage(reader: Reader, end: number, type: string): Fields {
+export function readMessage(reader: Reader, end: number, type: string, room: Room = endless): Fields {
   const result: Fields = {}
   while (reader.pos < end) {
+    if (room.parts-- <= 0) throw new TooManyParts()
     const tag = reader.uint32()
     const field = fieldsOf(type).get(tag >>> 3)
-    if (field) readField(reader, field, result)
+    if (field) readField(reader, field, result, room)
     else reader.skipType(tag & 7)
   }
   return result
 }
 
-function readField(reader: Reader, field: WireField, into: Fields): void {
+function readField(reader: Reader, field: WireField, into: Fields, room: Room): void {
   if (field.inline) {
-    Object.assign(into, readMessage(reader, reader.uint32() + reader.pos, field.type))
+    Object.assign(into, readMessage(reader, reader.uint32() + reader.pos, field.type, room))
     return
   }
   if (field.container === '') {
-    const value = readValue(reader, field.type)
+    const value = readValue(reader, field.type, room)
     if (value !== undefined) into[field.name] = value
     return
   }
   if (field.container === 'list') {
     const list = (into[field.name] ??= []) as unknown[]
-    list.push(readValue(reader, field.type.replace(/^named:/, '')))
+    list.push(readValue(reader, field.type.replace(/^named:/, ''), room))
     return
   }
   const map = (into[field.name] ??= {}) as Fields
@@ -37,9 +47,10 @@ function readField(reader: Reader, field: WireField, into: Fields): void {
   let key = ''
   let value: unknown
   while (reader.pos < end) {
+    if (room.parts-- <= 0) throw new TooManyParts()
     const tag = reader.uint32()
     if (tag >>> 3 === 1) key = reader.string()
-    else if (tag >>> 3 === 2) value = field.container === 'map' ? readValue(reader, field.type) : readList(reader, field.type)
+    else if (tag >>> 3 === 2) value = field.container === 'map' ? readValue(reader, field.type, room) : readList(reader, field.type, room)
     else reader.skipType(tag & 7)
   }
   // Plain assignment would lose the one key that means an object's prototype.
@@ -47,7 +58,7 @@ function readField(reader: Reader, field: WireField, into: Fields): void {
   Object.defineProperty(map, key, { value: entry, writable: true, enumerable: true, configurable: true })
 }
 
-function readValue(reader: Reader, type: string): unknown {
+function readValue(reader: Reader, type: string, room: Room): unknown {
   switch (type) {
     case 'string':
       return reader.string()
@@ -62,19 +73,20 @@ function readValue(reader: Reader, type: string): unknown {
     case 'bytes':
       return Buffer.from(reader.bytes()).toString('base64')
   }
-  if (type.startsWith('named:')) return readList(reader, type.slice(6))
+  if (type.startsWith('named:')) return readList(reader, type.slice(6), room)
   const end = reader.uint32() + reader.pos
   const special = specials[type]
-  return special ? special(numbered(reader, end)) : readMessage(reader, end, type)
+  return special ? special(numbered(reader, end)) : readMessage(reader, end, type, room)
 }
 
 /** A message such as ExtraValue, whose only field is a list. */
-function readList(reader: Reader, type: string): unknown[] {
+function readList(reader: Reader, type: string, room: Room): unknown[] {
   const end = reader.uint32() + reader.pos
   const list: unknown[] = []
   while (reader.pos < end) {
     const tag = reader.uint32()
-    if (tag >>> 3 === 1) list.push(readValue(reader, type))
+    if (room.parts-- <= 0) throw new TooManyParts()
+    if (tag >>> 3 === 1) list.push(readValue(reader, type, room))
     else reader.skipType(tag & 7)
   }
   return list
