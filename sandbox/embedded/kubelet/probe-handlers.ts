@@ -170,6 +170,8 @@ function dialFailure(error: unknown, host: string, port: number): string {
       return `dial tcp ${host}:${port}: connect: connection refused`
     case 'EHOSTUNREACH':
       return `dial tcp ${host}:${port}: connect: no route to host`
+    case 'ENETUNREACH':
+      return `dial tcp ${host}:${port}: connect: network is unreachable`
     case 'ENOTFOUND':
       return `dial tcp: lookup ${host}: no such host`
     case 'ETIMEDOUT':

@@ -73,6 +73,11 @@ export class Fabric {
     return wire.master !== undefined || outside.owns(destination)
   }
 
+  podKnowsWay(node: string, { uid }: { uid: string }, destination: string): boolean {
+    const own = this.stacks.changedPod(node, uid)
+    return !own || own.lookup(destination) !== undefined
+  }
+
   podHears(node: string, { uid, ip }: { uid: string; ip: string }): boolean {
     const own = this.stacks.changedPod(node, uid)
     return !own || (own.link('eth0')?.up === true && own.owns(ip))

@@ -15,7 +15,8 @@ export interface Arrival {
   to: Address
 }
 
-export type Route = Arrival | 'refused' | 'unreachable' | 'dropped'
+/** `no route` is what the sender's own kernel says at once; `unreachable` is learnt when nobody has answered ARP. */
+export type Route = Arrival | 'refused' | 'no route' | 'unreachable' | 'dropped'
 
 /** A packet passes few nodes' rules: its own, one that a NodePort names, one where the endpoint is. */
 const mostNodes = 4
@@ -40,7 +41,7 @@ export class Forwarding {
   /** `kept` is where the flow's packets went so far; into `trace` goes what the first packet passes. */
   route(source: Host, clientPort: number, destination: Address, protocol: Protocol, kept?: Address, trace?: Hop[]): Route {
     const loopback = inCIDR(destination.ip, '127.0.0.0/8')
-    if (source.made && loopback && !this.fabric.owns(source.node, '127.0.0.1')) return 'unreachable'
+    if (source.made && loopback && !this.fabric.owns(source.node, '127.0.0.1')) return 'no route'
     const client = { ip: source.made ? this.sourceOf(source.node, destination.ip) : source.ip, port: clientPort }
     if (source.pod && (loopback || destination.ip === source.ip)) {
       trace?.push({
@@ -51,6 +52,7 @@ export class Forwarding {
       })
       return { target: source, from: { ip: destination.ip, port: clientPort }, to: destination }
     }
+    if (source.pod && !this.fabric.podKnowsWay(source.node, source.pod, destination.ip)) return 'no route'
     if (source.pod && !this.fabric.podSends(source.node, source.pod, destination.ip)) return 'unreachable'
     if (source.pod && !this.fabric.wired(source.node, source.pod.uid)) return 'dropped'
     if (source.pod && trace)
@@ -87,7 +89,7 @@ export class Forwarding {
 
       const local = inside && !source.pod
       const way = this.fabric.wayOut(node, to.ip)
-      if (!way) return 'unreachable'
+      if (!way) return local ? 'no route' : 'unreachable'
       const leaves = local || masquerade || (this.hosts.nodeWith(to.ip) !== undefined && way.device === 'eth0')
       const seen = (leaves ? way.source : undefined) ?? from
       const packet = { protocol, source: seen, destination: to.ip, port: to.port }

@@ -254,6 +254,8 @@ export class Namespace implements PodNetwork, ConnectionOwner {
     const waiting = () => (signal ? AbortSignal.any([signal, this.ended]) : this.ended)
     const bound = typeof route === 'string' ? undefined : this.network.listening(route, protocol)
     switch (route) {
+      case 'no route':
+        throw new NetworkError('ENETUNREACH', `connect to ${ip}:${port}: network is unreachable`)
       case 'unreachable':
         await this.inVain(Math.min(arpTimeout, patience), seen, trace !== undefined, waiting(), 1)
         if (trace) seen.unreachable(ip, this.host.pod ? `${this.ip.split('.').slice(0, 3).join('.')}.1` : this.ip)

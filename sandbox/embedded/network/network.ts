@@ -84,7 +84,7 @@ export interface PodNetwork extends Disposable {
   /** host '0.0.0.0', '::' or '' is every address, '127.0.0.1' the loopback only. Throws NetworkError EADDRINUSE. */
   listen(port: number, listener: Listener, host?: string, protocol?: Protocol): Disposable
   /**
-   * Any address or name. Rejects with NetworkError (ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH, ENOTFOUND). Over UDP it is the
+   * Any address or name. Rejects with NetworkError (ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH, ENETUNREACH, ENOTFOUND). Over UDP it is the
    * flow of one client socket: each write is a datagram, heard as one piece; a port where nobody listens refuses at once.
    * `patience` (ms) is how long an answer to the first packet is waited for; the kernel's two minutes unless given.
    */
@@ -184,7 +184,7 @@ export interface DnsAnswer {
 }
 
 export class NetworkError extends Error {
-  readonly code: 'ECONNREFUSED' | 'ETIMEDOUT' | 'EHOSTUNREACH' | 'ENOTFOUND' | 'ECONNRESET' | 'EADDRINUSE'
+  readonly code: 'ECONNREFUSED' | 'ETIMEDOUT' | 'EHOSTUNREACH' | 'ENETUNREACH' | 'ENOTFOUND' | 'ECONNRESET' | 'EADDRINUSE'
   constructor(code: NetworkError['code'], message: string, options?: ErrorOptions) {
     super(message, options)
     this.code = code

@@ -173,6 +173,7 @@ function dialReason(error: NetworkError, ip: string, port: number): string {
     ECONNREFUSED: 'connect: connection refused',
     ETIMEDOUT: 'connect: connection timed out',
     EHOSTUNREACH: 'connect: no route to host',
+    ENETUNREACH: 'connect: network is unreachable',
     ENOTFOUND: 'no such host',
     ECONNRESET: 'EOF',
     EADDRINUSE: error.message,

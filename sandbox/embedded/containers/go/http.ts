@@ -127,6 +127,8 @@ export function dialError(error: unknown, { host, port }: Pick<Target, 'host' | 
       return `dial ${network} ${host}:${port}: connect: connection refused`
     case 'EHOSTUNREACH':
       return `dial ${network} ${host}:${port}: connect: no route to host`
+    case 'ENETUNREACH':
+      return `dial ${network} ${host}:${port}: connect: network is unreachable`
     case 'ETIMEDOUT':
       return `dial ${network} ${host}:${port}: i/o timeout`
     case 'ENOTFOUND':

@@ -56,6 +56,7 @@ async function nc(process: Process): Promise<number> {
 }
 
 function reasonOf(error: NetworkError): string {
+  if (error.code === 'ENETUNREACH') return 'Network is unreachable'
   return error.code === 'EHOSTUNREACH' ? 'No route to host' : error.code === 'ETIMEDOUT' ? 'Connection timed out' : 'Connection refused'
 }
 

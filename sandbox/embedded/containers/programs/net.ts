@@ -24,8 +24,14 @@ async function ping(process: Process): Promise<number> {
   if (target === undefined) return usage(process, 'missing operand')
   const ip = await addressOf(process, target)
   if (ip === undefined) return process.fail(`bad address '${target}'`)
-  const size = Number(last(options, 's') ?? 56)
   const full = process.fs.find('/etc/debian_version', process.who) !== undefined
+  const { stack = process.machine.network.node?.stack } = process.machine.network
+  if (stack && !ip.startsWith('127.') && !stack.owns(ip) && !stack.lookup(ip)) {
+    if (full) await process.complain('ping: connect: Network is unreachable\n')
+    else await process.complain(`PING ${target} (${ip}): 56 data bytes\nping: sendto: Network unreachable\n`)
+    return full ? 2 : 1
+  }
+  const size = Number(last(options, 's') ?? 56)
   await process.print(
     full ? `PING ${target} (${ip}) ${size}(${size + 28}) bytes of data.\n` : `PING ${target} (${ip}): ${size} data bytes\n`,
   )

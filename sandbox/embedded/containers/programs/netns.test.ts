@@ -87,7 +87,8 @@ test("what is changed in a Pod's namespace counts: its device, its address, its 
 
   const route = (await run(`${enter} ip route show default`)).trim()
   await run(`${enter} ip route del default`)
-  expect(await reaches()).not.toBe('0')
+  expect(await run(`${enter} ping -c1 -W1 ${far}`)).toBe('ping: connect: Network is unreachable\n')
+  expect(await run(`${enter} curl -s --max-time 2 http://${far}; echo $?`)).toBe('7\n')
   expect(await answers()).toBe('no')
   await run(`${enter} ip route add ${route}`)
   expect(await answers()).toBe('yes')

@@ -138,6 +138,7 @@ async function wgetFailed(process: Process, target: Target, error: unknown): Pro
   const ip = await lookUp(process, target.host).catch(() => target.host)
   if (error.code === 'ECONNREFUSED') return process.fail(`can't connect to remote host (${ip}): Connection refused`)
   if (error.code === 'EHOSTUNREACH') return process.fail(`can't connect to remote host (${ip}): No route to host`)
+  if (error.code === 'ENETUNREACH') return process.fail(`can't connect to remote host (${ip}): Network is unreachable`)
   return process.fail('error getting response: Connection reset by peer')
 }
 
@@ -461,7 +462,7 @@ function curlFault(process: Process, target: Target, error: unknown, started: nu
     )
   if (!(error instanceof NetworkError)) throw error
   if (error.code === 'ENOTFOUND') return new CurlFault(6, `Could not resolve host: ${target.host}`)
-  if (error.code === 'ECONNREFUSED' || error.code === 'EHOSTUNREACH')
+  if (error.code === 'ECONNREFUSED' || error.code === 'EHOSTUNREACH' || error.code === 'ENETUNREACH')
     return new CurlFault(7, `Failed to connect to ${target.host} port ${target.port} after ${ms} ms: Could not connect to server`)
   return new CurlFault(56, 'Recv failure: Connection reset by peer')
 }

@@ -500,6 +500,7 @@ async function proxy(
         ? {
             ECONNREFUSED: '111: Connection refused',
             EHOSTUNREACH: '113: No route to host',
+            ENETUNREACH: '101: Network is unreachable',
             ETIMEDOUT: '110: Connection timed out',
             ENOTFOUND: 'host not found',
             ECONNRESET: '104: Connection reset by peer',
