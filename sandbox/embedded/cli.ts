@@ -1,11 +1,32 @@
-#!/usr/bin/env node
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { Cluster } from './cluster.ts'
 
-const usage =
-  'usage: npm run cluster -- --kubeconfig FILE [--nodes N [--cni none] [--addons gateway] [--webhooks machine] | --restore SNAPSHOT] [--port P] [--dir D] [--etcd FOLDER]'
+const usage = `usage: labernetes-cluster --kubeconfig FILE [options]
+
+  --kubeconfig FILE    written once the cluster is ready: for kubectl --kubeconfig FILE
+  --nodes N            how many, the first being the control plane (1)
+  --port P             of the API server on 127.0.0.1 (a free one)
+  --dir D              keeps the cluster's state in a folder, and takes it up from there again
+  --restore SNAPSHOT   begins with what a snapshot of an etcd holds
+  --etcd FOLDER        serves the store as etcd too, with etcdctl's credentials in the folder
+  --cni none           nodes wait for a network plugin of yours
+  --addons gateway     classes for Ingresses and Gateways
+  --webhooks machine   hosts in webhooks' urls are this machine's`
+
+const options = {
+  help: { type: 'boolean', short: 'h' },
+  kubeconfig: { type: 'string' },
+  nodes: { type: 'string', default: '1' },
+  port: { type: 'string', default: '0' },
+  dir: { type: 'string' },
+  restore: { type: 'string' },
+  etcd: { type: 'string' },
+  cni: { type: 'string', default: 'kindnet' },
+  addons: { type: 'string' },
+  webhooks: { type: 'string' },
+} as const
 
 /**
  * One bare cluster on this machine's loopback, until it is interrupted. --etcd serves its store as etcd too and leaves
@@ -15,23 +36,16 @@ const usage =
  * is being worked on.
  */
 async function main(): Promise<void> {
-  const { values } = parseArgs({
-    options: {
-      kubeconfig: { type: 'string' },
-      nodes: { type: 'string', default: '1' },
-      port: { type: 'string', default: '0' },
-      dir: { type: 'string' },
-      restore: { type: 'string' },
-      etcd: { type: 'string' },
-      cni: { type: 'string', default: 'kindnet' },
-      addons: { type: 'string' },
-      webhooks: { type: 'string' },
-    },
-  })
-  const nodes = Number(values.nodes)
-  const port = Number(values.port)
-  const { cni, addons, webhooks } = values
+  const values = optionsOf()
+  if (values?.help) {
+    console.log(usage)
+    return
+  }
+  const nodes = Number(values?.nodes)
+  const port = Number(values?.port)
+  const { cni, addons, webhooks } = values ?? {}
   if (
+    !values ||
     (cni !== 'kindnet' && cni !== 'none') ||
     (addons !== undefined && addons !== 'gateway') ||
     (webhooks !== undefined && webhooks !== 'machine') ||
@@ -76,6 +90,17 @@ async function main(): Promise<void> {
     )
   }
   console.log(`ready: ${server}, kubeconfig ${values.kubeconfig}`)
+}
+
+/** Undefined for what is no option; that is said. */
+function optionsOf() {
+  try {
+    return parseArgs({ options }).values
+  } catch (error) {
+    if (!(error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS'))) throw error
+    console.error(error.message)
+    return undefined
+  }
 }
 
 await main()

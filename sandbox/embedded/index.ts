@@ -23,6 +23,12 @@ export interface CreateOptions {
    * `{ 'example.com/operator:*': (container) => standInProcess(container, './operator') }`.
    */
   standIns?: Readonly<Record<string, StandIn>>
+  /** `none`: the nodes wait until somebody installs a network plugin. */
+  cni?: 'kindnet' | 'none'
+  /** `gateway`: classes for Ingresses and Gateways. */
+  addons?: readonly 'gateway'[]
+  /** `machine`: the hosts in webhooks' urls are this machine's; otherwise they lead into the cluster's own network. */
+  webhooks?: 'machine'
   /** Hears errors that have no caller. They are written to stderr unless given. */
   report?: (where: string, error: unknown) => void
 }
@@ -49,16 +55,16 @@ export interface EmbeddedCluster extends AsyncDisposable {
   fork(): Promise<EmbeddedCluster>
 }
 
+export type { EmbeddedCluster as Cluster }
+
 /** A new cluster, or the one that lives in `dir`. Resolves once its nodes are registered. */
 export async function create(options: CreateOptions = {}): Promise<EmbeddedCluster> {
-  const { nodes = 1, dir, clockRate = 1, seed, port = 0, standIns, report = toStderr } = options
+  const { nodes = 1, clockRate = 1, port = 0, report = toStderr, ...rest } = options
   const cluster = await Cluster.open({
     nodes,
     report,
     clock: { rate: clockRate },
-    ...(dir === undefined ? {} : { dir }),
-    ...(seed === undefined ? {} : { seed }),
-    ...(standIns && { standIns }),
+    ...rest,
   })
   return serve(cluster, port)
 }

@@ -22,7 +22,7 @@ const published = {
   ...description,
   dependencies: Object.fromEntries(Object.keys(description.dependencies).map((name) => [name, pinned[name]])),
   exports: { types: './dist/embedded/index.d.ts', default: './dist/embedded/index.js' },
-  bin: { 'labernetes-cluster': './dist/embedded/cli.js' },
+  bin: { 'labernetes-cluster': './dist/embedded/bin.js' },
   files: ['dist'],
 }
 await writeFile(join(folder, 'package.json'), `${JSON.stringify(published, null, 2)}\n`)

@@ -44,7 +44,7 @@ test('everything it imports is a dependency of its own', async () => {
 
 test('its binary is a cluster for kubectl until it is interrupted', async () => {
   const kubeconfig = join(folder, 'kubeconfig')
-  const child = spawn(process.execPath, [join(installed, 'dist/embedded/cli.js'), '--kubeconfig', kubeconfig, '--nodes', '2'], {
+  const child = spawn(process.execPath, [join(installed, 'dist/embedded/bin.js'), '--kubeconfig', kubeconfig, '--nodes', '2'], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   try {
@@ -57,6 +57,35 @@ test('its binary is a cluster for kubectl until it is interrupted', async () => 
   }
   expect(child.exitCode).toBe(0)
 }, 60_000)
+
+test('its binary says how it is used, and what it was asked that it does not know', async () => {
+  const binary = join(installed, 'dist/embedded/bin.js')
+  expect((await run(process.execPath, [binary, '--help'])).stdout).toContain('usage: labernetes-cluster --kubeconfig FILE')
+  const refused = await run(process.execPath, [binary, '--fly']).catch((error: { code: number; stderr: string }) => error)
+  expect(refused).toMatchObject({ code: 2, stderr: expect.stringMatching(/^Unknown option '--fly'.*\n.*usage:/s) })
+}, 30_000)
+
+test("its README's examples run", async () => {
+  const examples = [...(await readFile(join(installed, 'README.md'), 'utf8')).matchAll(/```js\n(.*?)```/gs)].map(([, code = '']) => code)
+  const tests = examples.filter((code) => code.includes("'vitest'"))
+  const programs = examples.filter((code) => !code.includes("'vitest'"))
+  expect([tests.length, programs.length]).toEqual([1, 2])
+  await mkdir(join(folder, 'examples'))
+  const file = async (name: string, code: string) => {
+    await writeFile(join(folder, 'examples', name), code)
+    return join(folder, 'examples', name)
+  }
+  for (const [index, code] of programs.entries()) {
+    const { stderr } = await run(process.execPath, [await file(`${index}.mjs`, code)], { cwd: join(folder, 'examples'), timeout: 60_000 })
+    expect(stderr).toBe('')
+  }
+  await file('rollout.test.js', tests[0] ?? '')
+  const vitest = join(root, 'node_modules/vitest/vitest.mjs')
+  const { stdout } = await run(process.execPath, [vitest, 'run', '--root', join(folder, 'examples')], {
+    timeout: 60_000,
+  })
+  expect(stdout).toMatch(/1 passed/)
+}, 120_000)
 
 test('a program makes one, skips time in it, forks it and opens its snapshot', async () => {
   const script = join(folder, 'program.mjs')

@@ -13,6 +13,8 @@ export class Keyspace implements Disposable {
   private readonly resources: ServedResources
   /** By path: since when it is there and how often it was written. */
   private readonly lives = new Map<string, Life>()
+  /** By revision, of what was written at it. */
+  private readonly written = new Map<number, Life>()
   private readonly subscription: Disposable
   private places: Place[] = []
   private readonly following: Disposable
@@ -48,7 +50,7 @@ export class Keyspace implements Disposable {
 
   pair({ path, place, object }: Omit<Found, 'change'>, keysOnly = false): KeyValue {
     const modified = Number(object.metadata.resourceVersion)
-    const life = this.lives.get(path.toString('latin1'))
+    const life = this.written.get(modified) ?? this.lives.get(path.toString('latin1'))
     return {
       key: path,
       create_revision: life?.created ?? modified,
@@ -120,9 +122,20 @@ export class Keyspace implements Disposable {
     const path = this.changed(change)?.path.toString('latin1')
     if (path === undefined) return
     const known = this.lives.get(path)
-    if (change.type === 'DELETED') this.lives.delete(path)
-    else if (!known) this.lives.set(path, { created: change.revision, last: change.revision, version: 1 })
-    else if (known.last < change.revision) this.lives.set(path, { ...known, last: change.revision, version: known.version + 1 })
+    if (change.type === 'DELETED') {
+      this.lives.delete(path)
+      return
+    }
+    if (known && known.last >= change.revision) return
+    const life = { created: known?.created ?? change.revision, last: change.revision, version: (known?.version ?? 0) + 1 }
+    this.lives.set(path, life)
+    this.written.set(change.revision, life)
+    if (this.written.size > 2 * (this.store.revision - this.store.oldestRevision) + 1000) this.forget()
+  }
+
+  /** What the store no longer tells needs no life. */
+  private forget(): void {
+    for (const revision of this.written.keys()) if (revision < this.store.oldestRevision) this.written.delete(revision)
   }
 }
 

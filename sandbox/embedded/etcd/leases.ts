@@ -49,10 +49,10 @@ export class Leases implements Disposable {
     return lease.ttl
   }
 
-  timeToLive(id: number): object {
+  timeToLive({ ID: id, keys: asked }: { ID: number; keys: boolean }): object {
     const lease = this.leases.get(id)
     if (!lease) return { ID: id, TTL: -1 }
-    const keys = [...lease.keys].map((key) => Buffer.from(key, 'latin1'))
+    const keys = asked ? [...lease.keys].sort().map((key) => Buffer.from(key, 'latin1')) : []
     return { ID: id, TTL: Math.max(0, Math.ceil((lease.until - this.clock.now()) / 1000)), grantedTTL: lease.ttl, keys }
   }
 

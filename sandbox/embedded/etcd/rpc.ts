@@ -75,6 +75,20 @@ message StatusResponse {
 message HashResponse { ResponseHeader header = 1; uint32 hash = 2; }
 message HashKVResponse { ResponseHeader header = 1; uint32 hash = 2; int64 compact_revision = 3; int64 hash_revision = 4; }
 message SnapshotResponse { ResponseHeader header = 1; uint64 remaining_bytes = 2; bytes blob = 3; string version = 4; }
+message MemberRequest { uint64 ID = 1; repeated string peerURLs = 2; }
+message MemberAddRequest { repeated string peerURLs = 1; bool isLearner = 2; }
+message MoveLeaderRequest { uint64 targetID = 1; }
+message DowngradeRequest { int32 action = 1; string version = 2; }
+message DowngradeResponse { ResponseHeader header = 1; string version = 2; }
+
+message Permission { int32 permType = 1; bytes key = 2; bytes range_end = 3; }
+message NamedRequest { string name = 1; string role = 2; }
+message RoleRequest { string role = 1; bytes key = 2; bytes range_end = 3; }
+message UserGrantRoleRequest { string user = 1; string role = 2; }
+message RoleGrantPermissionRequest { string name = 1; Permission perm = 2; }
+message RolesResponse { ResponseHeader header = 1; repeated string roles = 2; }
+message UsersResponse { ResponseHeader header = 1; repeated string users = 2; }
+message RoleGetResponse { ResponseHeader header = 1; repeated Permission perm = 2; }
 message AuthStatusResponse { ResponseHeader header = 1; bool enabled = 2; uint64 authRevision = 3; }
 
 service KV {
@@ -92,7 +106,13 @@ service Lease {
   rpc LeaseTimeToLive(LeaseRequest) returns (LeaseTimeToLiveResponse);
   rpc LeaseLeases(Empty) returns (LeaseLeasesResponse);
 }
-service Cluster { rpc MemberList(Empty) returns (MemberListResponse); }
+service Cluster {
+  rpc MemberList(Empty) returns (MemberListResponse);
+  rpc MemberAdd(MemberAddRequest) returns (MemberListResponse);
+  rpc MemberRemove(MemberRequest) returns (MemberListResponse);
+  rpc MemberUpdate(MemberRequest) returns (MemberListResponse);
+  rpc MemberPromote(MemberRequest) returns (MemberListResponse);
+}
 service Maintenance {
   rpc Alarm(Empty) returns (AlarmResponse);
   rpc Status(Empty) returns (StatusResponse);
@@ -100,8 +120,28 @@ service Maintenance {
   rpc Hash(Empty) returns (HashResponse);
   rpc HashKV(CompactionRequest) returns (HashKVResponse);
   rpc Snapshot(Empty) returns (stream SnapshotResponse);
+  rpc MoveLeader(MoveLeaderRequest) returns (HeaderOnly);
+  rpc Downgrade(DowngradeRequest) returns (DowngradeResponse);
 }
-service Auth { rpc AuthStatus(Empty) returns (AuthStatusResponse); }
+service Auth {
+  rpc AuthStatus(Empty) returns (AuthStatusResponse);
+  rpc AuthEnable(Empty) returns (HeaderOnly);
+  rpc AuthDisable(Empty) returns (HeaderOnly);
+  rpc Authenticate(Empty) returns (HeaderOnly);
+  rpc UserAdd(NamedRequest) returns (HeaderOnly);
+  rpc UserGet(NamedRequest) returns (RolesResponse);
+  rpc UserList(Empty) returns (UsersResponse);
+  rpc UserDelete(NamedRequest) returns (HeaderOnly);
+  rpc UserChangePassword(NamedRequest) returns (HeaderOnly);
+  rpc UserGrantRole(UserGrantRoleRequest) returns (HeaderOnly);
+  rpc UserRevokeRole(NamedRequest) returns (HeaderOnly);
+  rpc RoleAdd(NamedRequest) returns (HeaderOnly);
+  rpc RoleGet(RoleRequest) returns (RoleGetResponse);
+  rpc RoleList(Empty) returns (RolesResponse);
+  rpc RoleDelete(RoleRequest) returns (HeaderOnly);
+  rpc RoleGrantPermission(RoleGrantPermissionRequest) returns (HeaderOnly);
+  rpc RoleRevokePermission(RoleRequest) returns (HeaderOnly);
+}
 `
 
 export interface KeyValue {
@@ -135,6 +175,8 @@ export interface PutRequest {
   value: Uint8Array
   lease: number
   prev_kv: boolean
+  ignore_value: boolean
+  ignore_lease: boolean
 }
 
 export interface DeleteRangeRequest {

@@ -13,6 +13,7 @@ import {
 import type { KeyPair } from '../auth/certificates.ts'
 import type { Clock } from '../clock.ts'
 import type { StoredChange } from '../machinery/store.ts'
+import { Accounts, accountMethods } from './accounts.ts'
 import { inRange, type Keyspace } from './keyspace.ts'
 import { Leases } from './leases.ts'
 import {
@@ -90,6 +91,8 @@ class EtcdService implements Disposable {
   private readonly keyspace: Keyspace
   private readonly leases: Leases
   private readonly member: Member
+  private readonly accounts = new Accounts()
+  private compacted = 0
 
   constructor(parts: EtcdParts) {
     this.parts = parts
@@ -121,23 +124,34 @@ class EtcdService implements Disposable {
           stream.on('data', ({ ID }: { ID: number }) => stream.write({ header: header(), ID, TTL: this.leases.renew(ID) }))
           stream.on('end', () => stream.end())
         },
-        LeaseTimeToLive: this.unary((request) => this.leases.timeToLive((request as { ID: number }).ID)),
+        LeaseTimeToLive: this.unary((request) => this.leases.timeToLive(request as { ID: number; keys: boolean })),
         LeaseLeases: this.unary(() => ({ leases: this.leases.ids().map((ID) => ({ ID })) })),
       },
-      Cluster: { MemberList: this.unary(() => ({ members: [{ ...this.member, ID: this.member.id }] })) },
+      Cluster: {
+        MemberList: this.unary(() => ({ header: { ...header(), revision: 0 }, members: [{ ...this.member, ID: this.member.id }] })),
+        MemberAdd: this.unary(() => this.changeMembers()),
+        MemberRemove: this.unary((request) => this.changeMembers((request as { ID: number }).ID)),
+        MemberUpdate: this.unary((request) => this.changeMembers((request as { ID: number }).ID)),
+        MemberPromote: this.unary((request) => this.changeMembers((request as { ID: number }).ID)),
+      },
       Maintenance: {
         Alarm: this.unary(() => ({ alarms: [] })),
         Status: this.unary(() => this.status()),
         Defragment: this.unary(() => ({})),
         Hash: this.unary(() => ({ hash: this.hash() })),
-        HashKV: this.unary(() => ({
-          hash: this.hash(),
-          compact_revision: this.keyspace.store.oldestRevision,
-          hash_revision: this.revision,
-        })),
+        HashKV: this.unary((request) => {
+          const { revision } = request as { revision: number }
+          this.assertKept(revision)
+          return { hash: this.hash(), compact_revision: this.oldest, hash_revision: revision || this.revision }
+        }),
+        MoveLeader: this.unary((request) => {
+          if ((request as { targetID: number }).targetID === this.member.id) return {}
+          throw new EtcdError(status.FAILED_PRECONDITION, 'etcdserver: bad leader transferee')
+        }),
+        Downgrade: this.unary((request) => downgrade(request as { action: number; version: string })),
         Snapshot: (stream: ServerWritableStream<object, object>) => this.snapshot(stream),
       },
-      Auth: { AuthStatus: this.unary(() => ({ enabled: false, authRevision: 1 })) },
+      Auth: accountMethods(this.accounts, (answer) => this.unary(answer)),
     }
   }
 
@@ -173,8 +187,27 @@ class EtcdService implements Disposable {
     return { code: status.INTERNAL, details: error instanceof Error ? error.message : String(error) }
   }
 
+  /** There is one member, and no other can be reached. */
+  private changeMembers(id?: number): never {
+    if (id !== undefined && id !== this.member.id) throw new EtcdError(status.NOT_FOUND, 'etcdserver: member not found')
+    throw new EtcdError(status.FAILED_PRECONDITION, 'etcdserver: unhealthy cluster')
+  }
+
+  /** Before it nothing is told: the store has forgotten it, or was asked to. */
+  private get oldest(): number {
+    return Math.max(this.compacted, this.keyspace.store.oldestRevision)
+  }
+
+  private assertKept(revision: number): void {
+    if (revision > this.revision) throw new EtcdError(status.OUT_OF_RANGE, 'etcdserver: mvcc: required revision is a future revision')
+    if (revision && revision < this.oldest) {
+      throw new EtcdError(status.OUT_OF_RANGE, 'etcdserver: mvcc: required revision has been compacted')
+    }
+  }
+
   private range(request: RangeRequest): object {
     requireKey(request.key)
+    this.assertKept(request.revision)
     const found = this.keyspace.range(request.key, request.range_end, request.revision)
     const { min_mod_revision: minModified, max_mod_revision: maxModified } = request
     const { min_create_revision: minCreated, max_create_revision: maxCreated } = request
@@ -199,13 +232,15 @@ class EtcdService implements Disposable {
     return { kvs: pairs.map((pair) => this.leases.mark(pair)), more: pairs.length < kept.length, count: found.length }
   }
 
-  private put({ key, value, lease, prev_kv: wantsPrevious }: PutRequest): object {
+  private put({ key, value, lease, prev_kv: wantsPrevious, ...request }: PutRequest): object {
     requireKey(key)
-    const [previous] = wantsPrevious ? this.keyspace.range(key, Buffer.alloc(0)) : []
-    const before = previous && this.keyspace.pair(previous)
-    this.leases.attach(key, lease)
-    this.keyspace.put(key, value)
-    return before ? { prev_kv: before } : {}
+    const kept = request.ignore_value || request.ignore_lease
+    const [previous] = kept || wantsPrevious ? this.keyspace.range(key, Buffer.alloc(0)) : []
+    if (kept && !previous) throw new EtcdError(status.INVALID_ARGUMENT, 'etcdserver: key not found')
+    const before = previous && this.leases.mark(this.keyspace.pair(previous))
+    if (!request.ignore_lease) this.leases.attach(key, lease)
+    this.keyspace.put(key, request.ignore_value && before ? before.value : value)
+    return before && wantsPrevious ? { prev_kv: before } : {}
   }
 
   private deleteRange({ key, range_end: end, prev_kv: wantsPrevious }: DeleteRangeRequest): object {
@@ -220,13 +255,14 @@ class EtcdService implements Disposable {
   }
 
   private transaction({ compare, success, failure }: TxnRequest): object {
+    for (const operations of [success, failure]) assertNoneTwice(operations)
     const succeeded = compare.every((one) => this.holds(one))
     const responses = (succeeded ? success : failure).map((operation) => this.operate(operation))
     return { succeeded, responses }
   }
 
   private operate(operation: RequestOp): object {
-    const header = () => this.header()
+    const header = () => ({ revision: this.revision })
     switch (operation.request) {
       case 'request_range':
         return { response_range: { ...this.range(operation.request_range), header: header() } }
@@ -257,12 +293,11 @@ class EtcdService implements Disposable {
     return [difference === 0, difference > 0, difference < 0, difference !== 0][result] ?? false
   }
 
-  /** The store forgets by itself; what it still knows it goes on telling. */
+  /** The store forgets by itself; what it still knows is told no more. */
   private compact({ revision }: { revision: number }): object {
-    if (revision > this.revision) throw new EtcdError(status.OUT_OF_RANGE, 'etcdserver: mvcc: required revision is a future revision')
-    if (revision <= this.keyspace.store.oldestRevision) {
-      throw new EtcdError(status.OUT_OF_RANGE, 'etcdserver: mvcc: required revision has been compacted')
-    }
+    this.assertKept(revision)
+    if (revision <= this.oldest) throw new EtcdError(status.OUT_OF_RANGE, 'etcdserver: mvcc: required revision has been compacted')
+    this.compacted = revision
     return {}
   }
 
@@ -294,7 +329,7 @@ class EtcdService implements Disposable {
       const bytes = sealed(this.database())
       for (let start = 0; start < bytes.length; start += chunk) {
         const blob = bytes.subarray(start, start + chunk)
-        stream.write({ header: this.header(), remaining_bytes: bytes.length - start - blob.length, blob, version })
+        stream.write({ header: this.header(), remaining_bytes: bytes.length - start - blob.length, blob, version: storageVersion })
       }
       stream.end()
     } catch (error) {
@@ -323,8 +358,11 @@ class EtcdService implements Disposable {
         if (events.length > 0) stream.write({ header: this.header(), watch_id: id, events })
       }
       const { store } = this.keyspace
-      if (request.start_revision > 0 && request.start_revision - 1 < store.oldestRevision) {
-        cancel(id, { compact_revision: store.oldestRevision + 1, cancel_reason: 'etcdserver: mvcc: required revision has been compacted' })
+      if (request.start_revision > 0 && (request.start_revision <= this.compacted || request.start_revision - 1 < store.oldestRevision)) {
+        cancel(id, {
+          compact_revision: Math.max(this.compacted, store.oldestRevision + 1),
+          cancel_reason: 'etcdserver: mvcc: required revision has been compacted',
+        })
         return
       }
       if (request.start_revision > 0) tell(store.changesSince('*', request.start_revision - 1))
@@ -356,6 +394,34 @@ class EtcdService implements Disposable {
     if (change.type === 'DELETED') return [{ type: 1, kv: { key: found.path, mod_revision: change.revision }, ...before }]
     return [{ type: 0, kv: this.leases.mark(this.keyspace.pair(found)), ...before }]
   }
+}
+
+/** Nothing is stored in another way by the version before this one. Throws EtcdError for any other. */
+function downgrade({ action, version: wanted }: { action: number; version: string }): object {
+  const [major, minor] = storageVersion.split('.').map(Number)
+  const [cancel, previous] = [2, `${major}.${(minor ?? 0) - 1}`]
+  if (action !== cancel && !new RegExp(`^${previous.replace('.', '\\.')}(\\.\\d+)?$`).test(wanted)) {
+    throw new EtcdError(status.INVALID_ARGUMENT, 'etcdserver: invalid downgrade target version')
+  }
+  return { version: `${major}.${minor}` }
+}
+
+/** One transaction writes a key once. */
+function assertNoneTwice(operations: readonly RequestOp[]): void {
+  const put = new Set<string>()
+  const ranges: ((path: Buffer) => boolean)[] = []
+  for (const { request, request_put: { key = Buffer.alloc(0) } = {}, request_delete_range: range } of operations) {
+    if (request === 'request_delete_range') ranges.push(inRange(range.key, range.range_end))
+    if (request !== 'request_put') continue
+    const text = Buffer.from(key).toString('latin1')
+    if (put.has(text)) throw twice()
+    put.add(text)
+  }
+  for (const text of put) if (ranges.some((within) => within(Buffer.from(text, 'latin1')))) throw twice()
+}
+
+function twice(): EtcdError {
+  return new EtcdError(status.INVALID_ARGUMENT, 'etcdserver: duplicate key given in txn request')
 }
 
 function requireKey(key: Uint8Array): void {

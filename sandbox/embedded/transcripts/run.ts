@@ -81,9 +81,10 @@ async function runGroup(group: Group, { tools, kubeconfig }: RunOptions): Promis
   }
 }
 
-function runCommand(command: string, cwd: string, env: NodeJS.ProcessEnv): Promise<Entry> {
+/** Runs a line in bash, without input, for at most `timeout` ms. */
+export function runCommand(command: string, cwd: string, env: NodeJS.ProcessEnv, timeout = longest): Promise<Entry> {
   return new Promise((resolve) => {
-    const child = execFile('bash', ['-c', command], { cwd, env, timeout: longest, maxBuffer: 16 * 2 ** 20 }, (error, stdout, stderr) => {
+    const child = execFile('bash', ['-c', command], { cwd, env, timeout, maxBuffer: 16 * 2 ** 20 }, (error, stdout, stderr) => {
       const code = error ? (typeof error.code === 'number' ? error.code : -1) : 0
       resolve({ command, code, stdout, stderr })
     })
