@@ -80,6 +80,7 @@ test("its README's examples run", async () => {
     expect(stderr).toBe('')
   }
   await file('rollout.test.js', tests[0] ?? '')
+  await file('vitest.config.mjs', 'export default {}')
   const vitest = join(root, 'node_modules/vitest/vitest.mjs')
   const { stdout } = await run(process.execPath, [vitest, 'run', '--root', join(folder, 'examples')], {
     timeout: 60_000,

@@ -84,7 +84,12 @@ export function table(
   const includeObject = (query.get('includeObject') ?? 'Metadata') as 'None' | 'Metadata' | 'Object'
   const custom = customTable(info)
   const made = toTable(info, objects, { now, includeObject, metadata: kept, ...(custom ? { custom } : {}) })
-  return version === 'v1' ? made : ({ ...made, apiVersion: `meta.k8s.io/${version}` } as unknown as Table)
+  if (version === 'v1') return made
+  const apiVersion = `meta.k8s.io/${version}`
+  const rows = made.rows.map((row) =>
+    (row.object as Form | null)?.['kind'] === 'PartialObjectMetadata' ? { ...row, object: { ...(row.object as Form), apiVersion } } : row,
+  )
+  return { ...made, apiVersion, rows } as unknown as Table
 }
 
 export function partial({ metadata }: KubeObject, version: string): Form {

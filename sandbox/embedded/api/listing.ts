@@ -45,7 +45,8 @@ export async function listObjects(
   const items = options.limit > 0 ? matching.slice(0, options.limit) : matching
   const last = items.at(-1)
   const metadata: ListMeta = { resourceVersion: String(at) }
-  if (last && items.length < matching.length) {
+  // whether what lies behind a full page matches is seen when somebody asks for it
+  if (last && (items.length < matching.length || (items.length === options.limit && last !== all.at(-1)))) {
     metadata.continue = encodeToken(at, `${key(last)}\0`)
     if (selection.empty) metadata.remainingItemCount = matching.length - items.length
   }

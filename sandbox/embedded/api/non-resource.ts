@@ -139,6 +139,7 @@ export class NonResourceHandler {
       case 'openid':
         if (rest.join('/') !== 'v1/jwks') return this.missing(request)
         if (call.method !== 'GET' && call.method !== 'HEAD') throw ApiError.methodNotSupported()
+        assertAccepted(call.headers['accept'], ['application/jwk-set+json'])
         return { type: 'document', document: this.parts.tokens.keySet(), contentType: 'application/jwk-set+json' }
       default:
         return this.missing(request)

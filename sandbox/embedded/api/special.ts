@@ -8,6 +8,7 @@ import { forbidden, Path, specPath } from '../registry/field.ts'
 import type { ResourceInfo } from '../registry/index.ts'
 import { specDiff } from '../registry/pod-diff.ts'
 import { validatePod } from '../registry/pod-validation.ts'
+import { validateConditions } from '../registry/rules/certificates.ts'
 import { asJson } from '../schema/go-empty.ts'
 import type { TokenRequest } from '../schema/types/authentication.v1.ts'
 import type { CertificateSigningRequest } from '../schema/types/certificates.v1.ts'
@@ -98,6 +99,8 @@ function tokenHandler(generic: ResourceHandler, context: TokenRequestContext): S
     const kind = { group: 'authentication.k8s.io', version: 'v1', kind: 'TokenRequest' }
     const request = generic.body(call, kind, options) as TokenRequest
     await generic.rest.admitBody(generic.writeRequest(call, options, 'CreateOptions'), 'CREATE', request)
+    request.spec = { ...request.spec, expirationSeconds: request.spec?.expirationSeconds ?? 3600 } as TokenRequest['spec']
+    generic.track({ ...call, info: { ...call.info, ...kind } }, options, undefined, request)
     return objectOutcome(createToken(context, namespace, name, request), undefined, 201)
   }
 }
@@ -129,7 +132,7 @@ function approval(generic: ResourceHandler): UpdateRules {
       next.spec = structuredClone(before.spec)
       next.status = { ...structuredClone(before.status), ...(conditions ? { conditions } : {}) }
     },
-    validate: () => [],
+    validate: (object, old) => validateConditions(object as CertificateSigningRequest, old as CertificateSigningRequest),
   }
 }
 

@@ -65,6 +65,9 @@ export async function* watchObjects(request: WatchRequest): AsyncGenerator<reado
     }
     if (options.sendInitialEvents && options.allowWatchBookmarks) queue.push(bookmark(info, sent, true))
     replay = store.changesSince(table, sent)
+  } else if (start === 0) {
+    // from now on
+    sent = store.revision
   } else {
     try {
       replay = store.changesSince(table, start)

@@ -1,6 +1,6 @@
 import type { X509Certificate } from 'node:crypto'
 import type { Clock } from '../clock.ts'
-import { ApiError } from '../machinery/errors.ts'
+import { ApiError, PlainError } from '../machinery/errors.ts'
 import type { UserInfo } from '../machinery/object.ts'
 import { type ClusterIdentity, usageOids } from './certificates.ts'
 import { parseDer, subjectOf } from './der.ts'
@@ -104,9 +104,9 @@ export class Authenticator {
     const extra = extraHeaders(rawHeaders)
     if (!username) {
       if (groups.length === 0 && !uid && extra.length === 0) return requestor
-      throw new ApiError(
+      throw new PlainError(
         500,
-        'InternalError',
+        undefined,
         `Internal Server Error: ${JSON.stringify(path)}: requested ${described(groups, extra, uid)} without impersonating a user`,
       )
     }

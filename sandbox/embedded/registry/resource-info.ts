@@ -79,7 +79,12 @@ export interface CreateContext {
   newUid(): string
   /** Of the namespace that the object is to be in; none where there is no such. */
   namespaceLabels(): Readonly<Record<string, string>>
-  readonly user?: { readonly username: string; readonly uid?: string; readonly groups: readonly string[] }
+  readonly user?: {
+    readonly username: string
+    readonly uid?: string
+    readonly groups: readonly string[]
+    readonly extra?: Record<string, string[]>
+  }
 }
 
 /**

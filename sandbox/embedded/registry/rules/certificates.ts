@@ -1,7 +1,7 @@
 import { copyOf } from '../../machinery/copy.ts'
 import type { CertificateSigningRequest } from '../../schema/types/certificates.v1.ts'
 import type { Definition } from '../define.ts'
-import { duplicate, type FieldError, invalid, notSupported, type Path, required, specPath, tooLong } from '../field.ts'
+import { duplicate, type FieldError, forbidden, invalid, notSupported, Path, required, specPath, tooLong } from '../field.ts'
 import { isDns1123Label, isDns1123Subdomain } from '../names.ts'
 
 /** pkg/apis/certificates: defaults, strategy and validation. */
@@ -14,6 +14,7 @@ export const certificateSigningRequestRules: Partial<Definition<CertificateSigni
     spec.username = user.username
     spec.groups = [...user.groups]
     if (user.uid) spec.uid = user.uid
+    if (user.extra) spec.extra = copyOf(user.extra) as unknown as NonNullable<typeof spec.extra>
   },
   prepareForUpdate(request, old) {
     request.spec = copyOf(old.spec)
@@ -42,7 +43,59 @@ export const certificateSigningRequestRules: Partial<Definition<CertificateSigni
     return errors
   },
   validateUpdate: () => [],
+  validateStatus: (request, old) => [
+    ...validateConditions(request, old),
+    ...unchangedApproval(request, old),
+    ...(old.status?.certificate && old.status.certificate !== request.status?.certificate
+      ? [forbidden(statusPath.child('certificate'), 'updates may not modify existing certificate content')]
+      : []),
+  ],
   fieldSelectors: { 'spec.signerName': ({ spec }) => spec.signerName },
+}
+
+type Condition = NonNullable<NonNullable<CertificateSigningRequest['status']>['conditions']>[number]
+
+const statusPath = new Path('status')
+const conditionsPath = statusPath.child('conditions')
+/** What has been decided is not taken back. */
+const decided = ['Approved', 'Denied', 'Failed']
+
+/** Of an update of the status or of the approval: what conditions may say, and that none is taken back. */
+export function validateConditions(request: CertificateSigningRequest, old: CertificateSigningRequest): FieldError[] {
+  const errors: FieldError[] = []
+  const conditions = request.status?.conditions ?? []
+  for (const [index, { type, status }] of conditions.entries()) {
+    const at = conditionsPath.index(index)
+    const before = conditions.slice(0, index)
+    const allowed = decided.includes(type) ? ['True'] : ['False', 'True', 'Unknown']
+    if (!type) errors.push(required(at.child('type')))
+    if (!status) errors.push(required(at.child('status')))
+    else if (!allowed.includes(status)) errors.push(notSupported(at.child('status'), status, allowed))
+    const opposite = { Approved: 'Denied', Denied: 'Approved' }[type]
+    if (opposite && before.some((one) => one.type === opposite)) {
+      errors.push(invalid(conditionsPath, type, 'Approved and Denied conditions are mutually exclusive'))
+    }
+    if (before.some((one) => one.type === type)) errors.push(duplicate(at.child('type'), type))
+  }
+  for (const type of decided) {
+    if (ofType(request, type).length < ofType(old, type).length) {
+      errors.push(forbidden(conditionsPath, `updates may not remove a condition of type ${JSON.stringify(type)}`))
+    }
+  }
+  return errors
+}
+
+/** Approvals are given at their own place. */
+function unchangedApproval(request: CertificateSigningRequest, old: CertificateSigningRequest): FieldError[] {
+  return ['Approved', 'Denied'].flatMap((type) =>
+    ofType(request, type).length > ofType(old, type).length
+      ? [forbidden(conditionsPath, `updates may not add a condition of type ${JSON.stringify(type)}`)]
+      : [],
+  )
+}
+
+function ofType({ status }: CertificateSigningRequest, type: string): Condition[] {
+  return status?.conditions?.filter((condition) => condition.type === type) ?? []
 }
 
 const usages = [
