@@ -49,8 +49,13 @@ class Coster {
       case 'identifier':
         this.paths.set(expr.id, this.local(expr.name)?.path ?? [expr.name])
         return 1
-      case 'select':
-        return this.select(expr)
+      case 'select': {
+        // A dotted name that means one thing as a whole.
+        const name = this.checked.reference(expr)
+        if (name === undefined) return this.select(expr)
+        this.paths.set(expr.id, [name])
+        return 1
+      }
       case 'call':
         return this.call(expr)
       case 'list': {

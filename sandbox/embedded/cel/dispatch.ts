@@ -8,6 +8,7 @@ import { CelMap, Failure, Optional, runtimeType, type Value } from './values.ts'
 export function call({ declared, overloads, hasTarget }: Resolution, args: readonly Value[], work: Work): Value {
   const candidates = overloads.length === 1 ? overloads : declared.overloads.filter((one) => one.isMember === hasTarget)
   for (const overload of candidates) if (takes(overload.args, args)) return overload.evaluate(args, work)
+  if (declared.name === 'size') return new Failure('no such overload: size')
   if (declared.isStandard) return noSuchOverload
   return new Failure(`no such overload: ${declared.name}(${args.map((arg) => runtimeType(arg).name).join(', ')})`)
 }

@@ -51,6 +51,8 @@ class JsonMap extends CelMap {
     if (known !== undefined) return known
     const name = this.schema?.properties ? unescapedField(key, this.fields) : key
     if (name === undefined || !Object.hasOwn(this.fields, name) || this.fields[name] === undefined) return undefined
+    // A field that is null is as good as none.
+    if (this.schema?.properties && this.fields[name] === null) return undefined
     const schema = this.schema && propertyOf(this.schema, name)
     const value = fromJson(this.fields[name], schema)
     this.known.set(key, value)
@@ -59,7 +61,9 @@ class JsonMap extends CelMap {
 
   *keys(): Iterable<Value> {
     const isStruct = this.schema?.properties !== undefined
-    for (const [name, value] of Object.entries(this.fields)) if (value !== undefined) yield isStruct ? escapeField(name) : name
+    for (const [name, value] of Object.entries(this.fields)) {
+      if (value !== undefined && !(isStruct && value === null)) yield isStruct ? escapeField(name) : name
+    }
   }
 }
 

@@ -3,7 +3,8 @@ import type { Expr, Parsed } from './syntax-tree.ts'
 
 /** Makes nodes that stand where the macro does. */
 export interface NodeMaker {
-  id(): number
+  /** Stands where the macro does, or at a place of its own. */
+  id(at?: number): number
 }
 
 export class MacroFault extends Error {
@@ -101,7 +102,7 @@ class Maker {
 
   /** The same under ids of its own, where it stood. */
   copy(expr: Expr): Expr {
-    const id = this.nodes.id()
+    const id = this.nodes.id(this.places.get(expr.id))
     const copy = (one: Expr) => this.copy(one)
     switch (expr.kind) {
       case 'select':

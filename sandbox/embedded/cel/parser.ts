@@ -190,7 +190,7 @@ class Parser {
     }
     this.expect(')')
     try {
-      const made = expanded(name, target, args, { id: () => this.node(open.at) }, this.places)
+      const made = expanded(name, target, args, { id: (at = open.at) => this.node(at) }, this.places)
       return made ?? { kind: 'call', id, name, target, args }
     } catch (error) {
       if (!(error instanceof MacroFault)) throw error
@@ -250,6 +250,7 @@ class Parser {
     if (this.is('.')) {
       const after = this.peek(1)
       this.tell(after, `no viable alternative at input '.${after.kind === 'end' ? '' : after.text}'`)
+      this.next++
     } else this.tell(token, `mismatched input '${token.text}' expecting ${beginsExpression}`)
     this.skip()
     return this.hole()

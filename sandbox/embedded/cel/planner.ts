@@ -202,7 +202,7 @@ function orStep(name: string, first: Step, second: Step): Step {
     evaluate(scope) {
       const value = first.evaluate(scope)
       if (value instanceof Failure) return value
-      if (!(value instanceof Optional)) return noSuchOverload
+      if (!(value instanceof Optional)) return value
       if (value.value === undefined) return second.evaluate(scope)
       return name === 'or' ? value : value.value
     },

@@ -20,13 +20,13 @@ export function shownValue(value: Value): string {
   return value instanceof OpaqueValue ? String(value) : ''
 }
 
-/** Go's %g. */
-export function goNumber(value: number): string {
+/** Go's %v of a number; its %g, which string() writes, has powers from seven digits on. */
+export function goNumber(value: number, mostDigits = 21): string {
   if (Number.isNaN(value)) return 'NaN'
   if (!Number.isFinite(value)) return value > 0 ? '+Inf' : '-Inf'
   const [digits = '', power = '0'] = value.toExponential().split('e')
   const exponent = Number(power)
-  if (exponent >= -4 && exponent < 21) return Object.is(value, -0) ? '-0' : plain(value)
+  if (exponent >= -4 && exponent < mostDigits) return Object.is(value, -0) ? '-0' : plain(value)
   return `${digits}e${exponent < 0 ? '-' : '+'}${String(Math.abs(exponent)).padStart(2, '0')}`
 }
 

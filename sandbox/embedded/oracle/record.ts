@@ -4,6 +4,7 @@ import { Cluster } from '../cluster.ts'
 import { probes } from './bad-requests.ts'
 import { discoveryOf, type Found, published, recordDiscovery } from './discovery.ts'
 import { documentsOf, recordDocuments } from './documents.ts'
+import { expressionVerdicts, recordExpressions } from './expressions.ts'
 import { answersOf, record, recorded, type Suite, suites, writeDifferences } from './fixtures.ts'
 import { quietCluster } from './quiet-cluster.ts'
 import { recordVerdicts, verdictsOf } from './ratcheting.ts'
@@ -31,6 +32,7 @@ async function recordAll(): Promise<void> {
   if (wants('documents')) recordDocuments(await documentsOf(server))
   if (wants('discovery')) recordDiscovery(await publishedDiscovery(server))
   if (wants('rules')) recordObjections(await objectionsOf(server))
+  if (wants('expressions')) recordExpressions(await expressionVerdicts(server))
   if (wants('ratcheting')) recordVerdicts(await verdictsOf(server))
   for (const name of names) record(name, await answersOf(server, name, suites[name].requests()))
   if (rowsToo) await recordRows(server)

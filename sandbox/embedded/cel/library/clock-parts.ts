@@ -3,7 +3,7 @@ import { zoned } from '../times.ts'
 import { type Duration, Failure, type Timestamp, type Value } from '../values.ts'
 
 /** The parts of times and durations. */
-export const clockParts = new Library(true)
+export const clockParts = new Library()
 
 const second = 1_000_000_000n
 const floor = (nanos: bigint) => (nanos >= 0n ? nanos / second : -((-nanos + second - 1n) / second))

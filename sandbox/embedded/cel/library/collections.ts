@@ -1,6 +1,6 @@
-import { equal, order } from '../comparison.ts'
+import { equal, noSuchOverload, order } from '../comparison.ts'
 import { type Evaluate, Library } from '../declarations.ts'
-import { CelMap, Duration, Failure, Optional, Timestamp, Uint, type Value } from '../values.ts'
+import { CelMap, Duration, Failure, Optional, runtimeType, Timestamp, Uint, type Value } from '../values.ts'
 import { durationOf, intOf, uintOf } from './operators.ts'
 
 type List = readonly Value[]
@@ -98,6 +98,8 @@ for (const type of comparable) {
 function added<T extends Value>(list: readonly T[], start: T, add: (a: T, b: T) => Value): Value {
   let sum: Value = start
   for (const item of list) {
+    // Of several types only the first is known to be one that can be added.
+    if (runtimeType(item).name !== runtimeType(start).name) return noSuchOverload
     sum = add(sum as T, item)
     if (sum instanceof Failure) return sum
   }
@@ -107,8 +109,7 @@ function added<T extends Value>(list: readonly T[], start: T, add: (a: T, b: T) 
 function isSorted(list: List): Value {
   for (let at = 1; at < list.length; at++) {
     const way = order(list[at - 1] as Value, list[at] as Value)
-    if (way instanceof Failure) return way
-    if (way > 0) return false
+    if (typeof way === 'number' && way > 0) return false
   }
   return true
 }
@@ -119,8 +120,7 @@ function extreme(name: string, list: List, isBetter: (way: number) => boolean): 
   let best = first
   for (const item of rest) {
     const way = order(best, item)
-    if (way instanceof Failure) return way
-    if (isBetter(way)) best = item
+    if (typeof way === 'number' && isBetter(way)) best = item
   }
   return best
 }

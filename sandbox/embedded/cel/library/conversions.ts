@@ -6,7 +6,7 @@ import { Duration, Failure, OpaqueValue, runtimeType, type Timestamp, TypeValue,
 import { failures, intOf, timestampOf, uintOf } from './operators.ts'
 
 /** int(), string() and the like of the language itself. */
-export const conversions = new Library(true)
+export const conversions = new Library()
 
 const same: Evaluate = ([value]) => value as Value
 const text = (show: (value: never) => string): Evaluate => (([value]: [never]) => show(value)) as unknown as Evaluate
@@ -64,7 +64,7 @@ conversions
       return new Failure('invalid UTF-8 in bytes, cannot convert to string')
     }
   })
-  .declare('double_to_string', 'string(double): string', text(goNumber))
+  .declare('double_to_string', 'string(double): string', ([value]) => goNumber(value as number, 6))
   .declare('duration_to_string', 'string(duration): string', text(durationText))
   .declare('int64_to_string', 'string(int): string', text(String))
   .declare('timestamp_to_string', 'string(timestamp): string', text(timestampText))

@@ -130,7 +130,7 @@ function special(value: number): string {
 function asText(value: Value): string {
   if (value === null) return 'null'
   if (typeof value === 'string' || typeof value === 'boolean' || typeof value === 'bigint') return String(value)
-  if (typeof value === 'number') return goNumber(value)
+  if (typeof value === 'number') return goNumber(value, 6)
   if (value instanceof Uint) return String(value.value)
   if (value instanceof Uint8Array) return Buffer.from(value).toString()
   if (value instanceof Timestamp) return timestampText(value)

@@ -66,7 +66,7 @@ export const text = new Library()
   .declare('list_join_string', 'list(string)::join(string): string', ([list, by]) => joined(list as readonly Value[], by as string))
 
 /** Kubernetes' find and findAll. */
-export const patterns = new Library()
+export const patterns = new Library(true)
   .declare('string_find_string', 'string::find(string): string', ([given, pattern]) => {
     return withPattern(pattern as string, (expression) => expression.findAll(given as string, 1)[0] ?? '')
   })
