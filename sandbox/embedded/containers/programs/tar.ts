@@ -39,10 +39,10 @@ export async function tar(process: Process): Promise<number> {
   const file = archive === '-' || archive.startsWith('/') ? archive : join(origin, archive)
   try {
     if (folder !== undefined) {
-      const at = process.fs.locate(folder, process.who)
-      if (at.node?.type !== 'dir')
-        return await process.fail(`can't change directory to '${folder}': ${at.node ? 'Not a directory' : 'No such file or directory'}`)
-      process.cwd = at.path
+      const node = process.fs.find(folder, process.who)
+      if (node?.type !== 'dir')
+        return await process.fail(`can't change directory to '${folder}': ${node ? 'Not a directory' : 'No such file or directory'}`)
+      process.cwd = process.fs.locate(folder, process.who).path
     }
     if (options.flags.has('c')) return await create(process, file, options.operands, options.flags)
     const input = file === '-' ? process.files.get(0) : process.open(file, 'read')
@@ -81,6 +81,7 @@ async function create(process: Process, target: string, paths: readonly string[]
     else await sink.write(data, process)
   }
   let status = 0
+  let told = false
   const add = async (path: string): Promise<void> => {
     let node: Node
     try {
@@ -92,6 +93,8 @@ async function create(process: Process, target: string, paths: readonly string[]
       return
     }
     const stored = path.replace(/^\/+/, '') || './'
+    if (path.startsWith('/') && !told) await process.complain("tar: removing leading '/' from member names\n")
+    told ||= path.startsWith('/')
     if (flags.has('v')) await process.write(target === '-' ? 2 : 1, `${stored}\n`)
     const content = node.type === 'file' ? contentOf(node, process).slice() : new Uint8Array(0)
     for (const header of headers(process, stored, node, content.length)) await emit(header)
@@ -101,8 +104,8 @@ async function create(process: Process, target: string, paths: readonly string[]
     if (wait) await wait
     if (node.type === 'dir') for (const [name] of process.fs.list(path, process.who)) await add(join(path, name))
   }
-  if (paths.some((path) => path.startsWith('/'))) await process.complain("tar: removing leading '/' from member names\n")
   for (const path of paths) await add(path)
+  if (status !== 0) await process.complain('tar: error exit delayed from previous errors\n')
   await emit(new Uint8Array(2 * block))
   if (gzip) await sink.write(await gzipped(process, Buffer.concat(parts)), process)
   sink.release()
