@@ -5,13 +5,8 @@ import type { Asked, HttpApi } from './api-client.ts'
 export interface Attack {
   /** For a row: "while a neighbour ...". */
   name: string
-  /** Until the signal aborts, or once. Whatever is answered is right. */
-  strike(cluster: Attacked, signal: AbortSignal): Promise<unknown>
-}
-
-export interface Attacked {
-  api: HttpApi
-  apply(manifests: string): Promise<void>
+  /** Once; whatever is answered is right. */
+  strike(api: HttpApi): Promise<unknown>
 }
 
 const core = '/api/v1/namespaces/default'
@@ -121,7 +116,7 @@ const requests: Record<string, (api: HttpApi) => Promise<unknown>> = {
     const body = Array.from({ length: 40 }, () => ({ op: 'copy', from: '/data', path: '/data/b' }))
     await api.send({ method: 'PATCH', path: `${configMaps}/${name}`, body, headers: patching('json-patch+json') })
   },
-  'asks by a selector of 100 kB': (api) =>
+  'asks by a selector as long as a URL may be': (api) =>
     api.send({
       method: 'GET',
       path: `${configMaps}?labelSelector=${encodeURIComponent(`a in (${list(9_000).map(({ name }) => name)})`).slice(0, 14_000)})`,
@@ -258,11 +253,11 @@ const commands: Record<string, { command: string; replicas?: number; after?(api:
 }
 
 export const attacks: Attack[] = [
-  ...Object.entries(requests).map(([name, strike]): Attack => ({ name, strike: ({ api }) => strike(api) })),
+  ...Object.entries(requests).map(([name, strike]): Attack => ({ name, strike })),
   ...Object.entries(commands).map(
     ([name, { command, replicas = 1, after }]): Attack => ({
       name,
-      async strike({ api }) {
+      async strike(api) {
         const pods = Array.from({ length: replicas }, () => fresh('attacker'))
         const spec = { ...podOf([{ name: 'a', image: 'busybox:1.36', command: ['sh', '-c', command] }]).spec, restartPolicy: 'Never' }
         await Promise.all(

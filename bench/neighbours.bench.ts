@@ -4,8 +4,9 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { HttpApi } from './api-client.ts'
+import { attacks } from './attacks.ts'
 import { specOf, startEngine } from './engine.ts'
-import { type Benchmark, percentileRows, sample } from './harness.ts'
+import { type Benchmark, percentile, percentileRows, type Row, sample } from './harness.ts'
 
 const times = 200
 
@@ -37,6 +38,22 @@ export const benchmark: Benchmark = {
     const amongBusy = await measure()
     await engine.destroy('busy')
 
+    const one = HttpApi.open(await noisy.kubeconfig(), engine.apiSocket('noisy'))
+    cleanup.use(one)
+    const struck: Row[] = []
+    for (const { name, strike } of attacks) {
+      say(`while its neighbour ${name}`)
+      const samples = await during(strike(one), read)
+      const rows = [
+        ['p99', percentile(samples, 0.99)],
+        ['longest', Math.max(...samples)],
+      ] as const
+      const baseline = { what: 'a calm process, p99', value: percentile(before.got, 0.99) }
+      for (const [which, value] of rows) {
+        struck.push({ what: `get while a neighbour ${name}, ${which}`, unit: 'ms', value, baseline, n: samples.length })
+      }
+    }
+
     say('while its neighbour is flooded')
     const kubeconfig = join(folder, 'noisy')
     await writeFile(kubeconfig, await noisy.kubeconfig(), { mode: 0o600 })
@@ -52,9 +69,27 @@ export const benchmark: Benchmark = {
       ...percentileRows('get while a neighbour computes', 'ms', amongBusy.got, against(before.got)),
       ...percentileRows('create while a neighbour is flooded', 'ms', flooded.created, against(before.created)),
       ...percentileRows('get while a neighbour is flooded', 'ms', flooded.got, against(before.got)),
+      ...struck,
     ]
   },
 }
+
+/** What each of the questions took that were asked until the work was over, whatever became of it: ms. */
+async function during(work: Promise<unknown>, ask: () => Promise<unknown>): Promise<number[]> {
+  let over = false
+  const end = () => {
+    over = true
+  }
+  const ended = Promise.race([work, new Promise((resolve) => setTimeout(resolve, longestStrike))]).then(end, end)
+  const samples: number[] = []
+  do samples.push(...(await sample(1, async () => void (await ask()))))
+  while (!over)
+  await ended
+  return samples
+}
+
+/** ms. */
+const longestStrike = 40_000
 
 const configMaps = '/api/v1/namespaces/default/configmaps'
 

@@ -5,6 +5,7 @@ import { parse } from 'yaml'
 import { Cluster } from './cluster.ts'
 
 const errors: unknown[] = []
+let many = 0
 let cluster: Cluster
 let port: number
 let tls: { key: string; cert: string; ca: string }
@@ -87,6 +88,37 @@ test.each([
   ['protobuf without its first bytes', 'nothing', 'application/vnd.kubernetes.protobuf'],
 ])('%s is a bad request', async (_what, body, type) => {
   expectStatus(await send('POST', configMaps, body, type), 400, 'BadRequest')
+})
+
+test.each([
+  [
+    'JSON',
+    JSON.stringify({ data: Object.fromEntries(Array.from({ length: 70_000 }, (_, index) => [`k${index}`, ''])) }),
+    'application/json',
+  ],
+  ['YAML', `data:\n${'  a: b\n'.repeat(70_000)}`.replace(/a:/g, () => `k${many++}:`), 'application/yaml'],
+  ['a list of empty objects', `{"data":[${'{},'.repeat(500_000)}{}]}`, 'application/json'],
+])('%s of more fields and items than anything has is too large', async (_what, body, type) => {
+  const answer = await send('POST', configMaps, body, type)
+  expectStatus(answer, 413, 'RequestEntityTooLarge')
+  expect(answer.text).toContain('at most 60000 are allowed in one request to this cluster')
+})
+
+test('an object that etcd would not take is refused in its words', async () => {
+  const fields = Object.fromEntries(Array.from({ length: 50_000 }, (_, index) => [`a-key-of-some-length-${index}`, 'v']))
+  const answer = await send('POST', configMaps, JSON.stringify({ metadata: { name: 'beyond-etcd' }, data: fields }))
+  expect(answer.status).toBe(500)
+  expect(answer.text).toMatch(/etcdserver: request is too large|trying to send message larger than max \(\d+ vs\. 2097152\)/)
+})
+
+test('copies of copies in a patch have an end', async () => {
+  const metadata = { name: 'copied' }
+  await send('POST', configMaps, JSON.stringify({ metadata, data: { a: 'x'.repeat(1_000) } }))
+  const copy = Array.from({ length: 5_000 }, (_, index) => ({ op: 'copy', from: '/data/a', path: `/data/b${index}` }))
+  const answer = await send('PATCH', `${configMaps}/copied`, JSON.stringify(copy), 'application/json-patch+json')
+  expect(answer.status).toBe(422)
+  // what the API server makes of whatever its library says of a patch
+  expect(answer.text).toContain('the server rejected our request due to an error in our request')
 })
 
 test('nobody reaches the prototype of this process', async () => {

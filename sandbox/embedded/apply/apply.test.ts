@@ -6,7 +6,7 @@ import { findKind } from '../registry/index.ts'
 import { asStored } from '../schema/go-empty.ts'
 import { decodeObject, schemaOf } from '../schema/index.ts'
 import type { ManagedFieldsEntry } from '../schema/types/meta.v1.ts'
-import { ApplyConflict, serverSideApply, trackManagedFields } from './index.ts'
+import { ApplyConflict, serverSideApply, serverSideApplyInPieces, trackManagedFields } from './index.ts'
 
 interface Step {
   what: string
@@ -93,3 +93,11 @@ function comparable(object: KubeObject): unknown {
 function inOrder(causes: unknown[] | undefined): string[] {
   return (causes ?? []).map((cause) => JSON.stringify(cause, ['reason', 'message', 'field'])).sort()
 }
+
+test('is done in pieces, between which others may go on', () => {
+  const data = Object.fromEntries(Array.from({ length: 100 }, (_, index) => [`k${index}`, 'v']))
+  const applied = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a' }, data } as never
+  const request = { applied, schema: undefined, manager: 'one', now: '2026-01-01T00:00:00Z' }
+  const live = serverSideApply({ ...request, live: undefined })
+  expect([...serverSideApplyInPieces({ ...request, live })].length).toBeGreaterThan(6)
+})
