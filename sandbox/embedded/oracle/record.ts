@@ -6,6 +6,7 @@ import { discoveryOf, type Found, published, recordDiscovery } from './discovery
 import { documentsOf, recordDocuments } from './documents.ts'
 import { expressionVerdicts, recordExpressions } from './expressions.ts'
 import { answersOf, record, recorded, type Suite, suites, writeDifferences } from './fixtures.ts'
+import { policyVerdicts, recordPolicies } from './policies.ts'
 import { quietCluster } from './quiet-cluster.ts'
 import { recordVerdicts, verdictsOf } from './ratcheting.ts'
 import { allRows, answersTo, differingSteps, recordedRows, recordRows, writeRowDifferences } from './recorded-rows.ts'
@@ -33,6 +34,7 @@ async function recordAll(): Promise<void> {
   if (wants('discovery')) recordDiscovery(await publishedDiscovery(server))
   if (wants('rules')) recordObjections(await objectionsOf(server))
   if (wants('expressions')) recordExpressions(await expressionVerdicts(server))
+  if (wants('policies')) recordPolicies(await policyVerdicts(server))
   if (wants('ratcheting')) recordVerdicts(await verdictsOf(server))
   for (const name of names) record(name, await answersOf(server, name, suites[name].requests()))
   if (rowsToo) await recordRows(server)
