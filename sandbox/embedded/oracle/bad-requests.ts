@@ -26,6 +26,9 @@ export const probes: readonly Exchange[] = [
   },
 ]
 
+/** What a cluster of this kind has and a bare API server has not. */
+export const surplus = ['/apis/storage.k8s.io/v1/storageclasses/standard']
+
 const maps = '/api/v1/namespaces/default/configmaps'
 const map = `${maps}/probe`
 /** What is said to be deleted: nothing is there, since a body decides alone whether it is a dry run. */

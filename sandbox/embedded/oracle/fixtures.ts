@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { badRequests } from './bad-requests.ts'
 import { creations } from './cases.ts'
+import { readDifferences, writeDifferences } from './differences.ts'
 import { type Exchange, exchange, refusal } from './exchange.ts'
 import type { Answer, Server } from './server.ts'
 import { specimens } from './specimens/index.ts'
@@ -24,13 +25,13 @@ export function record(suite: Suite, answers: Answers): void {
   writeFileSync(fileOf(suite, 'json.gz'), gzipSync(JSON.stringify(answers), { level: 9 }))
 }
 
-/** The requests that this cluster is known to answer otherwise, in a file that only ever gets shorter. */
-export function knownDifferences(suite: Suite): ReadonlySet<string> {
-  return new Set(readFileSync(fileOf(suite, 'differences.txt'), 'utf8').split('\n').filter(Boolean))
+/** The requests that this cluster is known to answer otherwise, each with the reason, in a file that only ever gets shorter. */
+export function knownDifferences(suite: Suite): ReadonlyMap<string, string> {
+  return readDifferences(fileOf(suite, 'differences.txt'))
 }
 
-export function writeDifferences(suite: Suite, titles: readonly string[]): void {
-  writeFileSync(fileOf(suite, 'differences.txt'), titles.map((title) => `${title}\n`).join(''))
+export function writeSuiteDifferences(suite: Suite, titles: readonly string[]): void {
+  writeDifferences(fileOf(suite, 'differences.txt'), titles)
 }
 
 /** Asks for all of them, a few at a time; a connection that breaks off is no answer. */

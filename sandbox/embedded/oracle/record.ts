@@ -1,11 +1,11 @@
 import { setTimeout } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { Cluster } from '../cluster.ts'
-import { probes } from './bad-requests.ts'
+import { probes, surplus } from './bad-requests.ts'
 import { discoveryOf, type Found, published, recordDiscovery } from './discovery.ts'
 import { documentsOf, recordDocuments } from './documents.ts'
 import { expressionVerdicts, recordExpressions } from './expressions.ts'
-import { answersOf, record, recorded, type Suite, suites, writeDifferences } from './fixtures.ts'
+import { answersOf, record, recorded, type Suite, suites, writeSuiteDifferences } from './fixtures.ts'
 import { policyVerdicts, recordPolicies } from './policies.ts'
 import { quietCluster } from './quiet-cluster.ts'
 import { recordVerdicts, verdictsOf } from './ratcheting.ts'
@@ -60,12 +60,13 @@ async function compareAll(): Promise<void> {
   const address = await cluster.listen({ host: '127.0.0.1', port: 0 })
   using server = new Server(cluster.kubeconfig({ server: `https://127.0.0.1:${'port' in address ? address.port : 0}` }))
   for (const { method, path, body } of probes) await server.send(method, path, body)
+  for (const path of surplus) await server.send('DELETE', path)
   for (const name of names) {
     const real = recorded(name)
     const requests = suites[name].requests().filter(({ title }) => real[title])
     const ours = await answersOf(server, name, requests)
     const differ = requests.filter(({ title }) => !isDeepStrictEqual(plain(ours[title]), real[title])).map(({ title }) => title)
-    writeDifferences(name, [...new Set(differ)].sort())
+    writeSuiteDifferences(name, [...new Set(differ)].sort())
     process.stdout.write(`${name}: ${requests.length} requests, ${differ.length} answered otherwise\n`)
   }
   if (rowsToo) await compareRows()

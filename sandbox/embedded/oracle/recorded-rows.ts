@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { brotliCompressSync, brotliDecompressSync, constants } from 'node:zlib'
 import { collectionOf } from './cases.ts'
+import { readDifferences, writeDifferences } from './differences.ts'
 import { performRow } from './perform-row.ts'
 import type { Row } from './row-steps.ts'
 import { rowsOf } from './rows.ts'
@@ -66,13 +67,13 @@ async function definitions(server: Server): Promise<AsyncDisposable> {
   }
 }
 
-/** The steps that are known to be answered otherwise, in a file that only ever gets shorter. */
-export function knownRowDifferences(): ReadonlySet<string> {
-  return new Set(readFileSync(differencesFile, 'utf8').split('\n').filter(Boolean))
+/** The steps that are known to be answered otherwise, each with the reason, in a file that only ever gets shorter. */
+export function knownRowDifferences(): ReadonlyMap<string, string> {
+  return readDifferences(differencesFile)
 }
 
 export function writeRowDifferences(titles: readonly string[]): void {
-  writeFileSync(differencesFile, titles.map((title) => `${title}\n`).join(''))
+  writeDifferences(differencesFile, titles)
 }
 
 /** Of two servers' answers to the same rows those steps that differ, told by row, number and what is done. */

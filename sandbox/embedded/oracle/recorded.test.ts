@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Cluster } from '../cluster.ts'
-import { probes } from './bad-requests.ts'
+import { probes, surplus } from './bad-requests.ts'
 import { answersOf, knownDifferences, recorded, type Suite, suites } from './fixtures.ts'
 import { Server } from './server.ts'
 
@@ -20,6 +20,7 @@ describe('the same answers as a real API server has given', () => {
     const address = await cluster.listen({ host: '127.0.0.1', port: 0 })
     server = new Server(cluster.kubeconfig({ server: `https://127.0.0.1:${'port' in address ? address.port : 0}` }))
     for (const { method, path, body } of probes) expect((await server.send(method, path, body)).status).toBe(201)
+    for (const path of surplus) expect((await server.send('DELETE', path)).status).toBe(200)
   }, 60_000)
 
   afterAll(async () => {

@@ -39,7 +39,11 @@ export const jobRules: Partial<Definition<Job>> = {
     // read back from the store the job is given its template's labels, where it has none
     if (isNone(metadata.labels)) metadata.labels = labels
     const selector = (spec.selector ??= {})
-    selector.matchLabels = { 'batch.kubernetes.io/controller-uid': uid, ...selector.matchLabels }
+    const matched = {
+      ...selector.matchLabels,
+      'batch.kubernetes.io/controller-uid': selector.matchLabels?.['batch.kubernetes.io/controller-uid'] ?? uid,
+    }
+    selector.matchLabels = Object.fromEntries(Object.entries(matched).sort(([a], [b]) => (a < b ? -1 : 1)))
   },
   podSpec: ({ spec }) => spec?.template?.spec,
   validate({ spec, metadata }) {
