@@ -22,7 +22,8 @@ function located(text: string, faults: readonly Fault[]): string {
   const sorted = faults.map((fault) => ({ ...fault, ...placeOf(points, fault.at) })).sort((a, b) => a.line - b.line || a.column - b.column)
   const lines = text.split('\n')
   const shown = sorted.slice(0, mostShown).map(({ line, column, message }) => {
-    const head = `ERROR: <input>:${line}:${column + 1}: ${message}`
+    // a text without anything in it has no first column
+    const head = `ERROR: <input>:${line}:${text === '' ? 0 : column + 1}: ${message}`
     const source = lines[line - 1]
     if (source === undefined || source.length > longestLine || text === '') return head
     return `${head}\n | ${source.replaceAll('\t', ' ')}\n | ${mark([...source], column)}`
