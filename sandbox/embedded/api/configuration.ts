@@ -51,7 +51,8 @@ function converted(decode: () => KubeObject, info: Managed, { metadata }: KubeOb
     if (!why) throw error
     const type = `${info.group}/${info.version}, Kind=${info.kind}`
     const which = `${metadata?.namespace ?? ''}/${metadata?.name ?? ''}; ${type}`
-    const message = `failed to convert new object (${which}) to proper version: unable to convert unstructured object to ${type}: ${why.replace(/^illegal base64/, 'error decoding from json: $&')}`
+    const reason = why.replace(/^json: cannot unmarshal number \S*\.\S* into .* of type (u?int\d+)$/s, 'cannot convert float64 to $1')
+    const message = `failed to convert new object (${which}) to proper version: unable to convert unstructured object to ${type}: ${reason.replace(/^illegal base64/, 'error decoding from json: $&')}`
     throw new ApiError(500, undefined, message, undefined, error)
   }
 }

@@ -37,7 +37,7 @@ export class ResourceHandler {
     const { name, subresource } = call.path
     const verbs = subresource ? call.info.subresources.find((known) => known.name === subresource)?.verbs : call.info.verbs
     if (!verbs) throw ApiError.unknownPath()
-    if (!verbs.includes(verb as Verb)) throw ApiError.methodNotSupported()
+    if (!verbs.includes(verb as Verb)) throw ApiError.methodNotSupported(...refused(call))
     // a collection is neither replaced nor patched
     if (!name && (verb === 'update' || verb === 'patch')) throw ApiError.methodNotSupported()
     if (name && verb === 'create') throw ApiError.methodNotSupported()
@@ -272,6 +272,11 @@ export class ResourceHandler {
 /** How a call that is about something large lets others in between; nothing for all others. */
 function pauseOf({ pause, body }: ResourceCall, existing?: KubeObject): ResourceCall['pause'] {
   return (body?.length ?? 0) > largeObject || (existing && sizeOfStored(existing) > largeObject) ? pause : undefined
+}
+
+/** What is told of a verb that there is not: who serves custom resources names both. */
+export function refused({ info, request }: ResourceCall): [of?: { group: string; resource: string }, verb?: string] {
+  return info.definition ? [info, request.verb] : []
 }
 
 /** Names that cannot be a part of a key. Throws ApiError BadRequest. */

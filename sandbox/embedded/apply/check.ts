@@ -21,6 +21,8 @@ function check(value: unknown, given: Schema | undefined, path: string, faults: 
   if (schema['x-kubernetes-int-or-string']) return
   switch (schema.type) {
     case 'string':
+      // of times nothing more is known than that they have no parts
+      if (schema.format === 'date-time' && typeof value !== 'object') return
       if (typeof value !== 'string') fault(`expected string, got &value.valueUnstructured{Value:${goSyntax(value)}}`)
       return
     case 'boolean':
@@ -45,11 +47,23 @@ function checkItems(items: readonly unknown[], schema: Schema, path: string, fau
   const seen = new Set<string>()
   for (const [index, item] of items.entries()) {
     if (type === 'map' || type === 'set') {
-      const element = elementOf(item, schema)
+      const element = named(item, schema, `${path}: element ${index}`, faults)
+      if (element === undefined) continue
       if (seen.has(element)) faults.push(`${path}: duplicate entries for key ${keyText(element)}`)
       seen.add(element)
     }
     check(item, schemaOfItems(schema), path + itemName(item, index, schema), faults)
+  }
+}
+
+/** What an item is told apart by; undefined: nothing, which is a fault. */
+function named(item: unknown, schema: Schema, place: string, faults: string[]): string | undefined {
+  try {
+    return elementOf(item, schema)
+  } catch (error) {
+    if (!(error instanceof TypedError)) throw error
+    faults.push(`${place}: ${error.message}`)
+    return undefined
   }
 }
 

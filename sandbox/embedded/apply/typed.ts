@@ -281,7 +281,7 @@ export function elementOf(item: unknown, schema: Schema | undefined): string {
   })
   if (entries.length === 0) {
     throw new TypedError(
-      `associative list with keys has an element that omits all key fields ${keys.map((key) => JSON.stringify(key)).join(', ')} (and doesn't have default values for any key fields)`,
+      `associative list with keys has an element that omits all key fields [${keys.map((key) => JSON.stringify(key)).join(' ')}] (and doesn't have default values for any key fields)`,
     )
   }
   return `k:${JSON.stringify(Object.fromEntries(entries))}`

@@ -6,7 +6,13 @@ import { validateObjectMeta, validateObjectMetaUpdate } from '../registry/metada
 import { dnsSubdomain } from '../registry/names.ts'
 import type { Conversion, ResourceInfo, Strategy, SubresourceInfo, Verb } from '../registry/resource-info.ts'
 import { type Decoded, decodeObject, TypeMismatch } from '../schema/decode.ts'
-import type { CustomResourceDefinition, CustomResourceDefinitionVersion, JSONSchemaProps } from '../schema/types/apiextensions.v1.ts'
+import { partAsJson } from '../schema/go-empty.ts'
+import type {
+  CustomResourceDefinition,
+  CustomResourceDefinitionVersion,
+  CustomResourceSubresourceScale,
+  JSONSchemaProps,
+} from '../schema/types/apiextensions.v1.ts'
 import { wireTypeOf } from '../schema/wire.ts'
 import { jsonPath } from './jsonpath.ts'
 import { hasRules, validateRules } from './rules.ts'
@@ -83,6 +89,7 @@ function decoder(schema: JSONSchemaProps): NonNullable<ResourceInfo['decode']> {
   if (!metadataType) throw new Error('the wire form of ConfigMap is missing')
   return ({ apiVersion, kind, metadata, ...rest }) => {
     const head = decodedHead({ apiVersion, kind, ...(metadata === undefined ? {} : { metadata }) }, metadataType)
+    if (isObject(head.object['metadata'])) head.object['metadata'] = partAsJson(head.object['metadata'], 'meta.v1.ObjectMeta')
     const object = { ...head.object, ...copyOf(rest) }
     const { apiVersion: _version, kind: _kind, metadata: _metadata, ...body } = object as Record<string, unknown>
     const unknown = prune(body, schema)
@@ -152,9 +159,15 @@ function strategyOf(version: CustomResourceDefinitionVersion, namespaced: boolea
     allowUnconditionalUpdate: false,
     tracksGeneration: true,
     firstGeneration: 1,
-    counted: allButMetadataAndStatus,
+    counted: hasStatus ? allButMetadataAndStatus : allButMetadata,
   }
   return strategy
+}
+
+/** Where the status is no resource of its own it is a field as any other. */
+function allButMetadata(object: KubeObject): unknown {
+  const { metadata: _, ...rest } = object
+  return rest
 }
 
 function applyDefaults(object: KubeObject, schema: JSONSchemaProps): void {
@@ -202,24 +215,39 @@ const blocking = new Set([
 const notChecked =
   'some validation rules were not checked because the object was invalid; correct the existing errors to complete validation'
 
-/** The replicas that the scale subresource will read must be numbers. */
+/** The replicas that the scale subresource will read must be numbers, the selector a text. */
 function scaleErrors({ subresources }: CustomResourceDefinitionVersion, object: KubeObject): FieldError[] {
-  const paths = subresources?.scale ? [subresources.scale.specReplicasPath, subresources.scale.statusReplicasPath] : []
+  return [...replicaErrors(subresources?.scale, object), ...selectorErrors(subresources?.scale?.labelSelectorPath, object)]
+}
+
+function selectorErrors(path: string | undefined, object: KubeObject): FieldError[] {
+  const problem = path && accessorProblem(path.replace(/^\./, '').split('.'), object, 'string')
+  return path && problem ? [invalidBody(path, '', `${path} accessor error: ${problem}`)] : []
+}
+
+function replicaErrors(scale: CustomResourceSubresourceScale | undefined, object: KubeObject): FieldError[] {
+  const paths = scale ? [scale.specReplicasPath, scale.statusReplicasPath] : []
   return paths.flatMap((path) => {
-    const problem = accessorProblem(path.replace(/^\./, '').split('.'), object)
-    return problem ? [invalidBody(path, 0, `${path} accessor error: ${problem}`)] : []
+    const names = path.replace(/^\./, '').split('.')
+    const problem = accessorProblem(names, object)
+    if (problem) return [invalidBody(path, 0, `${path} accessor error: ${problem}`)]
+    const count = Number(names.reduce<unknown>((value, name) => (value as Record<string, unknown> | undefined | null)?.[name], object) ?? 0)
+    if (count < 0) return [invalidBody(path, count, 'should be a non-negative integer')]
+    return count > mostReplicas ? [invalidBody(path, count, `should be less than or equal to ${mostReplicas}`)] : []
   })
 }
 
-function accessorProblem(names: readonly string[], object: unknown): string | undefined {
+const mostReplicas = 2147483647
+
+function accessorProblem(names: readonly string[], object: unknown, wanted: 'integer' | 'string' = 'integer'): string | undefined {
   let value = object
   for (const name of names) {
     if (value === undefined || value === null) return undefined
     if (!isObject(value)) return `${String(value)} is of the type ${goType(value)}, expected map[string]interface{}`
     value = value[name]
   }
-  if (value === undefined || typeName(value) === 'integer') return undefined
-  return `${String(value)} is of the type ${goType(value)}, expected int64`
+  if (value === undefined || typeName(value) === wanted) return undefined
+  return `${String(value)} is of the type ${goType(value)}, expected ${wanted === 'integer' ? 'int64' : 'string'}`
 }
 
 function goType(value: unknown): string {

@@ -192,7 +192,13 @@ export class ApiError extends Error {
   }
 
   /** For a verb that a served path does not have. */
-  static methodNotSupported(): ApiError {
+  /** Of a custom resource (`of`) the refusal says more. */
+  static methodNotSupported(of?: { group: string; resource: string }, verb = ''): ApiError {
+    if (of) {
+      const which = `${of.resource}.${of.group}`
+      const message = `${verb} is not supported on resources of kind ${JSON.stringify(which)}`
+      return new ApiError(405, 'MethodNotAllowed', message, { group: of.group, kind: of.resource })
+    }
     return new ApiError(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource', {})
   }
 

@@ -17,7 +17,7 @@ import { assertVersion } from '../listing.ts'
 import { matchName, matchNamespace } from '../object-meta.ts'
 import { type WriteOptions, writeOptions } from '../options.ts'
 import { parsePatch, patchedObject } from '../patched.ts'
-import type { ResourceHandler } from '../resource-handler.ts'
+import { type ResourceHandler, refused } from '../resource-handler.ts'
 import { apiVersionOf } from '../resources.ts'
 import type { WriteRequest } from '../rest.ts'
 
@@ -40,7 +40,7 @@ export function scaleHandler(generic: ResourceHandler, pathsOf: (info: ResourceI
     const paths = pathsOf(info) ?? builtIn
     if (request.verb === 'get') assertVersion(request.query, generic.rest.store.revision)
     if (request.verb === 'get') return objectOutcome(scaleOf(await generic.rest.get(info, path.namespace, path.name), paths))
-    if (request.verb !== 'update' && request.verb !== 'patch') throw ApiError.methodNotSupported()
+    if (request.verb !== 'update' && request.verb !== 'patch') throw ApiError.methodNotSupported(...refused(call))
     const { write, scaled } = change(generic, call)
     const pathOf = replicasPathOf(info, paths)
     const produce = (existing: KubeObject | undefined) => {

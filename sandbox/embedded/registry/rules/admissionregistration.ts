@@ -23,6 +23,7 @@ import type { Definition } from '../define.ts'
 import { duplicate, type FieldError, forbidden, invalid, notSupported, Path, required, specPath, tooMany } from '../field.ts'
 import { validateLabelSelector, validateSubdomain } from '../metadata.ts'
 import { isDns1035Label, isDns1123Subdomain, isQualifiedName } from '../names.ts'
+import { validateConditions } from '../status-conditions.ts'
 import { serviceErrors, urlErrors } from './webhook-client.ts'
 
 /** pkg/apis/admissionregistration: defaults and validation of webhooks and policies, and of the expressions in them. */
@@ -42,6 +43,17 @@ export const mutatingWebhookRules: Partial<Definition<MutatingWebhookConfigurati
 }
 
 export const admissionPolicyRules: Partial<Definition<ValidatingAdmissionPolicy>> = {
+  validateStatus({ status }) {
+    const path = new Path('status')
+    const warnings = (status?.typeChecking?.expressionWarnings ?? []).flatMap(({ fieldRef = '', warning = '' }, index) => {
+      const at = path.child('typeChecking', 'expressionWarnings').index(index)
+      return [
+        ...(warning === '' ? [required(at.child('warning'))] : []),
+        ...(fieldRef.trim() === '' ? [required(at.child('fieldRef'))] : []),
+      ]
+    })
+    return [...warnings, ...validateConditions(status?.conditions, path.child('conditions'))]
+  },
   default({ spec }) {
     if (!spec) return
     spec.failurePolicy ??= 'Fail'

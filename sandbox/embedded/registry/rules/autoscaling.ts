@@ -5,11 +5,13 @@ import type { HorizontalPodAutoscaler, HPAScalingRules } from '../../schema/type
 import type { Definition } from '../define.ts'
 import { type FieldError, forbidden, invalid, required, specPath } from '../field.ts'
 import { validateMetric, validateReference, validateScalingRules } from './metrics.ts'
+import { notBelowZero } from './workload-status.ts'
 
 const defaultUtilization = 80
 
 /** pkg/apis/autoscaling/v2/defaults.go and validation. */
 export const horizontalPodAutoscalerRules: Partial<Definition<HorizontalPodAutoscaler>> = {
+  validateStatus: ({ status }) => notBelowZero(status ?? {}, ['currentReplicas', 'desiredReplicas']),
   default({ spec }) {
     if (!spec) return
     spec.minReplicas ??= 1
@@ -62,6 +64,7 @@ export const horizontalPodAutoscalerRules: Partial<Definition<HorizontalPodAutos
 
 /** Of the older view, which is looked at as the stored version. */
 export const horizontalPodAutoscalerV1Rules: Partial<Definition<V1>> = {
+  validateStatus: ({ status }) => notBelowZero(status ?? {}, ['currentReplicas', 'desiredReplicas']),
   default({ spec, metadata }) {
     if (!spec) return
     spec.minReplicas ??= 1

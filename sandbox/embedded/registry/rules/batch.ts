@@ -16,9 +16,11 @@ import { dnsSubdomain, isDns1123Label } from '../names.ts'
 import { defaultPodTemplate } from '../pod-defaults.ts'
 import { validatePodTemplate } from '../pod-validation.ts'
 import { validatePodFailurePolicy, validateSuccessPolicy } from './job-policies.ts'
+import { validateJobStatus } from './job-status.ts'
 
 /** pkg/apis/batch/v1/defaults.go, pkg/registry/batch/job/strategy.go. */
 export const jobRules: Partial<Definition<Job>> = {
+  validateStatus: validateJobStatus,
   default(job) {
     if (!job.spec) return
     defaultJobSpec(job.spec)

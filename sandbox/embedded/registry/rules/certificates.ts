@@ -43,12 +43,24 @@ export const certificateSigningRequestRules: Partial<Definition<CertificateSigni
     return errors
   },
   validateUpdate: () => [],
+  prepareForStatusUpdate({ status }, old, { now }) {
+    const before = old.status?.conditions ?? []
+    const conditions = status?.conditions ?? []
+    for (const type of ['Approved', 'Denied']) {
+      const decided = before.filter((condition) => condition.type === type)
+      const places = conditions.flatMap((condition, index) => (condition.type === type ? [index] : []))
+      if (decided.length === places.length) for (const [index, place] of places.entries()) conditions[place] = copyOf(decided[index]!)
+    }
+    for (const condition of conditions) {
+      condition.lastUpdateTime ||= now
+      const same = before.find(({ type, status: state }) => type === condition.type && state === condition.status)
+      condition.lastTransitionTime ||= same?.lastTransitionTime ?? now
+    }
+  },
   validateStatus: (request, old) => [
     ...validateConditions(request, old),
     ...unchangedApproval(request, old),
-    ...(old.status?.certificate && old.status.certificate !== request.status?.certificate
-      ? [forbidden(statusPath.child('certificate'), 'updates may not modify existing certificate content')]
-      : []),
+    ...certificateErrors(request.status?.certificate, old),
   ],
   fieldSelectors: { 'spec.signerName': ({ spec }) => spec.signerName },
 }
@@ -96,6 +108,24 @@ function unchangedApproval(request: CertificateSigningRequest, old: CertificateS
 
 function ofType({ status }: CertificateSigningRequest, type: string): Condition[] {
   return status?.conditions?.filter((condition) => condition.type === type) ?? []
+
+  /** What has been issued is not issued again, and is made of certificates. */
+  function certificateErrors(certificate = '', old: CertificateSigningRequest): FieldError[] {
+    const at = statusPath.child('certificate')
+    const before = old.status?.certificate ?? ''
+    if (certificate === before) return []
+    if (before) return [forbidden(at, 'updates may not modify existing certificate content')]
+    const blocks = [
+      ...Buffer.from(certificate, 'base64')
+        .toString()
+        .matchAll(/-----BEGIN ([^-]+)-----/g),
+    ].map(([, type]) => type)
+    const other = blocks.find((type) => type !== 'CERTIFICATE')
+    if (other) return [invalid(at, hidden, `only CERTIFICATE PEM blocks are allowed, found ${JSON.stringify(other)}`)]
+    return certificate && blocks.length === 0 ? [invalid(at, hidden, 'must contain at least one CERTIFICATE PEM block')] : []
+  }
+
+  const hidden = '<certificate data>'
 }
 
 const usages = [

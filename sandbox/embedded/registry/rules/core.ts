@@ -92,6 +92,12 @@ export const secretRules: Partial<Definition<Secret>> = {
 }
 
 export const namespaceRules: Partial<Definition<Namespace>> = {
+  validateStatus({ metadata, status }) {
+    const [phase, when] = metadata.deletionTimestamp ? ['Terminating', 'not empty'] : ['Active', 'empty']
+    if (status?.phase === phase) return []
+    const why = `may only be '${phase}' if \`deletionTimestamp\` is ${when}`
+    return [invalid(new Path('status').child('Phase'), status?.phase ?? '', why)]
+  },
   name: dnsLabel,
   default(namespace) {
     if (namespace.metadata.name) {

@@ -24,6 +24,7 @@ import { isCIdentifier, isDns1123Label, isLabelValue } from '../names.ts'
 import { qualified } from '../pod-placement.ts'
 import type { CreateContext } from '../resource-info.ts'
 import { validateCsiDriverName } from '../volume-sources.ts'
+import { claimStatusErrors } from './claim-status.ts'
 
 // pkg/apis/resource: defaults, strategies and validation; the features that a 1.34 server has switched off are dropped.
 
@@ -31,6 +32,14 @@ export const resourceClaimRules: Partial<Definition<ResourceClaim>> = {
   default: ({ spec }) => defaultDevices(spec),
   prepareForCreate: ({ spec }) => dropDisabled(spec),
   prepareForUpdate: ({ spec }) => dropDisabled(spec),
+  // of features that are switched off
+  prepareForStatusUpdate({ status }) {
+    delete status?.allocation?.allocationTimestamp
+    for (const result of status?.allocation?.devices?.results ?? []) {
+      for (const field of ['bindingConditions', 'bindingFailureConditions', 'consumedCapacity', 'shareID'] as const) delete result[field]
+    }
+  },
+  validateStatus: claimStatusErrors,
   validate: ({ spec }) => claimErrors(spec?.devices, specPath.child('devices')),
   validateCreate: ({ spec }, context) => adminErrors(spec, context),
   validateChange: ({ spec }, old) => validateImmutable(spec, old.spec, specPath, 'resource.v1.ResourceClaimSpec'),

@@ -1,6 +1,6 @@
 import type { FlowSchema, FlowSchemaSpec, PriorityLevelConfiguration } from '../../schema/types/flowcontrol.v1.ts'
 import type { Definition } from '../define.ts'
-import { type FieldError, forbidden, invalid, notSupported, type Path, required, specPath } from '../field.ts'
+import { duplicate, type FieldError, forbidden, invalid, notSupported, Path, required, specPath } from '../field.ts'
 import { isDns1123Label, isDns1123Subdomain, type NameRule } from '../names.ts'
 
 /** pkg/apis/flowcontrol: defaults and validation. */
@@ -115,6 +115,13 @@ function nameErrors(subject: Rule['subjects'][number], field: 'user' | 'group' |
 }
 
 export const priorityLevelRules: Partial<Definition<PriorityLevelConfiguration>> = {
+  validateStatus({ status }) {
+    const types = (status?.conditions ?? []).map(({ type = '' }) => type)
+    return types.flatMap((type, index) => {
+      const at = new Path('status').child('conditions').index(index).child('type')
+      return [...(types.indexOf(type) < index ? [duplicate(at, type)] : []), ...(type === '' ? [required(at)] : [])]
+    })
+  },
   default({ spec }) {
     const { limited, exempt } = spec ?? {}
     if (exempt) {

@@ -22,9 +22,11 @@ import {
   pathSegment,
 } from '../names.ts'
 import { validatePort } from '../probe-validation.ts'
+import { validateIngressStatus } from './balancer-status.ts'
 
 /** pkg/apis/networking/validation. */
 export const ingressRules: Partial<Definition<Ingress>> = {
+  validateStatus: validateIngressStatus,
   validate({ spec }) {
     if (!spec?.rules?.length && !spec?.defaultBackend) {
       const nothing = invalid(specPath, spec?.rules ?? null, 'either `defaultBackend` or `rules` must be specified')

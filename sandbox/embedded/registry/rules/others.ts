@@ -10,9 +10,15 @@ import { type FieldError, forbidden, invalid, metadataPath, Path, required, spec
 import { goShape } from '../go-shape.ts'
 import { validateEnum, validateImmutable, validateLabelSelector, validateSubdomain } from '../metadata.ts'
 import { dnsSubdomain, isDns1035Label, isDns1123Subdomain, isPortNumber } from '../names.ts'
+import { validateConditions } from '../status-conditions.ts'
+import { notBelowZero } from './workload-status.ts'
 import { validateAmount } from './workloads.ts'
 
 export const podDisruptionBudgetRules: Partial<Definition<PodDisruptionBudget>> = {
+  validateStatus: ({ status }) => [
+    ...validateConditions(status?.conditions, new Path('status').child('conditions')),
+    ...notBelowZero(status ?? {}, ['disruptionsAllowed', 'currentHealthy', 'desiredHealthy', 'expectedPods']),
+  ],
   validate({ spec }) {
     if (!spec) return []
     const errors = validateLabelSelector(spec.selector, specPath.child('selector'))

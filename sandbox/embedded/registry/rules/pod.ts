@@ -5,10 +5,15 @@ import { defaultPod } from '../pod-defaults.ts'
 import { validatePod, validatePodCreate, validatePodUpdate } from '../pod-validation.ts'
 import { podWarnings } from '../pod-warnings.ts'
 import { qosClass } from '../qos.ts'
+import { validatePodStatus } from './pod-status.ts'
 
 /** pkg/registry/core/pod/strategy.go. */
 export const podRules: Partial<Definition<Pod>> = {
-  default: defaultPod,
+  validateStatus: validatePodStatus,
+  default(pod) {
+    defaultPod(pod)
+    alignAddresses(pod.status)
+  },
   prepareForCreate(pod, { now }) {
     pod.status = { phase: 'Pending', qosClass: qosClass(pod.spec!) }
     if (pod.spec?.schedulingGates?.length) {
@@ -46,6 +51,14 @@ export const podRules: Partial<Definition<Pod>> = {
     'status.podIP': (pod) => pod.status?.podIPs?.[0]?.ip ?? pod.status?.podIP ?? '',
     'status.nominatedNodeName': (pod) => pod.status?.nominatedNodeName ?? '',
   },
+}
+
+/** The one address of older clients is the first of the list; where they differ the older field is believed. */
+function alignAddresses(status: PodStatus | undefined): void {
+  if (!status) return
+  const [first] = status.podIPs ?? []
+  if (status.podIP && first?.ip !== status.podIP) status.podIPs = [{ ip: status.podIP }]
+  else if (!status.podIP && first) status.podIP = first.ip as string
 }
 
 /** Who leaves out which generation has been seen does not forget it. Of conditions of one type each keeps its own. */

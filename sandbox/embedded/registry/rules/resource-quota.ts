@@ -1,12 +1,22 @@
 import { compareQuantities } from '../../schema/quantity.ts'
 import type { ResourceQuota, ResourceQuotaSpec } from '../../schema/types/core.v1.ts'
 import type { Definition } from '../define.ts'
-import { type FieldError, invalid, type Path, required, specPath } from '../field.ts'
+import { type FieldError, invalid, Path, required, specPath } from '../field.ts'
 import { goShape } from '../go-shape.ts'
 import { validateAnyResourceName } from '../resource-validation.ts'
 
 /** pkg/apis/core/validation: ValidateResourceQuota. */
 export const resourceQuotaRules: Partial<Definition<ResourceQuota>> = {
+  validateStatus: ({ status }) =>
+    (['hard', 'used'] as const).flatMap((field) =>
+      Object.entries(status?.[field] ?? {}).flatMap(([name, quantity]) => {
+        const at = new Path('status').child(field).key(name)
+        return [
+          ...nameErrors(name, at),
+          ...(compareQuantities(quantity, 0) < 0 ? [invalid(at, quantity, 'must be greater than or equal to 0')] : []),
+        ]
+      }),
+    ),
   validate({ spec = {} }) {
     const at = specPath.child('hard')
     const hard = Object.entries(spec.hard ?? {}).flatMap(([name, quantity]) => [

@@ -8,12 +8,14 @@ import { dns1035Label, isDns1123Label, isDns1123Subdomain, isPortNumber, isQuali
 import { validatePort } from '../probe-validation.ts'
 import { AllocationError, type Allocator } from '../resource-info.ts'
 import { dropUseless, keepAllocated, validateServiceChange } from '../service-update.ts'
+import { validateServiceStatus } from './balancer-status.ts'
 
 const types = ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort']
 const affinitySeconds = 10800
 
 /** pkg/apis/core/v1/defaults.go, pkg/registry/core/service. */
 export const serviceRules: Partial<Definition<Service>> = {
+  validateStatus: validateServiceStatus,
   name: dns1035Label,
   default({ spec }) {
     if (!spec) return

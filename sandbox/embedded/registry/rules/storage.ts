@@ -130,6 +130,12 @@ export const csiStorageCapacityRules: Partial<Definition<CSIStorageCapacity>> = 
 }
 
 export const volumeAttachmentRules: Partial<Definition<VolumeAttachment>> = {
+  // of a feature that is switched off
+  prepareForStatusUpdate({ status }, old) {
+    for (const field of ['attachError', 'detachError'] as const) {
+      if (old.status?.[field]?.errorCode === undefined) delete status?.[field]?.errorCode
+    }
+  },
   validate({ spec }) {
     const { attacher, source, nodeName = '' } = spec ?? {}
     const { inlineVolumeSpec, persistentVolumeName } = source ?? {}

@@ -12,9 +12,16 @@ import { defaultPersistentVolumeClaimSpec, defaultPodTemplate } from '../pod-def
 import { validatePodTemplate } from '../pod-validation.ts'
 import { podWarnings } from '../pod-warnings.ts'
 import { semanticEqual } from '../semantic-equal.ts'
+import { validateDaemonSetStatus, validateDeploymentStatus, validateReplicaStatus, validateStatefulSetStatus } from './workload-status.ts'
 
 /** pkg/apis/apps/v1/defaults.go, pkg/apis/apps/validation. */
 export const deploymentRules: Partial<Definition<Deployment>> = {
+  // what it selects by was once kept in its labels
+  prepareForStatusUpdate({ metadata }, old) {
+    if (old.metadata.labels === undefined) delete metadata.labels
+    else metadata.labels = { ...old.metadata.labels }
+  },
+  validateStatus: validateDeploymentStatus,
   podSpec: ({ spec }) => spec?.template?.spec,
   default({ spec }) {
     if (!spec) return
@@ -63,6 +70,11 @@ export const deploymentRules: Partial<Definition<Deployment>> = {
 }
 
 export const replicaSetRules: Partial<Definition<ReplicaSet>> = {
+  // of a feature that is switched off
+  prepareForStatusUpdate({ status }, old) {
+    if (old.status?.terminatingReplicas === undefined) delete status?.terminatingReplicas
+  },
+  validateStatus: validateReplicaStatus,
   podSpec: ({ spec }) => spec?.template?.spec,
   default({ spec }) {
     if (!spec) return
@@ -90,6 +102,7 @@ export const controllerRevisionRules: Partial<Definition<ControllerRevision>> = 
 const templateGeneration = 'deprecated.daemonset.template.generation'
 
 export const daemonSetRules: Partial<Definition<DaemonSet>> = {
+  validateStatus: validateDaemonSetStatus,
   podSpec: ({ spec }) => spec?.template?.spec,
   default({ spec, metadata }) {
     metadata.annotations = { [templateGeneration]: '0', ...metadata.annotations }
@@ -106,6 +119,10 @@ export const daemonSetRules: Partial<Definition<DaemonSet>> = {
   },
   prepareForCreate({ metadata }) {
     metadata.annotations = { ...metadata.annotations, [templateGeneration]: '1' }
+  },
+  prepareForStatusUpdate({ metadata }, old) {
+    const generation = old.metadata.annotations?.[templateGeneration]
+    if (generation !== undefined) metadata.annotations = { ...metadata.annotations, [templateGeneration]: generation }
   },
   prepareForUpdate({ spec, metadata }, old) {
     const before = Number(old.metadata.annotations?.[templateGeneration] ?? 1)
@@ -143,6 +160,7 @@ const statefulSetMutable = [
 ]
 
 export const statefulSetRules: Partial<Definition<StatefulSet>> = {
+  validateStatus: validateStatefulSetStatus,
   podSpec: ({ spec }) => spec?.template?.spec,
   name: dnsLabel,
   // of a feature that is switched off
@@ -217,6 +235,7 @@ export const statefulSetRules: Partial<Definition<StatefulSet>> = {
 }
 
 export const replicationControllerRules: Partial<Definition<ReplicationController>> = {
+  validateStatus: validateReplicaStatus,
   podSpec: ({ spec }) => spec?.template?.spec,
   default(controller) {
     const { spec, metadata } = controller

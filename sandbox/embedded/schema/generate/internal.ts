@@ -11,6 +11,7 @@ const roots = [
   ...['core.ScopeSelector', 'core.Taint', 'core.Toleration', 'authorization.NonResourceAttributes'],
   ...['batch.JobSpec', 'networking.ParentReference', 'networking.IngressClassSpec', 'policy.PodDisruptionBudgetSpec'],
   ...['storage.VolumeAttachmentSpec', 'storage.CSINodeDriver', 'resource.ResourceClaimSpec', 'resource.ResourceClaimTemplateSpec'],
+  'resource.AllocationResult',
   ...['apps.DeploymentStrategy', 'apps.DaemonSetUpdateStrategy', 'apps.StatefulSetUpdateStrategy'],
 ]
 
