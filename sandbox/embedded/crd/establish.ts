@@ -107,6 +107,11 @@ export function startCustomResources(context: ClusterContext, served: CustomReso
       queue.addAfter(definition.metadata.name as string, 200)
       return
     }
+    const done = { type: 'Terminating', status: 'False', reason: 'InstanceDeletionCompleted', message: 'removed all instances' }
+    const conditions = withCondition(current.status?.conditions ?? [], done)
+    current = await client.update(definitions, { ...current, status: { ...current.status, conditions } } as CustomResourceDefinition, {
+      subresource: 'status',
+    })
     const finalizers = current.metadata.finalizers?.filter((finalizer) => finalizer !== cleanupFinalizer) ?? []
     await client.update(definitions, { ...current, metadata: { ...current.metadata, finalizers } })
   }

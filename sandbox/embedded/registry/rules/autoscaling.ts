@@ -65,69 +65,175 @@ export const horizontalPodAutoscalerRules: Partial<Definition<HorizontalPodAutos
 /** Of the older view, which is looked at as the stored version. */
 export const horizontalPodAutoscalerV1Rules: Partial<Definition<V1>> = {
   validateStatus: ({ status }) => notBelowZero(status ?? {}, ['currentReplicas', 'desiredReplicas']),
-  default({ spec, metadata }) {
-    if (!spec) return
-    spec.minReplicas ??= 1
-    if (otherMetrics(metadata.annotations?.[annotation]).length === 0) spec.targetCPUUtilizationPercentage ??= defaultUtilization
+  /** It is read as what it becomes, and seen as what that is in this version. */
+  default(autoscaler) {
+    if (!autoscaler.spec) return
+    autoscaler.spec.minReplicas ??= 1
+    const { toStorage, fromStorage } = horizontalPodAutoscalerConversion
+    const { metadata, spec, status } = fromStorage(toStorage(autoscaler)) as V1
+    Object.assign(autoscaler, { metadata, spec, status })
   },
   validate: (object) =>
     horizontalPodAutoscalerRules.validate?.(horizontalPodAutoscalerConversion.toStorage(object) as unknown as HorizontalPodAutoscaler) ??
     [],
 }
 
-/** The metrics that such an annotation holds; one that cannot be read holds none. */
-function otherMetrics(text: string | undefined): unknown[] {
-  if (!text) return []
-  try {
-    const metrics = JSON.parse(text) as unknown
-    return Array.isArray(metrics) ? metrics : []
-  } catch (error) {
-    if (error instanceof SyntaxError) return []
-    throw error
-  }
+const annotation = 'autoscaling.alpha.kubernetes.io/metrics'
+const carried = {
+  metrics: annotation,
+  currentMetrics: 'autoscaling.alpha.kubernetes.io/current-metrics',
+  conditions: 'autoscaling.alpha.kubernetes.io/conditions',
+  behavior: 'autoscaling.alpha.kubernetes.io/behavior',
 }
 
-const annotation = 'autoscaling.alpha.kubernetes.io/metrics'
-
-/** autoscaling/v1 knows only the CPU's utilisation; other metrics travel in an annotation. */
+/** autoscaling/v1 knows only the CPU's utilisation; the rest travels in annotations. Source: pkg/apis/autoscaling/v1/conversion.go. */
 export const horizontalPodAutoscalerConversion = {
   toStorage(object: KubeObject): KubeObject {
     const { spec, status, metadata, ...rest } = copyOf(object) as V1
     const { targetCPUUtilizationPercentage: target, ...kept } = spec ?? { scaleTargetRef: { kind: '', name: '' }, maxReplicas: 0 }
-    const { [annotation]: stored, ...annotations } = metadata.annotations ?? {}
-    const others = otherMetrics(stored)
-    const cpu = target === undefined ? [] : [cpuMetric(target)]
+    const others = listOf(readCarried(metadata, 'metrics'))
+    const metrics = [...(others ?? []).map((metric) => metricOf(metric, 'target')), ...(target === undefined ? [] : [cpuMetric(target)])]
     const { currentCPUUtilizationPercentage: current, ...state } = status ?? { currentReplicas: 0, desiredReplicas: 0 }
+    const measured = listOf(readCarried(metadata, 'currentMetrics'))
+    const cpu = { type: 'Resource', resource: { name: 'cpu', current: { averageUtilization: current } } }
+    const currentMetrics = measured?.map((metric) => metricOf(metric, 'current')) ?? (current === undefined ? undefined : [cpu])
+    const conditions = listOf(readCarried(metadata, 'conditions'))
+    const behavior = readCarried(metadata, 'behavior') as Fields | undefined
     return {
       ...rest,
       apiVersion: 'autoscaling/v2',
-      metadata: stored ? { ...metadata, annotations } : metadata,
-      spec: { ...kept, metrics: cpu.length + others.length > 0 ? [...others, ...cpu] : [cpuMetric(defaultUtilization)] },
-      status: {
-        ...state,
-        ...(current !== undefined && {
-          currentMetrics: [{ type: 'Resource', resource: { name: 'cpu', current: { averageUtilization: current } } }],
-        }),
+      metadata: withCarried(metadata, {}),
+      spec: {
+        ...kept,
+        metrics: metrics.length > 0 ? metrics : [cpuMetric(defaultUtilization)],
+        ...(behavior ? { behavior: renamed(behavior, lowered) } : {}),
       },
+      status: { ...state, ...(currentMetrics ? { currentMetrics } : {}), ...(conditions ? { conditions } : {}) },
     } as unknown as KubeObject
   },
   fromStorage(object: KubeObject): KubeObject {
     const { spec, status, metadata, ...rest } = copyOf(object) as unknown as HorizontalPodAutoscaler
-    const { metrics = [], behavior: _, ...kept } = spec ?? { scaleTargetRef: { kind: '', name: '' }, maxReplicas: 0 }
-    const isCpu = (metric: (typeof metrics)[number]) =>
-      metric.resource?.name === 'cpu' && metric.resource.target.averageUtilization !== undefined
+    const { metrics = [], behavior, ...kept } = spec ?? { scaleTargetRef: { kind: '', name: '' }, maxReplicas: 0 }
+    const isCpu = ({ type, resource }: (typeof metrics)[number]) =>
+      type === 'Resource' && resource?.name === 'cpu' && resource.target.averageUtilization !== undefined
     const target = metrics.find(isCpu)?.resource?.target.averageUtilization
     const others = metrics.filter((metric) => !isCpu(metric))
-    const { currentMetrics, conditions: __, ...state } = status ?? {}
-    const current = currentMetrics?.find(({ resource }) => resource?.name === 'cpu')?.resource?.current.averageUtilization
+    const { currentMetrics, conditions, ...state } = status ?? {}
+    const current = currentMetrics?.findLast(({ resource }) => resource?.name === 'cpu')?.resource?.current.averageUtilization
+    const carriers = {
+      ...(others.length > 0 && { metrics: others.map((metric) => flatMetric(metric as unknown as Fields, 'target')) }),
+      ...(currentMetrics?.length && { currentMetrics: currentMetrics.map((metric) => flatMetric(metric as unknown as Fields, 'current')) }),
+      ...(behavior && { behavior: renamed(behavior as unknown as Fields, raised) }),
+      ...(conditions?.length && { conditions }),
+    }
     return {
       ...rest,
       apiVersion: 'autoscaling/v1',
-      metadata: others.length ? { ...metadata, annotations: { ...metadata.annotations, [annotation]: JSON.stringify(others) } } : metadata,
+      metadata: withCarried(metadata, carriers),
       spec: { ...kept, ...(target !== undefined && { targetCPUUtilizationPercentage: target }) },
       status: { ...state, ...(current !== undefined && { currentCPUUtilizationPercentage: current }) },
     } as unknown as KubeObject
   },
+}
+
+type Fields = Record<string, unknown>
+
+/** What an annotation carries; what cannot be read is as if it were not there. */
+function readCarried({ annotations }: KubeObject['metadata'], what: keyof typeof carried): unknown {
+  const text = annotations?.[carried[what]]
+  if (text === undefined) return undefined
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined
+    throw error
+  }
+}
+
+/** What is no list carries nothing. */
+function listOf(value: unknown): Fields[] | undefined {
+  return Array.isArray(value) ? (value as Fields[]) : undefined
+}
+
+function withCarried(metadata: KubeObject['metadata'], carriers: Partial<Record<keyof typeof carried, unknown>>): KubeObject['metadata'] {
+  const own = Object.entries(metadata.annotations ?? {}).filter(([name]) => !Object.values(carried).includes(name))
+  const added = Object.entries(carriers).map(([what, value]) => [carried[what as keyof typeof carried], JSON.stringify(value)] as const)
+  const { annotations, ...rest } = metadata
+  if (own.length + added.length === 0 && annotations === undefined) return metadata
+  return { ...rest, annotations: Object.fromEntries([...own, ...added]) } as KubeObject['metadata']
+}
+
+type Side = 'target' | 'current'
+
+/** A metric of v2 as v1 writes it: its target, or what it is now, lies flat in the metric's source. */
+function flatMetric({ type, ...sources }: Fields, side: Side): Fields {
+  const flat = Object.entries(sources).map(([kind, source]) => [kind, flatSource(kind, source as Fields, side)] as const)
+  return { type, ...Object.fromEntries(flat) }
+}
+
+function flatSource(kind: string, source: Fields, side: Side): Fields {
+  const { name, container, metric, describedObject } = source as { name?: string; container?: string } & Record<string, Fields>
+  const { averageUtilization, averageValue, value } = (source[side] ?? {}) as Fields
+  const isTarget = side === 'target'
+  const utilization = averageUtilization === undefined ? {} : { [`${side}AverageUtilization`]: averageUtilization }
+  const average = averageValue === undefined && isTarget ? {} : { [`${side}AverageValue`]: averageValue ?? '0' }
+  const { name: metricName, selector } = metric ?? {}
+  switch (kind) {
+    case 'resource':
+      return { name, ...utilization, ...average }
+    case 'containerResource':
+      return isTarget ? { name, ...utilization, ...average, container } : { name, ...utilization, ...average, container }
+    case 'pods':
+      return { metricName, [`${side}AverageValue`]: averageValue ?? '0', ...(selector ? { selector } : {}) }
+    case 'object': {
+      const shown = averageValue === undefined ? {} : { averageValue }
+      return { target: describedObject, metricName, [`${side}Value`]: value ?? '0', ...(selector ? { selector } : {}), ...shown }
+    }
+    default: {
+      const whole = value === undefined && isTarget ? {} : { [`${side}Value`]: value ?? '0' }
+      const shown = averageValue === undefined ? {} : { [`${side}AverageValue`]: averageValue }
+      return { metricName, ...(selector ? { metricSelector: selector } : {}), ...whole, ...shown }
+    }
+  }
+}
+
+function metricOf({ type, ...sources }: Fields, side: Side): Fields {
+  const deep = Object.entries(sources).map(([kind, source]) => [kind, deepSource(kind, source as Fields, side)] as const)
+  return { type, ...Object.fromEntries(deep) }
+}
+
+function deepSource(kind: string, source: Fields, side: Side): Fields {
+  const utilization = source[`${side}AverageUtilization`]
+  const average = kind === 'object' ? source['averageValue'] : source[`${side}AverageValue`]
+  const whole = source[`${side}Value`]
+  const isAverage = average !== undefined && (kind !== 'object' || side === 'current')
+  const type = utilization !== undefined ? 'Utilization' : isAverage || average !== undefined ? 'AverageValue' : 'Value'
+  const amounts = {
+    ...(utilization === undefined ? {} : { averageUtilization: utilization }),
+    ...(average === undefined ? {} : { averageValue: average }),
+    ...(whole === undefined || (side === 'target' && type === 'AverageValue') ? {} : { value: whole }),
+  }
+  const measure = { [side]: side === 'target' ? { type, ...amounts } : amounts }
+  const selector = source['selector'] ?? source['metricSelector']
+  const metric = { name: source['metricName'], ...(selector ? { selector } : {}) }
+  if (kind === 'resource') return { name: source['name'], ...measure }
+  if (kind === 'containerResource') return { name: source['name'], container: source['container'], ...measure }
+  return { metric, ...measure, ...(kind === 'object' ? { describedObject: source['target'] } : {}) }
+}
+
+/** A behaviour is carried as Go has it in hand, under the names of Go's fields. */
+function renamed(value: unknown, name: (key: string) => string): unknown {
+  if (Array.isArray(value)) return value.map((item) => renamed(item, name))
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([key, field]) => [name(key), renamed(field, name)]))
+}
+
+function raised(key: string): string {
+  return key.charAt(0).toUpperCase() + key.slice(1)
+}
+
+function lowered(key: string): string {
+  return key.charAt(0).toLowerCase() + key.slice(1)
 }
 
 function cpuMetric(target: number): object {

@@ -55,7 +55,8 @@ type Place = Pick<DeviceRequestAllocationResult, 'driver' | 'pool' | 'device'>
 
 function placeErrors({ driver = '', pool = '', device = '' }: Place, at: Path): FieldError[] {
   return [
-    ...(driver === '' ? [required(at.child('driver'))] : validateSubdomain(driver, at.child('driver'))),
+    ...(driver === '' ? [required(at.child('driver'))] : []),
+    ...validateSubdomain(driver, at.child('driver')),
     ...(pool === '' ? [required(at.child('pool'))] : pool.split('/').flatMap((part) => validateSubdomain(part, at.child('pool')))),
     ...isDns1123Label(device).map((text) => invalid(at.child('device'), device, text)),
   ]
