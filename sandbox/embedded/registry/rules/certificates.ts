@@ -108,25 +108,25 @@ function unchangedApproval(request: CertificateSigningRequest, old: CertificateS
 
 function ofType({ status }: CertificateSigningRequest, type: string): Condition[] {
   return status?.conditions?.filter((condition) => condition.type === type) ?? []
-
-  /** What has been issued is not issued again, and is made of certificates. */
-  function certificateErrors(certificate = '', old: CertificateSigningRequest): FieldError[] {
-    const at = statusPath.child('certificate')
-    const before = old.status?.certificate ?? ''
-    if (certificate === before) return []
-    if (before) return [forbidden(at, 'updates may not modify existing certificate content')]
-    const blocks = [
-      ...Buffer.from(certificate, 'base64')
-        .toString()
-        .matchAll(/-----BEGIN ([^-]+)-----/g),
-    ].map(([, type]) => type)
-    const other = blocks.find((type) => type !== 'CERTIFICATE')
-    if (other) return [invalid(at, hidden, `only CERTIFICATE PEM blocks are allowed, found ${JSON.stringify(other)}`)]
-    return certificate && blocks.length === 0 ? [invalid(at, hidden, 'must contain at least one CERTIFICATE PEM block')] : []
-  }
-
-  const hidden = '<certificate data>'
 }
+
+/** What has been issued is not issued again, and is made of certificates. */
+function certificateErrors(certificate = '', old: CertificateSigningRequest): FieldError[] {
+  const at = statusPath.child('certificate')
+  const before = old.status?.certificate ?? ''
+  if (certificate === before) return []
+  if (before) return [forbidden(at, 'updates may not modify existing certificate content')]
+  const blocks = [
+    ...Buffer.from(certificate, 'base64')
+      .toString()
+      .matchAll(/-----BEGIN ([^-]+)-----/g),
+  ].map(([, type]) => type)
+  const other = blocks.find((type) => type !== 'CERTIFICATE')
+  if (other) return [invalid(at, hidden, `only CERTIFICATE PEM blocks are allowed, found ${JSON.stringify(other)}`)]
+  return certificate && blocks.length === 0 ? [invalid(at, hidden, 'must contain at least one CERTIFICATE PEM block')] : []
+}
+
+const hidden = '<certificate data>'
 
 const usages = [
   ...['any', 'cert sign', 'client auth', 'code signing', 'content commitment', 'crl sign', 'data encipherment', 'decipher only'],
