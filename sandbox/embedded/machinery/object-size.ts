@@ -10,6 +10,12 @@ export function sizeOfStored(object: KubeObject): number {
   return size
 }
 
+/** Another form of an object takes about as much. */
+export function shareSize(from: KubeObject, to: KubeObject): void {
+  const size = sizes.get(from)
+  if (size !== undefined) sizes.set(to, size)
+}
+
 /** The same of an object that will not change any more, though it is not frozen yet. */
 export const sizeOfFinished = sizeOfStored
 

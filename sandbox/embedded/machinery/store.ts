@@ -5,7 +5,7 @@ import { ApiError } from './errors.ts'
 import { freezeSharing } from './freeze.ts'
 import { Log, type LogEntry } from './log.ts'
 import type { KubeObject } from './object.ts'
-import { sizeOfStored } from './object-size.ts'
+import { shareSize, sizeOfStored } from './object-size.ts'
 import { type Indexer, Table } from './table.ts'
 
 /** A committed write. */
@@ -113,6 +113,7 @@ export class Store implements AsyncDisposable {
     const previous = this.get(table, key)
     const revision = ++this.current
     const stored = freezeSharing({ ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } }, previous)
+    shareSize(object, stored)
     this.table(table).set(key, stored)
     this.committed({ type: previous ? 'MODIFIED' : 'ADDED', object: stored, previous, revision, time: this.clock.now(), table, key })
     return stored

@@ -29,7 +29,11 @@ export function formatIPv4(value: number): string {
 
 /** Whether an address lies in a block such as 10.244.0.0/24. */
 export function inCIDR(ip: string, cidr: string): boolean {
-  const address = parseIPv4(ip)
+  return isIn(parseIPv4(ip), cidr)
+}
+
+/** The same of an address that was parsed; undefined is in none. */
+export function isIn(address: number | undefined, cidr: string): boolean {
   const { start, size } = blockNamed(cidr)
   return address !== undefined && start !== undefined && Math.floor(address / size) === Math.floor(start / size)
 }

@@ -1,4 +1,4 @@
-import { formatIPv4, inCIDR, parseIPv4 } from './addresses.ts'
+import { formatIPv4, isIn, parseIPv4 } from './addresses.ts'
 import { Iptables, type IptablesState } from './iptables.ts'
 
 /** One interface of a network namespace, as `ip link` shows it. */
@@ -219,9 +219,10 @@ export class Stack {
 
   /** The route that the kernel takes: the longest prefix, then the lowest metric. */
   lookup(ip: string): RouteEntry | undefined {
+    const address = parseIPv4(ip)
     let best: RouteEntry | undefined
     for (const route of this.state.routes) {
-      if (route.to !== 'default' && !inCIDR(ip, route.to)) continue
+      if (route.to !== 'default' && !isIn(address, route.to)) continue
       if (!this.link(route.dev)?.up) continue
       const closer = best ? prefixOf(route) - prefixOf(best) : 1
       if (closer > 0 || (closer === 0 && (route.metric ?? 0) < (best?.metric ?? 0))) best = route

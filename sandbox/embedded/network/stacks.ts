@@ -54,6 +54,8 @@ const debounce = 1000
 export class Stacks implements Disposable {
   private readonly ctx: ClusterContext
   private readonly stacks = new Map<string, Known>()
+  /** Where each address was found last: every packet asks. */
+  private readonly owners = new Map<string, string>()
   private readonly dirty = new Set<string>()
   private timer: Disposable | undefined
   private readonly listeners = new Set<(node: string) => void>()
@@ -159,13 +161,17 @@ export class Stacks implements Disposable {
 
   /** The node whose device on the nodes' network has this address and is up. */
   owner(ip: string): { name: string; stack: Stack } | undefined {
+    const before = this.owners.get(ip)
+    const known = before === undefined ? undefined : this.node(before)
+    if (before !== undefined && known && hears(known, ip)) return { name: before, stack: known }
     for (const node of this.ctx.cache.list<Node>(resources.nodes)) {
       const name = node.metadata.name ?? ''
       const stack = this.node(name)
-      if (stack?.links.some((link) => link.kind === 'ethernet' && link.up && link.addresses.some((address) => address.ip === ip))) {
-        return { name, stack }
-      }
+      if (!stack || !hears(stack, ip)) continue
+      this.owners.set(ip, name)
+      return { name, stack }
     }
+    this.owners.delete(ip)
     return undefined
   }
 
@@ -328,4 +334,8 @@ function nodeStack(ip: string): StackState {
   stack.setSysctl('net.ipv4.ip_forward', '1')
   stack.setSysctl('net.bridge.bridge-nf-call-iptables', '1')
   return stack.state
+}
+
+function hears(node: Stack, ip: string): boolean {
+  return node.links.some((link) => link.kind === 'ethernet' && link.up && link.addresses.some((address) => address.ip === ip))
 }
