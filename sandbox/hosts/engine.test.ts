@@ -276,6 +276,8 @@ describe.runIf(possible)('after a kill -9 of the platform', () => {
     const gone = new Promise((resolve) => platform.once('exit', resolve))
     platform.kill('SIGKILL')
     await gone
+    // setsid may still be on its way to it
+    await until(() => running('sleep 616161'))
   }
 
   test('hosts go on, and the next platform has them with all that was done', async () => {
@@ -290,7 +292,6 @@ describe.runIf(possible)('after a kill -9 of the platform', () => {
 
   test('hosts without a lease are removed', async () => {
     await killed(join(folder, 'crash'), 'orphan')
-    expect(running('sleep 616161')).toBe(true)
     const next = await start('crash')
     expect(await next.adopt(['another'])).toEqual([])
     expect(running('sleep 616161')).toBe(false)

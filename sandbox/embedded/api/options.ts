@@ -1,4 +1,5 @@
 import { ApiError } from '../machinery/errors.ts'
+import { parseFieldSelector, parseLabelSelector } from '../machinery/selectors.ts'
 import { type FieldError, forbidden, invalid, notSupported, Path, required, tooLong } from '../registry/field.ts'
 
 export interface ListOptions {
@@ -36,6 +37,8 @@ export interface DeletionOptions {
 /** Throws ApiError BadRequest or Invalid. */
 export function listOptions(query: URLSearchParams): ListOptions {
   const match = query.get('resourceVersionMatch') ?? ''
+  // in the order in which the server reads them
+  const timeoutSeconds = number(query, 'timeoutSeconds') ?? 0
   const options: ListOptions = {
     labelSelector: query.get('labelSelector') ?? '',
     fieldSelector: query.get('fieldSelector') ?? '',
@@ -45,12 +48,20 @@ export function listOptions(query: URLSearchParams): ListOptions {
     resourceVersionMatch: match as ListOptions['resourceVersionMatch'],
     watch: boolean(query, 'watch') ?? false,
     allowWatchBookmarks: boolean(query, 'allowWatchBookmarks') ?? false,
-    timeoutSeconds: number(query, 'timeoutSeconds') ?? 0,
+    timeoutSeconds,
   }
   const initial = boolean(query, 'sendInitialEvents')
   if (initial !== undefined) options.sendInitialEvents = initial
+  // selectors that cannot be read are told before anything is said of the other options
+  if (options.labelSelector) parseLabelSelector(options.labelSelector)
+  if (options.fieldSelector) parseFieldSelector(options.fieldSelector)
   const errors = listErrors(options, match)
   if (errors.length > 0) throw ApiError.invalid({ group: 'meta.k8s.io', kind: 'ListOptions' }, '', errors)
+  return options
+}
+
+/** The version is read where the listing begins: after all the rest that was asked for. Throws ApiError. */
+export function assertReadableVersion(options: ListOptions): void {
   // with a token the version is not looked at before the token
   const looked = options.watch || !options.continue
   if (looked && options.resourceVersion !== '' && unsignedFault(options.resourceVersion)) {
@@ -58,7 +69,6 @@ export function listOptions(query: URLSearchParams): ListOptions {
     if (options.watch) throw new ApiError(500, undefined, why)
     throw ApiError.badRequest(`invalid resource version: ${why}`)
   }
-  return options
 }
 
 /** Throws ApiError BadRequest or Invalid. `kind` is CreateOptions, UpdateOptions or PatchOptions, and `patch` of a patch its type. */

@@ -11,8 +11,9 @@ import type { FieldValidation } from './options.ts'
 
 export type PatchType = 'json' | 'merge' | 'strategic'
 
-/** A patch's body, read. Throws ApiError BadRequest. */
-export function parsePatch(bytes: Uint8Array, type: PatchType): unknown {
+/** A patch's body, read. Where nobody asked for checks of its fields, it is read by those who apply it. Throws ApiError BadRequest. */
+export function parsePatch(bytes: Uint8Array, type: PatchType, validation: FieldValidation): unknown {
+  if (type === 'json' && validation === 'Ignore') return operations(parseJson(bytes, ''))
   const prefix = type === 'strategic' ? '' : 'error decoding patch: '
   const patch = parseJson(bytes, prefix)
   const wrong = (value: unknown, into: string) =>
@@ -35,6 +36,15 @@ export function parsePatch(bytes: Uint8Array, type: PatchType): unknown {
       throw wrong(value, `struct field jsonPatchOp.${name} of type string`)
     }
   }
+  return patch
+}
+
+function operations(patch: unknown): unknown {
+  const wrong = (value: unknown, type: string) =>
+    ApiError.badRequest(`json: cannot unmarshal ${goJsonType(value)} into Go value of type jsonpatch.${type}`)
+  if (patch === null) return []
+  if (!Array.isArray(patch)) throw wrong(patch, 'Patch')
+  for (const operation of patch) if (typeof operation !== 'object' || Array.isArray(operation)) throw wrong(operation, 'Operation')
   return patch
 }
 

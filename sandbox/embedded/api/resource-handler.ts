@@ -13,7 +13,7 @@ import { type Deletion, deleteCollection, deleteObject, deletionAnswer } from '.
 import { schemaFor, trackFields, type Writer } from './field-manager.ts'
 import { assertVersion, listObjects } from './listing.ts'
 import { matchName, matchNamespace, timestamp } from './object-meta.ts'
-import { deletionOptions, listOptions, type WriteOptions, writeOptions } from './options.ts'
+import { assertReadableVersion, deletionOptions, listOptions, type WriteOptions, writeOptions } from './options.ts'
 import { withoutRepeatedOwners } from './owner-references.ts'
 import { type PatchType, parsePatch, patchedObject } from './patched.ts'
 import { largeObject, type Rest, type UpdateRules, type WriteRequest } from './rest.ts'
@@ -128,6 +128,7 @@ export class ResourceHandler {
     const { info, path, request } = call
     const options = listOptions(request.query)
     const selected = selection(info, options.labelSelector, options.fieldSelector)
+    assertReadableVersion(options)
     return { type: 'list', listing: await listObjects(this.rest.store, info, path.namespace, options, selected) }
   }
 
@@ -136,6 +137,7 @@ export class ResourceHandler {
     const { store, clock, random } = this.rest
     const options = { ...listOptions(request.query), watch: true }
     const selected = selection(info, options.labelSelector, options.fieldSelector, path.name)
+    assertReadableVersion(options)
     const events = watchObjects({ store, clock, random, info, namespace: path.namespace, options, selection: selected, signal })
     return { type: 'watch', info, events }
   }
@@ -190,7 +192,7 @@ export class ResourceHandler {
     const request = { ...this.writeRequest(call, options, 'PatchOptions'), patches: true }
     if (type !== 'apply') {
       if (!this.rest.has(info, request.namespace, request.name)) throw ApiError.notFound(info, request.name)
-      const patch = call.value ?? parsePatch(call.body ?? new Uint8Array(), type)
+      const patch = call.value ?? parsePatch(call.body ?? new Uint8Array(), type, options.fieldValidation)
       await pauseOf(call)?.()
       const produce = (existing: KubeObject | undefined) => this.patched(call, type, patch, existing as KubeObject, options)
       const { object } = await this.rest.update(request, produce, rules ? { rules } : {})
@@ -244,6 +246,7 @@ export class ResourceHandler {
     const options = listOptions(call.request.query)
     const selected = selection(call.info, options.labelSelector, options.fieldSelector)
     const { request, body } = this.deletion(call)
+    assertReadableVersion(options)
     // what cannot be listed is not deleted either
     await listObjects(this.rest.store, call.info, call.path.namespace, options, selected)
     const items = await deleteCollection(this.rest, { ...request, namespace: call.path.namespace }, body, selected)

@@ -99,7 +99,7 @@ function change(generic: ResourceHandler, call: ResourceCall): Change {
     return { write, scaled }
   }
   if (!generic.rest.has(info, write.namespace, write.name)) throw ApiError.notFound(info, write.name)
-  const patch = call.value ?? parsePatch(call.body ?? new Uint8Array(), type)
+  const patch = call.value ?? parsePatch(call.body ?? new Uint8Array(), type, options.fieldValidation)
   // what is no Go type has none for its Scale either
   const schema = info.definition ? undefined : schemaOf(scaleKind.group, scaleKind.version, scaleKind.kind)
   const warn = options.fieldValidation === 'Warn' ? call.warn : () => {}
