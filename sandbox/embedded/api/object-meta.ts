@@ -97,8 +97,8 @@ export function countGeneration(info: ResourceInfo, object: KubeObject, old: Kub
     info.group === 'apps' &&
     info.resource === 'deployments' &&
     !deepEqual(object.metadata.annotations ?? {}, old.metadata.annotations ?? {})
-  // lists without anything in them are none for the comparison
-  const counted = info.strategy.counted(throughStorage(info, object))
+  // lists without anything in them are mostly none for the comparison
+  const counted = info.strategy.counted(info.strategy.countsEmpty ? object : throughStorage(info, object))
   if (deploymentAnnotations || !deepEqual(counted, info.strategy.counted(old))) object.metadata.generation = before + 1
 }
 

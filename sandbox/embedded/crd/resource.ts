@@ -158,6 +158,7 @@ function strategyOf(version: CustomResourceDefinitionVersion, namespaced: boolea
     allowCreateOnUpdate: false,
     allowUnconditionalUpdate: false,
     tracksGeneration: true,
+    countsEmpty: false,
     firstGeneration: 1,
     counted: hasStatus ? allButMetadataAndStatus : allButMetadata,
   }

@@ -69,6 +69,8 @@ export interface Definition<T extends KubeObject> {
   tracksGeneration?: boolean
   /** Of a kind that tracks its generation: whether a new object has none. */
   startsWithoutGeneration?: boolean
+  /** Of a kind that tracks its generation: whether a list or map with nothing in it is another than none. */
+  countsEmpty?: boolean
   /** By a change of what the generation is raised, where that is not all but metadata and status. */
   counted?(object: T): unknown
 }
@@ -158,6 +160,7 @@ function strategyOf<T extends KubeObject>(definition: Definition<T>, namespaced:
     allowUnconditionalUpdate: definition.allowUnconditionalUpdate ?? true,
     tracksGeneration: definition.tracksGeneration ?? false,
     firstGeneration: definition.tracksGeneration && !definition.startsWithoutGeneration ? 1 : undefined,
+    countsEmpty: definition.countsEmpty ?? false,
     counted: definition.counted ?? allButMetadataAndStatus,
   }
   return strategy as unknown as Strategy

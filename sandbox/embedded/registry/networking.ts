@@ -35,6 +35,7 @@ export const networking: readonly ResourceInfo[] = [
     resource: 'networkpolicies',
     shortNames: ['netpol'],
     tracksGeneration: true,
+    countsEmpty: true,
     ...networkPolicyRules,
   }),
   define<ServiceCIDR>(group, version, {

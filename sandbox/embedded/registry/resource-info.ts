@@ -110,6 +110,8 @@ export interface Strategy {
   readonly allowUnconditionalUpdate: boolean
   /** metadata.generation is kept, and raised when what `counted` gives changes. */
   readonly tracksGeneration: boolean
+  /** Whether a list or map with nothing in it is another than none for the generation, as reflect.DeepEqual has it. */
+  readonly countsEmpty: boolean
   /** What a new object's generation is. */
   readonly firstGeneration: number | undefined
   /** All but metadata and status unless the kind says otherwise. */
