@@ -6,7 +6,8 @@
 export interface Clock {
   /** Cluster time, ms since the epoch. */
   now(): number
-  setTimeout(callback: () => void, ms: number): Timer
+  /** A `coarse` timer may come some ms early or late: those of all clusters of a process come together then, which costs little. */
+  setTimeout(callback: () => void, ms: number, how?: 'coarse'): Timer
   /** Resolves after ms of cluster time; rejects with the signal's reason when it aborts first. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>
   /**
@@ -39,6 +40,10 @@ export interface ClusterClockOptions {
 /** Real timers are kept below Node's limit of 2^31 - 1 ms. */
 const longestWait = 2 ** 30
 
+/** Real ms at whose multiples coarse timers fall due, and from how many on: each wakes the process for all of its clusters. */
+const grid = 100
+const coarseFrom = 1_000
+
 /** So many go on in one turn of the event loop, and so many timers fire in one at real time. */
 const together = 8
 const firedTogether = 64
@@ -68,11 +73,12 @@ export class ClusterClock implements Clock, Disposable {
     return this.clusterOrigin + (performance.now() - this.realOrigin) * this.rate
   }
 
-  setTimeout(callback: () => void, ms: number): Timer {
-    const entry: Entry = { due: this.now() + Math.max(0, ms), order: this.order++, callback, cancelled: false }
+  setTimeout(callback: () => void, ms: number, how?: 'coarse'): Timer {
+    const wait = how === 'coarse' ? this.onGrid(ms) : Math.max(0, ms)
+    const entry: Entry = { due: this.now() + wait, order: this.order++, callback, cancelled: false }
     if (!this.disposed) {
       this.push(entry)
-      this.arm()
+      if (this.peek() === entry || !this.real) this.arm()
     }
     const cancel = () => {
       entry.cancelled = true
@@ -176,6 +182,13 @@ export class ClusterClock implements Clock, Disposable {
       await new Promise<void>((resolve) => setImmediate(resolve))
       quiet = this.inFlight > 0 ? 0 : quiet + 1
     }
+  }
+
+  /** The wait, cluster ms, to the nearest multiple of the grid, so that periods stay what they are. */
+  private onGrid(ms: number): number {
+    if (this.advancing || this.rate === 0 || ms / this.rate < coarseFrom) return ms
+    const now = performance.now()
+    return (Math.round((now + ms / this.rate) / grid) * grid - now) * this.rate
   }
 
   private arm(): void {

@@ -67,7 +67,7 @@ export class ProbeWorker implements Disposable {
 
   private tick(): void {
     if (this.disposed) return
-    this.timer = this.ctx.clock.setTimeout(() => this.tick(), this.period)
+    this.timer = this.ctx.clock.setTimeout(() => this.tick(), this.period, 'coarse')
     if (this.probing) {
       this.pending = true
       return
