@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { constants, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { parseArgs } from 'node:util'
 import type { Verdict } from '../sandbox/check/kit.ts'
 import { Observer } from '../sandbox/check/observer.ts'
 import { EmbeddedEngine } from '../sandbox/embedded/engine/engine.ts'
@@ -64,10 +65,10 @@ let count = 0
 await main(process.argv.slice(2))
 
 async function main(args: string[]): Promise<void> {
-  const named = args.indexOf('--engine')
-  const names = named >= 0 ? (args.splice(named, 2)[1] ?? '').split(',') : Object.keys(engines)
-  const verbose = args.includes('--verbose')
-  const slugs = args.filter((arg) => !arg.startsWith('--'))
+  const asked = optionsOf(args)
+  if (asked instanceof Error) return fail(`${asked.message}\nUse: npm run lab:prove -- [SLUG ...] [--engine NAME[,NAME]] [--verbose]`)
+  const { engine: named, verbose, slugs } = asked
+  const names = named?.split(',') ?? Object.keys(engines)
   const labs = await loadLabs(join(root, 'labs'))
   const unknown = slugs.find((slug) => !labs.has(slug))
   if (unknown) return fail(`There is no lab ${unknown}. There are: ${[...labs.keys()].join(', ')}`)
@@ -77,11 +78,24 @@ async function main(args: string[]): Promise<void> {
   const tally = { passed: 0, failed: 0 }
   const rejected = new Set<string>()
   for (const name of names as EngineName[]) {
-    const wanted = chosen.filter(({ definition }) => (definition.engines ?? (named >= 0 ? [name] : ['embedded'])).includes(name))
+    const wanted = chosen.filter(({ definition }) => (definition.engines ?? (named !== undefined ? [name] : ['embedded'])).includes(name))
     if (wanted.length > 0) await proveAll(name, engines[name] as EngineOfProofs, wanted, { tally, rejected }, verbose)
   }
   console.log(`${tally.passed} passed, ${tally.failed} failed`)
   process.exitCode = tally.failed > 0 || tally.passed === 0 ? 1 : 0
+}
+
+function optionsOf(args: string[]): { engine?: string; verbose: boolean; slugs: string[] } | Error {
+  try {
+    const { values, positionals } = parseArgs({
+      args,
+      allowPositionals: true,
+      options: { engine: { type: 'string' }, verbose: { type: 'boolean', default: false } },
+    })
+    return { ...values, slugs: positionals }
+  } catch (error) {
+    return error as Error
+  }
 }
 
 /** Every proof of the labs that this engine is for; says which ones it cannot run, and why. */
@@ -94,6 +108,12 @@ async function proveAll(
 ): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'prove-'))
   const engine = await from.open(folder)
+  const close = async () => {
+    await (engine instanceof KindEngine ? engine.removeAll() : engine[Symbol.asyncDispose]())
+    await rm(folder, { recursive: true, force: true })
+  }
+  const stop = (signal: NodeJS.Signals) => void close().finally(() => process.exit(128 + constants.signals[signal]))
+  process.on('SIGINT', stop).on('SIGTERM', stop)
   try {
     const capabilities = await engine.capabilities()
     const proofs: Proof[] = []
@@ -118,8 +138,8 @@ async function proveAll(
       }),
     )
   } finally {
-    await (engine instanceof KindEngine ? engine.removeAll() : engine[Symbol.asyncDispose]())
-    await rm(folder, { recursive: true, force: true })
+    process.off('SIGINT', stop).off('SIGTERM', stop)
+    await close()
   }
 }
 

@@ -41,3 +41,5 @@ spec:
         - name: web
           image: nginx:1.27
 YAML
+# the lab begins once everybody can see it: a kubelet tells of its runtime every ten seconds
+kubectl wait "$(kubectl get nodes -o name | grep 'worker2$')" --for=condition=Ready=false --timeout=40s

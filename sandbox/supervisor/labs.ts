@@ -24,7 +24,7 @@ export interface Lab {
   digest: string
 }
 
-const startTimeout = 60_000
+const startTimeout = 120_000
 
 /** Loads every lab of a folder, by slug. Rejects with the file's name at the first that cannot be loaded. */
 export async function loadLabs(folder: string): Promise<Map<string, Lab>> {
