@@ -52,3 +52,21 @@ test.each([
   const event = { apiVersion: group ? `${group}/v1` : 'v1', kind: 'Event', metadata: { name: 'x' }, [field]: about } as KubeObject
   for (const [part, value] of Object.entries(about)) expect(info.strategy.fieldSelectors[`${field}.${part}`]?.(event)).toBe(value)
 })
+
+test('the address of a load balancer is a VIP unless it says otherwise', () => {
+  const { strategy } = builtInResources.find(({ kind }) => kind === 'Service')!
+  const service = (type: string) => ({
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: 'x' },
+    spec: { type },
+    status: { loadBalancer: { ingress: [{ ip: '203.0.113.1' }, { ip: '203.0.113.2', ipMode: 'Proxy' }, { hostname: 'x.example' }] } },
+  })
+  const modes = (type: string) => {
+    const object = service(type)
+    strategy.default(object as unknown as KubeObject)
+    return object.status.loadBalancer.ingress.map((ingress) => ('ipMode' in ingress ? ingress.ipMode : undefined))
+  }
+  expect(modes('LoadBalancer')).toEqual(['VIP', 'Proxy', undefined])
+  expect(modes('ClusterIP')).toEqual([undefined, 'Proxy', undefined])
+})

@@ -17,7 +17,7 @@ const affinitySeconds = 10800
 export const serviceRules: Partial<Definition<Service>> = {
   validateStatus: validateServiceStatus,
   name: dns1035Label,
-  default({ spec }) {
+  default({ spec, status }) {
     if (!spec) return
     spec.sessionAffinity ??= 'None'
     if (spec.sessionAffinity === 'None') delete spec.sessionAffinityConfig
@@ -33,7 +33,9 @@ export const serviceRules: Partial<Definition<Service>> = {
     const outside = spec.type === 'NodePort' || spec.type === 'LoadBalancer' || (spec.type === 'ClusterIP' && spec.externalIPs?.length)
     if (outside) spec.externalTrafficPolicy ??= 'Cluster'
     if (spec.type !== 'ExternalName') spec.internalTrafficPolicy ??= 'Cluster'
-    if (spec.type === 'LoadBalancer') spec.allocateLoadBalancerNodePorts ??= true
+    if (spec.type !== 'LoadBalancer') return
+    spec.allocateLoadBalancerNodePorts ??= true
+    for (const ingress of status?.loadBalancer?.ingress ?? []) if (ingress.ip) ingress.ipMode ??= 'VIP'
   },
   prepareForCreate(service, { allocator }) {
     service.status = { loadBalancer: {} }
