@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { request } from 'node:https'
+import { connect as connectPlain } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { Worker } from 'node:worker_threads'
 import { afterEach, describe, expect, it, vi } from 'vitest'
@@ -105,6 +106,21 @@ it('names the flow schema and the priority level of a request', async () => {
   expect((await asUser({ username: 'jane', groups: [] })('GET', configMaps)).headers).toMatchObject(
     await headersOf('global-default', 'global-default'),
   )
+})
+
+it.each([
+  ['GET / HTTP/1.1\r\nhost: it\r\n\r\n', 'HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n'],
+  ['OPTIONS * HTTP/1.1\r\n\r\n', 'HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n'],
+  ['DELETE / HTTP/1.1\r\n\r\n', ''],
+  ['SSH-2.0-client\r\n', ''],
+])('answers a client that speaks no TLS but %j with %j and ends', async (said, answer) => {
+  const { cluster } = await start()
+  const { port } = (await cluster.listen({ host: '127.0.0.1', port: 0 })) as { port: number }
+  const connection = connectPlain({ port, host: '127.0.0.1' })
+  connection.write(said.slice(0, 3))
+  await once(connection, 'connect')
+  connection.write(said.slice(3))
+  expect(Buffer.concat(await connection.toArray()).toString()).toBe(answer)
 })
 
 it('takes a large request of a client that has a large answer before this process knows that it is written', async () => {

@@ -18,6 +18,7 @@ import { type Accepted, compress, type Encoded, encode, negotiate } from './enco
 import type { FlowControl } from './flow-control.ts'
 import type { Limits } from './limits.ts'
 import { uuid } from './object-meta.ts'
+import { acceptTls } from './plain-http.ts'
 import { requestInfo } from './request-info.ts'
 import type { YamlReading } from './yaml-reading.ts'
 import { largeYaml, yamlThread } from './yaml-thread.ts'
@@ -171,7 +172,9 @@ function letInByTurns(server: Server, share: ServingParts['share']): void {
   server.on('connection', async (connection: Duplex) => {
     await share.turn({ ahead: handshake })
     if (connection.destroyed) return
-    for (const listener of listeners) listener.call(server, connection)
+    acceptTls(connection, (taken) => {
+      for (const listener of listeners) listener.call(server, taken)
+    })
   })
 }
 

@@ -226,6 +226,13 @@ describe('TLS', () => {
     })
   })
 
+  test('the API server tells a pod that speaks plain HTTP what is wrong', async () => {
+    const told = 'Client sent an HTTP request to an HTTPS server.\n'
+    expect(await curl('http://kubernetes.default.svc:443/')).toMatchObject({ code: 0, stdout: told })
+    const bytes = await run("printf 'GET / HTTP/1.1\\r\\n\\r\\n' | nc kubernetes.default.svc 443")
+    expect(bytes.stdout).toBe(`HTTP/1.0 400 Bad Request\r\n\r\n${told}`)
+  })
+
   test('a server that nobody vouches for is refused, and so is one under another name', async () => {
     const unknown = await curl('https://kubernetes.default.svc/version')
     expect(unknown.code).toBe(60)
