@@ -45,9 +45,7 @@ const gzipped = promisify<Uint8Array, { level: number }, Buffer>(gzip)
 /** Chooses among what the Accept header names, in its order; JSON before protobuf where both would do. Throws ApiError 406. */
 export function negotiate(headers: Readonly<Record<string, string | undefined>>, query: URLSearchParams): Accepted {
   const clauses = (headers['accept'] || '*/*').split(',').map(clause)
-  const pretty = query.has('pretty')
-    ? !['false', '0'].includes(query.get('pretty') ?? '')
-    : /^(curl|Wget|Mozilla\/5\.0)/.test(headers['user-agent'] ?? '')
+  const pretty = query.has('pretty') ? !['false', '0'].includes(query.get('pretty') ?? '') : isReadByPeople(headers)
   const usable = clauses.flatMap(({ type, parameters }): Accepted[] => {
     const mediaType = type === '*/*' || type === 'application/*' ? json : type
     if (!supported.includes(mediaType)) return []
@@ -66,6 +64,11 @@ export function negotiate(headers: Readonly<Record<string, string | undefined>>,
   if (!first) throw ApiError.notAcceptable(supported)
   if (first.mediaType !== protobufContentType) return first
   return usable.find((other) => other.as === first.as && other.mediaType === json) ?? first
+}
+
+/** People read what these programs fetch: it is indented for them. */
+export function isReadByPeople(headers: Readonly<Record<string, string | undefined>>): boolean {
+  return /^(curl|Wget|Mozilla\/5\.0)/.test(headers['user-agent'] ?? '')
 }
 
 /**

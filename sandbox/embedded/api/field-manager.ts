@@ -1,4 +1,4 @@
-import { ApplyConflict, ApplyError, serverSideApplyInPieces, TypedError, trackManagedFieldsInPieces } from '../apply/index.ts'
+import { ApplyConflict, ApplyError, serverSideApply, TypedError, trackManagedFields } from '../apply/index.ts'
 import { ApiError } from '../machinery/errors.ts'
 import type { KubeObject } from '../machinery/object.ts'
 import type { Pieces } from '../machinery/pieces.ts'
@@ -30,7 +30,7 @@ export function* trackFields(info: Managed, live: KubeObject | undefined, object
 
 function* tracked(info: Managed, live: KubeObject | undefined, object: KubeObject, by: Writer) {
   try {
-    return yield* trackManagedFieldsInPieces({
+    return yield* trackManagedFields({
       ...common(info, by),
       before: live,
       after: info.definition ? object : asJson(object),
@@ -51,7 +51,7 @@ export function* applyFields(
   force: boolean,
 ): Pieces<KubeObject> {
   try {
-    return yield* serverSideApplyInPieces({ ...common(info, by), live, applied, force })
+    return yield* serverSideApply({ ...common(info, by), live, applied, force })
   } catch (error) {
     if (error instanceof ApplyConflict) throw ApiError.applyConflict(error.message, error.causes)
     if (error instanceof ApplyError) throw new ApiError(400, 'BadRequest', error.message, undefined, error)

@@ -14,7 +14,7 @@ import type { ApiServer } from './api-server.ts'
 import type { AuditedRequest, AuditLog } from './audit.ts'
 import { mediaType } from './body.ts'
 import type { ApiCall, Outcome } from './call.ts'
-import { type Accepted, compress, type Encoded, encode, negotiate } from './encode.ts'
+import { type Accepted, compress, type Encoded, encode, isReadByPeople, negotiate } from './encode.ts'
 import type { FlowControl } from './flow-control.ts'
 import type { Limits } from './limits.ts'
 import { uuid } from './object-meta.ts'
@@ -190,9 +190,7 @@ async function serve(parts: ServingParts, request: IncomingMessage, response: Se
   const warnings: string[] = []
   const ended = new AbortController()
   response.on('close', () => ended.abort(connectionClosed))
-  // People read what these fetch.
-  const pretty = /^(curl|Wget|Mozilla\/5\.0)/.test(headers['user-agent'] ?? '')
-  let accepted: Accepted = { mediaType: 'application/json', as: 'object', version: 'v1', pretty }
+  let accepted: Accepted = { mediaType: 'application/json', as: 'object', version: 'v1', pretty: isReadByPeople(headers) }
   try {
     seen = audited(parts, request, id)
     const user = parts.authenticator.authenticate(credentials(request), url)

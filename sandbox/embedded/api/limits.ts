@@ -1,6 +1,6 @@
 import { ApiError, PlainError } from '../machinery/errors.ts'
 import type { KubeObject } from '../machinery/object.ts'
-import { sizeOfFinished, sizeOfStored } from '../machinery/object-size.ts'
+import { sizeOfStored } from '../machinery/object-size.ts'
 import type { Store } from '../machinery/store.ts'
 import type { ResourceInfo } from '../registry/index.ts'
 
@@ -51,7 +51,7 @@ export class Limits implements Disposable {
         `the cluster is full: it holds ${this.objects} objects, and at most ${objects} are allowed; delete some first`,
       )
     }
-    const growth = sizeOfFinished(object) - (previous ? sizeOfStored(previous) : 0)
+    const growth = sizeOfStored(object) - (previous ? sizeOfStored(previous) : 0)
     if (growth <= 0 || this.bytes + growth <= bytes) return
     const mebibytes = (count: number) => `${Math.round((count / 2 ** 20) * 10) / 10} MiB`
     const why = `the cluster is full: it holds ${mebibytes(this.bytes)}, and at most ${mebibytes(bytes)} are allowed; delete something first`

@@ -56,7 +56,7 @@ export class RequestMetrics {
 
   /** Remembers that somebody asked for what is deprecated. */
   usedDeprecated({ group, version, resource, subresource }: ResourcePath): void {
-    seriesOf(this.deprecated, { group, removed_release: '', resource, subresource, version }).count = 1
+    seriesOf(this.deprecated, { group, removed_release: '', resource, subresource, version }, countOf).count = 1
   }
 
   /** In the text format of Prometheus. */
@@ -95,7 +95,7 @@ export class RequestMetrics {
       return
     }
     const { dry_run: _, ...shown } = labels
-    const series = seriesOf(this.longRunning, shown)
+    const series = seriesOf(this.longRunning, shown, countOf)
     series.count++
     const end = () => {
       series.count--
@@ -105,14 +105,12 @@ export class RequestMetrics {
   }
 
   private ended(labels: Labels, code: number, began: number): void {
-    seriesOf(this.requests, { code: String(code), ...labels }).count++
+    seriesOf(this.requests, { code: String(code), ...labels }, countOf).count++
     const seconds = (this.now() - began) / 1000
-    const key = Object.values(labels).join('\n')
-    let known = this.durations.get(key)
-    if (!known) this.durations.set(key, (known = { labels, count: 0, sum: 0, atMost: bounds.map(() => 0) }))
-    known.count++
-    known.sum += seconds
-    for (const [index, bound] of bounds.entries()) if (seconds <= bound) known.atMost[index] = (known.atMost[index] ?? 0) + 1
+    const durations = seriesOf(this.durations, labels, durationsOf)
+    durations.count++
+    durations.sum += seconds
+    for (const [index, bound] of bounds.entries()) if (seconds <= bound) durations.atMost[index] = (durations.atMost[index] ?? 0) + 1
   }
 }
 
@@ -164,11 +162,20 @@ function reported(verb: string, method: string, contentType = ''): string {
   return method === 'PATCH' && /^application\/apply-patch\+/.test(contentType) ? 'APPLY' : method
 }
 
-function seriesOf(all: Map<string, Series>, labels: Record<string, string>): Series {
+/** The series of these labels, which begins with the first that is counted in it. */
+function seriesOf<T extends Series>(all: Map<string, T>, labels: Record<string, string>, begun: (labels: Record<string, string>) => T): T {
   const key = Object.values(labels).join('\n')
   let series = all.get(key)
-  if (!series) all.set(key, (series = { labels, count: 0 }))
+  if (!series) all.set(key, (series = begun(labels)))
   return series
+}
+
+function countOf(labels: Record<string, string>): Series {
+  return { labels, count: 0 }
+}
+
+function durationsOf(labels: Record<string, string>): Durations {
+  return { labels, count: 0, sum: 0, atMost: bounds.map(() => 0) }
 }
 
 function written(labels: Record<string, string>): string {

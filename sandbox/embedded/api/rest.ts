@@ -145,7 +145,7 @@ export class Rest {
       }
       const old = await readServed(info, stored)
       const draft = await produce(old)
-      const next = throughStorage(info, await this.prepareUpdate(request, draft, old, rules, admit))
+      const next = await this.prepareUpdate(request, draft, old, rules, admit)
       await pauseFor(request, stored)
       const toStore = await toStored(info, next)
       if (this.store.get(tableOf(info), keyOf(info, namespace, name)) !== stored) {
@@ -215,6 +215,7 @@ export class Rest {
     return { allocator, now: timestamp(this.clock.now()), newUid: () => uuid(this.random), namespaceLabels, user }
   }
 
+  /** Resolves with the object as it comes back from the storage. */
   private async prepareUpdate(
     request: WriteRequest,
     object: KubeObject,
@@ -266,11 +267,11 @@ export class Rest {
     await pauseFor(request, old)
     if (errors.length > 0) throw ApiError.invalid(storedKind(info), name, errors)
     if (!subresource) for (const warning of strategy.warnings(draft, old)) request.warn(warning)
-    if (sameButManagedTimes(throughStorage(info, draft), old))
-      draft.metadata.managedFields = old.metadata.managedFields as typeof draft.metadata.managedFields
+    const next = throughStorage(info, draft)
+    if (sameButManagedTimes(next, old)) draft.metadata.managedFields = old.metadata.managedFields as typeof draft.metadata.managedFields
     if (draft.metadata.managedFields === undefined) delete draft.metadata.managedFields
     if (admit) await this.admission.admit('validate', { ...asked, object: draft })
-    return draft
+    return next === draft ? draft : throughStorage(info, draft)
   }
 
   /** Writes before it first waits: nobody else has written since the caller looked. */

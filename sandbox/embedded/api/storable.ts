@@ -1,6 +1,6 @@
 import { ApiError } from '../machinery/errors.ts'
 import type { KubeObject } from '../machinery/object.ts'
-import { sizeOfFinished } from '../machinery/object-size.ts'
+import { sizeOfStored } from '../machinery/object-size.ts'
 import { encodeProtobuf } from '../protobuf/index.ts'
 import { wireTypeOf } from '../schema/wire.ts'
 
@@ -14,7 +14,7 @@ const largestSent = 2 * 2 ** 20
  */
 export function assertStorable(object: KubeObject): void {
   // JSON takes more than protobuf, and a character at most three bytes
-  if (sizeOfFinished(object) <= largestRequest / 3) return
+  if (sizeOfStored(object) <= largestRequest / 3) return
   const bytes = wireTypeOf(object.apiVersion, object.kind) ? encodeProtobuf(object).length : Buffer.byteLength(JSON.stringify(object))
   if (bytes <= largestRequest) return
   const sent = `rpc error: code = ResourceExhausted desc = trying to send message larger than max (${bytes} vs. ${largestSent})`

@@ -1,12 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import type { KubeObject } from '../machinery/object.ts'
+import { atOnce } from '../machinery/pieces.ts'
 import { applyPatch } from '../patch/index.ts'
 import { findKind } from '../registry/index.ts'
 import { asStored } from '../schema/go-empty.ts'
 import { decodeObject, schemaOf } from '../schema/index.ts'
 import type { ManagedFieldsEntry } from '../schema/types/meta.v1.ts'
-import { ApplyConflict, serverSideApply, serverSideApplyInPieces, trackManagedFields } from './index.ts'
+import { ApplyConflict, serverSideApply, trackManagedFields } from './index.ts'
 
 interface Step {
   what: string
@@ -54,11 +55,11 @@ test('an object that nobody is known to manage belongs to before-first-apply', (
 function run(step: Step, live: KubeObject | undefined): KubeObject {
   const common = { schema, manager: step.manager, subresource: step.sub, reset: resetFields[step.sub ?? ''], now }
   if (step.type === 'apply') {
-    return defaulted(serverSideApply({ ...common, live, applied: step.body, force: step.force }))
+    return defaulted(atOnce(serverSideApply({ ...common, live, applied: step.body, force: step.force })))
   }
   const patched = applyPatch(step.type, live, step.body, schema)
   const after = defaulted(patched as KubeObject)
-  const managedFields = trackManagedFields({ ...common, before: live, after, apiVersion: 'apps/v1' })
+  const managedFields = atOnce(trackManagedFields({ ...common, before: live, after, apiVersion: 'apps/v1' }))
   return { ...after, metadata: { ...after.metadata, managedFields } }
 }
 
@@ -98,6 +99,6 @@ test('is done in pieces, between which others may go on', () => {
   const data = Object.fromEntries(Array.from({ length: 100 }, (_, index) => [`k${index}`, 'v']))
   const applied = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a' }, data } as never
   const request = { applied, schema: undefined, manager: 'one', now: '2026-01-01T00:00:00Z' }
-  const live = serverSideApply({ ...request, live: undefined })
-  expect([...serverSideApplyInPieces({ ...request, live })].length).toBeGreaterThan(6)
+  const live = atOnce(serverSideApply({ ...request, live: undefined }))
+  expect([...serverSideApply({ ...request, live })].length).toBeGreaterThan(6)
 })

@@ -1,6 +1,6 @@
 import { deepEqual, freezeSharing } from '../machinery/freeze.ts'
 import type { KubeObject } from '../machinery/object.ts'
-import { atOnce, type Pieces } from '../machinery/pieces.ts'
+import type { Pieces } from '../machinery/pieces.ts'
 import { sortedJson } from '../machinery/sorted-json.ts'
 import type { ResetFields } from '../registry/resource-info.ts'
 import { decodeObject } from '../schema/decode.ts'
@@ -48,12 +48,7 @@ export interface ApplyRequest {
  * applied earlier and no longer does taken off, and metadata.managedFields brought up to date. Nothing given is changed.
  * Throws ApplyConflict, ApplyError and TypedError.
  */
-export function serverSideApply(request: ApplyRequest): KubeObject {
-  return atOnce(serverSideApplyInPieces(request))
-}
-
-/** The same of a large object, in pieces. */
-export function* serverSideApplyInPieces(request: ApplyRequest): Pieces<KubeObject> {
+export function* serverSideApply(request: ApplyRequest): Pieces<KubeObject> {
   const { live, applied, schema, subresource, now } = request
   if (applied.metadata?.managedFields) throw new ApplyError('metadata.managedFields must be nil')
   assertTyped(applied, schema)
@@ -115,12 +110,7 @@ export interface TrackRequest {
  * takes over what it applied before; an empty one resets ownership.
  * `after` is the object with its defaults, before admission and the strategy's preparation: what these add is nobody's.
  */
-export function trackManagedFields(request: TrackRequest): ManagedFieldsEntry[] | undefined {
-  return atOnce(trackManagedFieldsInPieces(request))
-}
-
-/** The same of a large object, in pieces. */
-export function* trackManagedFieldsInPieces(request: TrackRequest): Pieces<ManagedFieldsEntry[] | undefined> {
+export function* trackManagedFields(request: TrackRequest): Pieces<ManagedFieldsEntry[] | undefined> {
   const { before, after, schema, subresource, now } = request
   const filter = filterOf(request.reset)
   // owners are set by hand of the object itself only

@@ -32,38 +32,45 @@ export interface Qualifier {
   readonly testOnly: boolean
 }
 
-export class VariableAttribute implements Attribute {
-  private readonly name: string
+/** One way from where it begins. */
+abstract class PathAttribute implements Attribute {
   private readonly qualifiers: Qualifier[] = []
 
+  resolve(scope: Scope): Value {
+    return qualified(scope, this.origin(scope), this.qualifiers)
+  }
+
+  add(qualifier: Qualifier): void {
+    this.qualifiers.push(qualifier)
+  }
+
+  protected abstract origin(scope: Scope): Value
+}
+
+export class VariableAttribute extends PathAttribute {
+  private readonly name: string
+
   constructor(name: string) {
+    super()
     this.name = name
   }
 
-  resolve(scope: Scope): Value {
+  protected origin(scope: Scope): Value {
     const value = scope.get(this.name)
-    return value === undefined ? new Failure(`no such attribute(s): ${this.name}`) : qualified(scope, value, this.qualifiers)
-  }
-
-  add(qualifier: Qualifier): void {
-    this.qualifiers.push(qualifier)
+    return value === undefined ? new Failure(`no such attribute(s): ${this.name}`) : value
   }
 }
 
-export class RelativeAttribute implements Attribute {
+export class RelativeAttribute extends PathAttribute {
   private readonly operand: Step
-  private readonly qualifiers: Qualifier[] = []
 
   constructor(operand: Step) {
+    super()
     this.operand = operand
   }
 
-  resolve(scope: Scope): Value {
-    return qualified(scope, this.operand.evaluate(scope), this.qualifiers)
-  }
-
-  add(qualifier: Qualifier): void {
-    this.qualifiers.push(qualifier)
+  protected origin(scope: Scope): Value {
+    return this.operand.evaluate(scope)
   }
 }
 

@@ -159,7 +159,7 @@ function standardEstimate(overload: string, target: Operand | undefined, args: r
 }
 
 /** A size or cost times a factor, rounded up. */
-export function scaled(amount: number, factor: number): number {
+function scaled(amount: number, factor: number): number {
   return Math.min(Math.ceil(amount * factor), most)
 }
 

@@ -28,21 +28,17 @@ export class Uint {
   }
 }
 
-/** Nanoseconds since 1970. */
-export class Timestamp {
+abstract class Nanoseconds {
   readonly nanos: bigint
   constructor(nanos: bigint) {
     this.nanos = nanos
   }
 }
 
-/** Nanoseconds. */
-export class Duration {
-  readonly nanos: bigint
-  constructor(nanos: bigint) {
-    this.nanos = nanos
-  }
-}
+/** Nanoseconds since 1970. */
+export class Timestamp extends Nanoseconds {}
+
+export class Duration extends Nanoseconds {}
 
 export class Optional {
   static readonly none = new Optional(undefined)

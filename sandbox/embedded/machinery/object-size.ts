@@ -1,9 +1,9 @@
 import type { KubeObject } from './object.ts'
 
-/** Of frozen objects; a fork holds those of its original. */
+/** Of finished objects; a fork holds those of its original. */
 const sizes = new WeakMap<KubeObject, number>()
 
-/** About what a stored (frozen) object takes in JSON: bytes. */
+/** About what an object that will not change any more, stored or about to be, takes in JSON: bytes. */
 export function sizeOfStored(object: KubeObject): number {
   let size = sizes.get(object)
   if (size === undefined) sizes.set(object, (size = sizeOf(object)))
@@ -16,11 +16,8 @@ export function shareSize(from: KubeObject, to: KubeObject): void {
   if (size !== undefined) sizes.set(to, size)
 }
 
-/** The same of an object that will not change any more, though it is not frozen yet. */
-export const sizeOfFinished = sizeOfStored
-
 /** About what a value takes in JSON: bytes. */
-export function sizeOf(value: unknown): number {
+function sizeOf(value: unknown): number {
   if (typeof value === 'string') return value.length + 2
   if (typeof value !== 'object' || value === null) return 5
   let size = 2

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { trackManagedFields } from '../apply/index.ts'
 import type { KubeObject } from '../machinery/object.ts'
+import { atOnce } from '../machinery/pieces.ts'
 import { decodeObject, schemaOf } from '../schema/index.ts'
 import { wireTypeOf } from '../schema/wire.ts'
 import { findKind } from './index.ts'
@@ -43,15 +44,17 @@ describe.each(recorded.map((pair) => [pair.request.kind, pair] as const))(
     test('is owned by its creator field by field', () => {
       const object = decodeObject(structuredClone(request), type).object as unknown as KubeObject
       strategy.default(object)
-      const entries = trackManagedFields({
-        before: undefined,
-        after: object,
-        schema: schemaOf(group, version, request.kind),
-        manager: 'tester',
-        apiVersion: request.apiVersion,
-        reset: info.resetFields[''],
-        now: response.metadata.managedFields?.[0]?.time ?? '',
-      })
+      const entries = atOnce(
+        trackManagedFields({
+          before: undefined,
+          after: object,
+          schema: schemaOf(group, version, request.kind),
+          manager: 'tester',
+          apiVersion: request.apiVersion,
+          reset: info.resetFields[''],
+          now: response.metadata.managedFields?.[0]?.time ?? '',
+        }),
+      )
       expect(entries).toEqual(response.metadata.managedFields)
     })
   },

@@ -1,7 +1,7 @@
 import { BlockList, isIP, isIPv4 } from 'node:net'
 import { noSuchOverload } from '../comparison.ts'
 import { kubernetesTypes, Library } from '../declarations.ts'
-import { Failure, OpaqueValue, TypeValue, type Value } from '../values.ts'
+import { Failure, OpaqueValue } from '../values.ts'
 
 class Ip extends OpaqueValue {
   readonly type = kubernetesTypes.IP
@@ -45,11 +45,6 @@ class Cidr extends OpaqueValue {
     return `${this.ip.text}/${this.length}`
   }
 }
-
-/** Types of values that expressions may name. */
-export const addressTypes: ReadonlyMap<string, Value> = new Map(
-  [kubernetesTypes.IP, kubernetesTypes.CIDR].map((type) => [type.name, new TypeValue(type)]),
-)
 
 type Prefixes = readonly [string, number][]
 
