@@ -1,6 +1,8 @@
 import type { Checked } from './checker.ts'
 import { functionEstimate, most, type Operand, type Size, times } from './cost-of-functions.ts'
+import { listCost, mapCost, structCost } from './costs.ts'
 import type { DeclaredType } from './declared-type.ts'
+import { accumulator } from './macros.ts'
 import type { Comprehension, Expr } from './syntax-tree.ts'
 import { type CelType, heldBy } from './types.ts'
 
@@ -17,9 +19,6 @@ interface Local {
 
 const unknown: Size = { min: 0, max: most }
 const scalars: ReadonlySet<string> = new Set(['bool', 'double', 'duration', 'int', 'timestamp', 'uint'])
-const listBase = 10
-const mapBase = 30
-const accumulator = '@result'
 
 /**
  * The most that an expression about a value of this type can cost, in CEL's units of cost, as the API server reckons before it
@@ -61,16 +60,16 @@ class Coster {
       case 'list': {
         const sum = total(expr.elements.map((element) => this.cost(element)))
         this.entries.set(expr.id, { key: { min: 1, max: 1 }, value: union(expr.elements.map((element) => this.sizeOf(element))) })
-        return sum + listBase
+        return sum + listCost
       }
       case 'map': {
         const sum = total(expr.entries.map(({ key, value }) => this.cost(key) + this.cost(value)))
         const keys = union(expr.entries.map(({ key }) => this.sizeOf(key)))
         this.entries.set(expr.id, { key: keys, value: union(expr.entries.map(({ value }) => this.sizeOf(value))) })
-        return sum + mapBase
+        return sum + mapCost
       }
       case 'struct':
-        return total(expr.fields.map(({ value }) => this.cost(value))) + 40
+        return total(expr.fields.map(({ value }) => this.cost(value))) + structCost
       case 'comprehension':
         return this.isBinding(expr) ? this.binding(expr) : this.comprehension(expr)
     }

@@ -1,6 +1,10 @@
 /** A pass over a text, by character, and a pattern's, by character of the pattern. */
 export const traversal = 0.1
 export const regularExpression = 0.25
+/** Of what makes one, beside its parts. */
+export const listCost = 10
+export const mapCost = 30
+export const structCost = 40
 /** Two of them fit into what one evaluation may cost. */
 export const authorizationCheck = 350_000
 

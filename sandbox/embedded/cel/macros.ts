@@ -17,7 +17,8 @@ export class MacroFault extends Error {
 
 type Expand = (make: Maker, target: Expr, args: readonly Expr[]) => Expr
 
-const accumulator = '@result'
+/** What macros gather in; no expression can name it. */
+export const accumulator = '@result'
 /** cel-go's name for what holds a single value. */
 const unused = '#unused'
 

@@ -3,7 +3,7 @@ import { type Token, tokensOf } from './lexer.ts'
 import { expanded, MacroFault } from './macros.ts'
 import type { Entry, Expr, Field, Parsed } from './syntax-tree.ts'
 import { bytesLiteral, stringLiteral } from './text-literals.ts'
-import { Uint, type Value } from './values.ts'
+import { maxInt, maxUint, minInt, Uint, type Value } from './values.ts'
 
 const longestText = 100_000
 const deepest = 250
@@ -15,9 +15,6 @@ const relations: ReadonlySet<string> = new Set(['<', '<=', '>', '>=', '==', '!='
 const products: ReadonlySet<string> = new Set(['*', '/', '%'])
 const sums: ReadonlySet<string> = new Set(['+', '-'])
 const closers: ReadonlySet<string> = new Set([')', ']', '}', ',', ':'])
-const minInt = -(2n ** 63n)
-const maxInt = 2n ** 63n - 1n
-const maxUint = 2n ** 64n - 1n
 
 /** Parses an expression and expands its macros. Throws CompileError with everything that is wrong, in cel-go's words. */
 export function parse(text: string): Parsed {
@@ -421,15 +418,11 @@ class Parser {
 
   /** Before something that begins an expression: one token too many is left out. */
   private sync(): void {
-    if (this.recovering || this.canBegin() || !this.canBegin(this.peek(1)) || this.token.kind === 'end') {
-      if (!this.recovering && !this.canBegin()) {
-        const isExtraneous = this.token.kind !== 'end' && this.canBegin(this.peek(1))
-        this.tell(this.token, `${isExtraneous ? 'extraneous' : 'mismatched'} input '${this.token.text}' expecting ${beginsExpression}`)
-      }
-      return
-    }
-    this.tell(this.token, `extraneous input '${this.token.text}' expecting ${beginsExpression}`)
-    this.next++
+    if (this.recovering || this.canBegin()) return
+    const { token } = this
+    const isExtraneous = token.kind !== 'end' && this.canBegin(this.peek(1))
+    this.tell(token, `${isExtraneous ? 'extraneous' : 'mismatched'} input '${token.text}' expecting ${beginsExpression}`)
+    if (isExtraneous) this.next++
   }
 
   /** Takes a sign; undefined when it is missing and could be thought to be there. */

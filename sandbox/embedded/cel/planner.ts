@@ -2,6 +2,7 @@ import { type Attribute, ConditionalAttribute, RelativeAttribute, type Scope, ty
 import { callCost } from './call-cost.ts'
 import type { Checked, Resolution } from './checker.ts'
 import { equal, noSuchOverload } from './comparison.ts'
+import { listCost, mapCost } from './costs.ts'
 import { call, isStrict } from './dispatch.ts'
 import { Fold } from './fold.ts'
 import { patternFault } from './pattern-fault.ts'
@@ -20,8 +21,6 @@ export function plan(checked: Checked, constants: (name: string) => Value | unde
 const constant = (value: Value): Step => ({ constant: value, evaluate: () => value })
 /** Whose pattern, where it is a literal, is read beforehand. */
 const searches: ReadonlySet<string> = new Set(['matches', 'find', 'findAll'])
-const listCost = 10
-const mapCost = 30
 const conversions: ReadonlySet<string> = new Set('bool bytes double duration dyn int string timestamp type uint'.split(' '))
 
 class Planner {

@@ -1,7 +1,6 @@
+import { second, wholeSeconds } from './times.ts'
 import { typeName } from './types.ts'
 import { CelMap, Duration, Failure, OpaqueValue, Optional, Timestamp, TypeValue, Uint, type Value } from './values.ts'
-
-const second = 1_000_000_000n
 
 /** A value as messages show it: Go's %v of cel-go's values. */
 export function shownValue(value: Value): string {
@@ -32,12 +31,12 @@ export function goNumber(value: number, mostDigits = 21): string {
 
 function plain(value: number): string {
   const text = String(value)
-  return text.includes('e') ? value.toFixed(Math.min(100, 20)).replace(/\.?0+$/, '') : text
+  return text.includes('e') ? value.toFixed(20).replace(/\.?0+$/, '') : text
 }
 
 /** RFC 3339 with as many digits as are needed. */
 export function timestampText({ nanos }: Timestamp): string {
-  const seconds = nanos >= 0n ? nanos / second : -((-nanos + second - 1n) / second)
+  const seconds = wholeSeconds(nanos)
   const rest = nanos - seconds * second
   const head = new Date(Number(seconds) * 1000).toISOString().replace(/\.\d+Z$/, '')
   const fraction = rest === 0n ? '' : `.${String(rest).padStart(9, '0').replace(/0+$/, '')}`

@@ -1,9 +1,12 @@
-import { Duration } from './values.ts'
+import { Duration, maxInt, minInt } from './values.ts'
+
+/** Nanoseconds. */
+export const second = 1_000_000_000n
 
 const units: Readonly<Record<string, bigint>> = {
   h: 3_600_000_000_000n,
   m: 60_000_000_000n,
-  s: 1_000_000_000n,
+  s: second,
   ms: 1_000_000n,
   us: 1000n,
   µs: 1000n,
@@ -11,7 +14,6 @@ const units: Readonly<Record<string, bigint>> = {
   ns: 1n,
 }
 const part = /(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)/g
-const largest = 2n ** 63n - 1n
 
 /** A text such as 1h30m as Go's time.ParseDuration reads it; undefined where it is none. */
 export function parsedDuration(text: string): Duration | undefined {
@@ -25,7 +27,12 @@ export function parsedDuration(text: string): Duration | undefined {
     total += BigInt(whole || '0') * one + (BigInt(fraction || '0') * one) / 10n ** BigInt(fraction.length)
   }
   const nanos = text.startsWith('-') ? -total : total
-  return nanos > largest || nanos < -largest - 1n ? undefined : new Duration(nanos)
+  return nanos > maxInt || nanos < minInt ? undefined : new Duration(nanos)
+}
+
+/** Seconds, rounded down before 1970 too. */
+export function wholeSeconds(nanos: bigint): bigint {
+  return nanos >= 0n ? nanos / second : -((-nanos + second - 1n) / second)
 }
 
 const rfc3339 = /^(\d{4}-\d{2}-\d{2})T(\d{2}:\d{2}:\d{2})(?:[.,](\d+))?(Z|[+-]\d{2}:\d{2})$/

@@ -21,6 +21,11 @@ export type Value =
   | OpaqueValue
   | readonly Value[]
 
+/** What int and uint can hold. */
+export const minInt = -(2n ** 63n)
+export const maxInt = 2n ** 63n - 1n
+export const maxUint = 2n ** 64n - 1n
+
 export class Uint {
   readonly value: bigint
   constructor(value: bigint) {

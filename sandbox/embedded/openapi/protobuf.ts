@@ -96,6 +96,14 @@ function orReference(thing: Field): Field {
   )
 }
 
+/** Yes or no, or the thing. */
+function orFlag(thing: Field): Field {
+  return wrapped(
+    (value) => (typeof value === 'boolean' ? flag : thing),
+    (value) => (typeof value === 'boolean' ? 2 : 1),
+  )
+}
+
 function isReference(value: unknown): boolean {
   return typeof (value as Node)['$ref'] === 'string'
 }
@@ -120,6 +128,7 @@ const numbers = (first: number): Message => ({
 })
 
 const version2 = (() => {
+  const whole = message(() => schema)
   const schema: Message = {
     $ref: [1, text],
     format: [2, text],
@@ -129,20 +138,13 @@ const version2 = (() => {
     ...numbers(6),
     required: [19, each(text)],
     enum: [20, each(any)],
-    additionalProperties: [
-      21,
-      wrapped(
-        (value) => (typeof value === 'boolean' ? flag : whole),
-        (value) => (typeof value === 'boolean' ? 2 : 1),
-      ),
-    ],
+    additionalProperties: [21, orFlag(whole)],
     type: [22, wrapped(() => text)],
     items: [23, wrapped(() => whole)],
-    allOf: [24, each((...given) => whole(...given))],
-    properties: [25, map((...given) => whole(...given))],
+    allOf: [24, each(whole)],
+    properties: [25, map(whole)],
     'x-': [31, any],
   }
-  const whole = message(() => schema)
   const body: Message = { description: [1, text], name: [2, text], in: [3, text], required: [4, flag], schema: [5, whole] }
   const head: Message = { required: [1, flag], in: [2, text], description: [3, text], name: [4, text] }
   const path: Message = { ...head, type: [5, text], uniqueItems: [19, flag] }
@@ -197,6 +199,7 @@ const version2 = (() => {
 const apiKey: Message = { type: [1, text], name: [2, text], in: [3, text], description: [4, text] }
 
 const version3 = (() => {
+  const either = orReference(message(() => schema))
   const schema: Message = {
     nullable: [1, flag],
     title: [9, text],
@@ -204,25 +207,18 @@ const version3 = (() => {
     required: [23, each(text)],
     enum: [24, each(any)],
     type: [25, text],
-    allOf: [26, each((...given) => either(...given))],
-    oneOf: [27, each((...given) => either(...given))],
-    anyOf: [28, each((...given) => either(...given))],
+    allOf: [26, each(either)],
+    oneOf: [27, each(either)],
+    anyOf: [28, each(either)],
     not: [29, message(() => schema)],
     items: [30, wrapped(() => either)],
-    properties: [31, map((...given) => either(...given))],
-    additionalProperties: [
-      32,
-      wrapped(
-        (value) => (typeof value === 'boolean' ? flag : either),
-        (value) => (typeof value === 'boolean' ? 2 : 1),
-      ),
-    ],
+    properties: [31, map(either)],
+    additionalProperties: [32, orFlag(either)],
     default: [33, preset],
     description: [34, text],
     format: [35, text],
     'x-': [36, any],
   }
-  const either = orReference(message(() => schema))
   const content = map(message(() => ({ schema: [1, either] })))
   const parameter: Message = {
     name: [1, text],

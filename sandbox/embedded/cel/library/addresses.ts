@@ -17,6 +17,9 @@ class Ip extends OpaqueValue {
   override get size(): number {
     return this.family === 4 ? 4 : 16
   }
+  get bits(): number {
+    return this.size * 8
+  }
   equals(other: OpaqueValue): boolean {
     return other instanceof Ip && other.text === this.text
   }
@@ -115,7 +118,7 @@ function addressFault(text: string): string | undefined {
   const first = /[.:%]/.exec(text)?.[0]
   if (first === undefined) return 'unable to parse IP'
   if (first === '%') return 'missing IPv6 address'
-  return first === '.' ? dottedFault(text) : `${colonFault(text)}`
+  return first === '.' ? dottedFault(text) : colonFault(text)
 }
 
 function dottedFault(text: string): string {
@@ -145,7 +148,7 @@ function colonFault(text: string): string {
   let rest = text.startsWith('::') ? text.slice(2) : text
   let count = 0
   let hasGap = text.startsWith('::')
-  for (; count < 8; ) {
+  while (count < 8) {
     const group = /^[0-9a-fA-F]*/.exec(rest)?.[0] ?? ''
     if (group.length > 4) return `each group must have 4 or less digits (at ${JSON.stringify(rest)})`
     if (group === '') return `each colon-separated field must have at least one digit (at ${JSON.stringify(rest)})`
@@ -183,14 +186,14 @@ function parsedCidr(text: string): Cidr | Failure {
   if (!/^(?:0|[1-9]\d*)$/.test(bits)) return failed(`bad bits after slash: ${JSON.stringify(bits)}`)
   const length = Number(bits)
   const ip = new Ip(address)
-  if (length > (ip.family === 4 ? 32 : 128)) return failed('prefix length out of range')
+  if (length > ip.bits) return failed('prefix length out of range')
   const mapped = 'network address parse error during conversion from string: IPv4-mapped IPv6 address'
   return isMapped(address) ? new Failure(`${mapped} ${JSON.stringify(text)} is not allowed`) : new Cidr(ip, length)
 }
 
 function contains({ ip, length }: Cidr, other: Ip): boolean {
   if (ip.family !== other.family) return false
-  const shift = BigInt((ip.family === 4 ? 32 : 128) - length)
+  const shift = BigInt(ip.bits - length)
   return bitsOf(ip) >> shift === bitsOf(other) >> shift
 }
 
@@ -199,7 +202,7 @@ function covers(cidr: Cidr, inner: Cidr): boolean {
 }
 
 function firstOf({ ip, length }: Cidr): Ip {
-  const shift = BigInt((ip.family === 4 ? 32 : 128) - length)
+  const shift = BigInt(ip.bits - length)
   const bits = (bitsOf(ip) >> shift) << shift
   if (ip.family === 4) return new Ip([24n, 16n, 8n, 0n].map((at) => (bits >> at) & 255n).join('.'))
   return new Ip(Array.from({ length: 8 }, (_, at) => ((bits >> BigInt(112 - 16 * at)) & 0xffffn).toString(16)).join(':'))

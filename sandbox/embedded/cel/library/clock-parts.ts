@@ -1,12 +1,9 @@
 import { Library } from '../declarations.ts'
-import { zoned } from '../times.ts'
+import { second, wholeSeconds, zoned } from '../times.ts'
 import { type Duration, Failure, type Timestamp, type Value } from '../values.ts'
 
 /** The parts of times and durations. */
 export const clockParts = new Library()
-
-const second = 1_000_000_000n
-const floor = (nanos: bigint) => (nanos >= 0n ? nanos / second : -((-nanos + second - 1n) / second))
 
 const parts: readonly [string, string, (date: Date, nanos: bigint) => number][] = [
   ['getFullYear', 'year', (date) => date.getUTCFullYear()],
@@ -18,7 +15,7 @@ const parts: readonly [string, string, (date: Date, nanos: bigint) => number][] 
   ['getHours', 'hours', (date) => date.getUTCHours()],
   ['getMinutes', 'minutes', (date) => date.getUTCMinutes()],
   ['getSeconds', 'seconds', (date) => date.getUTCSeconds()],
-  ['getMilliseconds', 'milliseconds', (_, nanos) => Number((nanos - floor(nanos) * second) / 1_000_000n)],
+  ['getMilliseconds', 'milliseconds', (_, nanos) => Number((nanos - wholeSeconds(nanos) * second) / 1_000_000n)],
 ]
 
 for (const [name, part, read] of parts) {

@@ -1,6 +1,6 @@
 import { type Evaluate, Library } from '../declarations.ts'
 import { durationText, goNumber, timestampText } from '../shown-values.ts'
-import { parsedDuration, parsedTimestamp } from '../times.ts'
+import { parsedDuration, parsedTimestamp, second, wholeSeconds } from '../times.ts'
 import { types } from '../types.ts'
 import { Duration, Failure, OpaqueValue, runtimeType, type Timestamp, TypeValue, Uint, type Value } from '../values.ts'
 import { failures, intOf, timestampOf, uintOf } from './operators.ts'
@@ -13,7 +13,6 @@ const text = (show: (value: never) => string): Evaluate => (([value]: [never]) =
 const failed = (from: string, to: string) => new Failure(`type conversion error from '${from}' to '${to}'`)
 const truths = new Map(['1', 't', 'T', 'true', 'TRUE', 'True'].map((one) => [one, true]))
 const falsehoods = new Map(['0', 'f', 'F', 'false', 'FALSE', 'False'].map((one) => [one, false]))
-const second = 1_000_000_000n
 const { bool, double, int, uint } = types
 
 conversions
@@ -53,7 +52,7 @@ conversions
     const parsed = /^[+-]?\d+$/.test(given) ? intOf(BigInt(given.replace('+', ''))) : undefined
     return typeof parsed === 'bigint' ? parsed : failed('string', int.name)
   })
-  .declare('timestamp_to_int64', 'int(timestamp): int', ([value]) => seconds(value as Timestamp))
+  .declare('timestamp_to_int64', 'int(timestamp): int', ([value]) => wholeSeconds((value as Timestamp).nanos))
   .declare('uint64_to_int64', 'int(uint): int', ([value]) => intOf((value as Uint).value))
   .declare('string_to_string', 'string(string): string', same)
   .declare('bool_to_string', 'string(bool): string', text(String))
@@ -90,8 +89,4 @@ const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 function typeOf(value: Value): Value {
   return new TypeValue(value instanceof OpaqueValue ? value.type : runtimeType(value))
-}
-
-function seconds({ nanos }: Timestamp): bigint {
-  return nanos >= 0n ? nanos / second : -((-nanos + second - 1n) / second)
 }

@@ -2,16 +2,13 @@ import { equal, noSuchOverload, order, shapes } from '../comparison.ts'
 import { type Evaluate, Library } from '../declarations.ts'
 import { growing } from '../fold.ts'
 import { shownValue } from '../shown-values.ts'
-import { type CelMap, Duration, EntryMap, Failure, lengthOf, Timestamp, Uint, type Value } from '../values.ts'
+import { second } from '../times.ts'
+import { type CelMap, Duration, EntryMap, Failure, lengthOf, maxInt, maxUint, minInt, Timestamp, Uint, type Value } from '../values.ts'
 
 /** The signs of the language, with the overloads that cel-go declares for them, and what macros need. */
 export const operators = new Library(true)
 
 const unreached: Evaluate = () => noSuchOverload
-const minInt = -(2n ** 63n)
-const maxInt = 2n ** 63n - 1n
-const maxUint = 2n ** 64n - 1n
-const nanosPerSecond = 1_000_000_000n
 /** Years 1 to 9999. */
 const [firstSecond, lastSecond] = [-62_135_596_800n, 253_402_300_799n]
 
@@ -35,7 +32,7 @@ export function durationOf(nanos: bigint): Value {
 }
 
 export function timestampOf(nanos: bigint): Value {
-  const seconds = nanos / nanosPerSecond
+  const seconds = nanos / second
   return seconds < firstSecond || seconds > lastSecond ? failures.timestamp : new Timestamp(nanos)
 }
 

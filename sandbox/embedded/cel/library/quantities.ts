@@ -1,6 +1,6 @@
 import { formatQuantity, parseQuantity, type Quantity, QuantityError } from '../../schema/quantity.ts'
 import { kubernetesTypes, Library } from '../declarations.ts'
-import { Failure, OpaqueValue, type Value } from '../values.ts'
+import { Failure, maxInt, minInt, OpaqueValue, type Value } from '../values.ts'
 
 /** A number and its power of ten, as Go keeps a quantity as long as 64 bits are enough. */
 interface Scaled {
@@ -27,8 +27,7 @@ class QuantityValue extends OpaqueValue {
 }
 
 const unit = 1_000_000_000n
-const maxInt = 2n ** 63n - 1n
-const fits = (value: bigint) => value <= maxInt && value >= -maxInt - 1n
+const fits = (value: bigint) => value <= maxInt && value >= minInt
 const way = (a: Value | undefined, b: Value | undefined) => {
   const difference = nanos(a) - nanos(b)
   return difference < 0n ? -1n : difference > 0n ? 1n : 0n

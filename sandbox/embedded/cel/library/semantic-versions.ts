@@ -1,5 +1,5 @@
 import { kubernetesTypes, Library } from '../declarations.ts'
-import { Failure, OpaqueValue } from '../values.ts'
+import { Failure, maxUint, OpaqueValue } from '../values.ts'
 
 class Version extends OpaqueValue {
   readonly type = kubernetesTypes.Semver
@@ -35,8 +35,6 @@ for (const [index, name] of ['major', 'minor', 'patch'].entries()) {
   semanticVersions.declare(`semver_${name}`, `Semver::${name}(): int`, ([version]) => (version as Version).numbers[index] as bigint)
 }
 
-const maxUint64 = 2n ** 64n - 1n
-
 /** As blang/semver reads it, with its words for what is wrong. */
 function parsed(text: string): Version | Failure {
   if (text === '') return new Failure('Version string empty')
@@ -53,7 +51,7 @@ function parsed(text: string): Version | Failure {
     }
     if (part.length > 1 && part.startsWith('0'))
       return new Failure(`${name} number must not contain leading zeroes ${JSON.stringify(part)}`)
-    if (BigInt(part) > maxUint64) return new Failure(`strconv.ParseUint: parsing ${JSON.stringify(part)}: value out of range`)
+    if (BigInt(part) > maxUint) return new Failure(`strconv.ParseUint: parsing ${JSON.stringify(part)}: value out of range`)
     numbers.push(BigInt(part))
   }
   const names = pre === undefined ? [] : pre.split('.')

@@ -360,33 +360,12 @@ export const ruleStories: readonly Story[] = [
         data: { a: 'c' },
         binaryData: { a: 'YQ==' },
       } as KubeObject)
-      await scene.attempt('certificate', {
-        apiVersion: 'v1',
-        kind: 'Secret',
-        metadata: { name: 'odd' },
-        type: 'kubernetes.io/tls',
-        data: {},
-      } as KubeObject)
-      await scene.attempt('login', {
-        apiVersion: 'v1',
-        kind: 'Secret',
-        metadata: { name: 'odd' },
-        type: 'kubernetes.io/basic-auth',
-        data: {},
-      } as KubeObject)
-      await scene.attempt('registry', {
-        apiVersion: 'v1',
-        kind: 'Secret',
-        metadata: { name: 'odd' },
-        type: 'kubernetes.io/dockerconfigjson',
-        data: { '.dockerconfigjson': 'bm8=' },
-      } as KubeObject)
-      await scene.attempt('account', {
-        apiVersion: 'v1',
-        kind: 'Secret',
-        metadata: { name: 'odd' },
-        type: 'kubernetes.io/service-account-token',
-      } as KubeObject)
+      const secret = (type: string, data?: Record<string, string>) =>
+        ({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'odd' }, type, ...(data && { data }) }) as KubeObject
+      await scene.attempt('certificate', secret('kubernetes.io/tls', {}))
+      await scene.attempt('login', secret('kubernetes.io/basic-auth', {}))
+      await scene.attempt('registry', secret('kubernetes.io/dockerconfigjson', { '.dockerconfigjson': 'bm8=' }))
+      await scene.attempt('account', secret('kubernetes.io/service-account-token'))
       await scene.attempt('opaque', { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'typed' }, data: { a: 'b' } } as KubeObject)
       await scene.create({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'typed' } } as KubeObject)
       await scene.attemptPatch('type', 'Secret', 'typed', { type: 'other' })

@@ -3,6 +3,7 @@ import type { CronJob, Job } from '../../schema/types/batch.v1.ts'
 import type { Pod } from '../../schema/types/core.v1.ts'
 import type { Scene } from '../scene.ts'
 import type { Story } from '../story.ts'
+import { jobOf } from './manifests.ts'
 import { conditionIs, podPhase, podReady, podsReady, rolledOut, settled } from './states.ts'
 
 /** Controllers' rarer turns. */
@@ -37,18 +38,6 @@ spec:
   terminationGracePeriodSeconds: 1
   ${spec}
   containers: [{name: web, ${container}}]
-`
-const job = (spec: string, script: string) => `
-apiVersion: batch/v1
-kind: Job
-metadata: {name: work}
-spec:
-  ${spec}
-  template:
-    spec:
-      restartPolicy: Never
-      terminationGracePeriodSeconds: 1
-      containers: [{name: main, image: "busybox:1.36", command: [sh, -c, ${JSON.stringify(script)}]}]
 `
 const cronJob = (schedule: string, spec: string) => `
 apiVersion: batch/v1
@@ -328,7 +317,7 @@ export const workloadStories: readonly Story[] = [
     name: 'job-of-another-manager',
     follows: ['Job', 'Pod'],
     async play(scene) {
-      await scene.apply(job('managedBy: example.com/queue', 'exit 0'))
+      await scene.apply(jobOf('managedBy: example.com/queue', 'exit 0'))
       await scene.wait(4)
     },
   },
@@ -337,7 +326,7 @@ export const workloadStories: readonly Story[] = [
     follows: ['Job', 'Pod'],
     async play(scene) {
       await scene.apply(
-        job('completionMode: Indexed\n  completions: 2\n  parallelism: 2', 'trap "exit 1" TERM; while true; do sleep 0.2; done'),
+        jobOf('completionMode: Indexed\n  completions: 2\n  parallelism: 2', 'trap "exit 1" TERM; while true; do sleep 0.2; done'),
       )
       await scene.until('two run', podsReady(scene, 2))
       await scene.wait(1)
@@ -353,7 +342,7 @@ export const workloadStories: readonly Story[] = [
     name: 'job-gives-way',
     follows: ['Job', 'Pod'],
     async play(scene) {
-      await scene.apply(job('backoffLimit: 4\n  parallelism: 2\n  completions: 4', 'trap "exit 0" TERM; while true; do sleep 0.2; done'))
+      await scene.apply(jobOf('backoffLimit: 4\n  parallelism: 2\n  completions: 4', 'trap "exit 0" TERM; while true; do sleep 0.2; done'))
       await scene.until('two run', podsReady(scene, 2))
       await scene.wait(1)
       await scene.patch('Job', 'work', { spec: { parallelism: 0 } })
