@@ -5,7 +5,7 @@
 import { gzipSync } from 'node:zlib'
 
 /** Bytes of all scripts that a page's HTML names, compressed and as they are. Throws when one cannot be fetched. */
-export async function scriptBytes(page: string): Promise<{ scripts: number; compressed: number; raw: number }> {
+async function scriptBytes(page: string): Promise<{ scripts: number; compressed: number; raw: number }> {
   const html = await (await fetchOk(page)).text()
   const sources = new Set([...html.matchAll(/<script\b(?![^>]*\bnoModule\b)[^>]*\bsrc="([^"]+)"/gi)].map((match) => match[1]!))
   let compressed = 0

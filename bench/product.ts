@@ -159,7 +159,7 @@ export class Guest {
   }
 }
 
-export function isReady(event: SandboxEvent): boolean {
+function isReady(event: SandboxEvent): boolean {
   return event.type === 'lease' && event.lease.state === 'ready'
 }
 

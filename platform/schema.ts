@@ -1,4 +1,7 @@
-/** The database: one Postgres dialect, run by PGlite or by a Postgres server. `npm run db:generate` turns a change here into a migration. */
+/**
+ * The database: one Postgres dialect, run by PGlite or by a Postgres
+ * server. `npm run db:generate` turns a change here into a migration.
+ */
 import { sql } from 'drizzle-orm'
 import {
   bigint,

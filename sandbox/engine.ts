@@ -235,7 +235,10 @@ export interface Sandbox extends AsyncDisposable {
    * Those of an engine without it are looked at every few seconds.
    */
   onNodeActivity?(listener: () => void, signal: AbortSignal): void
-  /** Calls back with what learners are to be told in their terminals (processes of theirs were killed, and why), until the signal aborts. */
+  /**
+   * Calls back with what learners are to be told in their terminals
+   * (processes of theirs were killed, and why), until the signal aborts.
+   */
   onNotice?(listener: (notice: Text) => void, signal: AbortSignal): void
   /** A copy that shares nothing with this one and whose clock stands still until `advance`. */
   fork?(): Promise<ForkedSandbox>

@@ -99,7 +99,7 @@ async function sourceHash() {
 }
 
 /** Runs a program with its output kept in .cache/<name>.log; shows the end of it when the program fails. */
-export async function quietly(program, args, name, environment = {}) {
+async function quietly(program, args, name, environment = {}) {
   const chunks = []
   const child = spawn(program, args, { cwd: root, env: { ...process.env, ...environment }, stdio: ['ignore', 'pipe', 'pipe'] })
   child.stdout.on('data', (chunk) => chunks.push(chunk))

@@ -189,7 +189,10 @@ async function listen(server: ReturnType<typeof createServer>, config: Config): 
   }
 }
 
-/** Takes no more connections, lets answers that are under way end for a moment, then closes the rest (event streams never end by themselves). */
+/**
+ * Takes no more connections, lets answers that are under way end for a
+ * moment, then closes the rest (event streams never end by themselves).
+ */
 async function drain(server: ReturnType<typeof createServer>): Promise<void> {
   if (!server.listening) return
   const closed = new Promise((resolve) => server.close(resolve))

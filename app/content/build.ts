@@ -14,7 +14,7 @@ const root = path.resolve(import.meta.dirname, '../..')
 const cache = path.join(root, '.cache/content')
 
 /** `source`: the folder with content/ and labs/ in it. */
-export async function buildContent(log: (line: string) => void, source = root): Promise<ContentIndex> {
+async function buildContent(log: (line: string) => void, source = root): Promise<ContentIndex> {
   await mkdir(cache, { recursive: true })
   const salt = await compilerSalt()
   const index: ContentIndex = { lessons: {}, labs: {} }

@@ -1,6 +1,6 @@
 import { defineRouting } from 'next-intl/routing'
 
-export const locales = ['en', 'zh'] as const
+const locales = ['en', 'zh'] as const
 export type Locale = (typeof locales)[number]
 
 /** The locale stands in every path; a path without one is answered by Accept-Language (or the reader's last choice). */

@@ -1,6 +1,9 @@
 import type { CriterionVerdict, Evidence, LabDefinition, Outcome, TaskVerdict, Verdict } from './kit.ts'
 
-/** A judge that threw: a fault of the lab, logged for the operator. Instructors find it in the submission (`faulty`) and can give the points. */
+/**
+ * A judge that threw: a fault of the lab, logged for the operator.
+ * Instructors find it in the submission (`faulty`) and can give the points.
+ */
 export interface JudgeFault {
   criterion: string
   error: unknown

@@ -30,10 +30,10 @@ const options = {
 
 /**
  * One bare cluster on this machine's loopback, until it is interrupted. --etcd serves its store as etcd too and leaves
- * etcdctl's credentials (ca.crt, client.crt, client.key) in a folder; --restore begins with what a snapshot of an etcd holds; with --cni none
- * the nodes wait until somebody installs a network plugin (kubectl apply -f kube-flannel.yml); with --addons gateway there are
- * classes for Ingresses and Gateways; with --webhooks machine the hosts of webhooks' urls are this machine's, for a controller that
- * is being worked on.
+ * etcdctl's credentials (ca.crt, client.crt, client.key) in a folder; --restore begins with what a snapshot of an etcd holds;
+ * with --cni none the nodes wait until somebody installs a network plugin (kubectl apply -f kube-flannel.yml); with --addons
+ * gateway there are classes for Ingresses and Gateways; with --webhooks machine the hosts of webhooks' urls are this machine's,
+ * for a controller that is being worked on.
  */
 async function main(): Promise<void> {
   const values = optionsOf()

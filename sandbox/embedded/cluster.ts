@@ -86,7 +86,10 @@ export interface ClusterOptions {
   limits?: Partial<ClusterLimits>
   /** By image, who plays its containers' main processes, in this process or by others of this machine. They wait for `listen`. */
   standIns?: Readonly<Record<string, StandIn>>
-  /** Where the hosts of webhooks' urls are looked for: in the cluster (the usual), or on this machine, for a controller under test beside it. */
+  /**
+   * Where the hosts of webhooks' urls are looked for: in the cluster (the
+   * usual), or on this machine, for a controller under test beside it.
+   */
   webhooks?: WebhookReach
   /** Hears errors that have no caller. */
   report?(where: string, error: unknown): void

@@ -63,7 +63,10 @@ export class Templates {
   }
 }
 
-/** Makes a template of a cluster that nobody has used. The cluster is gone after it. Rejects when a step fails; the rest is the caller's to remove. */
+/**
+ * Makes a template of a cluster that nobody has used. The cluster is gone
+ * after it. Rejects when a step fails; the rest is the caller's to remove.
+ */
 export async function makeTemplate(
   cluster: KindCluster,
   options: { key: string; folder: string; labels: Readonly<Record<string, string>>; signal?: AbortSignal },

@@ -10,8 +10,8 @@ export function enterNetwork(holder: number): string[] {
 
 /**
  * Listening sockets inside a holder's network that belong to this process, by address (`IP:PORT`): a child enters the network,
- * listens, hands the sockets over and ends, so that no relay has to run in the jail. An address that is taken or not there is missing from
- * the answer. Rejects when the network cannot be entered.
+ * listens, hands the sockets over and ends, so that no relay has to run in the jail. An address that is taken or not there is
+ * missing from the answer. Rejects when the network cannot be entered.
  */
 export async function listenInside(holder: number, addresses: readonly string[]): Promise<Map<string, Server>> {
   const script = join(import.meta.dirname, 'listen-inside.mjs')

@@ -21,7 +21,10 @@ export type ServerMessage =
   | { type: 'error'; message: string }
   | { type: 'writer'; writer: boolean }
 
-/** Bytes of output a viewer may have unacknowledged. Above it the writer's terminal is paused, another viewer is resent the screen later. */
+/**
+ * Bytes of output a viewer may have unacknowledged. Above it the writer's
+ * terminal is paused, another viewer is resent the screen later.
+ */
 export const window = 256 * 1024
 
 /** Reads a client's text frame. Throws a sentence when it is not one of the messages. */

@@ -31,7 +31,8 @@ export interface ToolboxOptions {
 
 /**
  * Where one sandbox's shells and commands run: a home of its own, kubectl and helm, and a network whose only other ends are
- * the sandbox's API server at 127.0.0.1:6443 and, where they are given, its cluster's addresses. All its terminals share processes, network and files, as on one machine.
+ * the sandbox's API server at 127.0.0.1:6443 and, where they are given, its cluster's addresses. All its terminals share
+ * processes, network and files, as on one machine.
  */
 export interface Toolbox extends AsyncDisposable {
   readonly jail: JailKind | 'none'

@@ -44,7 +44,10 @@ export interface Sheet {
 export type PodTone = 'ready' | 'waiting' | 'failed' | 'done'
 
 const pod = { w: 96, h: 76, gap: 8 }
-/** Between rows there is room for a door that stands open. `least` holds two Pods side by side; an empty control plane needs no more than its name. */
+/**
+ * Between rows there is room for a door that stands open. `least` holds two
+ * Pods side by side; an empty control plane needs no more than its name.
+ */
 const room = { pad: 12, foot: 26, gap: 14, rowGap: 32, least: 224, leastEmpty: 140 }
 
 export function arrange(view: ClusterView, width: number): Sheet {

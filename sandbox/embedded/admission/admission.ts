@@ -30,7 +30,10 @@ export interface AdmissionRequest {
   warn(text: string): void
   /** Adds to what the audit log says of the request. */
   annotate(key: string, value: string): void
-  /** Plain data that somebody has changed, as the server reads an object of the request's kind: its fields alone, with defaults. Throws ApiError. */
+  /**
+   * Plain data that somebody has changed, as the server reads an object of
+   * the request's kind: its fields alone, with defaults. Throws ApiError.
+   */
   read(value: KubeObject): KubeObject
   /** `read` for another version of the kind. */
   readAs(info: ResourceInfo, value: KubeObject): KubeObject

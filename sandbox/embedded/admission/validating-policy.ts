@@ -22,7 +22,10 @@ export interface PolicyContext extends Pick<ClusterContext, 'cache'> {
   resources: Pick<ServedResources, 'all'>
 }
 
-/** ValidatingAdmissionPolicies (KEP 3488): expressions over the request, bound to where they count. Source: policy/validating/dispatcher.go. */
+/**
+ * ValidatingAdmissionPolicies (KEP 3488): expressions over the request,
+ * bound to where they count. Source: policy/validating/dispatcher.go.
+ */
 export function validatingAdmissionPolicy(context: PolicyContext): AdmissionPlugin {
   const { cache } = context
   const equivalents = conversions(context.resources)
@@ -152,7 +155,10 @@ function refusal({ policy, binding, message, reason = 'Invalid' }: Denial, reque
   return new ApiError(codes[reason] ?? 422, reason, refused.message, { ...refused.body.details, causes: [{ message: why }] })
 }
 
-/** An expression that cannot be evaluated fails the request, or is passed over, as failurePolicy says. Source: policy/validating/validator.go. */
+/**
+ * An expression that cannot be evaluated fails the request, or is passed
+ * over, as failurePolicy says. Source: policy/validating/validator.go.
+ */
 function verdictOf(policy: ValidatingAdmissionPolicy, given: Variables): Verdict {
   const { failurePolicy, validations = [], auditAnnotations = [] } = policy.spec ?? {}
   const lenient = failurePolicy === 'Ignore'

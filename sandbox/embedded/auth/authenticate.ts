@@ -41,7 +41,10 @@ export class Authenticator {
     this.clock = clock
   }
 
-  /** Throws a 401 for credentials that do not hold, and a 403 for an impersonation that is not allowed. `path` is the request's, for its texts. */
+  /**
+   * Throws a 401 for credentials that do not hold, and a 403 for an
+   * impersonation that is not allowed. `path` is the request's, for its texts.
+   */
   authenticate(credentials: Credentials, path: string): UserInfo {
     return this.impersonated(this.requestor(credentials), credentials.rawHeaders, path)
   }

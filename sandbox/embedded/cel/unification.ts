@@ -3,7 +3,10 @@ import { type CelType, isDyn, isDynOrError, listOf, mapOf, sameType, typeOfType,
 /** What type variables stand for, by their names. */
 export type Substitutions = ReadonlyMap<string, CelType>
 
-/** The substitutions under which each type of a list fits the other list's; undefined when there are none. Source: cel-go's checker/types.go. */
+/**
+ * The substitutions under which each type of a list fits the other list's;
+ * undefined when there are none. Source: cel-go's checker/types.go.
+ */
 export function assignable(known: Substitutions, from: readonly CelType[], to: readonly CelType[]): Substitutions | undefined {
   const found = new Map(known)
   return listFits(found, from, to) ? found : undefined

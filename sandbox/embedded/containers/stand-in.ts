@@ -32,7 +32,8 @@ export interface StandInContainer {
    */
   readonly env: Readonly<Record<string, string>>
   /**
-   * A folder of this machine with the container's volumes below it, as files: join(root, '/var/run/secrets/kubernetes.io/serviceaccount/token').
+   * A folder of this machine with the container's volumes below it, as files:
+   * join(root, '/var/run/secrets/kubernetes.io/serviceaccount/token').
    * They follow changes in the cluster (a new token, an edited ConfigMap); what is written there stays there.
    */
   readonly root: string

@@ -9,7 +9,10 @@ import { WorkQueue } from './queue.ts'
 const policies = { group: 'admissionregistration.k8s.io', version: 'v1', resource: 'validatingadmissionpolicies' }
 const fieldManager = 'validatingadmissionpolicy-status'
 
-/** Tells in a policy's status what its expressions get wrong about the kinds that it names: pkg/controller/validatingadmissionpolicystatus. */
+/**
+ * Tells in a policy's status what its expressions get wrong about the
+ * kinds that it names: pkg/controller/validatingadmissionpolicystatus.
+ */
 export function startAdmissionPolicyStatus(context: ClusterContext): Disposable {
   const { cache, client } = context
   const stack = new DisposableStack()

@@ -11,7 +11,10 @@ const claimFinalizer = 'kubernetes.io/pvc-protection'
 const volumeFinalizer = 'kubernetes.io/pv-protection'
 const attributesFinalizer = 'kubernetes.io/vac-protection'
 
-/** Holds claims that a Pod uses, volumes that a claim is bound to and classes of attributes that either has, until they are used no more. */
+/**
+ * Holds claims that a Pod uses, volumes that a claim is bound to and
+ * classes of attributes that either has, until they are used no more.
+ */
 export function startVolumeProtection(context: ClusterContext): Disposable {
   const stack = new DisposableStack()
   const claims: WorkQueue = stack.use(

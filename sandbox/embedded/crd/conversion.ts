@@ -3,7 +3,10 @@ import type { KubeObject } from '../machinery/object.ts'
 import type { Conversion } from '../registry/resource-info.ts'
 import type { CustomResourceDefinition, WebhookClientConfig } from '../schema/types/apiextensions.v1.ts'
 
-/** Posts a review to where a definition's conversion webhook is and resolves with the answer. Rejects with an Error that says why there is none. */
+/**
+ * Posts a review to where a definition's conversion webhook is and resolves
+ * with the answer. Rejects with an Error that says why there is none.
+ */
 export type ConversionConnector = (where: WebhookClientConfig, review: unknown) => Promise<unknown>
 
 interface Answer {

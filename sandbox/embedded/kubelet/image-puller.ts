@@ -19,7 +19,10 @@ export class ImagePuller {
     this.limits = limits
   }
 
-  /** Settles as the pull does when its turn has come. Rejects with ImageError where the registry is asked too often, and with the signal's reason. */
+  /**
+   * Settles as the pull does when its turn has come. Rejects with ImageError
+   * where the registry is asked too often, and with the signal's reason.
+   */
   async pull<T>(start: () => Promise<T>, signal: AbortSignal): Promise<T> {
     if (this.running < this.most()) this.running++
     else await new Promise<void>((resolve) => this.waiting.push(resolve))

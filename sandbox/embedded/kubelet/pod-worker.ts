@@ -113,7 +113,10 @@ export class PodWorker implements Disposable {
     return !this.record.tornDown
   }
 
-  /** Whether what it takes of the node counts where another asks for room: not any more once the API has forgotten it, though it still ends. */
+  /**
+   * Whether what it takes of the node counts where another asks for room:
+   * not any more once the API has forgotten it, though it still ends.
+   */
   get counts(): boolean {
     return this.active && !this.gone
   }

@@ -161,7 +161,10 @@ interface Member {
 const slice = 2
 /** ms from which a piece of work is long: somebody could feel it. */
 const longPiece = 20
-/** ms in long pieces that a cluster may take as it likes, a chart with dozens of definitions being installed; and the part of the time that it gets back. */
+/**
+ * ms in long pieces that a cluster may take as it likes, a chart with dozens
+ * of definitions being installed; and the part of the time that it gets back.
+ */
 const allowance = 4_000
 const regained = 0.02
 /** ms for which a cluster counts as at work after its last turn. */

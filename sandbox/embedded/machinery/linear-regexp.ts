@@ -66,7 +66,10 @@ function isQuick({ choices, loops, anchored }: Weight, length: number): boolean 
   return choices - loops + (loops + (anchored ? 0 : 1)) * paths <= mostTries
 }
 
-/** The logarithm of how many steps an expression may take in JavaScript's engine, which is many times as fast where it does not backtrack. */
+/**
+ * The logarithm of how many steps an expression may take in JavaScript's
+ * engine, which is many times as fast where it does not backtrack.
+ */
 const mostTries = 22
 
 /** Null for what an automaton cannot do. */

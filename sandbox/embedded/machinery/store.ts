@@ -108,7 +108,10 @@ export class Store implements AsyncDisposable {
     return past.list(namespace === undefined ? '' : `${namespace}/`)
   }
 
-  /** Stores an object under the next revision and returns it as stored: frozen, with its resourceVersion. The object is the store's from then on. */
+  /**
+   * Stores an object under the next revision and returns it as stored:
+   * frozen, with its resourceVersion. The object is the store's from then on.
+   */
   put(table: string, key: string, object: KubeObject): KubeObject {
     const previous = this.get(table, key)
     const revision = ++this.current

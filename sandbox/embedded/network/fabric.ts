@@ -194,7 +194,10 @@ export class Fabric {
     }
   }
 
-  /** To who has an address on the wires that a device is on: veths of namespaces that were made, and the bridges that these are ports of. */
+  /**
+   * To who has an address on the wires that a device is on: veths of
+   * namespaces that were made, and the bridges that these are ports of.
+   */
   private arrive(node: string, stack: Stack, device: Link, ip: string, see?: See): Exclude<End, string> | undefined {
     const found = this.onWire(node, stack, device, ip, new Set())
     if (!found) return undefined

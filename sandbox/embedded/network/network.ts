@@ -13,7 +13,10 @@ import type { Joint, PairEnd } from './stacks.ts'
  * resolves to. HTTP is carried as requests where both ends speak it in this process, as bytes otherwise.
  */
 export interface Network {
-  /** A network namespace with this address; the same again for a pod that is attached already. Disposing it closes every listener and connection in it. */
+  /**
+   * A network namespace with this address; the same again for a pod that is
+   * attached already. Disposing it closes every listener and connection in it.
+   */
   attach(pod: PodIdentity): PodNetwork
   /** The node's own namespace (kubelet probes, NodePorts, host network). */
   node(name: string): PodNetwork
@@ -96,7 +99,10 @@ export interface PodNetwork extends Disposable {
    * answers. Rejects as connect does.
    */
   unverified?(host: string, port: number, request: HttpRequest, signal?: AbortSignal): Promise<HttpResponse | undefined>
-  /** Answers here for names on port 53 as CoreDNS with these server blocks does, until it is disposed; `log` hears the questions of a block with `log`. */
+  /**
+   * Answers here for names on port 53 as CoreDNS with these server blocks does,
+   * until it is disposed; `log` hears the questions of a block with `log`.
+   */
   serveNames?(blocks: () => readonly ServerBlock[], log: (line: string) => void): Disposable
   /** By the pod's resolv.conf, or from the server given. Rejects with NetworkError ENOTFOUND (NXDOMAIN) or ETIMEDOUT. */
   resolve(name: string, type?: 'A' | 'AAAA' | 'SRV' | 'PTR' | 'CNAME', server?: string): Promise<DnsAnswer[]>

@@ -19,7 +19,10 @@ export interface Rendered {
 const builtIn = new Map<string, Rendered>()
 const inProtobuf = new WeakMap<Rendered, Rendered>()
 
-/** What /openapi/v3 answers: for each document its path with a hash of its content, by which clients cache it. `others` are whole already. */
+/**
+ * What /openapi/v3 answers: for each document its path with a hash of
+ * its content, by which clients cache it. `others` are whole already.
+ */
 export function openApiIndex(
   custom: readonly CustomKind[] = [],
   others: ReadonlyMap<string, Rendered> = new Map(),

@@ -87,7 +87,10 @@ export function oracleMissing(): string | null {
   return existsSync(built) ? null : 'the kind kit beside the project has not been built yet'
 }
 
-/** The kubeconfig of that server. One of the kit is started for this alone (10 s), without its controllers if so asked, and stopped when it is disposed. */
+/**
+ * The kubeconfig of that server. One of the kit is started for this alone
+ * (10 s), without its controllers if so asked, and stopped when it is disposed.
+ */
 export async function startOracle({ controllers = true } = {}): Promise<{ kubeconfig: string } & AsyncDisposable> {
   const named = process.env['ORACLE_KUBECONFIG']
   if (named) return { kubeconfig: await readFile(named, 'utf8'), [Symbol.asyncDispose]: async () => {} }

@@ -1,7 +1,7 @@
 /**
- * A patch that cannot be applied: 400 when it is malformed, 413 when it is too much, 415 when the kind does not take it, 422 when it does not
- * fit the object, 500 when its directives are wrong (as the API server answers). The message is the server's; where
- * that says nothing, `cause` has the reason.
+ * A patch that cannot be applied: 400 when it is malformed, 413 when it is too much, 415 when the kind does not take it, 422
+ * when it does not fit the object, 500 when its directives are wrong (as the API server answers). The message is the server's;
+ * where that says nothing, `cause` has the reason.
  */
 export class PatchError extends Error {
   readonly status: 400 | 413 | 415 | 422 | 500

@@ -37,7 +37,10 @@ export function decodeProtobuf(bytes: Uint8Array, parts = Number.POSITIVE_INFINI
   }
 }
 
-/** The envelope for an object or list with apiVersion and kind. Throws ProtobufError for kinds that have no wire form (custom resources, Table). */
+/**
+ * The envelope for an object or list with apiVersion and kind. Throws
+ * ProtobufError for kinds that have no wire form (custom resources, Table).
+ */
 export function encodeProtobuf(object: { apiVersion: string; kind: string }): Uint8Array {
   const raw = messageOf(object, () => encoded(object, typeOf(object)))
   return Buffer.concat([envelopeStart(object, raw.length), raw, envelopeEnd])

@@ -41,7 +41,10 @@ export interface ResourceInfo {
   readonly strategy: Strategy
   /** What the strategy takes back of a write to the resource itself ('') or to a subresource: nobody owns it for that. */
   readonly resetFields: Readonly<Record<string, ResetFields>>
-  /** Of a custom resource: reads plain data by its schema (pruned, with the names of what was dropped). Built-in kinds go by their Go type. */
+  /**
+   * Of a custom resource: reads plain data by its schema (pruned, with
+   * the names of what was dropped). Built-in kinds go by their Go type.
+   */
   readonly decode?: (value: Record<string, unknown>) => { object: Record<string, unknown>; unknown: string[] }
   /** Of a custom resource: its version of the definition, for table columns, OpenAPI and the scale subresource. */
   readonly definition?: CustomResourceDefinitionVersion
@@ -54,11 +57,17 @@ export type ResetFields = { readonly all: readonly string[] } | { readonly allBu
 export interface Conversion {
   toStorage(object: KubeObject): KubeObject
   fromStorage(object: KubeObject): KubeObject
-  /** Where versions differ in more than their names: brings objects to this apiVersion before the other two see them. Rejects with ApiError. */
+  /**
+   * Where versions differ in more than their names: brings objects to
+   * this apiVersion before the other two see them. Rejects with ApiError.
+   */
   webhook?(objects: readonly KubeObject[], apiVersion: string): Promise<KubeObject[]>
 }
 
-/** An address or port that is taken or out of range; the message is the server's, `fields` say where it was asked for and why it can't be. */
+/**
+ * An address or port that is taken or out of range; the message is the
+ * server's, `fields` say where it was asked for and why it can't be.
+ */
 export class AllocationError extends Error {
   fields: readonly FieldError[] = []
 }

@@ -22,8 +22,8 @@ interface Carried {
 const connectTimeout = 5000
 
 /**
- * Takes a gRPC call to the Pod that the Gateway's routes say, message by message and with its trailers. UNIMPLEMENTED where no route matches,
- * UNAVAILABLE where the route leads nowhere.
+ * Takes a gRPC call to the Pod that the Gateway's routes say, message by message and with its trailers. UNIMPLEMENTED where no
+ * route matches, UNAVAILABLE where the route leads nowhere.
  * @see https://gateway-api.sigs.k8s.io/reference/spec/#grpcrouterule
  */
 export async function carryCall(
