@@ -37,5 +37,6 @@ console.log(join(folder, packed.trim()))
 
 /** What the code reads beside itself; recordings and fixtures stay here. */
 function isData(file: string): boolean {
-  return /\.json(\.gz|\.br)?$/.test(file) && !/(^|\/)(fixtures|transcripts|stories|node_modules)\/|^(package|tsconfig)/.test(file)
+  const isOfTests = /(^|\/)(fixtures|transcripts|stories|node_modules)\/|\/recorded\.json$|^(package|tsconfig)/.test(file)
+  return /\.json(\.gz|\.br)?$/.test(file) && !isOfTests
 }

@@ -24,6 +24,11 @@ describe('the page about conformance', () => {
     expect(page).toContain('Nothing.')
   })
 
+  it('keeps the sections that somebody wrote behind it', () => {
+    const edited = `${first}\n## By hand\nSome words.\n`
+    expect(conformancePage([result('a [Conformance]', 'failed', 'timed out'), result('b [Conformance]', 'passed')], edited)).toBe(edited)
+  })
+
   it('is not begun from a part of the suite', () => {
     expect(() => conformancePage([result('a [Conformance]', 'not run')], undefined)).toThrow(/run of all tests/)
   })

@@ -2,8 +2,8 @@ import { countBySig, type Result } from './report.ts'
 
 /**
  * The page about conformance: passes by SIG, and each failing test with the reason. Tests that did not run keep what
- * `before` (the page as it is) says of them; so do reasons that somebody wrote there, as long as the test fails. Throws
- * when tests did not run and no page tells of them.
+ * `before` (the page as it is) says of them; so do reasons that somebody wrote there, as long as the test fails, and so
+ * does what stands behind them. Throws when tests did not run and no page tells of them.
  */
 export function conformancePage(results: readonly Result[], before: string | undefined): string {
   const known = before === undefined ? undefined : reasonsOf(before)
@@ -29,14 +29,22 @@ export function conformancePage(results: readonly Result[], before: string | und
     ...counts.map(({ sig, passed, total }) => `| ${sig} | ${passed} | ${total} |`),
     `| all | ${passed} | ${judged.length} |`,
     '',
-    '## What fails',
+    lastHeading,
     '',
     ...(failures.length === 0 ? ['Nothing.'] : failures.map(({ title, why }) => `- ${title}${separator}${why || 'no reason was given'}`)),
     '',
+    ...behind(before),
   ].join('\n')
 }
 
 const separator = ' — '
+const lastHeading = '## What fails'
+
+/** The sections that somebody wrote behind those of this page. */
+function behind(page = ''): string[] {
+  const at = page.indexOf('\n## ', page.indexOf(lastHeading) + lastHeading.length)
+  return at < 0 ? [] : page.slice(at + 1).split('\n')
+}
 
 function reasonsOf(page: string): Map<string, string> {
   const lines = page.split('\n').filter((line) => line.startsWith('- ') && line.includes(separator))
