@@ -12,11 +12,11 @@ import { ApiServer } from './api/api-server.ts'
 import { type AuditEvent, AuditLog } from './api/audit.ts'
 import { bootstrap } from './api/bootstrap.ts'
 import { Discovery } from './api/discovery.ts'
-import { plain } from './api/encode.ts'
 import { FlowControl } from './api/flow-control.ts'
 import { startFlowSchemaStatus } from './api/flow-schema-status.ts'
 import { HttpServer, inClusterServer, type ListenAddress, type ServingParts } from './api/http-server.ts'
-import { type ClusterLimits, Limits } from './api/limits.ts'
+import { InProcessApi } from './api/in-process.ts'
+import { Limits } from './api/limits.ts'
 import { NonResourceHandler, version } from './api/non-resource.ts'
 import { RequestMetrics } from './api/request-metrics.ts'
 import { ResourceHandler } from './api/resource-handler.ts'
@@ -25,12 +25,13 @@ import { Rest } from './api/rest.ts'
 import { specialHandlers } from './api/special.ts'
 import { upgradeHandler } from './api/streaming/upgrade.ts'
 import { customScalePaths } from './api/subresources/scale.ts'
-import { Authenticator, anonymous } from './auth/authenticate.ts'
+import { Authenticator } from './auth/authenticate.ts'
 import { ClusterIdentity, type KeyPair } from './auth/certificates.ts'
 import { Authorizer } from './auth/rbac.ts'
 import { Reviews } from './auth/reviews.ts'
 import { ServiceAccountTokens } from './auth/tokens.ts'
-import { ClusterClock, type ClusterClockOptions } from './clock.ts'
+import { ClusterClock } from './clock.ts'
+import { type ClusterOptions, type Settings, settingsFrom, settingsOf, settingsRecord } from './cluster-settings.ts'
 import { createRuntime, type LocalRuntime } from './containers/index.ts'
 import { NodeMachine } from './containers/node-machine.ts'
 import type { Process } from './containers/runtime.ts'
@@ -47,7 +48,7 @@ import { filesOfNode, type Kubelets, restoredNetwork, startKubelets } from './ku
 import { createCache } from './machinery/cache.ts'
 import { administrator, createClient, gatedClient } from './machinery/client.ts'
 import type { Client, ClusterContext } from './machinery/context.ts'
-import { ApiError, ApiUnreachable } from './machinery/errors.ts'
+import { ApiError } from './machinery/errors.ts'
 import { startEventExpiry } from './machinery/event-expiry.ts'
 import { createEventRecorder } from './machinery/events.ts'
 import { fairShare, type Share } from './machinery/fair-share.ts'
@@ -58,7 +59,7 @@ import { Store } from './machinery/store.ts'
 import { internalIP } from './network/hosts.ts'
 import { duplexOf } from './network/http-bridge.ts'
 import { createNetwork } from './network/index.ts'
-import type { Connection, HttpRequest, HttpResponse, Network } from './network/network.ts'
+import type { Connection, HttpRequest, Network } from './network/network.ts'
 import type { Outside } from './network/outside.ts'
 import type { CustomKind } from './openapi/index.ts'
 import { startScheduler } from './scheduler/index.ts'
@@ -66,47 +67,9 @@ import type { Schema } from './schema/index.ts'
 import type { CustomResourceDefinition } from './schema/types/apiextensions.v1.ts'
 import type { Node } from './schema/types/core.v1.ts'
 import { Components } from './system/components.ts'
+import { kubeconfigText } from './system/kubeconfig.ts'
 import { kubeadmFiles } from './system/node-files.ts'
 
-export interface ClusterOptions {
-  /** Where its state lives. Without one it is gone when it is disposed. */
-  dir?: string
-  nodes: number
-  clock?: ClusterClockOptions
-  seed?: number
-  /** The network plugin that is there from the start. With 'none' nodes stay NotReady until somebody installs one (flannel). */
-  cni?: 'kindnet' | 'none'
-  /** Nothing runs but the API server and etcd: no controllers, no scheduler, no kubelets. What is written stays as it was written. */
-  only?: 'api'
-  /** What a new cluster has beside what kind installs: a class for Ingresses and one for Gateways (docs/embedded-gateway.md). */
-  addons?: readonly 'gateway'[]
-  /** What the nodes' names begin with. */
-  name?: string
-  /** How much it may hold, where that is not the usual (api/limits.ts). */
-  limits?: Partial<ClusterLimits>
-  /** By image, who plays its containers' main processes, in this process or by others of this machine. They wait for `listen`. */
-  standIns?: Readonly<Record<string, StandIn>>
-  /**
-   * Where the hosts of webhooks' urls are looked for: in the cluster (the
-   * usual), or on this machine, for a controller under test beside it.
-   */
-  webhooks?: WebhookReach
-  /** Hears errors that have no caller. */
-  report?(where: string, error: unknown): void
-}
-
-/** What a cluster must know of itself when it is brought back. */
-interface Settings {
-  nodes: number
-  /** The network plugin; kindnet where nothing is said. */
-  cni?: 'kindnet' | 'none'
-  only?: 'api'
-  name: string
-  seed: number
-  limits?: Partial<ClusterLimits>
-}
-
-const settingsRecord = 'cluster/settings'
 /** By how much cluster time is ahead of real time, for a cluster that has skipped. */
 const clockRecord = 'cluster/clock'
 
@@ -125,6 +88,7 @@ export class Cluster implements AsyncDisposable {
   private readonly store: Store
   private readonly random: Random
   private readonly api: ApiServer
+  private readonly inProcess: InProcessApi
   private readonly resources: ServedResources
   private readonly generic: ResourceHandler
   private readonly identity: ClusterIdentity
@@ -222,7 +186,7 @@ export class Cluster implements AsyncDisposable {
     clock: ClusterClock,
     random: Random,
     settings: Settings,
-    report: (where: string, error: unknown) => void,
+    reportTo: (where: string, error: unknown) => void,
     standIns: Readonly<Record<string, StandIn>> = {},
     webhooks: WebhookReach = 'cluster',
   ) {
@@ -233,7 +197,7 @@ export class Cluster implements AsyncDisposable {
     this.random = random
     this.settings = settings
     this.name = settings.name
-    this.reportTo = report
+    this.reportTo = reportTo
     const chance = () => random.next()
     const cache = createCache(store)
     this.identity = new ClusterIdentity(store.records, clock)
@@ -289,11 +253,20 @@ export class Cluster implements AsyncDisposable {
         generation: () => `${this.resources.generation} ${this.aggregator.generation}`,
       }),
     })
+    const report = (where: string, error: unknown) => this.report(where, error)
+    this.inProcess = new InProcessApi({
+      api: this.api,
+      durable: () => store.durable(),
+      refusal: () => this.apiRefusal,
+      now: () => clock.now(),
+      signal: this.ended.signal,
+      report,
+    })
     const events = createEventRecorder({
       clock,
       random: chance,
       clientOf: (component) => this.outsideClient(component),
-      report: (where, error) => this.report(where, error),
+      report,
     })
     this.context = {
       clock,
@@ -303,7 +276,7 @@ export class Cluster implements AsyncDisposable {
       records: store.records,
       random: chance,
       signal: this.ended.signal,
-      report: (where, error) => this.report(where, error),
+      report,
     }
   }
 
@@ -320,30 +293,9 @@ export class Cluster implements AsyncDisposable {
   /** A kubeconfig (YAML) with a client certificate; for the administrator unless a user is given. */
   kubeconfig({ server, user = administrator }: { server: string; user?: Pick<UserInfo, 'username' | 'groups'> }): string {
     const groups = user.groups.filter((group) => group !== 'system:authenticated')
-    const pair = this.identity.client({ username: user.username, groups })
-    const base64 = (text: string) => Buffer.from(text).toString('base64')
-    const context = `${user.username}@${this.name}`
-    return [
-      'apiVersion: v1',
-      'kind: Config',
-      'clusters:',
-      `- name: ${this.name}`,
-      '  cluster:',
-      `    certificate-authority-data: ${base64(this.identity.caCertificate)}`,
-      `    server: ${server}`,
-      'contexts:',
-      `- name: ${context}`,
-      '  context:',
-      `    cluster: ${this.name}`,
-      `    user: ${user.username}`,
-      `current-context: ${context}`,
-      'users:',
-      `- name: ${user.username}`,
-      '  user:',
-      `    client-certificate-data: ${base64(pair.certificate)}`,
-      `    client-key-data: ${base64(pair.key)}`,
-      '',
-    ].join('\n')
+    const { certificate, key } = this.identity.client({ username: user.username, groups })
+    const ca = this.identity.caCertificate
+    return kubeconfigText({ cluster: this.name, server, ca, user: user.username, credentials: { certificate, key } })
   }
 
   /**
@@ -379,54 +331,13 @@ export class Cluster implements AsyncDisposable {
   }
 
   /** One request from within the process, by the same way as over HTTP. Never rejects for an answer that is an error. */
-  async request({ method, path, body, contentType, as }: ApiRequest): Promise<ApiResponse> {
-    const user: UserInfo = as ? { ...as, groups: [...new Set([...as.groups, 'system:authenticated'])] } : administrator
-    const type = contentType ?? (method === 'PATCH' ? 'application/merge-patch+json' : 'application/json')
-    const headers = { 'content-type': type, 'user-agent': 'labernetes' }
-    if (!this.apiUp) return { status: 503, body: new ApiUnreachable(this.apiRefusal).body }
-    try {
-      const { outcome } = await this.api.handle({ method, url: path, headers, user, value: body, signal: this.ended.signal })
-      if (method !== 'GET') await this.store.durable()
-      const status = 'status' in outcome && outcome.status ? outcome.status : 200
-      return { status, body: outcome.type === 'forwarded' ? await wholeOf(outcome.chunks) : plain(outcome) }
-    } catch (error) {
-      if (!(error instanceof ApiError)) this.report(`${method} ${path}`, error)
-      const answer = error instanceof ApiError ? error : ApiError.internal(error)
-      return { status: answer.code, body: answer.body }
-    }
-  }
-
-  /** What the API server says to a client that does not say who it is, where that is a text, as health is. */
-  private async answerAnyone({ method, path, headers }: HttpRequest): Promise<HttpResponse | undefined> {
-    try {
-      const { outcome } = await this.api.handle({ method, url: path, headers, user: anonymous, signal: this.ended.signal })
-      if (outcome.type !== 'text') return undefined
-      return { status: outcome.status, headers: { ...outcome.headers }, body: Buffer.from(outcome.text) }
-    } catch (error) {
-      if (error instanceof ApiError) return { status: error.code, headers: {}, body: Buffer.from(JSON.stringify(error.body)) }
-      throw error
-    }
+  request(request: ApiRequest): Promise<ApiResponse> {
+    return this.inProcess.request(request)
   }
 
   /** First every object that is selected (ADDED), then the changes, until the signal aborts. */
-  async watch(selector: ObjectSelector, onEvent: (event: WatchEvent) => void, signal: AbortSignal): Promise<void> {
-    const { group, version: groupVersion, resource, namespace, name, labelSelector } = selector
-    const query = new URLSearchParams({ watch: 'true' })
-    if (labelSelector) query.set('labelSelector', labelSelector)
-    if (name) query.set('fieldSelector', `metadata.name=${name}`)
-    const root = group ? `/apis/${group}/${groupVersion}` : `/api/${groupVersion}`
-    const url = `${root}${namespace ? `/namespaces/${namespace}` : ''}/${resource}?${query}`
-    const both = AbortSignal.any([signal, this.ended.signal])
-    while (!both.aborted) {
-      const { outcome } = await this.api.handle({ method: 'GET', url, headers: {}, user: administrator, signal: both })
-      if (outcome.type !== 'watch') throw new Error(`a watch was answered with ${outcome.type}`)
-      for await (const batch of outcome.events) {
-        for (const { type, object } of batch) {
-          if (type === 'BOOKMARK' || type === 'ERROR') continue
-          onEvent({ type, object: object as WatchEvent['object'], time: this.clock.now() })
-        }
-      }
-    }
+  watch(selector: ObjectSelector, onEvent: (event: WatchEvent) => void, signal: AbortSignal): Promise<void> {
+    return this.inProcess.watch(selector, onEvent, signal)
   }
 
   /** Everything that is in the cluster now. */
@@ -549,7 +460,7 @@ export class Cluster implements AsyncDisposable {
     const inside = this.parts.use(inClusterServer(this.serving()))
     const apiServer = {
       accept: (connection: Connection) => inside.accept(duplexOf(connection)),
-      https: (request: HttpRequest) => this.answerAnyone(request),
+      https: (request: HttpRequest) => this.inProcess.answerAnyone(request),
     }
     const gateway = createGatewaySeat({ ...this.context, client: this.clientOf('gateway-controller').as(gatewayAccount) })
     const network = this.parts.use(createNetwork(nodes, { apiServer: () => (this.apiUp ? apiServer : undefined), kindnet, gateway }))
@@ -611,14 +522,15 @@ export class Cluster implements AsyncDisposable {
   }
 
   /** What a connection to the API server fails with while it does not run. */
-  private get apiRefusal(): string {
+  private get apiRefusal(): string | undefined {
+    if (this.apiUp) return undefined
     const address = `${this.controlPlaneIP() ?? '127.0.0.1'}:6443`
     return `dial tcp ${address}: connect: connection refused`
   }
 
   /** A client of a program beside the API server, which cannot reach it while it does not run. */
   private outsideClient(userAgent: string): Client {
-    return gatedClient(this.clientOf(userAgent), () => (this.apiUp ? undefined : this.apiRefusal))
+    return gatedClient(this.clientOf(userAgent), () => this.apiRefusal)
   }
 
   private checkpoint(): void {
@@ -674,30 +586,6 @@ export class Cluster implements AsyncDisposable {
 /** Of the groups that have an APIService elsewhere, those that are served here. */
 function answersItself(group: string): boolean {
   return group === 'metrics.k8s.io'
-}
-
-/** What an aggregated server has answered, as data where it is JSON. */
-async function wholeOf(chunks: AsyncIterable<Uint8Array>): Promise<unknown> {
-  const text = Buffer.concat(await Array.fromAsync(chunks)).toString()
-  try {
-    return JSON.parse(text) as unknown
-  } catch (error) {
-    if (error instanceof SyntaxError) return text
-    throw error
-  }
-}
-
-type GivenSettings = Pick<ClusterOptions, 'nodes' | 'name' | 'seed' | 'cni' | 'limits' | 'only'>
-
-function settingsOf({ nodes, name = 'labernetes', seed = 1, cni, limits, only }: GivenSettings): Settings {
-  return { nodes, name, seed, ...(cni && { cni }), ...(limits && { limits }), ...(only && { only }) }
-}
-
-/** Of a cluster that another program made: its nodes are run by ours when they are named as kind and kubeadm name them. */
-function settingsFrom(objects: readonly KubeObject[]): Settings {
-  const nodes = objects.filter(({ kind }) => kind === 'Node').map(({ metadata }) => metadata.name ?? '')
-  const controlPlane = nodes.find((name) => name.endsWith('-control-plane'))
-  return settingsOf({ nodes: Math.max(1, nodes.length), ...(controlPlane ? { name: controlPlane.replace(/-control-plane$/, '') } : {}) })
 }
 
 /** All but what somebody put into etcd that is no object. */

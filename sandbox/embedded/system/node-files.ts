@@ -2,6 +2,7 @@ import { createPublicKey } from 'node:crypto'
 import { type ClusterIdentity, type KeyPair, keyPem } from '../auth/certificates.ts'
 import type { UserInfo } from '../machinery/object.ts'
 import { controlPlaneManifests } from './control-plane.ts'
+import { kubeconfigText } from './kubeconfig.ts'
 
 type Files = Record<string, { text: string; mode: number }>
 
@@ -28,8 +29,9 @@ export function kubeadmFiles({ identity, cluster, node, controlPlaneIP, isContro
   const own = identity.client({ username: kubelet, groups: ['system:nodes'] })
   const current = '/var/lib/kubelet/pki/kubelet-client-current.pem'
   put(current.slice(1), own.certificate + own.key)
-  const byFile = [`    client-certificate: ${current}`, `    client-key: ${current}`]
-  put('etc/kubernetes/kubelet.conf', kubeconfig(identity, cluster, server, kubelet, byFile))
+  const config = (user: string, credentials: KeyPair | string) =>
+    kubeconfigText({ cluster, server, ca: identity.caCertificate, user, credentials })
+  put('etc/kubernetes/kubelet.conf', config(kubelet, current))
   put('etc/kubernetes/pki/ca.crt', identity.caCertificate, 0o644)
   if (!isControlPlane) return files
 
@@ -59,39 +61,7 @@ export function kubeadmFiles({ identity, cluster, node, controlPlaneIP, isContro
     ['controller-manager', { username: 'system:kube-controller-manager', groups: [] }],
     ['scheduler', { username: 'system:kube-scheduler', groups: [] }],
   ]
-  for (const [name, user] of users) {
-    const { certificate, key } = identity.client(user)
-    const credentials = [`    client-certificate-data: ${base64(certificate)}`, `    client-key-data: ${base64(key)}`]
-    put(`etc/kubernetes/${name}.conf`, kubeconfig(identity, cluster, server, user.username, credentials))
-  }
+  for (const [name, user] of users) put(`etc/kubernetes/${name}.conf`, config(user.username, identity.client(user)))
   for (const [name, text] of Object.entries(controlPlaneManifests(node.name, node.ip))) put(`etc/kubernetes/manifests/${name}`, text)
   return files
-}
-
-function kubeconfig(identity: ClusterIdentity, cluster: string, server: string, user: string, credentials: string[]): string {
-  const context = `${user}@${cluster}`
-  return [
-    'apiVersion: v1',
-    'clusters:',
-    '- cluster:',
-    `    certificate-authority-data: ${base64(identity.caCertificate)}`,
-    `    server: ${server}`,
-    `  name: ${cluster}`,
-    'contexts:',
-    '- context:',
-    `    cluster: ${cluster}`,
-    `    user: ${user}`,
-    `  name: ${context}`,
-    `current-context: ${context}`,
-    'kind: Config',
-    'users:',
-    `- name: ${user}`,
-    '  user:',
-    ...credentials,
-    '',
-  ].join('\n')
-}
-
-function base64(text: string): string {
-  return Buffer.from(text).toString('base64')
 }
