@@ -185,7 +185,7 @@ export class ResourceHandler {
     const type = patchContentTypes[mediaType(call.headers['content-type'])]
     if (!type) throw ApiError.routeUnsupported()
     if (type === 'strategic' && info.definition) {
-      const types = Object.entries(patchContentTypes).filter(([, one]) => one !== 'strategic' || !info.definition)
+      const types = Object.entries(patchContentTypes).filter(([, one]) => one !== 'strategic')
       throw ApiError.unsupportedMediaType(types.map(([name]) => name))
     }
     const options = writeOptions(call.request.query, 'PatchOptions', type)

@@ -147,8 +147,10 @@ function oneLine(text: string): string {
 
 function inetOf({ index, name, addresses }: Link, single: boolean): string {
   return addresses
-    .map(({ ip, prefix, scope, alone }) => {
-      const last = prefix < 31 && scope === 'global' && !alone ? ` brd ${broadcastOf(ip, prefix)}` : ''
+    .map((one) => {
+      const { ip, prefix, scope } = one
+      const broadcast = broadcastOf(one)
+      const last = broadcast ? ` brd ${broadcast}` : ''
       const lines = [`    inet ${ip}/${prefix}${last} scope ${scope} ${name}`, '       valid_lft forever preferred_lft forever']
       return single ? `${index}: ${name}${lines.join('\\')}\n` : lines.map((line) => `${line}\n`).join('')
     })
@@ -180,14 +182,10 @@ function linkJson(stack: Stack, each: Link, addresses: boolean): object {
         },
       }),
     ...(addresses && {
-      addr_info: each.addresses.map(({ ip, prefix, scope, alone }) => ({
-        family: 'inet',
-        local: ip,
-        prefixlen: prefix,
-        ...(prefix < 31 && scope === 'global' && !alone && { broadcast: broadcastOf(ip, prefix) }),
-        scope,
-        label: name,
-      })),
+      addr_info: each.addresses.map((one) => {
+        const broadcast = broadcastOf(one)
+        return { family: 'inet', local: one.ip, prefixlen: one.prefix, ...(broadcast && { broadcast }), scope: one.scope, label: name }
+      }),
     }),
   }
 }
@@ -249,7 +247,9 @@ function elsewhere(stack: Stack, each: Link): string {
   return each.pair.namespace ? ` link-netns ${each.pair.namespace}` : ' link-netnsid 0'
 }
 
-function broadcastOf(ip: string, prefix: number): string {
+/** Undefined for an address that has none. */
+function broadcastOf({ ip, prefix, scope, alone }: LinkAddress): string | undefined {
+  if (prefix >= 31 || scope !== 'global' || alone) return undefined
   const size = 2 ** (32 - prefix)
   const start = Math.floor((parseIPv4(ip) ?? 0) / size) * size
   return addressIn('0.0.0.0/0', start + size - 1)

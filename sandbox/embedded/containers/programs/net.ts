@@ -4,7 +4,7 @@ import type { Process, Run } from '../kernel/process.ts'
 import { isTimeout } from './client.ts'
 import { ipOfNode } from './iproute.ts'
 import { last, parseOptions } from './options.ts'
-import { usage } from './usage.ts'
+import { hasCoreutils, usage } from './usage.ts'
 
 /** Programs that look at the network itself, over the pod's model of it. */
 export const netPrograms: Record<string, Run> = { ping, ip, ifconfig, netstat, ss: netstat, route, traceroute, arp }
@@ -24,7 +24,7 @@ async function ping(process: Process): Promise<number> {
   if (target === undefined) return usage(process, 'missing operand')
   const ip = await addressOf(process, target)
   if (ip === undefined) return process.fail(`bad address '${target}'`)
-  const full = process.fs.find('/etc/debian_version', process.who) !== undefined
+  const full = hasCoreutils(process)
   const { stack = process.machine.network.node?.stack } = process.machine.network
   if (stack && !ip.startsWith('127.') && !stack.owns(ip) && !stack.lookup(ip)) {
     if (full) await process.complain('ping: connect: Network is unreachable\n')

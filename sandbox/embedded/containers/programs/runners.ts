@@ -3,7 +3,7 @@ import { signalByName } from '../kernel/signals.ts'
 import { nodeMemory } from '../vfs/proc.ts'
 import { last, parseOptions } from './options.ts'
 import { becomeCommand, runCommand, startCommand } from './run-command.ts'
-import { busyboxBanner, usage } from './usage.ts'
+import { busyboxBanner, hasCoreutils, usage } from './usage.ts'
 
 /** Programs that run another, in a certain way. */
 export const runnerPrograms: Record<string, Run> = {
@@ -48,7 +48,7 @@ async function timeout(process: Process): Promise<number> {
     })
     child.onEnd((status) => {
       timer.cancel()
-      const coreutils = process.fs.find('/etc/debian_version', process.who) !== undefined
+      const coreutils = hasCoreutils(process)
       // Of busybox' two processes the one that is waited for is the command itself.
       if (status.signal && !coreutils) process.end({ code: status.code, signal: status.signal })
       else resolve(expired && !options.flags.has('p') && status.signal !== 'KILL' && coreutils ? 124 : status.code)

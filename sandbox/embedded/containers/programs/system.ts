@@ -15,7 +15,7 @@ import { becomeCommand } from './run-command.ts'
 import { runnerPrograms } from './runners.ts'
 import { sysctl } from './sysctl.ts'
 import { Output, readText } from './text.ts'
-import { usage } from './usage.ts'
+import { hasCoreutils, usage } from './usage.ts'
 
 /** Programs about the system, the time, names and numbers. */
 export const systemPrograms: Record<string, Run> = {
@@ -111,8 +111,7 @@ async function bracketOrTest(process: Process): Promise<number> {
   try {
     return testArguments(process, args) ? 0 : 1
   } catch (error) {
-    if (error instanceof TestFault)
-      return process.fail(process.fs.find('/etc/debian_version', process.who) ? error.message : error.busybox, 2)
+    if (error instanceof TestFault) return process.fail(hasCoreutils(process) ? error.message : error.busybox, 2)
     throw error
   }
 }
@@ -224,8 +223,7 @@ async function id(process: Process): Promise<number> {
   const named = flags.has('n')
   const [asked] = options.operands
   const account = asked === undefined ? process : await accountOf(process, asked)
-  if (!account)
-    return process.fail(process.fs.find('/etc/debian_version', process.who) ? `'${asked}': no such user` : `unknown user ${asked}`)
+  if (!account) return process.fail(hasCoreutils(process) ? `'${asked}': no such user` : `unknown user ${asked}`)
   const { uid, gid, groups } = account
   const user = ownerName(process, uid, 'passwd', false)
   const groupName = (gid: number) => ownerName(process, gid, 'group', false)

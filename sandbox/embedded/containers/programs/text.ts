@@ -1,6 +1,7 @@
 import type { OpenFile } from '../kernel/open-file.ts'
 import { Killed, type Process } from '../kernel/process.ts'
 import { Errno, errorText } from '../vfs/errno.ts'
+import { hasCoreutils } from './usage.ts'
 
 /** Text output of a program, written in blocks; `flush` before waiting for input and at the end. */
 export class Output {
@@ -90,7 +91,7 @@ export async function eachInput(
     } catch (error) {
       if (error instanceof Killed || !(error instanceof Errno) || error.code !== 'EISDIR') throw error
       fine = false
-      const what = process.name === 'cat' && !process.fs.find('/etc/debian_version', process.who) ? 'read error' : path
+      const what = process.name === 'cat' && !hasCoreutils(process) ? 'read error' : path
       await process.complain(`${process.name}: ${what}: ${errorText(error)}\n`)
     } finally {
       open.release()

@@ -72,7 +72,7 @@ export async function usage(process: Process, complaint: string): Promise<number
   const text = process.fs.find('/etc/alpine-release', process.who)
     ? complaint
     : complaint.replace(/^unrecognized option: (\w)$/, "invalid option -- '$1'")
-  if (process.fs.find('/etc/debian_version', process.who)) {
+  if (hasCoreutils(process)) {
     await process.complain(`${name}: ${text}\nTry '${name} --help' for more information.\n`)
     return 1
   }
@@ -83,8 +83,13 @@ export async function usage(process: Process, complaint: string): Promise<number
 
 /** What an applet says to --help; undefined for what is no applet. */
 export function helpOf(process: Process): string | undefined {
-  if (!(process.name in synopses) || process.fs.find('/etc/debian_version', process.who)) return undefined
+  if (!(process.name in synopses) || hasCoreutils(process)) return undefined
   return synopsis(process.name)
+}
+
+/** Whether the tools here are Debian's (coreutils and the like), which say and do some things otherwise than busybox'. */
+export function hasCoreutils(process: Process): boolean {
+  return process.fs.find('/etc/debian_version', process.who) !== undefined
 }
 
 function synopsis(name: string): string {
