@@ -174,6 +174,7 @@ const kubernetesService: Service = {
   metadata: { name: 'kubernetes', namespace: 'default', labels: { component: 'apiserver', provider: 'kubernetes' } },
   spec: {
     clusterIP: '10.96.0.1',
+    ipFamilyPolicy: 'SingleStack',
     ports: [{ name: 'https', port: 443, protocol: 'TCP', targetPort: apiServerPort }],
     sessionAffinity: 'None',
     type: 'ClusterIP',

@@ -7,6 +7,7 @@ import { ApiError } from '../machinery/errors.ts'
 import type { KubeObject } from '../machinery/object.ts'
 import { encodeProtobuf, encodeWatchFrame, protobufContentType } from '../protobuf/index.ts'
 import type { ResourceInfo } from '../registry/index.ts'
+import { goJson } from '../schema/go-order.ts'
 import type { Outcome } from './call.ts'
 import { goType, listForm, listPieces, partial, sizeOfList, table, unfit, yamlPieces } from './list-form.ts'
 import type { Listing } from './listing.ts'
@@ -123,7 +124,7 @@ export function encode(outcome: Outcome, accepted: Accepted, context: EncodeCont
       }
     case 'document': {
       const { status = 200, contentType = json, headers = {} } = outcome
-      return { status, headers: { 'content-type': contentType, ...headers }, body: text(outcome.document, accepted) }
+      return { status, headers: { 'content-type': contentType, ...headers }, body: documentText(outcome.document, accepted) }
     }
     case 'text': {
       const plain = { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff' }
@@ -221,11 +222,16 @@ async function* written(text: Promise<string>): AsyncGenerator<Uint8Array> {
   yield Buffer.from(await text)
 }
 
-function text(form: unknown, { mediaType, pretty }: Accepted): Uint8Array {
-  if (form instanceof Uint8Array) return form
+function text(form: Form, { mediaType, pretty }: Accepted): Uint8Array {
   if (mediaType === yaml) return Buffer.from(stringify(form))
-  if (!pretty && typeof form === 'object' && form !== null) return jsonLine(form)
-  return Buffer.from(pretty ? JSON.stringify(form, null, 2) : `${JSON.stringify(form)}\n`)
+  return pretty ? Buffer.from(goJson(form, 2)) : jsonLine(form)
+}
+
+/** What is no object comes as it was written. */
+function documentText(document: unknown, { mediaType, pretty }: Accepted): Uint8Array {
+  if (document instanceof Uint8Array) return document
+  if (mediaType === yaml) return Buffer.from(stringify(document))
+  return Buffer.from(pretty ? JSON.stringify(document, null, 2) : `${JSON.stringify(document)}\n`)
 }
 
 async function* watchFrames(

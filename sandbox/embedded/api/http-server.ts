@@ -10,6 +10,7 @@ import type { KeyPair } from '../auth/certificates.ts'
 import { ApiError, PlainError } from '../machinery/errors.ts'
 import type { Share } from '../machinery/fair-share.ts'
 import type { UserInfo } from '../machinery/object.ts'
+import { goJson } from '../schema/go-order.ts'
 import type { ApiServer } from './api-server.ts'
 import type { AuditedRequest, AuditLog } from './audit.ts'
 import { mediaType } from './body.ts'
@@ -418,7 +419,7 @@ async function upgrade(parts: ServingParts, request: IncomingMessage, socket: Du
 
 function refuseUpgrade(socket: Duplex, error: unknown): void {
   const { code, body } = error instanceof ApiError ? error : ApiError.internal(error)
-  const text = JSON.stringify(body)
+  const text = goJson(body)
   socket.end(
     `HTTP/1.1 ${code} ${body.reason ?? 'Error'}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(text)}\r\nconnection: close\r\n\r\n${text}`,
   )

@@ -5,6 +5,7 @@ import type { KubeObject } from '../machinery/object.ts'
 import { sizeOfStored } from '../machinery/object-size.ts'
 import { protobufContentType, listPieces as protobufPieces } from '../protobuf/index.ts'
 import type { ResourceInfo } from '../registry/index.ts'
+import { goJson, inGoOrder } from '../schema/go-order.ts'
 import type { ListMeta } from '../schema/types/meta.v1.ts'
 import { type Table, toTable } from '../table/index.ts'
 import { customTable } from './custom-table.ts'
@@ -112,7 +113,7 @@ function formOf({ info, metadata }: Listing, accepted: Accepted, context: Pick<E
   const { as, version } = accepted
   if (as === 'Table') {
     const { rows: _, ...head } = table(info, [], metadata, accepted, context)
-    return { head, key: 'rows', shown: (items) => table(info, items, metadata, accepted, context).rows }
+    return { head, key: 'rows', shown: (items) => inGoOrder(table(info, items, metadata, accepted, context)).rows }
   }
   if (as === 'PartialObjectMetadata') throw unfit(as, `a list (${goType(info, info.listKind)})`)
   if (as === 'PartialObjectMetadataList') {
@@ -121,8 +122,13 @@ function formOf({ info, metadata }: Listing, accepted: Accepted, context: Pick<E
   }
   const head = { kind: info.listKind, apiVersion: apiVersionOf(info), metadata }
   // In a list of a built-in kind the items don't repeat their type.
-  const shown = (items: readonly KubeObject[]) => (info.decode ? items : items.map(({ apiVersion: _, kind: __, ...item }) => item))
+  const shown = (items: readonly KubeObject[]) => (info.decode ? items : items.map(untyped))
   return { head, key: 'items', shown }
+}
+
+function untyped(object: KubeObject): object {
+  const { apiVersion: _, kind: __, ...item } = inGoOrder(object)
+  return item
 }
 
 interface ListText {
@@ -140,34 +146,34 @@ function textOf({ info, items }: Listing, head: Form, key: string, { as, mediaTy
     return { begin: `${stringify(head)}${key}:${empty ? ' []' : ''}\n`, item: { ofStored: false, bytes }, between: undefined, end: '' }
   }
   if (pretty) {
-    const bytes = (form: object) => Buffer.from(`\n    ${JSON.stringify(form, null, 2).replaceAll('\n', '\n    ')}`)
-    const begin = `${JSON.stringify(head, null, 2).slice(0, -2)},\n  "${key}": [`
-    return { begin, item: { ofStored: false, bytes }, between: comma, end: empty ? ']\n}' : '\n  ]\n}' }
+    const bytes = (form: object) => Buffer.from(`\n    ${goJson(form, 2).replaceAll('\n', '\n    ')}`)
+    const [begin, end] = around(goJson({ ...head, [key]: [] }, 2), `"${key}": [`)
+    return { begin, item: { ofStored: false, bytes }, between: comma, end: empty ? end : `\n  ${end}` }
   }
-  const begin = `${JSON.stringify(head).slice(0, -1)},"${key}":[`
-  const text = { begin, between: comma, end: ']}\n' }
-  if (as !== 'object') return { ...text, item: { ofStored: false, bytes: (form) => Buffer.from(JSON.stringify(form)) } }
-  const bytes = info.decode ? (item: object) => jsonOf(item) : bareItem(info)
+  const [begin, end] = around(`${goJson({ ...head, [key]: [] })}\n`, `"${key}":[`)
+  const text = { begin, between: comma, end }
+  if (as !== 'object') return { ...text, item: { ofStored: false, bytes: (form) => Buffer.from(goJson(form)) } }
+  const bytes = info.decode ? (item: object) => jsonOf(item) : bareItem
   return { ...text, item: { ofStored: true, bytes: bytes as (form: object) => Uint8Array } }
 }
 
 const comma = Buffer.from(',')
 
-/** The bytes of an item that does not repeat its type. */
-function bareItem(info: ResourceInfo): (item: KubeObject) => Uint8Array {
-  const type = Buffer.from(JSON.stringify({ apiVersion: apiVersionOf(info), kind: info.kind }).replace(/}$/, ','))
-  const brace = '{'.charCodeAt(0)
-  return (item) => {
-    const line = jsonOf(item)
-    if (line.length <= type.length || type.compare(line, 0, type.length) !== 0) {
-      const { apiVersion: _, kind: __, ...rest } = item
-      return Buffer.from(JSON.stringify(rest))
-    }
-    const bytes = Buffer.from(line.subarray(type.length - 1))
-    bytes[0] = brace
-    return bytes
-  }
+/** What stands before the items of a list, and what comes after them: of one of a custom kind, its type and metadata too. */
+function around(empty: string, mark: string): [begin: string, end: string] {
+  const at = empty.lastIndexOf(mark) + mark.length
+  return [empty.slice(0, at), empty.slice(at)]
 }
+
+/** The bytes of an item that does not repeat its type, with which they begin. */
+function bareItem(item: KubeObject): Uint8Array {
+  const bytes = Buffer.from(jsonOf(item).subarray(typeMeta.length + item.kind.length + item.apiVersion.length - 1))
+  bytes[0] = brace
+  return bytes
+}
+
+const typeMeta = '{"kind":"","apiVersion":"",'
+const brace = '{'.charCodeAt(0)
 
 /** At least one, and none that takes long. */
 function groupsOf(items: readonly KubeObject[], most: { bytes: number; items: number }): KubeObject[][] {

@@ -4,6 +4,9 @@ import type { KubeObject } from '../machinery/object.ts'
 import { sizeOfStored } from '../machinery/object-size.ts'
 import type { Store, StoredChange } from '../machinery/store.ts'
 import type { ResourceInfo } from '../registry/index.ts'
+import { decodeObject } from '../schema/decode.ts'
+import type { ObjectMeta } from '../schema/types/meta.v1.ts'
+import { wireTypeOf } from '../schema/wire.ts'
 import { prepareServed, served } from './conversion.ts'
 import type { ListOptions } from './options.ts'
 import { tableOf } from './resources.ts'
@@ -150,11 +153,21 @@ function lastMatch(previous: KubeObject, object: KubeObject): KubeObject {
 
 function bookmark(info: ResourceInfo, revision: number, endsInitial = false): WatchEvent {
   const annotations = endsInitial ? { annotations: { [initialEventsEnd]: 'true' } } : {}
-  return {
-    type: 'BOOKMARK',
-    object: { ...typeMeta(info), metadata: { resourceVersion: String(revision), creationTimestamp: null, ...annotations } },
-  }
+  return { type: 'BOOKMARK', object: withNothing(info, { resourceVersion: String(revision), ...annotations }) }
 }
+
+/** An object that has metadata alone, as Go writes one: a custom resource has no fields then. */
+function withNothing(info: ResourceInfo, metadata: ObjectMeta): KubeObject {
+  const object = { ...typeMeta(info), metadata }
+  const type = info.definition ? undefined : wireTypeOf(object.apiVersion, object.kind)
+  if (!type) return object
+  if (type === 'apps.v1.DaemonSet') metadata.annotations = { 'deprecated.daemonset.template.generation': '0', ...metadata.annotations }
+  // the type that the server works with has always a number there
+  const spec = withReplicas.has(type) ? { spec: { replicas: 0 } } : {}
+  return decodeObject({ ...object, ...spec }, type).object as unknown as KubeObject
+}
+
+const withReplicas = new Set(['Deployment', 'ReplicaSet', 'StatefulSet'].map((kind) => `apps.v1.${kind}`))
 
 /** Events from synchronous writers to one asynchronous reader. */
 class EventQueue implements Disposable {

@@ -4,6 +4,7 @@ import { ApiError } from '../machinery/errors.ts'
 import type { KubeObject } from '../machinery/object.ts'
 import type { Store, StoredChange } from '../machinery/store.ts'
 import { decodeProtobuf, encodeProtobuf } from '../protobuf/index.ts'
+import { goJson } from '../schema/go-order.ts'
 import { plainName, plainTable, prefixOf } from './keys.ts'
 import { EtcdError, type KeyValue } from './rpc.ts'
 
@@ -201,5 +202,5 @@ function encodedOf({ table, asJson }: Place, object: KubeObject): Buffer {
   if (table === plainTable) return Buffer.from((object as PlainKey).value, 'base64')
   const { resourceVersion: _, ...metadata } = object.metadata
   const stored = { ...object, metadata }
-  return asJson ? Buffer.from(`${JSON.stringify(stored)}\n`) : Buffer.from(encodeProtobuf(stored))
+  return asJson ? Buffer.from(`${goJson(stored)}\n`) : Buffer.from(encodeProtobuf(stored))
 }

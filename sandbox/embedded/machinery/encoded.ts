@@ -1,3 +1,5 @@
+import { goJson } from '../schema/go-order.ts'
+
 /** Bytes that objects are in one format. Of frozen objects alone, which never say anything else; the oldest go first. */
 class Kept {
   private readonly bytes = new Map<object, Buffer>()
@@ -35,11 +37,11 @@ const lines = new Kept(16 * 2 ** 20)
 const messages = new Kept(8 * 2 ** 20)
 
 /**
- * An object as a line of JSON. That of a stored (frozen) object is made once for everybody who wants it: the log, the answer,
+ * An object as a line of JSON, as the API server writes it. That of a stored (frozen) object is made once for everybody who wants it: the log, the answer,
  * every watcher and list. Nobody may change the bytes.
  */
 export function jsonLine(object: object): Buffer {
-  return lines.of(object, () => Buffer.from(`${JSON.stringify(object)}\n`))
+  return lines.of(object, () => Buffer.from(`${goJson(object)}\n`))
 }
 
 /** The same without the end of its line. */

@@ -35,7 +35,7 @@ function struct(value: unknown, type: string, place: Place, unknown: string[]): 
   const fields = jsonFieldsOf(type)
   const result: Record<string, unknown> = {}
   const typed = hasTypeMeta(type)
-  if (typed) for (const key of ['apiVersion', 'kind']) if (value[key]) result[key] = value[key]
+  if (typed) for (const key of ['kind', 'apiVersion']) if (value[key]) result[key] = value[key]
   for (const key of Object.keys(value)) {
     if (!fields.has(key) && !(typed && (key === 'apiVersion' || key === 'kind'))) {
       unknown.push(`unknown field "${join(place.path, key)}"`)
