@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { gunzipSync, gzipSync } from 'node:zlib'
+import { customDefinition, definitionsPath } from './custom-definition.ts'
 import type { Server } from './server.ts'
 
 const file = new URL('./fixtures/discovery.json.gz', import.meta.url)
@@ -59,21 +60,9 @@ export function recordDiscovery(found: Found): void {
   writeFileSync(file, gzipSync(JSON.stringify(found), { level: 9 }))
 }
 
-function definition(
-  group: string,
-  scope: string,
-  names: { plural: string } & Record<string, unknown>,
-  versions: Record<string, unknown>[],
-) {
-  return {
-    path: '/apis/apiextensions.k8s.io/v1/customresourcedefinitions',
-    body: {
-      apiVersion: 'apiextensions.k8s.io/v1',
-      kind: 'CustomResourceDefinition',
-      metadata: { name: `${names.plural}.${group}` },
-      spec: { group, scope, names, versions: versions.map((version) => ({ ...version, schema: { openAPIV3Schema: { type: 'object' } } })) },
-    },
-  }
+function definition(group: string, scope: string, names: Parameters<typeof customDefinition>[1], versions: Record<string, unknown>[]) {
+  const whole = versions.map((version) => ({ ...version, schema: { openAPIV3Schema: { type: 'object' } } }))
+  return { path: definitionsPath, body: customDefinition(group, names, whole, scope) }
 }
 
 function apiService(group: string, version: string, groupPriorityMinimum: number) {

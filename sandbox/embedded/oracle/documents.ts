@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
 import { brotliCompressSync, brotliDecompressSync } from 'node:zlib'
+import { customDefinition, definitionsPath } from './custom-definition.ts'
 import type { Server } from './server.ts'
 
 const file = new URL('./fixtures/documents.json.br', import.meta.url)
-const definitionsPath = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions'
 
 /** OpenAPI documents of a server: the index of version 3 before and after definitions were made, and what is said of these. */
 export interface Documents {
@@ -191,20 +191,11 @@ interface Version {
 }
 
 function definition(group: string, scope: string, plural: string, kind: string, versions: Version[]) {
-  return {
-    apiVersion: 'apiextensions.k8s.io/v1',
-    kind: 'CustomResourceDefinition',
-    metadata: { name: `${plural}.${group}` },
-    spec: {
-      group,
-      scope,
-      names: { plural, kind },
-      versions: versions.map(({ schema, ...version }) => ({
-        served: true,
-        storage: true,
-        ...version,
-        schema: { openAPIV3Schema: { type: 'object', ...schema } },
-      })),
-    },
-  }
+  const whole = versions.map(({ schema, ...version }) => ({
+    served: true,
+    storage: true,
+    ...version,
+    schema: { openAPIV3Schema: { type: 'object', ...schema } },
+  }))
+  return customDefinition(group, { plural, kind }, whole, scope)
 }

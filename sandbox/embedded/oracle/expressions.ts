@@ -1,16 +1,14 @@
-import { readFileSync, writeFileSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
+import { customDefinition, definitionsPath, integer, onlyVersion, record, type Schema } from './custom-definition.ts'
 import { expressionCases } from './expression-cases.ts'
+import { readFixture, writeFixture } from './json-fixture.ts'
 import type { Server } from './server.ts'
 
-const file = new URL('./fixtures/expressions.json', import.meta.url)
-const definitions = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions'
 const name = 'expresseds.expressions.example.com'
 
 /** What a server says of each expression: why it is no rule, or what it comes to when it runs. */
 export type ExpressionVerdicts = Record<string, { compiled: readonly string[]; outcome?: string }>
 
-type Schema = Record<string, unknown>
 interface Rule {
   rule: string
   message?: string
@@ -19,8 +17,6 @@ interface Rule {
 
 const text = (maxLength: number, more: Schema = {}): Schema => ({ type: 'string', maxLength, ...more })
 const list = (items: Schema, maxItems: number, more: Schema = {}): Schema => ({ type: 'array', items, maxItems, ...more })
-const record = (properties: Record<string, Schema>, more: Schema = {}): Schema => ({ type: 'object', properties, ...more })
-const integer: Schema = { type: 'integer' }
 
 const spec = record({
   a: record({ b: record({ c: list(integer, 5) }) }),
@@ -115,7 +111,7 @@ async function refusals(server: Server, rules: readonly Rule[]): Promise<(string
   // Together they may cost too much, and a fault that the parser sees can hide others.
   const most = 40
   for (let start = 0; start < rules.length; start += most) {
-    const { body } = await server.send('POST', `${definitions}?dryRun=All`, definition(rules.slice(start, start + most)))
+    const { body } = await server.send('POST', `${definitionsPath}?dryRun=All`, definition(rules.slice(start, start + most)))
     const { causes = [] } = (body as { details?: { causes?: { field: string; message: string }[] } }).details ?? {}
     for (const { field, message } of causes) {
       const [, place] = /x-kubernetes-validations\[(\d+)\]/.exec(field) ?? []
@@ -127,9 +123,9 @@ async function refusals(server: Server, rules: readonly Rule[]): Promise<(string
 
 /** By the number that a rule says. */
 async function run(server: Server, rules: readonly Rule[]): Promise<Map<number, string>> {
-  const path = `${definitions}/${name}`
+  const path = `${definitionsPath}/${name}`
   await server.send('DELETE', path)
-  const made = await server.send('POST', definitions, definition(rules))
+  const made = await server.send('POST', definitionsPath, definition(rules))
   if (made.status !== 201) throw new Error(JSON.stringify(made.body).slice(0, 2000))
   const body = { apiVersion: 'expressions.example.com/v1', kind: 'Expressed', metadata: { name: 'one' }, spec: object }
   try {
@@ -158,17 +154,7 @@ async function run(server: Server, rules: readonly Rule[]): Promise<Map<number, 
 
 function definition(rules: readonly Rule[]): unknown {
   const schema = record({ spec: { ...spec, 'x-kubernetes-validations': rules } })
-  return {
-    apiVersion: 'apiextensions.k8s.io/v1',
-    kind: 'CustomResourceDefinition',
-    metadata: { name },
-    spec: {
-      group: 'expressions.example.com',
-      scope: 'Namespaced',
-      names: { plural: 'expresseds', kind: 'Expressed' },
-      versions: [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: schema } }],
-    },
-  }
+  return customDefinition('expressions.example.com', { plural: 'expresseds', kind: 'Expressed' }, [onlyVersion(schema)])
 }
 
 /** The server calls the type of self otherwise each time. */
@@ -177,9 +163,9 @@ function nameless(message: string): string {
 }
 
 export function recordedExpressions(): ExpressionVerdicts {
-  return JSON.parse(readFileSync(file, 'utf8')) as ExpressionVerdicts
+  return readFixture('expressions')
 }
 
 export function recordExpressions(verdicts: ExpressionVerdicts): void {
-  writeFileSync(file, `${JSON.stringify(verdicts, undefined, 1)}\n`)
+  writeFixture('expressions', verdicts)
 }

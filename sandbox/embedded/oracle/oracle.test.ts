@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { Cluster } from '../cluster.ts'
 import { anyRequest, probes } from './bad-requests.ts'
 import { clear, perform } from './compare.ts'
+import { definitionsPath } from './custom-definition.ts'
 import { refusal } from './exchange.ts'
 import { gadgets, type Kind, kinds, operations } from './operations.ts'
 import { oracleMissing, Server, startOracle } from './server.ts'
@@ -32,7 +33,7 @@ describe.skipIf(missing)(`the same answers as a real API server${missing ? ` (sk
     theirs = new Server(oracle.kubeconfig)
     for (const server of [ours, theirs]) {
       await server.send('POST', '/api/v1/namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } })
-      await server.send('POST', '/apis/apiextensions.k8s.io/v1/customresourcedefinitions', gadgets)
+      await server.send('POST', definitionsPath, gadgets)
     }
     for (const server of [ours, theirs])
       await vi.waitFor(

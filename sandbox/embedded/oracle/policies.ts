@@ -1,8 +1,7 @@
-import { readFileSync, writeFileSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
+import { readFixture, writeFixture } from './json-fixture.ts'
 import type { Server } from './server.ts'
 
-const file = new URL('./fixtures/policies.json', import.meta.url)
 const group = '/apis/admissionregistration.k8s.io/v1'
 const configMaps = '/api/v1/namespaces/default/configmaps'
 
@@ -142,9 +141,9 @@ function nameOf(title: string): string {
 }
 
 export function recordedPolicies(): PolicyVerdicts {
-  return JSON.parse(readFileSync(file, 'utf8')) as PolicyVerdicts
+  return readFixture('policies')
 }
 
 export function recordPolicies(verdicts: PolicyVerdicts): void {
-  writeFileSync(file, `${JSON.stringify(verdicts, undefined, 1)}\n`)
+  writeFixture('policies', verdicts)
 }

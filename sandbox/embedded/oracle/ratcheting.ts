@@ -1,12 +1,9 @@
-import { readFileSync, writeFileSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
+import { customDefinition, definitionsPath, onlyVersion, record, ruled, type Schema, text } from './custom-definition.ts'
+import { readFixture, writeFixture } from './json-fixture.ts'
 import type { Server } from './server.ts'
 
-const file = new URL('./fixtures/ratcheting.json', import.meta.url)
-const definitions = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions'
 const objects = '/apis/ratchet.example.com/v1/namespaces/default/ratchets'
-
-type Schema = Record<string, unknown>
 
 /** An object of a schema that becomes stricter, and changes to it then. */
 interface Case {
@@ -20,11 +17,8 @@ interface Case {
 /** What a server said to each change: ok, or its objections. */
 export type Verdicts = Record<string, (string | string[])[]>
 
-const text = (more: Schema = {}): Schema => ({ type: 'string', ...more })
 const list = (items: Schema, more: Schema = {}): Schema => ({ type: 'array', maxItems: 9, items, ...more })
-const record = (properties: Record<string, Schema>, more: Schema = {}): Schema => ({ type: 'object', properties, ...more })
 const map = (values: Schema): Schema => ({ type: 'object', maxProperties: 9, additionalProperties: values })
-const ruled = (schema: Schema, rule: string, more: Schema = {}): Schema => ({ ...schema, 'x-kubernetes-validations': [{ rule, ...more }] })
 const byName = { 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'] }
 const set = { 'x-kubernetes-list-type': 'set' }
 const short = text({ maxLength: 3 })
@@ -41,7 +35,7 @@ const cases: Case[] = [
     'a rule': [ruled(open, 'self.startsWith("z")'), 'abc', 'abd', 'zz'],
     'a transition rule': [ruled(open, 'self == oldSelf'), 'abc', 'abd', 'abc'],
     'a rule for what was there before or not': [
-      ruled(open, 'oldSelf.hasValue() ? self == oldSelf.value() : self.startsWith("z")', { optionalOldSelf: true }),
+      ruled(open, { rule: 'oldSelf.hasValue() ? self == oldSelf.value() : self.startsWith("z")', optionalOldSelf: true }),
       'abc',
       'abd',
       'zz',
@@ -264,23 +258,18 @@ export async function verdictsOf(server: Server): Promise<Verdicts> {
     verdicts[title] = answers
     await server.send('DELETE', `${objects}/one`)
   }
-  await server.send('DELETE', `${definitions}/ratchets.ratchet.example.com`)
+  await server.send('DELETE', `${definitionsPath}/ratchets.ratchet.example.com`)
   return verdicts
 }
 
 const head = { apiVersion: 'ratchet.example.com/v1', kind: 'Ratchet' }
 
 async function define(server: Server, spec: Schema): Promise<void> {
-  const version = { name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: record({ spec }) } }
-  const definition = {
-    apiVersion: 'apiextensions.k8s.io/v1',
-    kind: 'CustomResourceDefinition',
-    metadata: { name: 'ratchets.ratchet.example.com' },
-    spec: { group: 'ratchet.example.com', scope: 'Namespaced', names: { plural: 'ratchets', kind: 'Ratchet' }, versions: [version] },
-  }
-  const { status } = await server.send('POST', definitions, definition)
+  const version = onlyVersion(record({ spec }))
+  const definition = customDefinition('ratchet.example.com', { plural: 'ratchets', kind: 'Ratchet' }, [version])
+  const { status } = await server.send('POST', definitionsPath, definition)
   if (status === 201) return
-  const path = `${definitions}/ratchets.ratchet.example.com`
+  const path = `${definitionsPath}/ratchets.ratchet.example.com`
   const changed = await server.send('PATCH', path, { spec: { versions: [version] } }, 'application/merge-patch+json')
   if (changed.status !== 200) throw new Error(JSON.stringify(changed.body))
 }
@@ -306,9 +295,9 @@ function objections({ body }: { status: number; body: unknown }): string | strin
 }
 
 export function recordedVerdicts(): Verdicts {
-  return JSON.parse(readFileSync(file, 'utf8')) as Verdicts
+  return readFixture('ratcheting')
 }
 
 export function recordVerdicts(verdicts: Verdicts): void {
-  writeFileSync(file, `${JSON.stringify(verdicts, undefined, 1)}\n`)
+  writeFixture('ratcheting', verdicts)
 }

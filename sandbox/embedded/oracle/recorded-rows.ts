@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { brotliCompressSync, brotliDecompressSync, constants } from 'node:zlib'
 import { collectionOf } from './cases.ts'
+import { definitionsPath } from './custom-definition.ts'
 import { readDifferences, writeDifferences } from './differences.ts'
 import { performRow } from './perform-row.ts'
 import type { Row } from './row-steps.ts'
@@ -41,7 +42,6 @@ export async function answersTo(server: Server, rows: readonly Row[]): Promise<R
   return answers
 }
 
-const definitionsPath = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions'
 /** ms between two looks, and how many. */
 const pause = 50
 const looks = 200

@@ -1,23 +1,21 @@
-import { readFileSync, writeFileSync } from 'node:fs'
-import type { JSONSchemaProps, ValidationRule } from '../schema/types/apiextensions.v1.ts'
+import type { ValidationRule } from '../schema/types/apiextensions.v1.ts'
+import {
+  customDefinition,
+  definitionsPath,
+  integer,
+  list,
+  map,
+  onlyVersion,
+  record,
+  ruled,
+  type Schema,
+  text,
+} from './custom-definition.ts'
+import { readFixture, writeFixture } from './json-fixture.ts'
 import type { Server } from './server.ts'
-
-const file = new URL('./fixtures/rules.json', import.meta.url)
 
 /** What a server says against a definition with a rule, by the case's title; nothing when it takes it. */
 export type Objections = Record<string, string[]>
-
-type Schema = Record<string, unknown>
-
-const text = (more: Schema = {}): Schema => ({ type: 'string', ...more })
-const list = (items: Schema, more: Schema = {}): Schema => ({ type: 'array', items, ...more })
-const record = (properties: Record<string, Schema>, more: Schema = {}): Schema => ({ type: 'object', properties, ...more })
-const map = (values: Schema, more: Schema = {}): Schema => ({ type: 'object', additionalProperties: values, ...more })
-const ruled = (schema: Schema, ...rules: (string | Partial<ValidationRule>)[]): Schema => ({
-  ...schema,
-  'x-kubernetes-validations': rules.map((rule) => (typeof rule === 'string' ? { rule } : rule)),
-})
-const integer: Schema = { type: 'integer' }
 
 /** Values with and without bounds, that rules cost little or much on. */
 const wide = record({
@@ -292,17 +290,8 @@ const ruleCases: Record<string, Schema> = Object.fromEntries([
 export async function objectionsOf(server: Server): Promise<Objections> {
   const objections: Objections = {}
   for (const [title, schema] of Object.entries(ruleCases)) {
-    const { status, body } = await server.send('POST', '/apis/apiextensions.k8s.io/v1/customresourcedefinitions?dryRun=All', {
-      apiVersion: 'apiextensions.k8s.io/v1',
-      kind: 'CustomResourceDefinition',
-      metadata: { name: 'ruleds.rules.example.com' },
-      spec: {
-        group: 'rules.example.com',
-        scope: 'Namespaced',
-        names: { plural: 'ruleds', kind: 'Ruled' },
-        versions: [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: schema as JSONSchemaProps } }],
-      },
-    })
+    const definition = customDefinition('rules.example.com', { plural: 'ruleds', kind: 'Ruled' }, [onlyVersion(schema)])
+    const { status, body } = await server.send('POST', `${definitionsPath}?dryRun=All`, definition)
     const { details } = body as { details?: { causes?: { field: string; message: string; reason: string }[] } }
     objections[title] =
       status === 201 ? [] : (details?.causes ?? []).map(({ field, message, reason }) => `${field} ${reason} ${nameless(message)}`)
@@ -316,9 +305,9 @@ function nameless(message: string): string {
 }
 
 export function recordedObjections(): Objections {
-  return JSON.parse(readFileSync(file, 'utf8')) as Objections
+  return readFixture('rules')
 }
 
 export function recordObjections(objections: Objections): void {
-  writeFileSync(file, `${JSON.stringify(objections, undefined, 1)}\n`)
+  writeFixture('rules', objections)
 }

@@ -1,4 +1,5 @@
 import { customResourceSchema, type Schema } from '../../schema/index.ts'
+import { customDefinition, onlyVersion } from '../custom-definition.ts'
 import type { Fields, Specimen } from './specimen.ts'
 
 const group = 'rows.example.com'
@@ -121,19 +122,7 @@ export const customStatuses: Record<string, Fields> = {
 }
 
 function definition(kind: string, plural: string, schema: Fields, subresources?: Fields): Fields {
-  return {
-    apiVersion: 'apiextensions.k8s.io/v1',
-    kind: 'CustomResourceDefinition',
-    metadata: { name: `${plural}.${group}` },
-    spec: {
-      group,
-      scope: 'Namespaced',
-      names: { plural, kind },
-      versions: [
-        { name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: schema }, ...(subresources ? { subresources } : {}) },
-      ],
-    },
-  }
+  return customDefinition(group, { plural, kind }, [onlyVersion(schema, subresources && { subresources })])
 }
 
 function specimen(kind: string, resource: string, schema: Fields, body: Fields): Specimen {
