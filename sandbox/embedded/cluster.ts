@@ -46,7 +46,7 @@ import { gatewayAccount } from './gateway/manifest.ts'
 import { createGatewaySeat } from './gateway/seat.ts'
 import { filesOfNode, type Kubelets, restoredNetwork, startKubelets } from './kubelet/index.ts'
 import { createCache } from './machinery/cache.ts'
-import { administrator, createClient, gatedClient } from './machinery/client.ts'
+import { administrator, boundAdministrator, createClient, gatedClient } from './machinery/client.ts'
 import type { Client, ClusterContext } from './machinery/context.ts'
 import { ApiError } from './machinery/errors.ts'
 import { startEventExpiry } from './machinery/event-expiry.ts'
@@ -291,7 +291,7 @@ export class Cluster implements AsyncDisposable {
   }
 
   /** A kubeconfig (YAML) with a client certificate; for the administrator unless a user is given. */
-  kubeconfig({ server, user = administrator }: { server: string; user?: Pick<UserInfo, 'username' | 'groups'> }): string {
+  kubeconfig({ server, user = boundAdministrator }: { server: string; user?: Pick<UserInfo, 'username' | 'groups'> }): string {
     const groups = user.groups.filter((group) => group !== 'system:authenticated')
     const { certificate, key } = this.identity.client({ username: user.username, groups })
     const ca = this.identity.caCertificate

@@ -147,13 +147,28 @@ export class Heartbeat implements Disposable {
     this.look = this.ctx.clock.setTimeout(() => {
       this.beforeLook()
       for (const node of this.nodes) {
-        if (!node.beats() || !differs(this.ctx, node)) continue
+        if (!node.beats()) continue
+        saySchedulable(this.ctx, node.name)
+        if (!differs(this.ctx, node)) continue
         this.ctx.clock.during(postStatus(this.ctx, node)).catch((error) => this.ctx.report(`status of node ${node.name}`, error))
       }
       this.scheduleLook()
     }, lookEvery)
   }
 }
+
+/** A kubelet that looks at its node says whether it has been cordoned or uncordoned since it looked last. */
+function saySchedulable(ctx: ClusterContext, name: string): void {
+  const node = ctx.cache.get<Node>(resources.nodes, name)
+  if (!node) return
+  const cordoned = node.spec?.unschedulable === true
+  if (cordoned === (ctx.records.get(cordonedRecord(name)) ?? false)) return
+  ctx.records.put(cordonedRecord(name), cordoned)
+  const reason = cordoned ? 'NodeNotSchedulable' : 'NodeSchedulable'
+  nodeEvent(ctx, node, reason, `Node ${name} status is now: ${reason}`)
+}
+
+const cordonedRecord = (name: string) => `node/cordoned/${name}`
 
 async function renewLease(ctx: ClusterContext, name: string, at: number): Promise<void> {
   const renewTime = new Date(at).toISOString().replace('Z', '000Z')
@@ -269,8 +284,9 @@ function conditionsAt(clock: Clock, problem: string | undefined, pressure: Reado
   ]
 }
 
-/** The first words of a kubelet that starts. */
+/** The first words of a kubelet that starts: it takes its node for one that was never cordoned. */
 export function announce(ctx: ClusterContext, node: Node): void {
+  ctx.records.put(cordonedRecord(node.metadata.name ?? ''), false)
   nodeEvent(ctx, node, 'Starting', 'Starting kubelet.')
   for (const reason of ['NodeHasSufficientMemory', 'NodeHasNoDiskPressure', 'NodeHasSufficientPID']) {
     nodeEvent(ctx, node, reason, `Node ${node.metadata.name} status is now: ${reason}`)

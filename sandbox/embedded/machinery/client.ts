@@ -3,10 +3,14 @@ import type { Client, DeleteOptions, PatchOptions, PatchType } from './context.t
 import { ApiError, ApiUnreachable } from './errors.ts'
 import type { KubeObject, Resource, UserInfo } from './object.ts'
 
+/** Who asks in the process itself: nothing that somebody does to Roles and bindings takes it away. */
 export const administrator: UserInfo = {
   username: 'kubernetes-admin',
   groups: ['kubeadm:cluster-admins', 'system:masters', 'system:authenticated'],
 }
+
+/** Whom kubeadm writes into admin.conf: may do what cluster-admin may, as long as the binding is there. */
+export const boundAdministrator = { username: 'kubernetes-admin', groups: ['kubeadm:cluster-admins'] }
 
 const patchTypes: Record<PatchType, string> = {
   json: 'application/json-patch+json',

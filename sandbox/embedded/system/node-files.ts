@@ -1,5 +1,6 @@
 import { createPublicKey } from 'node:crypto'
 import { type ClusterIdentity, type KeyPair, keyPem } from '../auth/certificates.ts'
+import { boundAdministrator } from '../machinery/client.ts'
 import type { UserInfo } from '../machinery/object.ts'
 import { controlPlaneManifests } from './control-plane.ts'
 import { kubeconfigText } from './kubeconfig.ts'
@@ -56,7 +57,7 @@ export function kubeadmFiles({ identity, cluster, node, controlPlaneIP, isContro
   put('etc/kubernetes/pki/sa.pub', createPublicKey(accounts).export({ type: 'spki', format: 'pem' }) as string)
 
   const users: [string, Pick<UserInfo, 'username' | 'groups'>][] = [
-    ['admin', { username: 'kubernetes-admin', groups: ['kubeadm:cluster-admins'] }],
+    ['admin', boundAdministrator],
     ['super-admin', { username: 'kubernetes-super-admin', groups: ['system:masters'] }],
     ['controller-manager', { username: 'system:kube-controller-manager', groups: [] }],
     ['scheduler', { username: 'system:kube-scheduler', groups: [] }],

@@ -11,7 +11,7 @@ const replacements: [RegExp, string][] = [
   [/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)/g, '<time>'],
   [/(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d [+-]\d{4}/g, '<time>'],
   [/\b[0-9a-f]{64}\b/g, '<id>'],
-  [/^[WEI]\d{4} [\d:.]+ +\d+ /gm, 'W<time> '],
+  [/^[WEIF]\d{4} [\d:.]+ +\d+ /gm, 'W<time> '],
   [/\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \+0000 UTC/g, '<time>'],
   [/docker.io\/kindest\/local-path-helper:\S+/g, 'docker.io/library/busybox:1.36'],
   [/(Resource Version: +)\d+/g, '$1<version>'],
@@ -19,10 +19,10 @@ const replacements: [RegExp, string][] = [
   [/https:\/\/127\.0\.0\.1:\d+/g, '<server>'],
   [/\/tmp\/transcripts-\w+/g, '<folder>'],
   [/\b\d{1,3}(\.\d{1,3}){3}\b(?!\/)/g, '<ip>'],
-  [/\b[a-z]+-control-plane\b/g, '<node>'],
   [new RegExp(`\\b([a-z][a-z0-9-]*)-${safe}{5}\\b`, 'g'), '$1-<random>'],
+  [/\b[a-z]+-control-plane\b/g, '<node>'],
   [/\b\d+(\.\d+)?(ms|s)\b \(\d+(\.\d+)?(ms|s) including waiting\)/g, '<duration>'],
-  [/(?<=^|\s|\()(\d+d)?(\d+h)?(\d+m)?(\d+s)?(?<=[dhms])(?=\s|\)|$)/gm, '<age>'],
+  [/(?<=^|\s|\()(\d+y)?(\d+d)?(\d+h)?(\d+m)?(\d+s)?(?<=[ydhms])(?=\s|\)|$)/gm, '<age>'],
   [/:3\d{4}\/(TCP|UDP)/g, ':<nodePort>/$1'],
   [/(nodePort"?: )3\d{4}/g, '$1<nodePort>'],
   [/eyJ[\w-]+\.[\w-]+\.[\w-]+/g, '<token>'],
@@ -30,7 +30,10 @@ const replacements: [RegExp, string][] = [
   [/Successfully pulled image "([^"]+)" in .*/g, 'Image "$1" is there'],
 ]
 
-/** What is left of a command's output without what no two clusters have in common: times, addresses, generated names. */
+/**
+ * What is left of a command's output without what no two clusters have in common: times, addresses, generated names; and without
+ * a warning of kubectl's that hangs on which of two ends it hears of first.
+ */
 export function normalise({ command, code, stdout, stderr }: Entry): Entry {
   return { command, code, stdout: normaliseText(stdout), stderr: normaliseText(stderr) }
 }
@@ -40,7 +43,7 @@ function normaliseText(text: string): string {
   for (const [pattern, replacement] of replacements) result = result.replace(pattern, replacement)
   return result
     .split('\n')
-    .filter((line) => !/Pulling image /.test(line))
+    .filter((line) => !/Pulling image |^W<time> reflector\.go:\d+\] "Warning: watch ended with error"/.test(line))
     .map(columns)
     .join('\n')
 }

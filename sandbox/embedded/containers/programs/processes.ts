@@ -2,8 +2,10 @@ import { nodeCores } from '../kernel/cpu.ts'
 import type { Process, Run } from '../kernel/process.ts'
 import { type SignalName, signalByName, signalNumbers } from '../kernel/signals.ts'
 import { nodeMemory } from '../vfs/proc.ts'
+import { inColumns } from './busybox-columns.ts'
 import { formatTime, ownerName } from './format.ts'
 import { psOfNode, topOfNode } from './node-processes.ts'
+import { parseOptions } from './options.ts'
 import { processesSeenBy, type SeenProcess } from './seen-processes.ts'
 
 /** Programs about running processes. */
@@ -32,8 +34,16 @@ async function ps(process: Process): Promise<number> {
     return 0
   }
   const width = process.terminal?.cols ?? 10_000
+  const timed = process.fs.find('/etc/alpine-release', process.who) !== undefined
+  const specs = parseOptions(process.args, 'o:ZaAdeflT').values.get('o')
+  if (specs) {
+    const lines = inColumns(specs, rows, process, timed)
+    if (typeof lines === 'string') return await process.fail(lines)
+    await process.print(lines.map((line) => `${line.slice(0, width)}\n`).join(''))
+    return 0
+  }
   await process.print(
-    `PID   USER     ${process.fs.find('/etc/alpine-release', process.who) ? 'TIME  ' : ''}COMMAND\n${rows.map((row) => `${String(row.pid).padStart(5)} ${ownerName(process, row.uid, 'passwd', false).padEnd(8)} ${process.fs.find('/etc/alpine-release', process.who) ? ' 0:00 ' : ''}${row.commandLine}`.slice(0, width)).join('\n')}\n`,
+    `PID   USER     ${timed ? 'TIME  ' : ''}COMMAND\n${rows.map((row) => `${String(row.pid).padStart(5)} ${ownerName(process, row.uid, 'passwd', false).padEnd(8)} ${timed ? ' 0:00 ' : ''}${row.commandLine}`.slice(0, width)).join('\n')}\n`,
   )
   return 0
 }
