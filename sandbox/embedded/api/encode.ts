@@ -4,7 +4,9 @@ import { createGzip, gzip } from 'node:zlib'
 import { stringify } from 'yaml'
 import { jsonLine } from '../machinery/encoded.ts'
 import { ApiError } from '../machinery/errors.ts'
+import type { TurnOptions } from '../machinery/fair-share.ts'
 import type { KubeObject } from '../machinery/object.ts'
+import { sizeOfStored } from '../machinery/object-size.ts'
 import { encodeProtobuf, encodeWatchFrame, protobufContentType } from '../protobuf/index.ts'
 import type { ResourceInfo } from '../registry/index.ts'
 import { goJson } from '../schema/go-order.ts'
@@ -102,7 +104,7 @@ export interface EncodeContext {
   /** Cluster ms, from which ages in tables count. */
   now: number
   /** Waits for the cluster's turn: what is large is made bit by bit, and others' work comes in between. */
-  turn(): Promise<void>
+  turn(options?: TurnOptions): Promise<void>
   /** Whose it is: what is written beside this thread is written by turns of these. */
   owner: object
 }
@@ -256,7 +258,7 @@ async function* watchFrames(
   for await (const batch of batches) {
     let frames: Uint8Array[] = []
     let size = 0
-    await context.turn()
+    await context.turn(isBrief(batch) ? { brief: true } : {})
     for (const [index, event] of batch.entries()) {
       const next = frame(event)
       frames.push(next)
@@ -273,6 +275,15 @@ async function* watchFrames(
 
 /** Bytes that are written together: fewer cost more system calls, more would be kept for a slow reader. */
 const framesAtOnce = 64 * 2 ** 10
+
+/** One small object that somebody else may have had already. */
+function isBrief(batch: readonly WatchEvent[]): boolean {
+  const object = batch[0]?.object as KubeObject
+  return batch.length === 1 && Object.isFrozen(object) && sizeOfStored(object) <= briefObject
+}
+
+/** Bytes, about. */
+const briefObject = 4 * 2 ** 10
 
 let latest: { type: string; object: object; frame: Uint8Array } | undefined
 

@@ -8,7 +8,7 @@ import type { TLSSocket } from 'node:tls'
 import type { Authenticator } from '../auth/authenticate.ts'
 import type { KeyPair } from '../auth/certificates.ts'
 import { ApiError, PlainError } from '../machinery/errors.ts'
-import type { Share } from '../machinery/fair-share.ts'
+import type { Share, TurnOptions } from '../machinery/fair-share.ts'
 import type { UserInfo } from '../machinery/object.ts'
 import { goJson } from '../schema/go-order.ts'
 import type { ApiServer } from './api-server.ts'
@@ -215,7 +215,7 @@ async function serve(parts: ServingParts, request: IncomingMessage, response: Se
     const { outcome } = await api.handle(call)
     using _place = outcome.type === 'watch' ? parts.limits?.watch() : undefined
     if (outcome.type === 'object' || outcome.type === 'list' || outcome.type === 'watch') accepted = negotiate(headers, query)
-    const turn = () => parts.share.turn()
+    const turn = (options?: TurnOptions) => parts.share.turn(options)
     const whole = encode(outcome, accepted, { query, now: parts.now(), turn, owner: parts.share })
     const encoded = await compress(whole, headers['accept-encoding'])
     seen.answered(encoded.status, outcome.type === 'object' ? outcome.object : undefined)

@@ -36,7 +36,7 @@ export class FairShare {
     }
   }
 
-  private turn(member: Member, { ahead = 0, large = false }: TurnOptions = {}): Promise<void> {
+  private turn(member: Member, { ahead = 0, large = false, brief = false }: TurnOptions = {}): Promise<void> {
     if (member.ended) return Promise.resolve()
     if (!this.waiting.has(member)) {
       // who had nothing to do has not saved up for later
@@ -47,12 +47,8 @@ export class FairShare {
         return Promise.resolve()
       }
     }
-    return new Promise((resolve) => {
-      const go = () => {
-        if (!member.ended) this.begin(member, ahead)
-        resolve()
-      }
-      member.waiting.push({ large, go })
+    return new Promise((go) => {
+      member.waiting.push({ ahead, large, brief, go })
       this.waiting.add(member)
       if (!this.taken) this.arrange()
     })
@@ -100,9 +96,10 @@ export class FairShare {
       return
     }
     const { member, index } = neediest
-    const [first] = member.waiting.splice(index, 1)
+    const together = member.waiting.splice(index, togetherFrom(member.waiting, index))
     if (member.waiting.length === 0) this.waiting.delete(member)
-    first?.go()
+    this.begin(member, together.reduce((sum, { ahead }) => sum + ahead, 0))
+    for (const { go } of together) go()
   }
 
   private overdraw(member: Member, ms: number): void {
@@ -135,6 +132,8 @@ export interface TurnOptions {
   ahead?: number
   /** It may take long in one piece. */
   large?: boolean
+  /** It takes much less than a turn costs others to wait for: some of these that wait one behind the other have one turn. */
+  brief?: boolean
 }
 
 export interface Share extends Disposable {
@@ -153,12 +152,25 @@ interface Member {
   /** What it took in long pieces, less what it was given since; at a time, ms. */
   overdrawn: number
   settled: number
-  readonly waiting: { large: boolean; go(): void }[]
+  readonly waiting: Waiting[]
   ended: boolean
+}
+
+interface Waiting extends Required<TurnOptions> {
+  go(): void
+}
+
+/** How many of those who wait, from one of them on, have their turn together. */
+function togetherFrom(waiting: readonly Waiting[], first: number): number {
+  let count = 0
+  while (count < briefAtOnce && waiting[first + count]?.brief) count++
+  return Math.max(1, count)
 }
 
 /** ms of work after which the event loop goes round. */
 const slice = 2
+/** Brief pieces of work in one turn: about a quarter of a slice. */
+const briefAtOnce = 16
 /** ms from which a piece of work is long: somebody could feel it. */
 const longPiece = 20
 /**
