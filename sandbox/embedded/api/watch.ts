@@ -88,7 +88,8 @@ export async function* watchObjects(request: WatchRequest): AsyncGenerator<reado
   using _timeout = clock.setTimeout(() => queue.end(), timeout)
   using bookmarks = options.allowWatchBookmarks ? new Bookmarks(clock, () => queue.push(bookmark(info, store.revision))) : undefined
   bookmarks?.start()
-  for (let batch = await queue.next(); batch; batch = await queue.next()) {
+  while (queue.filled || (await queue.waited())) {
+    const batch = queue.take()
     await store.durable()
     if (signal.aborted) return
     if (!info.conversion?.webhook) {
@@ -198,15 +199,23 @@ class EventQueue implements Disposable {
     this.wake?.()
   }
 
-  /** What has come since the last time, once there is something; undefined after the end. */
-  async next(): Promise<(WatchEvent | StoredChange)[] | undefined> {
-    while (this.events.length === 0 && !this.ended) {
-      await new Promise<void>((resolve) => {
-        this.wake = resolve
-      })
-      this.wake = undefined
-    }
-    if (this.events.length === 0 || this.signal.aborted) return undefined
+  get filled(): boolean {
+    return this.events.length > 0 && !this.signal.aborted
+  }
+
+  /** Whether something has come, once it has; false after the end. */
+  waited(): Promise<boolean> {
+    if (this.ended) return Promise.resolve(false)
+    return new Promise((resolve) => {
+      this.wake = () => {
+        this.wake = undefined
+        resolve(this.filled)
+      }
+    })
+  }
+
+  /** What has come since the last time. */
+  take(): (WatchEvent | StoredChange)[] {
     const batch = this.events
     this.events = []
     this.size = 0
