@@ -52,6 +52,8 @@ export interface AuditedRequest {
 
 /** So many events are kept; the oldest give way. */
 const mostEvents = 2000
+/** Characters of what an event says of a refusal, which may be as long as what was refused. */
+const longestMessage = 4 * 2 ** 10
 const prefix = 'audit/'
 const countRecord = 'audit-count'
 
@@ -120,6 +122,8 @@ function eventOf({
   const { resource } = request
   const { name, uid, resourceVersion } = object?.metadata ?? {}
   const given = resource?.name || name
+  const message = failure?.message?.slice(0, longestMessage)
+  const truncated = message !== undefined && message.length < (failure?.message?.length ?? 0)
   return {
     kind: 'Event',
     apiVersion: 'audit.k8s.io/v1',
@@ -155,7 +159,7 @@ function eventOf({
       ...(failure
         ? {
             status: 'Failure',
-            ...(failure.message ? { message: failure.message } : {}),
+            ...(message ? { message } : {}),
             ...(failure.reason ? { reason: failure.reason } : {}),
           }
         : {}),
@@ -163,7 +167,11 @@ function eventOf({
     },
     requestReceivedTimestamp: micro(received),
     stageTimestamp: micro(answered),
-    annotations: { 'authorization.k8s.io/decision': code === 403 ? 'forbid' : 'allow', ...annotations },
+    annotations: {
+      'authorization.k8s.io/decision': code === 403 ? 'forbid' : 'allow',
+      ...annotations,
+      ...(truncated ? { 'audit.k8s.io/truncated': 'true' } : {}),
+    },
   }
 }
 

@@ -3,8 +3,9 @@ import { promisify } from 'node:util'
 import { createGzip, gzip } from 'node:zlib'
 import { stringify } from 'yaml'
 import { jsonLine } from '../machinery/encoded.ts'
-import { ApiError } from '../machinery/errors.ts'
+import { ApiError, type Status } from '../machinery/errors.ts'
 import type { TurnOptions } from '../machinery/fair-share.ts'
+import { jsonPieces } from '../machinery/json-pieces.ts'
 import type { KubeObject } from '../machinery/object.ts'
 import { sizeOfStored } from '../machinery/object-size.ts'
 import { encodeProtobuf, encodeWatchFrame, protobufContentType } from '../protobuf/index.ts'
@@ -113,6 +114,8 @@ export interface EncodeContext {
 export function encode(outcome: Outcome, accepted: Accepted, context: EncodeContext): Encoded {
   switch (outcome.type) {
     case 'object':
+      if (outcome.object.kind === 'Status' && accepted.mediaType === json && sizeOfStatus(outcome.object as Status) > wholeUpTo)
+        return longStatus(outcome.status, outcome.object as Status, accepted, context)
       return whole(outcome.status, objectForm(outcome.object, outcome.info, accepted, context), accepted, context)
     case 'list':
       return list(outcome.listing, accepted, context)
@@ -192,6 +195,30 @@ function list(listing: Listing, accepted: Accepted, context: EncodeContext): Enc
 
 /** Bytes, about, from which a list is made in several turns. */
 const wholeUpTo = 256 * 2 ** 10
+
+/** About how many bytes an error is in JSON: each of its causes says again what its message says. */
+function sizeOfStatus({ message = '' }: Status): number {
+  return 3 * message.length
+}
+
+function longStatus(status: number, body: Status, { pretty }: Accepted, context: EncodeContext): Encoded {
+  const pieces = gathered(jsonPieces(body, pretty ? 2 : 0), pretty ? '' : '\n')
+  return { status, headers: { 'content-type': json }, body: byTurns(pieces, context), size: sizeOfStatus(body) }
+}
+
+/** Texts as bytes, some of them together. */
+function* gathered(texts: Iterable<string>, last: string): Generator<Uint8Array> {
+  let waiting = ''
+  for (const text of texts) {
+    waiting += text
+    if (waiting.length < gatheredUpTo) continue
+    yield Buffer.from(waiting)
+    waiting = ''
+  }
+  yield Buffer.from(waiting + last)
+}
+
+const gatheredUpTo = 128 * 2 ** 10
 
 async function* byTurns(pieces: Iterator<Uint8Array>, { turn }: EncodeContext): AsyncGenerator<Uint8Array> {
   for (;;) {

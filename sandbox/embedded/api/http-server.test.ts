@@ -90,6 +90,24 @@ it('notes who changed what and who was refused, and that lies in the snapshot to
   expect(auditEvents(cluster.snapshot().runtime as Record<string, unknown>)).toEqual(events)
 })
 
+it('tells of thousands of errors, each of them, and notes the beginning', async () => {
+  const { cluster, asUser } = await start()
+  const keys = Array.from({ length: 4_000 }, (_, index) => `key-${index}/"é`)
+  const data = Object.fromEntries(keys.map((key) => [key, '']))
+  for (const path of [configMaps, `${configMaps}?pretty=true`]) {
+    const { status, body } = await asUser()('POST', path, { metadata: { name: 'wrong' }, data })
+    const { message = '', details } = body as { message?: string; details?: { causes: { field: string; message: string }[] } }
+    expect(status).toBe(422)
+    expect(Object.keys(body)).toEqual(['kind', 'apiVersion', 'metadata', 'status', 'message', 'reason', 'details', 'code'])
+    expect(details?.causes.map(({ field }) => field).sort()).toEqual(keys.map((key) => `data[${key}]`).sort())
+    const lines = details?.causes.map((cause) => `${cause.field}: ${cause.message}`) ?? []
+    expect(message).toBe(`ConfigMap "wrong" is invalid: [${lines.join(', ')}]`)
+    const noted = cluster.auditEvents().at(-1)
+    expect(noted?.annotations['audit.k8s.io/truncated']).toBe('true')
+    expect(noted?.responseStatus.message).toBe(message.slice(0, 4_096))
+  }
+})
+
 it('names the flow schema and the priority level of a request', async () => {
   const { cluster, asUser } = await start()
   const uidOf = async (kind: string, name: string) => {

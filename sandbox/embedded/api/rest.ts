@@ -5,6 +5,7 @@ import { copyOf } from '../machinery/copy.ts'
 import { ApiError, objectModified } from '../machinery/errors.ts'
 import type { KubeObject, UserInfo } from '../machinery/object.ts'
 import { sizeOfStored } from '../machinery/object-size.ts'
+import { withPauses } from '../machinery/pieces.ts'
 import type { Store } from '../machinery/store.ts'
 import { invalid, metadataPath } from '../registry/field.ts'
 import type { CreateContext, ResourceInfo } from '../registry/index.ts'
@@ -192,7 +193,8 @@ export class Rest {
     located(info, draft, () => strategy.prepareForCreate(draft, context))
     const errors = strategy.validateCreate(draft, context)
     await pauseFor(request)
-    if (errors.length > 0) throw ApiError.invalid(storedKind(info), draft.metadata.name ?? '', errors)
+    if (errors.length > 0)
+      throw await withPauses(ApiError.invalidInPieces(storedKind(info), draft.metadata.name ?? '', errors), request.pause)
     for (const warning of strategy.warnings(draft)) request.warn(warning)
     const name = draft.metadata.name as string
     await this.admission.admit('validate', { ...asked, name, object: draft })
@@ -265,7 +267,7 @@ export class Rest {
         ? strategy.validateStatusUpdate(draft, old)
         : strategy.validateUpdate(draft, old)
     await pauseFor(request, old)
-    if (errors.length > 0) throw ApiError.invalid(storedKind(info), name, errors)
+    if (errors.length > 0) throw await withPauses(ApiError.invalidInPieces(storedKind(info), name, errors), request.pause)
     if (!subresource) for (const warning of strategy.warnings(draft, old)) request.warn(warning)
     const next = throughStorage(info, draft)
     if (sameButManagedTimes(next, old)) draft.metadata.managedFields = old.metadata.managedFields as typeof draft.metadata.managedFields

@@ -1,4 +1,5 @@
 import type { FieldError } from '../registry/field.ts'
+import { atOnce, type Pieces } from './pieces.ts'
 
 /** metav1.Status, the body of every answer that is not an object. */
 export interface Status {
@@ -123,8 +124,19 @@ export class ApiError extends Error {
   }
 
   static invalid(kind: GroupKind, name: string, errors: readonly FieldError[]): ApiError {
-    const causes = errors.map(({ reason, message, field }) => ({ reason, message, field }))
-    const lines = [...new Set(errors.map(({ field, message }) => `${field}: ${message}`))]
+    return atOnce(ApiError.invalidInPieces(kind, name, errors))
+  }
+
+  /** The same where there may be thousands of errors: nothing leaves any of them out, so that nobody else does either. */
+  static *invalidInPieces(kind: GroupKind, name: string, errors: readonly FieldError[]): Pieces<ApiError> {
+    const causes: StatusCause[] = []
+    const told = new Set<string>()
+    for (const { reason, message, field } of errors) {
+      causes.push({ reason, message, field })
+      told.add(`${field}: ${message}`)
+      if (causes.length % errorsAtOnce === 0) yield
+    }
+    const lines = [...told]
     const shown = lines.length > 1 ? `[${lines.join(', ')}]` : lines[0]
     const start = `${kind.group ? `${kind.kind}.${kind.group}` : kind.kind} ${quote(name)} is invalid`
     return new ApiError(422, 'Invalid', shown ? `${start}: ${shown}` : start, { name, group: kind.group, kind: kind.kind, causes })
@@ -219,6 +231,8 @@ export class ApiError extends Error {
     return new ApiError(503, 'ServiceUnavailable', message)
   }
 }
+
+const errorsAtOnce = 5_000
 
 export const objectModified = 'the object has been modified; please apply your changes to the latest version and try again'
 

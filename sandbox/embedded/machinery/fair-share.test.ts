@@ -143,6 +143,53 @@ test('who is alone has no allowance to keep to', async () => {
   expect(long).toBe(60)
 })
 
+test('what is brief has a turn together with its like, and keeps nobody waiting for more than that', async () => {
+  let looked = 0
+  const shares = new FairShare(() => {
+    looked++
+    return time
+  })
+  using many = shares.join()
+  using other = shares.join()
+  const turns = async (brief: boolean) => {
+    looked = 0
+    const order: string[] = []
+    const piece = async (index: number) => {
+      await many.turn({ brief })
+      time += 0.01
+      order.push('many')
+      if (index === 40) await work(other, 1, () => order.push('other'))
+    }
+    await Promise.all(Array.from({ length: 200 }, (_, index) => piece(index)))
+    expect(order.indexOf('other')).toBeLessThan(40 + 20)
+    return looked
+  }
+  // the clock is looked at when a turn begins and when it ends
+  const alone = await turns(false)
+  expect(alone).toBeGreaterThan(400)
+  expect(await turns(true)).toBeLessThan(alone / 8)
+})
+
+test('what is not brief has a turn of its own among what is', async () => {
+  using share = new FairShare(() => time).join()
+  const order: number[] = []
+  let inTurn = 0
+  let most = 0
+  const piece = async (index: number) => {
+    await share.turn({ brief: index % 10 !== 5 })
+    order.push(index)
+    most = Math.max(most, ++inTurn)
+    await null
+    await null
+    process.nextTick(() => {
+      inTurn = 0
+    })
+  }
+  await Promise.all(Array.from({ length: 100 }, (_, index) => piece(index)))
+  expect(order).toEqual(Array.from({ length: 100 }, (_, index) => index))
+  expect(most).toBeLessThanOrEqual(9)
+})
+
 test('nobody waits for a share that has ended', async () => {
   const shares = new FairShare(() => time)
   const ended = shares.join()

@@ -98,7 +98,10 @@ export class FairShare {
     const { member, index } = neediest
     const together = member.waiting.splice(index, togetherFrom(member.waiting, index))
     if (member.waiting.length === 0) this.waiting.delete(member)
-    this.begin(member, together.reduce((sum, { ahead }) => sum + ahead, 0))
+    this.begin(
+      member,
+      together.reduce((sum, { ahead }) => sum + ahead, 0),
+    )
     for (const { go } of together) go()
   }
 
