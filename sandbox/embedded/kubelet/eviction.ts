@@ -19,6 +19,7 @@ import {
 } from './eviction-thresholds.ts'
 import type { Kubelet } from './kubelet.ts'
 import { nodeEvent, type Pressure } from './node.ts'
+import { isSidecar } from './pod-record.ts'
 import type { PodWorker } from './pod-worker.ts'
 import { qosClassOf } from './qos.ts'
 
@@ -214,25 +215,29 @@ export class EvictionManager {
   }
 
   private aboveLimit(worker: PodWorker): string | undefined {
-    const { volumes = [], containers = [] } = worker.pod.spec ?? {}
+    const { volumes = [], containers = [], initContainers = [] } = worker.pod.spec ?? {}
     const used = this.volumeUse.get(worker.record.uid)
     for (const { name, emptyDir } of volumes) {
       const limit = emptyDir?.sizeLimit
       if (limit === undefined || (used?.get(name)?.bytes ?? 0) <= wholeOf(limit)) continue
       return `Usage of EmptyDir volume ${JSON.stringify(name)} exceeds the limit ${JSON.stringify(String(limit))}. `
     }
-    const limits = containers.map(({ resources: { limits: own } = {} }) => own?.['ephemeral-storage'])
-    const total = limits.reduce<number>((sum, limit) => sum + wholeOf(limit ?? 0), 0)
-    if (total === 0) return undefined
-    if (limits.every((limit) => limit !== undefined) && this.usage(worker, 'ephemeral-storage') > total) {
-      const shown = limits.length === 1 ? String(limits[0]) : binaryQuantity(total)
+    const limitOf = ({ resources: { limits } = {} }: Container) => limits?.['ephemeral-storage']
+    const adding = [...containers, ...initContainers.filter(isSidecar)].flatMap((container) => limitOf(container) ?? [])
+    const before = initContainers.filter((container) => !isSidecar(container)).map((container) => wholeOf(limitOf(container) ?? 0))
+    const total = Math.max(
+      adding.reduce<number>((sum, limit) => sum + wholeOf(limit), 0),
+      ...before,
+    )
+    if (total > 0 && this.usage(worker, 'ephemeral-storage') > total) {
+      const shown = adding.length === 1 && wholeOf(adding[0] ?? 0) === total ? String(adding[0]) : binaryQuantity(total)
       return `Pod ephemeral local storage usage exceeds the total limit of containers ${shown}. `
     }
-    const index = containers.findIndex(
-      ({ name }, at) => limits[at] !== undefined && (worker.containerNow(name)?.disk().bytes ?? 0) > wholeOf(limits[at]),
-    )
-    if (index < 0) return undefined
-    return `Container ${containers[index]?.name} exceeded its local ephemeral storage limit ${JSON.stringify(String(limits[index]))}. `
+    const full = containers.find((container) => {
+      const limit = wholeOf(limitOf(container) ?? 0)
+      return limit > 0 && (worker.containerNow(container.name)?.disk().bytes ?? 0) > limit
+    })
+    return full && `Container ${full.name} exceeded its local ephemeral storage limit ${JSON.stringify(String(limitOf(full)))}. `
   }
 
   private evict(worker: PodWorker, message: string, grace: number, disruption: boolean): boolean {

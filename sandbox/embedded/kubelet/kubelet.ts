@@ -188,8 +188,9 @@ export class Kubelet {
     if (!this.working || !this.connected) return
     const { workers } = this.parts
     const shown = workers.get(kubeletUid(pod))
-    if (isMirror(pod) && (shown?.isStatic || this.statics.has(kubeletUid(pod)))) {
-      shown?.mirrorChanged(type === 'DELETED' ? undefined : pod)
+    if (isMirror(pod)) {
+      if (shown?.isStatic || this.statics.has(kubeletUid(pod))) shown?.mirrorChanged(type === 'DELETED' ? undefined : pod)
+      else if (type !== 'DELETED' && !shown) this.removeOrphan(pod)
       return
     }
     const uid = pod.metadata.uid ?? ''
@@ -238,6 +239,12 @@ export class Kubelet {
     } catch (error) {
       if (!isNotFound(error)) throw error
     }
+  }
+
+  /** What shows a manifest that is not there, or not any more. */
+  private removeOrphan(pod: Pod): void {
+    const { clock, report } = this.parts.ctx
+    clock.during(this.removeMirror(pod)).catch((error) => report(`mirror pod ${pod.metadata.name}`, error))
   }
 
   /** A line in the node's journal. */
@@ -327,15 +334,12 @@ export class Kubelet {
 
   /** What has changed in the API while it could not be reached. */
   private catchUp(): void {
-    const { ctx, workers, node } = this.parts
+    const { ctx, node } = this.parts
     const present = new Set<string>()
     for (const pod of ctx.cache.indexed<Pod>(resources.pods, podNode, node.name)) {
       const uid = kubeletUid(pod)
       present.add(uid).add(pod.metadata.uid ?? '')
-      // What shows a manifest that is gone meanwhile.
-      const orphan = isMirror(pod) && !this.statics.has(uid) && !workers.has(pod.metadata.uid ?? '')
-      if (orphan) ctx.clock.during(this.removeMirror(pod)).catch((error) => ctx.report(`mirror pod ${pod.metadata.name}`, error))
-      else this.podChanged('MODIFIED', pod)
+      this.podChanged('MODIFIED', pod)
     }
     for (const worker of this.workers()) {
       if (!worker.isStatic && !present.has(worker.record.uid)) worker.remove()
@@ -427,8 +431,7 @@ export class Kubelet {
       const uid = pod.metadata.uid ?? ''
       this.statics.set(uid, before.get(uid) ?? pod)
     }
-    for (const { path, message } of failures) {
-      const err = `${path}: couldn't parse as pod(${message}), please check config file`
+    for (const err of failures) {
       this.say('E', 'file.go:108', 'Unable to process watch event', { err })
     }
   }

@@ -13,6 +13,7 @@ export async function* logStream(
   let coming: LogLine[] = []
   let at = 0
   let left = options.limitBytes ?? Infinity
+  let newLine = true
   let wake = () => {}
   using _lines = container.log.onLine((line) => {
     if (!options.follow) return
@@ -33,7 +34,9 @@ export async function* logStream(
         let text = ''
         while (at < queue.length && text.length < pieceSize) {
           const line = queue[at++] as LogLine
-          text += options.timestamps ? `${timestamp(line.time)} ${line.text}` : line.text
+          // The pieces of a line that was too long for one record follow each other without their times.
+          text += options.timestamps && newLine ? `${timestamp(line.time)} ${line.text}` : line.text
+          newLine = line.text === '' || line.text.endsWith('\n')
         }
         const bytes = Buffer.from(text)
         const part = bytes.subarray(0, Math.min(bytes.length, left))

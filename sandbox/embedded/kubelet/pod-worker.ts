@@ -124,7 +124,8 @@ export class PodWorker implements Disposable {
   /** The pod has changed in the API. */
   update(pod: Pod): void {
     const before = this.pod
-    this.pod = pod
+    // What is added to a pod of which nothing runs any more is not looked at.
+    this.pod = this.record.tornDown && before.spec ? { ...pod, spec: before.spec } : pod
     if (this.isTerminating()) this.syncing.abort()
     if (wantsSync(before, pod)) this.wake()
     this.statuses.correct(pod)
@@ -432,7 +433,7 @@ export class PodWorker implements Disposable {
   private async terminate(): Promise<number | undefined> {
     if (!this.record.tornDown) {
       this.lives.failures.clear()
-      if (this.shown) await this.statuses.write()
+      if (!this.gone) await this.statuses.write()
       await this.killAll()
       this.probes?.[Symbol.dispose]()
       this.sandbox[Symbol.dispose]()
@@ -441,7 +442,7 @@ export class PodWorker implements Disposable {
       this.host.runtime.removeVolume(podFilesKey(this.record.uid))
       this.save()
     }
-    if (this.shown) await this.statuses.write(true)
+    if (!this.gone) await this.statuses.write(true)
     if (!this.gone && this.pod.metadata.deletionTimestamp === undefined) return undefined
     if (this.shown) await this.deletePod()
     this.end()
@@ -502,7 +503,7 @@ export class PodWorker implements Disposable {
 
   /** How the pod stands is to be told again. */
   retell(): void {
-    if (this.ended) return
+    if (this.ended || this.gone) return
     if (this.isTerminating()) void this.statuses.write().catch((error) => this.host.ctx.report(`pod ${podLabel(this.pod)}`, error))
     else this.wake()
   }

@@ -2,9 +2,13 @@ import { createHash } from 'node:crypto'
 import { YAMLParseError } from 'yaml'
 import type { Volume } from '../containers/runtime.ts'
 import { copyOf } from '../machinery/copy.ts'
+import { validateObjectMeta } from '../registry/metadata.ts'
+import { isDns1123Subdomain } from '../registry/names.ts'
 import { defaultPod } from '../registry/pod-defaults.ts'
+import { validatePod, validatePodCreate } from '../registry/pod-validation.ts'
 import type { Node, Pod } from '../schema/types/core.v1.ts'
 import { readYaml } from './node-yaml.ts'
+import { apiReference } from './static-references.ts'
 
 /** What says of a pod that a kubelet has it from a file, and of one in the API that it shows such a pod. */
 const hashAnnotation = 'kubernetes.io/config.hash'
@@ -19,11 +23,14 @@ export function isMirror({ metadata }: Pod): boolean {
   return metadata.annotations?.[mirrorAnnotation] !== undefined
 }
 
-/** The hidden and unreadable ones are left out; `failures` says of what else is wrong. */
+/** The hidden and unreadable ones are left out; `failures` says what is wrong with others. */
 export interface Manifests {
   pods: Pod[]
-  failures: { path: string; message: string }[]
+  failures: string[]
 }
+
+/** A manifest that is one of a pod, but not of one that a kubelet runs by itself. */
+class Refusal extends Error {}
 
 /** The pods that the files of a folder describe, as the kubelet's file source completes them (pkg/kubelet/config/common.go). */
 export function readManifests(files: Volume, folder: string, node: string, seen: string): Manifests {
@@ -37,20 +44,25 @@ export function readManifests(files: Volume, folder: string, node: string, seen:
       found.pods.push(staticPod(text, `/${path}`, node, seen))
     } catch (error) {
       if (!(error instanceof Error)) throw error
-      const message =
-        error instanceof YAMLParseError ? `yaml: line ${error.linePos?.[0].line ?? 1}: ${error.message.split('\n')[0]}` : error.message
-      found.failures.push({ path: `/${path}`, message })
+      if (error instanceof Refusal) found.failures.push(error.message)
+      else {
+        const message = error instanceof YAMLParseError ? yamlFailure(error) : error.message
+        found.failures.push(`/${path}: couldn't parse as pod(${message}), please check config file`)
+      }
     }
   }
   return found
 }
 
+function yamlFailure({ linePos, message }: YAMLParseError): string {
+  return `yaml: line ${linePos?.[0].line ?? 1}: ${message.split('\n')[0]}`
+}
+
 function staticPod(text: string, path: string, node: string, seen: string): Pod {
   const pod = copyOf(readYaml(text)) as Pod | null
   if (typeof pod !== 'object' || pod === null || typeof pod.kind !== 'string') throw new Error("Object 'Kind' is missing")
-  if (pod.kind !== 'Pod' || !Array.isArray(pod.spec?.containers) || !pod.metadata?.name) {
-    throw new Error(`invalid pod: ${JSON.stringify(pod).slice(0, 200)}`)
-  }
+  if (pod.kind !== 'Pod' || !Array.isArray(pod.spec?.containers)) throw new Error(`invalid pod: ${JSON.stringify(pod).slice(0, 200)}`)
+  if (!pod.metadata?.name) throw new Refusal('invalid pod: name is needed for the pod')
   const { spec, metadata } = pod
   const uid =
     metadata.uid ??
@@ -72,6 +84,10 @@ function staticPod(text: string, path: string, node: string, seen: string): Pod 
     spec: { ...spec, nodeName: node, tolerations },
   }
   defaultPod(made)
+  const errors = [...validateObjectMeta(made.metadata, true, isDns1123Subdomain), ...validatePod(made), ...validatePodCreate(made)]
+  if (errors.length > 0) throw new Refusal(`invalid pod: [${errors.map(({ field, message }) => `${field}: ${message}`).join(' ')}]`)
+  const reference = apiReference(made)
+  if (reference !== undefined) throw new Refusal(`static pods may not reference ${reference}`)
   return made
 }
 

@@ -54,9 +54,10 @@ export class StatusManager implements Disposable {
     const shown = latest && (isStatic ? kubeletUid(latest) : latest.metadata.uid)
     if (latest ? shown !== record.uid : isStatic) return
     const current = latest ?? pod
+    const asSeen = (latest: Pod): Pod => (record.tornDown && pod.spec ? { ...latest, spec: pod.spec } : latest)
     const status = podStatusOf({
       // The kubelet knows no generation of what is in its files.
-      pod: isStatic ? { ...pod, status: current.status } : current,
+      pod: isStatic ? { ...pod, status: current.status } : asSeen(current),
       record,
       failures: this.failures,
       hostIP: node.ip,
@@ -74,7 +75,7 @@ export class StatusManager implements Disposable {
       this.sentPatch = ''
       this.behind = false
       if (isStatic) this.owner.pod = { ...this.owner.pod, status: written.status }
-      else if (written.metadata.uid === record.uid) this.owner.pod = written
+      else if (written.metadata.uid === record.uid) this.owner.pod = asSeen(written)
     } catch (error) {
       if (error instanceof ApiUnreachable) {
         this.sentPatch = ''

@@ -1,12 +1,12 @@
 import { addressIn } from './addresses.ts'
 import type { Hop } from './capture.ts'
 import { nodeNetworkOf } from './hosts.ts'
-import type { FilterPacket } from './iptables.ts'
+import type { FilterPacket, Iptables, Verdict } from './iptables.ts'
 import { type Link, macOf, type Stack } from './stack.ts'
 import type { Stacks } from './stacks.ts'
 
-/** Where a packet ends that a node sends on: at a pod, at a node itself, or out of the cluster. */
-export type End = { node: string; pod?: string; outside?: true; device: string } | 'unreachable' | 'dropped'
+/** Where a packet ends that a node sends on: at a pod, at a node itself, or out of the cluster. `refused` is what a rule answers. */
+export type End = { node: string; pod?: string; outside?: true; device: string } | 'refused' | 'unreachable' | 'dropped'
 
 /** A point of the way, without the addresses that the packet has there. */
 export type Step = Omit<Hop, 'source' | 'destination' | 'ttl'> & { forwarded: boolean }
@@ -42,7 +42,7 @@ export class Fabric {
   }
 
   /** What a node makes of a packet from beside the nodes to itself; undefined where it takes it and its answer goes out. */
-  refuses(node: string, packet: FilterPacket, clientPort: number): 'dropped' | 'unreachable' | undefined {
+  refuses(node: string, packet: FilterPacket, clientPort: number): 'dropped' | 'refused' | 'unreachable' | undefined {
     const verdict = this.stacks.node(node)?.iptables.verdict('INPUT', { ...packet, in: 'eth0' }) ?? 'DROP'
     if (verdict !== 'ACCEPT') return refusal(verdict)
     const back = this.carry(node, { ...packet, source: packet.destination, destination: packet.source, port: clientPort })
@@ -51,6 +51,29 @@ export class Fabric {
 
   owns(node: string, ip: string): boolean {
     return this.stacks.at(node)?.owns(ip) ?? false
+  }
+
+  /** The packet filter of a node, or of a namespace that was made on one, where somebody has put anything into it. */
+  rulesOf(node: string): Iptables | undefined {
+    const iptables = this.stacks.at(node)?.iptables
+    return iptables?.isEmpty ? undefined : iptables
+  }
+
+  /** What a node makes of a packet as it comes in, by `device`, and where it is for the node itself. Undefined where it goes on. */
+  meets(
+    node: string,
+    hook: 'PREROUTING' | 'INPUT',
+    packet: FilterPacket,
+    device: string,
+  ): 'dropped' | 'refused' | 'unreachable' | undefined {
+    const verdict = this.rulesOf(node)?.verdict(hook, { ...packet, in: device }) ?? 'ACCEPT'
+    return verdict === 'ACCEPT' ? undefined : refusal(verdict)
+  }
+
+  /** The device of the node by which a pod's packets come in. */
+  entryOf(node: string, uid: string): string {
+    const wire = this.stacks.node(node)?.links.find(({ pod }) => pod?.uid === uid)
+    return wire?.master ?? wire?.name ?? 'eth0'
   }
 
   /** Whether a pod's own wire to its node carries anything. */
@@ -282,6 +305,6 @@ function carries(stack: Stack, link: Link): boolean {
   return link.up && (link.master === undefined || stack.link(link.master)?.up === true)
 }
 
-function refusal(verdict: 'DROP' | 'REJECT'): 'dropped' | 'unreachable' {
-  return verdict === 'REJECT' ? 'unreachable' : 'dropped'
+function refusal(verdict: Exclude<Verdict, 'ACCEPT'>): 'dropped' | 'refused' | 'unreachable' {
+  return verdict === 'REJECT' ? 'refused' : verdict === 'UNREACHABLE' ? 'unreachable' : 'dropped'
 }

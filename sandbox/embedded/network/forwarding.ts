@@ -4,6 +4,7 @@ import type { Hop } from './capture.ts'
 import type { Address } from './connection.ts'
 import type { End, Fabric, Step } from './fabric.ts'
 import { type Host, type Hosts, internalIP, nodeCIDR, serviceCIDR } from './hosts.ts'
+import type { FilterPacket, Translated } from './iptables.ts'
 import type { Protocol } from './network.ts'
 import { admits, type Party } from './policy.ts'
 import type { ServiceProxy } from './service-proxy.ts'
@@ -70,11 +71,23 @@ export class Forwarding {
       const own = (ip: string) => (inside && loopback && ip === destination.ip) || this.isAddressOf(node, ip)
       const [rules = node, made] = node.split('/')
       const toNode = made === undefined && own(to.ip)
-      const translated = this.proxy.translate({ node: rules, protocol, source: from, destination: to, toNode, inside, kept })
+      const local = inside && !source.pod
+      const device = inside && source.pod ? this.fabric.entryOf(node, source.pod.uid) : 'eth0'
+      const arriving = (): FilterPacket => ({ protocol, source: from, destination: to.ip, port: to.port, local: own(to.ip) })
+      const stopped = local ? undefined : this.fabric.meets(node, 'PREROUTING', arriving(), device)
+      if (stopped) return stopped
+      const before = this.redirected(node, arriving(), local, device, true)
+      const translated = before
+        ? undefined
+        : this.proxy.translate({ node: rules, protocol, source: from, destination: to, toNode, inside, kept })
       if (translated === 'reject') return 'refused'
       if (translated === 'drop') return 'dropped'
-      const mapped = translated ? undefined : toNode ? this.hosts.hostPort(node, to, protocol) : undefined
-      if (!translated && (this.proxy.owner(to.ip) || inCIDR(to.ip, serviceCIDR))) return 'refused'
+      const redirected = before ?? (translated ? undefined : this.redirected(node, arriving(), local, device, false))
+      const mapped = translated || redirected ? undefined : toNode ? this.hosts.hostPort(node, to, protocol) : undefined
+      if (!translated && !redirected && (this.proxy.owner(to.ip) || inCIDR(to.ip, serviceCIDR))) return 'refused'
+      if (redirected && redirected !== 'ACCEPT') {
+        to = { ip: redirected.ip ?? (local ? '127.0.0.1' : this.nodeIP(rules)), port: redirected.port ?? to.port }
+      }
       const masquerade = translated?.masquerade ?? (mapped !== undefined && (loopback || mapped.ip === from))
       to = translated?.to ?? mapped ?? to
       if (own(to.ip)) {
@@ -82,20 +95,29 @@ export class Forwarding {
         if (source.outside && passed === 0) {
           const refusal = this.fabric.refuses(node, { protocol, source: from, destination: to.ip, port: to.port }, clientPort)
           if (refusal) return refusal
+        } else if (!local) {
+          const refusal = this.fabric.meets(node, 'INPUT', arriving(), device)
+          if (refusal) return refusal
         }
         const seen = loopback && inCIDR(to.ip, '127.0.0.0/8') ? '127.0.0.1' : masquerade ? this.hosts.gatewayOf(node) : from
         return { target: this.stackAt(node), from: { ip: seen, port: clientPort }, to }
       }
 
-      const local = inside && !source.pod
       const way = this.fabric.wayOut(node, to.ip)
       if (!way) return local ? 'no route' : 'unreachable'
       const leaves = local || masquerade || (this.hosts.nodeWith(to.ip) !== undefined && way.device === 'eth0')
-      const seen = (leaves ? way.source : undefined) ?? from
+      const hidden = this.hidden(node, { ...arriving(), out: way.device })
+      // Who sends from the node itself has chosen its address before a rule sent it elsewhere.
+      const moved = local && redirected !== undefined && redirected !== 'ACCEPT'
+      if (moved && loopback) return 'dropped'
+      const leaving = leaves && !moved && (local || !hidden)
+      const chosen = hidden && hidden !== 'ACCEPT' ? (hidden.ip ?? way.source) : leaving ? way.source : undefined
+      const seen = chosen ?? from
       const packet = { protocol, source: seen, destination: to.ip, port: to.port }
-      const bridged = inside && source.pod !== undefined && !translated && mapped === undefined
+      const bridged = inside && source.pod !== undefined && !translated && !redirected && mapped === undefined
       const see = trace && this.tracer(trace, source, bridged, { ip: seen, port: clientPort }, to)
-      const end = this.fabric.carry(node, packet, local ? undefined : 'eth0', see)
+      const end = this.fabric.carry(node, packet, local ? undefined : device, see)
+      if (end === 'refused') return 'refused'
       if (end === 'unreachable') return inCIDR(to.ip, nodeCIDR) || this.hosts.at(to.ip) ? 'unreachable' : 'dropped'
       if (end === 'dropped' || end.outside) return 'dropped'
       const target = end.pod === undefined ? this.stackAt(end.node) : this.hosts.at(to.ip)
@@ -197,6 +219,19 @@ export class Forwarding {
     if (target?.pod && !this.fabric.podSends(end.node, target.pod, packet.destination)) return false
     const back = this.fabric.carry(end.node, packet, target?.pod ? end.device : undefined)
     return typeof back !== 'string' && (!back.outside || packet.destination === outside)
+  }
+
+  /** What the rules of somebody's own make of where a flow goes; kube-proxy's lie between the early ones and the others. */
+  private redirected(node: string, packet: FilterPacket, local: boolean, device: string, early: boolean): Translated | undefined {
+    const rules = this.fabric.rulesOf(node)
+    if (!rules) return undefined
+    return local ? rules.destination('OUTPUT', packet, early) : rules.destination('PREROUTING', { ...packet, in: device }, early)
+  }
+
+  /** What they make of where it comes from, as it leaves. */
+  private hidden(node: string, packet: FilterPacket): Translated | undefined {
+    const rules = this.fabric.rulesOf(node)
+    return rules?.source(packet, true) ?? rules?.source(packet, false)
   }
 
   /** Under which address a namespace's packets leave it. */

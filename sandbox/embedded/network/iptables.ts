@@ -7,6 +7,8 @@ export type TableName = 'filter' | 'nat' | 'mangle' | 'raw'
 export interface Rule {
   table: TableName
   chain: string
+  /** It comes before kube-proxy's rules of its chain; the others come behind them. */
+  early?: true
   /** As iptables-save prints it after `-A CHAIN `. */
   spec: string[]
 }
@@ -25,7 +27,15 @@ export interface FilterPacket {
   port: number
   in?: string
   out?: string
+  /** The destination is an address of the stack itself. */
+  local?: boolean
 }
+
+/** What the filter decides of a packet: UNREACHABLE is a refusal in other words than "connection refused". */
+export type Verdict = 'ACCEPT' | 'DROP' | 'REJECT' | 'UNREACHABLE'
+
+/** What the nat table makes of one end of a flow: another address, with no port where that stays, or the rest of the chain is left out. */
+export type Translated = { ip?: string; port?: number } | 'ACCEPT'
 
 const builtIn: Record<TableName, readonly string[]> = {
   filter: ['INPUT', 'FORWARD', 'OUTPUT'],
@@ -99,26 +109,91 @@ export class Iptables {
     this.onChange()
   }
 
-  /** What the filter table decides at a hook. */
-  verdict(hook: 'INPUT' | 'FORWARD' | 'OUTPUT', packet: FilterPacket): 'ACCEPT' | 'DROP' | 'REJECT' {
-    if (this.state.rules.length === 0 && Object.keys(this.state.policies).length === 0) return 'ACCEPT'
-    const decided = this.walk(hook, packet, 0)
-    if (decided) return decided
-    return this.state.policies[`filter/${hook}`] === 'DROP' ? 'DROP' : 'ACCEPT'
+  /** What the tables that can refuse a packet decide at a hook. */
+  verdict(hook: 'PREROUTING' | 'INPUT' | 'FORWARD' | 'OUTPUT', packet: FilterPacket): Verdict {
+    if (this.isEmpty) return 'ACCEPT'
+    for (const table of refusing) {
+      if (!builtIn[table].includes(hook)) continue
+      const decided = this.walk(this.rules(table, hook), table, packet)
+      const target = decided ? targetOf(decided) : this.state.policies[`${table}/${hook}`]
+      if (target === 'DROP') return 'DROP'
+      if (target === 'REJECT') return /^icmp-(?:net|host)-/.test(option(decided ?? [], '--reject-with') ?? '') ? 'UNREACHABLE' : 'REJECT'
+    }
+    return 'ACCEPT'
   }
 
-  private walk(chain: string, packet: FilterPacket, depth: number): 'ACCEPT' | 'DROP' | 'REJECT' | undefined {
+  /** Where the first packet of a flow is sent instead, by the rules before kube-proxy's or by those behind them. */
+  destination(hook: 'PREROUTING' | 'OUTPUT', packet: FilterPacket, early: boolean): Translated | undefined {
+    const rule = this.translation(hook, packet, early)
+    if (!rule) return undefined
+    const target = targetOf(rule)
+    if (target === 'ACCEPT') return 'ACCEPT'
+    if (target === 'REDIRECT') return { port: portOf(option(rule, '--to-ports')) ?? packet.port }
+    return target === 'DNAT' ? addressOf(option(rule, '--to-destination')) : undefined
+  }
+
+  /** Under which address a flow goes on: `ip` is absent where that is the one of the device it leaves by. */
+  source(packet: FilterPacket, early: boolean): Translated | undefined {
+    const rule = this.translation('POSTROUTING', packet, early)
+    if (!rule) return undefined
+    const target = targetOf(rule)
+    if (target === 'ACCEPT') return 'ACCEPT'
+    if (target === 'MASQUERADE') return {}
+    return target === 'SNAT' ? addressOf(option(rule, '--to-source')) : undefined
+  }
+
+  /** Whether nobody has put anything into it. */
+  get isEmpty(): boolean {
+    return this.state.rules.length === 0 && Object.keys(this.state.policies).length === 0
+  }
+
+  /** Whether a rule leads to the chain, or the chain has rules. */
+  isUsed(table: TableName, chain: string): boolean {
+    return this.rules(table).some((rule) => rule.chain === chain || targetOf(rule.spec) === chain)
+  }
+
+  private translation(hook: string, packet: FilterPacket, early: boolean): readonly string[] | undefined {
+    const rules = this.rules('nat', hook).filter((rule) => (rule.early ?? false) === early)
+    return this.walk(rules, 'nat', packet)
+  }
+
+  /** The rule that decides, if one of these or of the chains that they lead to does. */
+  private walk(rules: readonly Rule[], table: TableName, packet: FilterPacket, depth = 0): readonly string[] | undefined {
     if (depth > 16) return undefined
-    for (const { spec } of this.rules('filter', chain)) {
+    for (const { spec } of rules) {
       const target = matched(spec, packet)
       if (target === undefined) continue
-      if (target === 'ACCEPT' || target === 'DROP' || target === 'REJECT') return target
+      if (deciding.has(target)) return spec
       if (target === 'RETURN') return undefined
-      const inner = this.walk(target, packet, depth + 1)
+      const inner = this.walk(this.rules(table, target), table, packet, depth + 1)
       if (inner) return inner
     }
     return undefined
   }
+}
+
+const refusing: readonly TableName[] = ['raw', 'mangle', 'filter']
+const deciding = new Set(['ACCEPT', 'DROP', 'REJECT', 'DNAT', 'REDIRECT', 'SNAT', 'MASQUERADE'])
+
+function targetOf(spec: readonly string[]): string | undefined {
+  return option(spec, '-j') ?? option(spec, '-g')
+}
+
+function option(spec: readonly string[], name: string): string | undefined {
+  const at = spec.indexOf(name)
+  return at === -1 ? undefined : spec[at + 1]
+}
+
+/** The first of the addresses and ports that a rule gives. */
+function addressOf(text = ''): { ip?: string; port?: number } {
+  const [addresses = '', ports] = text.split(':')
+  const [ip] = addresses.split('-')
+  const port = portOf(ports)
+  return { ...(ip && { ip }), ...(port !== undefined && { port }) }
+}
+
+function portOf(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : Number(text.split('-')[0])
 }
 
 /** The target of a rule that a packet matches; undefined when it does not, or when the rule has none. */
@@ -150,6 +225,9 @@ const tests: Record<string, (value: string, packet: FilterPacket) => boolean> = 
   '-o': (value, packet) => interfaceMatches(value, packet.out),
   '--dport': (value, { port }) => inRange(value, port),
   '--dports': (value, { port }) => value.split(',').some((each) => inRange(each, port)),
+  '--dst-type': (value, { local }) => (value === 'LOCAL') === (local ?? false),
+  // Nothing marks packets but kube-proxy and flannel for themselves.
+  '--mark': () => false,
   // Only the packets that begin a flow are walked; the others follow its decision.
   '--ctstate': (value) => value.split(',').includes('NEW'),
   '--state': (value) => value.split(',').includes('NEW'),

@@ -4,7 +4,7 @@ import { copyOf } from '../machinery/copy.ts'
 import { compareQuantities } from '../schema/quantity.ts'
 import type { Pod, PodResourceClaim, PodSpec, PodTemplateSpec, Toleration } from '../schema/types/core.v1.ts'
 import { type PodFacts, validateContainers, validateEphemeralContainers, validateInitContainers } from './container-validation.ts'
-import { duplicate, type FieldError, forbidden, invalid, type Path, required, specPath } from './field.ts'
+import { duplicate, type FieldError, forbidden, invalid, metadataPath, type Path, required, specPath } from './field.ts'
 import { goShape } from './go-shape.ts'
 import { validateAnnotations, validateEnum, validateLabels, validateSubdomain } from './metadata.ts'
 import { between, isDns1123Label, isSearchDomain } from './names.ts'
@@ -17,6 +17,8 @@ import { semanticEqual } from './semantic-equal.ts'
 import { validateVolumes } from './volume-validation.ts'
 
 const maxInt32 = 2147483647
+const mirrorAnnotation = 'kubernetes.io/config.mirror'
+const mirrorPath = metadataPath.child('annotations').key(mirrorAnnotation)
 
 /** What is wrong with a pod, new or changed. */
 export function validatePod(pod: Pod): FieldError[] {
@@ -28,7 +30,14 @@ export function validatePod(pod: Pod): FieldError[] {
         : [invalid(specPath.child(field).index(index).child('image'), image, 'must not have leading or trailing whitespace')],
     ),
   )
-  return [...validatePodSpec(spec, specPath, pod.metadata.name), ...tokensWithoutAccount(spec), ...images]
+  const mirror = pod.metadata.annotations?.[mirrorAnnotation]
+  const nowhere = mirror !== undefined && !spec.nodeName
+  return [
+    ...(nowhere ? [invalid(mirrorPath, mirror, 'must set spec.nodeName if mirror pod annotation is set')] : []),
+    ...validatePodSpec(spec, specPath, pod.metadata.name),
+    ...tokensWithoutAccount(spec),
+    ...images,
+  ]
 }
 
 function tokensWithoutAccount({ serviceAccountName, volumes = [] }: PodSpec): FieldError[] {
@@ -117,7 +126,7 @@ function validatePodSpec(spec: PodSpec, path: Path, pod = ''): FieldError[] {
 export function validatePodUpdate(pod: Pod, old: Pod): FieldError[] {
   const spec = pod.spec!
   const before = old.spec!
-  const errors = validatePod(pod)
+  const errors = [...mirrorChanges(pod, old), ...validatePod(pod)]
   for (const field of ['containers', 'initContainers'] as const) {
     const at = specPath.child(field)
     if ((spec[field] ?? []).length !== (before[field] ?? []).length) {
@@ -149,6 +158,13 @@ export function validatePodUpdate(pod: Pod, old: Pod): FieldError[] {
   return semanticEqual(comparable, copyOf(before), 'core.v1.PodSpec')
     ? errors
     : [...errors, forbidden(specPath, changes(before, comparable))]
+}
+
+/** A kubelet knows by an annotation which Pods only show what it has from a file. */
+function mirrorChanges({ metadata: { annotations } }: Pod, old: Pod): FieldError[] {
+  const before = old.metadata.annotations?.[mirrorAnnotation]
+  if (annotations?.[mirrorAnnotation] === before) return []
+  return [forbidden(mirrorPath, `may not ${before === undefined ? 'add' : 'remove or update'} mirror pod annotation`)]
 }
 
 function withAllowedChanges(spec: PodSpec, before: PodSpec): PodSpec {

@@ -1,11 +1,16 @@
+import { execFile } from 'node:child_process'
 import type { IncomingMessage } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { createInterface } from 'node:readline'
+import { promisify } from 'node:util'
 import { KubeConfig } from '@kubernetes/client-node'
 import type { WatchEvent } from '../../engine.ts'
+import type { LogOptions } from '../machinery/node-api.ts'
 import type { StoryCluster } from './story.ts'
 
-/** The cluster that a kubeconfig file leads to, in real time. */
+const run = promisify(execFile)
+
+/** The cluster of kind that a kubeconfig file leads to, in real time. */
 export function realCluster(kubeconfig: string): StoryCluster {
   const config = new KubeConfig()
   config.loadFromFile(kubeconfig)
@@ -53,11 +58,35 @@ export function realCluster(kubeconfig: string): StoryCluster {
       }
       return { ended: changes() }
     },
-    async logs(namespace, pod) {
-      return await textOf(await ask('GET', `/api/v1/namespaces/${namespace}/pods/${pod}/log`))
+    async logs(namespace, pod, options = {}) {
+      return await textOf(await ask('GET', logPath(namespace, pod, options)))
+    },
+    async followLogs(namespace, pod, options, onText, signal) {
+      try {
+        const answer = await ask('GET', logPath(namespace, pod, { ...options, follow: true }), undefined, undefined, signal)
+        for await (const part of answer) onText(String(part))
+      } catch (error) {
+        if (!signal.aborted) throw error
+      }
+    },
+    async onNode(node, line) {
+      const { stdout } = await run('docker', ['exec', node, 'bash', '-c', `exec 2>&1\n${line}`]).catch(outputOfFailed)
+      return stdout
     },
     wait: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
   }
+}
+
+/** What a command wrote that ended with another code than 0, which on a node is nothing unusual. */
+function outputOfFailed(error: unknown): { stdout: string } {
+  if (error instanceof Error && 'stdout' in error && 'code' in error && typeof error.code === 'number')
+    return { stdout: String(error.stdout) }
+  throw error
+}
+
+function logPath(namespace: string, pod: string, options: LogOptions): string {
+  const query = new URLSearchParams(Object.entries(options).map(([name, value]) => [name, String(value)]))
+  return `/api/v1/namespaces/${namespace}/pods/${pod}/log?${query}`
 }
 
 async function textOf(answer: IncomingMessage): Promise<string> {

@@ -1,5 +1,6 @@
 import { parseAllDocuments } from 'yaml'
 import type { ApiResponse } from '../../engine.ts'
+import type { LogOptions } from '../machinery/node-api.ts'
 import type { KubeObject } from '../machinery/object.ts'
 import { type Kind, kinds, type Story, type StoryCluster } from './story.ts'
 import { type Recorded, Tracks } from './tracks.ts'
@@ -127,9 +128,26 @@ export class Scene {
     await this.must('DELETE', `/api/v1/namespaces/${this.namespace}`)
   }
 
-  /** What a container has written so far. */
-  logs(pod: string): Promise<string> {
-    return this.cluster.logs(this.namespace, pod)
+  /** What a container has written so far, as the options ask for it. */
+  logs(pod: string, options?: LogOptions): Promise<string> {
+    return this.cluster.logs(this.namespace, pod, options)
+  }
+
+  /** The same and what comes: `text` grows until the log ends or the signal aborts, and `ended` settles then. */
+  followLogs(pod: string, options: LogOptions, signal: AbortSignal): { text: string; over: boolean; ended: Promise<void> } {
+    const followed = { text: '', over: false, ended: Promise.resolve() }
+    const hear = (text: string) => {
+      followed.text += text
+    }
+    followed.ended = this.cluster.followLogs(this.namespace, pod, options, hear, signal).finally(() => {
+      followed.over = true
+    })
+    return followed
+  }
+
+  /** What a line of root's shell prints on a node, errors too. */
+  onNode(node: string, line: string): Promise<string> {
+    return this.cluster.onNode(node, line)
   }
 
   /** Makes a fact part of what is recorded. */

@@ -1,4 +1,5 @@
 import type { ApiRequest, ApiResponse, ObjectSelector, WatchEvent } from '../../engine.ts'
+import type { LogOptions } from '../machinery/node-api.ts'
 import type { Scene } from './scene.ts'
 
 /** What happens in a namespace when somebody does this and that: played on a real cluster once, and on the embedded one in each test. */
@@ -24,8 +25,12 @@ export interface StoryCluster {
    * from now on can be missed; `ended` settles when no more is told.
    */
   watch(selector: ObjectSelector, onEvent: (event: WatchEvent) => void, signal: AbortSignal): Promise<{ ended: Promise<void> }>
-  /** What the Pod's only container has written so far. */
-  logs(namespace: string, pod: string): Promise<string>
+  /** What the Pod's only container has written so far, as the options ask for it. */
+  logs(namespace: string, pod: string, options?: LogOptions): Promise<string>
+  /** The same and what it writes from now on, until the log ends or the signal aborts. */
+  followLogs(namespace: string, pod: string, options: LogOptions, onText: (text: string) => void, signal: AbortSignal): Promise<void>
+  /** What a line of root's shell prints on a node, errors too. Resolves when it has ended. */
+  onNode(node: string, line: string): Promise<string>
   /** Lets ms of the cluster's time pass. */
   wait(ms: number): Promise<void>
 }

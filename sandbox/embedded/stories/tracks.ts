@@ -153,7 +153,8 @@ const replacements: [RegExp, string][] = [
   [/(?<=enough capacity: \w+, requested: \d+, capacity: )\d+/g, '<capacity>'],
   [/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/g, '<uid>'],
   [/\b\d{1,3}(?:\.\d{1,3}){3}\b/g, '<ip>'],
-  [/\b[a-z]+-(?:worker\d*|control-plane)\b/g, '<node>'],
+  [/\b[0-9a-f]{32}\b/g, '<hash>'],
+  [/\b[a-z]+-(?:worker\d*|control-plane)(?![a-z0-9-])/g, '<node>'],
   [/-\d{8}\b/g, '-<minutes>'],
   [/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g, '<time>'],
 ]

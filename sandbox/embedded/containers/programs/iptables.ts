@@ -28,13 +28,20 @@ function body(iptables: Iptables, table: TableName, services: ServiceRules): str
     ...own.map(({ name, policy }) => `:${name} ${policy} [0:0]`),
     ...kube.chains.filter((name) => !own.some((chain) => chain.name === name)).map((name) => `:${name} - [0:0]`),
   ]
-  const rules = [...kube.rules, ...iptables.rules(table).map(({ chain, spec }) => `-A ${chain} ${spec.join(' ')}`)]
+  const rules = inOrder(iptables, table, kube.rules)
   const hooks = own.map(({ name }) => name)
   const place = (rule: string) => {
     const index = hooks.indexOf(rule.split(' ')[1] ?? '')
     return index === -1 ? hooks.length : index
   }
   return [...chains, ...rules.toSorted((a, b) => place(a) - place(b))].map((line) => `${line}\n`).join('')
+}
+
+/** The rules of a table as its chains hold them: kube-proxy's between those that somebody put before them and the others. */
+function inOrder(iptables: Iptables, table: TableName, kube: readonly string[]): string[] {
+  const shown = (rules: readonly Rule[]) => rules.map(({ chain, spec }) => `-A ${chain} ${spec.join(' ')}`)
+  const own = iptables.rules(table)
+  return [...shown(own.filter(({ early }) => early)), ...kube, ...shown(own.filter(({ early }) => !early))]
 }
 
 /** iptables: lists all, changes what people add; kube-proxy would put its own chains back. */
@@ -62,7 +69,7 @@ export async function iptables(process: Process): Promise<number> {
   switch (action) {
     case '-S':
     case '-L': {
-      const all = [...kube.rules, ...filter.rules(table).map((rule) => `-A ${rule.chain} ${rule.spec.join(' ')}`)]
+      const all = inOrder(filter, table, kube.rules)
       const names = chain === undefined ? [...filter.chains(table).map(({ name }) => name), ...kube.chains] : [chain]
       for (const name of new Set(names)) {
         const policy = filter.chains(table).find((each) => each.name === name)?.policy ?? '-'
@@ -78,6 +85,10 @@ export async function iptables(process: Process): Promise<number> {
       filter.newChain(table, chain as string)
       return 0
     case '-X':
+      if (chain !== undefined && filter.isUsed(table, chain)) {
+        await process.complain(`iptables v${version}:  CHAIN_DEL failed (Device or resource busy): chain ${chain}\n`)
+        return 4
+      }
       for (const { name, policy } of filter.chains(table))
         if (policy === '-' && (chain === undefined || name === chain)) filter.deleteChain(table, name)
       return 0
@@ -94,10 +105,17 @@ export async function iptables(process: Process): Promise<number> {
       const numbered = /^\d+$/.test(words[given + 2] ?? '')
       const spec = words.slice(given + (numbered ? 3 : 2))
       const rule: Rule = { table, chain: chain as string, spec: normal(spec) }
+      const own = filter.rules(table, chain)
+      const early = own.filter((each) => each.early).length
+      const fixed = kube.rules.filter((each) => each.startsWith(`-A ${chain} `)).length
+      const place = numbered ? Number(words[given + 2]) : 1
       if (action === '-A') filter.add(rule)
-      else if (action === '-I') filter.add(rule, numbered ? Number(words[given + 2]) : 1)
+      else if (action === '-I' && fixed > 0 && place <= early + 1) filter.add({ ...rule, early: true }, place)
+      else if (action === '-I') filter.add(rule, Math.max(early + 1, place - fixed))
+      // What is kube-proxy's it puts back.
+      else if (action === '-D' && numbered && place > early && place <= early + fixed) return 0
       else {
-        const found = action === '-D' && numbered ? filter.rules(table, chain)[Number(words[given + 2]) - 1] : filter.find(rule)
+        const found = action === '-D' && numbered ? own[(place > early ? place - fixed : place) - 1] : filter.find(rule)
         if (!found) return process.fail('Bad rule (does a matching rule exist in that chain?).', 1)
         if (action === '-D') filter.remove(found)
       }

@@ -335,11 +335,12 @@ async function df(process: Process): Promise<number> {
   if (process.machine.host) return await dfOfNode(process)
   const options = parseOptions(process.args, 'hkmPTa')
   const readable = options.flags.has('h')
-  const cell = (bytes: number) => (readable ? human(bytes) : String(Math.ceil(bytes / 1024))).padStart(9)
+  const unit = options.flags.has('m') ? 1024 ** 2 : 1024
+  const cell = (bytes: number) => (readable ? human(bytes) : String(Math.floor((bytes + unit / 2) / unit))).padStart(9)
   let rows = [...process.fs.mounts.values()].filter((mount) => mount.type !== 'proc' && mount.type !== 'sysfs')
   if (options.operands.length > 0) rows = options.operands.map((path) => process.fs.locate(path, process.who).mount)
   await process.print(
-    `Filesystem           ${readable ? '     Size      Used Available' : '1K-blocks      Used Available'} Use% Mounted on\n`,
+    `Filesystem           ${readable ? '     Size      Used Available' : `1${unit === 1024 ? 'K' : 'M'}-blocks      Used Available`} Use% Mounted on\n`,
   )
   for (const { source, tree, path } of rows) {
     const use = Math.ceil((tree.usedBytes / Math.max(1, tree.limitBytes)) * 100)

@@ -238,7 +238,11 @@ async function curl(process: Process): Promise<number> {
         const again =
           attempt < retries && (error.code === 28 || error.code === 22 || (error.code === 7 && options.flags.has('R')) || error.code === 6)
         if (!options.flags.has('s') || options.flags.has('S')) await process.complain(`curl: (${error.code}) ${error.message}\n`)
-        if (!again) break
+        if (!again) {
+          const target = error.code === 22 ? undefined : parseTarget(url)
+          if (target) await writeOut(process, last(options, 'w'), noResponse, target, '', process.machine.now(), 0)
+          break
+        }
         await process.sleep(Number(last(options, 'y') ?? 2 ** attempt) * 1000)
       }
     }
@@ -410,6 +414,9 @@ function progress(bytes: number): string {
   const size = String(bytes).padStart(5)
   return `  % Total    % Received % Xferd  Average Speed   Time    Time     Time  Current\n                                 Dload  Upload   Total   Spent    Left  Speed\n\r100 ${size}  100 ${size}    0     0  ${size}      0 --:--:-- --:--:-- --:--:-- ${size}\n`
 }
+
+/** What there is to write of a transfer that has failed. */
+const noResponse: HttpResponse = { status: 0, headers: {}, body: new Uint8Array(0) }
 
 async function writeOut(
   process: Process,

@@ -26,6 +26,10 @@ export class Tree {
     this.medium = options.medium ?? 'disk'
   }
 
+  private get nameCost(): number {
+    return this.medium === 'memory' ? 0 : entryBytes
+  }
+
   /** Counts changes, so that a checkpoint knows what to store again. */
   get changes(): number {
     return this.changed
@@ -76,7 +80,8 @@ export class Tree {
   add(parent: DirNode, name: string, node: Node): void {
     if (name.length > 255) throw new Errno('ENAMETOOLONG')
     const old = parent.entries.get(name)
-    this.reserve(entryBytes)
+    this.reserve(this.nameCost)
+    if (this.medium === 'memory' && this.usedInodes >= mostInodesInMemory) throw new Errno('ENOSPC')
     this.usedInodes++
     if (old) this.release(old)
     parent.entries.set(name, node)
@@ -91,9 +96,14 @@ export class Tree {
     this.changes++
   }
 
-  /** Writes at an offset, growing the file; throws ENOSPC at the limit. */
+  /** Writes at an offset, growing the file; throws ENOSPC at the limit, when what there is room for has been written. */
   writeAt(node: FileNode, offset: number, data: Uint8Array): void {
     const end = offset + data.length
+    const lacking = end - node.size - (this.limitBytes - this.usedBytes)
+    if (end > node.size && lacking > 0 && lacking < data.length) {
+      this.writeAt(node, offset, data.subarray(0, data.length - lacking))
+      throw new Errno('ENOSPC')
+    }
     if (end > node.size) {
       this.reserve(end - node.size)
       if (end > node.data.length) {
@@ -125,7 +135,7 @@ export class Tree {
 
   private release(node: Node): void {
     if (node.owner !== this) return
-    this.usedBytes -= entryBytes
+    this.usedBytes -= this.nameCost
     this.usedInodes--
     if (node.type === 'file') this.usedBytes -= node.size
   }
@@ -135,6 +145,7 @@ export class Tree {
   }
 }
 
-/** What a name costs, so that a million empty files are not free. */
+/** What a name costs on a disk, so that a million empty files are not free; in memory they are counted instead. */
 const entryBytes = 256
+const mostInodesInMemory = 65_536
 const growth = 4 * 1024 * 1024
