@@ -53,7 +53,7 @@ import { startEventExpiry } from './machinery/event-expiry.ts'
 import { createEventRecorder } from './machinery/events.ts'
 import { fairShare, type Share } from './machinery/fair-share.ts'
 import type { NodeApi } from './machinery/node-api.ts'
-import { type KubeObject, resources as kinds, type UserInfo } from './machinery/object.ts'
+import { groupVersionOf, type KubeObject, resources as kinds, type UserInfo } from './machinery/object.ts'
 import { Random } from './machinery/random.ts'
 import { Store } from './machinery/store.ts'
 import { internalIP } from './network/hosts.ts'
@@ -595,9 +595,8 @@ function objectTables(store: Store): string[] {
 
 /** Where an object of a snapshot lies in the store. */
 function placed(resources: ServedResources, object: KubeObject): { table: string; key: string; object: KubeObject } {
-  const slash = object.apiVersion.indexOf('/')
-  const group = slash < 0 ? '' : object.apiVersion.slice(0, slash)
-  const info = resources.findKind(group, object.apiVersion.slice(slash + 1), object.kind)
+  const { group, version: served } = groupVersionOf(object.apiVersion)
+  const info = resources.findKind(group, served, object.kind)
   const { name = '', namespace } = object.metadata
   if (!info) throw new Error(`the snapshot holds a ${object.kind} of ${object.apiVersion}, which nothing defines`)
   return { table: tableOf(info), key: namespace ? `${namespace}/${name}` : name, object }

@@ -2,6 +2,7 @@ import { type DeclaredType, declaredType } from '../cel/declared-type.ts'
 import { CompileError } from '../cel/faults.ts'
 import { celType } from '../cel/schema-environment.ts'
 import { type CelType, types } from '../cel/types.ts'
+import { groupVersionOf } from '../machinery/object.ts'
 import { builtInResources } from '../registry/index.ts'
 import { builtInSchemas, type Schema, schemaOf } from '../schema/index.ts'
 import type { ExpressionWarning, ValidatingAdmissionPolicy } from '../schema/types/admissionregistration.v1.ts'
@@ -34,7 +35,7 @@ export function typeWarnings(
 ): ExpressionWarning[] {
   const { validations = [], variables = [], paramKind } = policy.spec ?? {}
   const kinds = kindsOf(policy, definitions).flatMap((kind) => typed(kind, definitions) ?? [])
-  const params = paramKind && typed(parsedKind(paramKind.apiVersion ?? '', paramKind.kind ?? ''), definitions)
+  const params = paramKind && typed({ ...groupVersionOf(paramKind.apiVersion ?? ''), kind: paramKind.kind ?? '' }, definitions)
   const problems = (text: string) => kinds.flatMap((kind) => problem(text, kind))
   return validations.flatMap(({ expression, messageExpression }, index) => [
     ...warning(`spec.validations[${index}].expression`, problems(expression)),
@@ -70,11 +71,6 @@ function compiledOr<T>(compile: () => T): T | string {
     if (error instanceof CompileError) return error.message
     throw error
   }
-}
-
-function parsedKind(apiVersion: string, kind: string): Kind {
-  const slash = apiVersion.indexOf('/')
-  return { group: slash < 0 ? '' : apiVersion.slice(0, slash), version: apiVersion.slice(slash + 1), kind }
 }
 
 /** Of rules that name all of theirs; a group that is not named is any. */

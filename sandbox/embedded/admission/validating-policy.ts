@@ -3,7 +3,7 @@ import type { Authorizer } from '../auth/rbac.ts'
 import { runtimeBudget } from '../cel/budget.ts'
 import type { ClusterContext } from '../machinery/context.ts'
 import { ApiError, type StatusReason } from '../machinery/errors.ts'
-import type { KubeObject } from '../machinery/object.ts'
+import { groupVersionOf, type KubeObject } from '../machinery/object.ts'
 import { selectorMatches } from '../registry/metadata.ts'
 import type {
   ParamKind,
@@ -101,9 +101,7 @@ export function validatingAdmissionPolicy(context: PolicyContext): AdmissionPlug
     { name, namespace, selector }: ParamRef,
     requested: string,
   ): readonly KubeObject[] | string {
-    const slash = apiVersion.indexOf('/')
-    const group = slash < 0 ? '' : apiVersion.slice(0, slash)
-    const version = apiVersion.slice(slash + 1)
+    const { group, version } = groupVersionOf(apiVersion)
     const info = context.resources.all().find((one) => one.group === group && one.version === version && one.kind === kind)
     if (!info) return `failed to find resource referenced by paramKind: '${group ? `${group}/` : ''}${version}, Kind=${kind}'`
     if (!info.namespaced && namespace) return 'paramRef.namespace must not be provided for a cluster-scoped `paramKind`'

@@ -1,6 +1,6 @@
 import { copyOf } from '../machinery/copy.ts'
 import { ApiError } from '../machinery/errors.ts'
-import type { KubeObject } from '../machinery/object.ts'
+import { groupVersionOf, type KubeObject } from '../machinery/object.ts'
 import { decodeProtobuf, ProtobufError, protobufContentType, TooManyParts } from '../protobuf/index.ts'
 import type { GroupVersionKind } from '../registry/index.ts'
 import { decodeObject, TypeMismatch } from '../schema/decode.ts'
@@ -140,14 +140,14 @@ export function decodeAs(
   const given = { apiVersion, kind: expected.kind, ...withoutEmptyType(parsed.value) } as Fields & { apiVersion: string; kind: string }
   const cannot = (why: string) =>
     ApiError.badRequest(
-      `${given.kind} in version ${JSON.stringify(versionOf(given.apiVersion))} cannot be handled as a ${expected.kind}: ${why}`,
+      `${given.kind} in version ${JSON.stringify(groupVersionOf(given.apiVersion).version)} cannot be handled as a ${expected.kind}: ${why}`,
     )
   if (!decoder && (given.apiVersion !== apiVersion || given.kind !== expected.kind)) {
     const { kind, apiVersion: version } = given
     if (!wireTypeOf(version, kind)) throw cannot(notRegistered(kind, version))
     if (kind !== expected.kind) {
       const internal = `${expected.group === '' ? 'core' : expected.group.split('.')[0]}.${expected.kind}`
-      throw cannot(`converting (${versionOf(version)}.${kind}) to (${internal}): unknown conversion`)
+      throw cannot(`converting (${groupVersionOf(version).version}.${kind}) to (${internal}): unknown conversion`)
     }
   }
   if (given.apiVersion !== apiVersion) {
@@ -165,10 +165,6 @@ export function decodeAs(
 /** What Go's scheme says of a kind that it does not know. */
 export function notRegistered(kind: string, apiVersion: string): string {
   return `no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion)} in scheme "pkg/runtime/scheme.go:110"`
-}
-
-function versionOf(apiVersion: string): string {
-  return apiVersion.slice(apiVersion.indexOf('/') + 1)
 }
 
 /** Fields that are not known and fields that stand twice, in the order in which a reader of the text meets them. */

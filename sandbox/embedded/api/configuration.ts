@@ -1,5 +1,5 @@
 import { ApiError } from '../machinery/errors.ts'
-import type { KubeObject } from '../machinery/object.ts'
+import { groupVersionOf, type KubeObject } from '../machinery/object.ts'
 import type { Pieces } from '../machinery/pieces.ts'
 import type { ResourceInfo } from '../registry/index.ts'
 import { decodeAs, type Parsed, parseBody, Unreadable } from './body.ts'
@@ -24,7 +24,7 @@ export function readConfiguration(
   const parsed: Parsed = value === undefined ? parseApplied(body ?? new Uint8Array(), yaml) : { value: value as Record<string, unknown> }
   const applied = parsed.value as unknown as KubeObject
   if (applied.kind !== kind.kind || applied.apiVersion !== apiVersionOf(kind)) {
-    const { group, version } = groupVersion(applied.apiVersion ?? '')
+    const { group, version } = groupVersionOf(applied.apiVersion ?? '')
     const type = `${group}/${version}, Kind=${applied.kind ?? ''}`
     if (!kind.definition || !applied.kind || !applied.apiVersion) throw ApiError.badRequest(`invalid object type: ${type}`)
   }
@@ -69,11 +69,6 @@ function parseApplied(bytes: Uint8Array, yaml: YamlReading | undefined): Parsed 
       : `error converting YAML to JSON: ${error.message}`
     throw new ApiError(400, 'BadRequest', `error decoding YAML: ${why}`, undefined, error)
   }
-}
-
-function groupVersion(apiVersion: string): { group: string; version: string } {
-  const [version = '', group = ''] = apiVersion.split('/').reverse()
-  return { group, version }
 }
 
 function yamlFault(text: string): string {

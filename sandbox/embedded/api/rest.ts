@@ -3,7 +3,7 @@ import { Reinvocation } from '../admission/reinvocation.ts'
 import type { Clock } from '../clock.ts'
 import { copyOf } from '../machinery/copy.ts'
 import { ApiError, objectModified } from '../machinery/errors.ts'
-import type { KubeObject, UserInfo } from '../machinery/object.ts'
+import { groupVersionOf, type KubeObject, type UserInfo } from '../machinery/object.ts'
 import { sizeOfStored } from '../machinery/object-size.ts'
 import { withPauses } from '../machinery/pieces.ts'
 import type { Store } from '../machinery/store.ts'
@@ -360,9 +360,8 @@ function holdsNamespace(object: KubeObject): boolean {
   return object.kind === 'Namespace' && !!(object as KubeObject & { spec?: { finalizers?: string[] } }).spec?.finalizers?.length
 }
 
-function kindOf(object: KubeObject): AdmissionRequest['kind'] {
-  const slash = object.apiVersion.indexOf('/')
-  return { group: slash < 0 ? '' : object.apiVersion.slice(0, slash), version: object.apiVersion.slice(slash + 1), kind: object.kind }
+function kindOf({ apiVersion, kind }: KubeObject): AdmissionRequest['kind'] {
+  return { ...groupVersionOf(apiVersion), kind }
 }
 
 /** The type of an object of this ResourceInfo. */

@@ -1,5 +1,5 @@
 import type { Change, ClusterContext } from '../machinery/context.ts'
-import { type KubeObject, type Resource, resources } from '../machinery/object.ts'
+import { groupVersionOf, type KubeObject, type Resource, resources } from '../machinery/object.ts'
 import { builtInResources, findKind } from '../registry/index.ts'
 import type { CustomResourceDefinition } from '../schema/types/apiextensions.v1.ts'
 
@@ -37,9 +37,8 @@ function customKind({ spec }: CustomResourceDefinition): StoredKind | undefined 
 
 /** The stored kind that an apiVersion and kind, as in an owner reference, speak of. */
 export function kindOf(context: ClusterContext, apiVersion: string, kind: string): StoredKind | undefined {
-  const slash = apiVersion.indexOf('/')
-  const group = slash < 0 ? '' : apiVersion.slice(0, slash)
-  const info = findKind(group, apiVersion.slice(slash + 1), kind)
+  const { group, version } = groupVersionOf(apiVersion)
+  const info = findKind(group, version, kind)
   if (info) return { resource: info.storage, kind, namespaced: info.namespaced }
   return storedKinds(context).find((stored) => stored.resource.group === group && stored.kind === kind)
 }

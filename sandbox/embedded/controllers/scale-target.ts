@@ -1,5 +1,5 @@
 import type { ClusterContext } from '../machinery/context.ts'
-import { type KubeObject, type Resource, resources } from '../machinery/object.ts'
+import { groupVersionOf, type KubeObject, type Resource, resources } from '../machinery/object.ts'
 import type { CustomResourceDefinition } from '../schema/types/apiextensions.v1.ts'
 import type { Scale } from '../schema/types/autoscaling.v1.ts'
 
@@ -13,7 +13,7 @@ const builtIn: Record<string, Resource> = {
 
 /** The resource of a kind that has a scale, or may have one. Throws the sentence of a RESTMapper that knows none. */
 export function scalableResource({ cache }: Pick<ClusterContext, 'cache'>, apiVersion: string, kind: string): Resource {
-  const group = apiVersion.includes('/') ? apiVersion.slice(0, apiVersion.indexOf('/')) : ''
+  const { group } = groupVersionOf(apiVersion)
   const known = builtIn[`${group}/${kind}`]
   if (known) return known
   const definitions = cache.list<CustomResourceDefinition>(resources.customResourceDefinitions)

@@ -14,6 +14,12 @@ export interface Resource {
   readonly resource: string
 }
 
+/** The parts of an apiVersion: apps/v1, or v1 of the core group (''). */
+export function groupVersionOf(apiVersion: string): { group: string; version: string } {
+  const slash = apiVersion.indexOf('/')
+  return { group: slash < 0 ? '' : apiVersion.slice(0, slash), version: apiVersion.slice(slash + 1) }
+}
+
 export interface UserInfo {
   username: string
   uid?: string

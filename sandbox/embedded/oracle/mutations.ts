@@ -1,3 +1,4 @@
+import { groupVersionOf } from '../machinery/object.ts'
 import { resolve, type Schema, schemaOf } from '../schema/index.ts'
 import type { Fields, Specimen } from './specimens/index.ts'
 
@@ -29,7 +30,7 @@ export function mutationsOf(specimen: Specimen): Mutation[] {
 
 /** The schema of the specimen's kind. */
 export function schemaFor({ apiVersion, kind, schema }: Specimen): Schema | undefined {
-  const [version = '', group = ''] = apiVersion.split('/').reverse()
+  const { group, version } = groupVersionOf(apiVersion)
   return schema ?? schemaOf(group, version, kind)
 }
 
