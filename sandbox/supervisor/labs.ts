@@ -35,9 +35,9 @@ export async function loadLabs(folder: string): Promise<Map<string, Lab>> {
 }
 
 /**
- * Runs the lab's start.sh in the toolbox and on the nodes it names, with the start's manifests applied and start/home at home, before the lab is
- * given to its learner; before it, where the lab allows node shells, the nodes learn each other's short names. Rejects with
- * what the script said when it fails.
+ * Runs the lab's start.sh in the toolbox and on the nodes it names, with the start's manifests applied and start/home at home,
+ * before the lab is given to its learner; before it, where the lab allows node shells, the nodes learn each other's short names.
+ * Rejects with what the script said when it fails.
  */
 export async function runStartScript(lab: Lab, sandbox: Sandbox): Promise<void> {
   if (lab.definition.needs.includes('node-shell') && sandbox.engine !== 'hosts') await nameNodes(sandbox)

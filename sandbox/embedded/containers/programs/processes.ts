@@ -7,6 +7,7 @@ import { formatTime, ownerName } from './format.ts'
 import { psOfNode, topOfNode } from './node-processes.ts'
 import { parseOptions } from './options.ts'
 import { processesSeenBy, type SeenProcess } from './seen-processes.ts'
+import { hasCoreutils } from './usage.ts'
 
 /** Programs about running processes. */
 export const processPrograms: Record<string, Run> = {
@@ -22,10 +23,7 @@ export const processPrograms: Record<string, Run> = {
 async function ps(process: Process): Promise<number> {
   const { machine } = process
   if (machine.host) return await psOfNode(process)
-  const wide =
-    process.args.some((arg) => /[eaf]/.test(arg)) &&
-    machine.programs.size > 0 &&
-    process.fs.find('/etc/debian_version', process.who) !== undefined
+  const wide = process.args.some((arg) => /[eaf]/.test(arg)) && machine.programs.size > 0 && hasCoreutils(process)
   const rows = [...machine.pids.processes.values()].sort((a, b) => a.pid - b.pid)
   if (wide) {
     await process.print(
