@@ -249,6 +249,7 @@ export class Cluster implements AsyncDisposable {
         metrics,
         customKinds: () => this.customKinds(),
         remotes: () => this.aggregator.remotes(),
+        measures: settings.only !== 'api',
         now: () => clock.now(),
         generation: () => `${this.resources.generation} ${this.aggregator.generation}`,
       }),

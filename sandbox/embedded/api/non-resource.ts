@@ -4,6 +4,8 @@ import { ApiError } from '../machinery/errors.ts'
 import type { Store } from '../machinery/store.ts'
 import {
   type CustomKind,
+  metricsVersion2,
+  metricsVersion3,
   openApiDocument,
   openApiDocumentInProtobuf,
   openApiIndex,
@@ -82,6 +84,8 @@ export interface NonResourceParts {
   customKinds(): readonly CustomKind[]
   /** What other servers serve. */
   remotes(): readonly RemoteVersion[]
+  /** Whether there is anything to measure, of which metrics.k8s.io tells. */
+  measures: boolean
   /** Cluster ms. */
   now(): number
   /** Changes with what is served. */
@@ -199,9 +203,10 @@ export class NonResourceHandler {
       return { type: 'document', document: whole.bytes, headers, ...(form === 'protobuf' && { contentType: openApiProtobuf }) }
     }
     if (version !== 'v3') return this.missing(request)
-    const remotes = new Map<string, Rendered>(
-      this.parts.remotes().flatMap((one) => (one.openApi ? [[`apis/${one.group}/${one.version}`, rendered(one.openApi)] as const] : [])),
-    )
+    const remotes = new Map<string, Rendered>([
+      ...(this.parts.measures ? metricsVersion3() : []),
+      ...this.parts.remotes().flatMap((one) => (one.openApi ? [[`apis/${one.group}/${one.version}`, rendered(one.openApi)] as const] : [])),
+    ])
     // the aggregator's own index has a type that Go guesses
     if (rest.length === 0) {
       const index = this.once('v3', () => Buffer.from(JSON.stringify(openApiIndex(custom, remotes))))
@@ -226,7 +231,7 @@ export class NonResourceHandler {
   }
 
   private remoteVersions2() {
-    return this.parts.remotes().flatMap(({ group, version, openApi2 }) => {
+    const others = this.parts.remotes().flatMap(({ group, version, openApi2 }) => {
       if (!openApi2) return []
       const document = JSON.parse(Buffer.from(openApi2).toString()) as Record<
         'paths' | 'definitions' | 'parameters',
@@ -234,6 +239,7 @@ export class NonResourceHandler {
       >
       return [{ prefix: `/apis/${group}/${version}/`, document }]
     })
+    return this.parts.measures ? [metricsVersion2(), ...others] : others
   }
 
   /** Made anew only after what is served has changed. */

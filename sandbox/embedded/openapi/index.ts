@@ -4,11 +4,13 @@ import { definitionsOf, withDefinitions } from './components.ts'
 import { type CustomKind, customSchemas } from './custom.ts'
 import { customPaths } from './custom-paths.ts'
 import { additionOf, type RemoteVersion2, type Sections } from './merge.ts'
+import { metricsDocuments, metricsVersion2 } from './metrics.ts'
 import { builtInHashes, builtInPaths } from './paths.ts'
 import { openApi3Bytes, openApiBytes } from './protobuf.ts'
 import { definitionsOfVersion2, goJson, pathsOfVersion2, type SharedParameters } from './version2.ts'
 
 export type { CustomKind } from './custom.ts'
+export { metricsVersion2 } from './metrics.ts'
 
 /** A document as it goes out. */
 export interface Rendered {
@@ -55,6 +57,13 @@ export function openApiDocument(path: string, custom: readonly CustomKind[] = []
   builtIn.set(path, made)
   return made
 }
+
+/** The documents of metrics.k8s.io, as another server's by their paths. Made once in a process and shared. */
+export function metricsVersion3(): ReadonlyMap<string, Rendered> {
+  return (metrics3 ??= new Map(Object.entries(metricsDocuments()).map(([path, document]) => [path, asDocument(document)])))
+}
+
+let metrics3: ReadonlyMap<string, Rendered> | undefined
 
 /** A document of version 3 as gnostic's openapi.v3.Document; its hash is that of the JSON. */
 export function openApiDocumentInProtobuf(document: Rendered): Rendered {
@@ -111,10 +120,12 @@ export function openApiVersion2(
   form: 'json' | 'protobuf' = 'json',
   others: readonly RemoteVersion2[] = [],
 ): Rendered {
-  if (custom.length + others.length > 0) return version2(custom, form, others)
+  const alike = custom.length === 0 && others.every((other) => other === metricsVersion2())
+  if (!alike) return version2(custom, form, others)
   // Most clusters have nothing of their own, and share it.
-  const known = builtInVersions2.get(form) ?? version2([], form, [])
-  builtInVersions2.set(form, known)
+  const key = `${form} ${others.length}`
+  const known = builtInVersions2.get(key) ?? version2([], form, others)
+  builtInVersions2.set(key, known)
   return known
 }
 

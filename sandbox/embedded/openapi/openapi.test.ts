@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import type { Schema } from '../schema/index.ts'
-import { openApiDocument, openApiIndex, openApiVersion2 } from './index.ts'
+import { jsonFieldsOf } from '../schema/wire.ts'
+import { metricsVersion2, metricsVersion3, openApiDocument, openApiIndex, openApiVersion2 } from './index.ts'
 
 interface Document {
   paths: Record<string, Record<string, { parameters: { name: string }[]; 'x-kubernetes-group-version-kind': unknown }>>
@@ -72,4 +73,34 @@ test('version 2 has definitions instead of components', () => {
   const text = Buffer.from(openApiVersion2().bytes).toString()
   expect(text).toContain('#/definitions/io.k8s.api.apps.v1.Deployment')
   expect(text).not.toContain('#/components/')
+})
+
+const metricsGroup = 'apis/metrics.k8s.io/v1beta1'
+const prefixOf = (name: string) => `io.k8s.metrics.pkg.apis.metrics.v1beta1.${name}`
+
+test('the index has the documents of metrics.k8s.io beside its own', () => {
+  const { paths } = openApiIndex([], metricsVersion3())
+  expect(paths[metricsGroup]?.serverRelativeURL).toMatch(/^\/openapi\/v3\/apis\/metrics\.k8s\.io\/v1beta1\?hash=[0-9A-F]{128}$/)
+  expect(paths).toHaveProperty(['apis/metrics.k8s.io'])
+})
+
+test.each(['NodeMetrics', 'PodMetrics'])('the schema of %s has the fields of its Go type, and all that it refers to', (kind) => {
+  const text = metricsVersion3().get(metricsGroup)?.bytes.toString() ?? ''
+  const { schemas } = (JSON.parse(text) as Document).components as { schemas: Record<string, Schema> }
+  const fields = (type: string) => Object.keys(schemas[prefixOf(type)]?.properties ?? {}).sort()
+  expect(fields(kind)).toEqual(['apiVersion', 'kind', ...jsonFieldsOf(`metrics.v1beta1.${kind}`).keys()].sort())
+  expect(fields('ContainerMetrics')).toEqual([...jsonFieldsOf('metrics.v1beta1.ContainerMetrics').keys()].sort())
+  expect(schemas[prefixOf(kind)]?.['x-kubernetes-group-version-kind']).toEqual([{ group: 'metrics.k8s.io', kind, version: 'v1beta1' }])
+  const wanted = [...text.matchAll(/"#\/components\/schemas\/([^"]+)"/g)].map(([, name = '']) => name)
+  expect(wanted.filter((name) => !(name in schemas))).toEqual([])
+})
+
+test('version 2 takes in metrics.k8s.io, once for all clusters', () => {
+  const others = [metricsVersion2()]
+  const document = JSON.parse(Buffer.from(openApiVersion2([], 'json', others).bytes).toString()) as Record<'paths' | 'definitions', object>
+  expect(document.paths).toHaveProperty(['/apis/metrics.k8s.io/v1beta1/namespaces/{namespace}/pods/{name}', 'get', 'operationId'])
+  expect(document.definitions).toHaveProperty([prefixOf('NodeMetrics'), 'properties', 'usage'])
+  const wanted = [...JSON.stringify(document).matchAll(/"#\/definitions\/([^"]+)"/g)].map(([, name = '']) => name)
+  expect(wanted.filter((name) => !(name in document.definitions))).toEqual([])
+  expect(openApiVersion2([], 'json', [...others])).toBe(openApiVersion2([], 'json', others))
 })
