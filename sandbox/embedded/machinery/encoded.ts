@@ -37,8 +37,8 @@ const lines = new Kept(16 * 2 ** 20)
 const messages = new Kept(8 * 2 ** 20)
 
 /**
- * An object as a line of JSON, as the API server writes it. That of a stored (frozen) object is made once for everybody who wants it: the log, the answer,
- * every watcher and list. Nobody may change the bytes.
+ * An object as a line of JSON, as the API server writes it. That of a stored (frozen) object is made once for everybody who
+ * wants it: the log, the answer, every watcher and list. Nobody may change the bytes.
  */
 export function jsonLine(object: object): Buffer {
   return lines.of(object, () => Buffer.from(`${goJson(object)}\n`))

@@ -1,3 +1,4 @@
+import { htmlSafe } from '../machinery/html-safe.ts'
 import type { Schema } from '../schema/index.ts'
 import type { Operation, Parameter, PathItem, Paths } from './paths.ts'
 
@@ -133,5 +134,5 @@ function hash(text: string): string {
 
 /** As Go writes JSON, which is to be harmless within HTML. */
 export function goJson(value: unknown): string {
-  return JSON.stringify(value).replace(/[<>&\u2028\u2029]/g, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  return htmlSafe(JSON.stringify(value))
 }

@@ -1,3 +1,4 @@
+import { htmlSafe } from '../machinery/html-safe.ts'
 import { hasTypeMeta, jsonFieldsOf, type WireField, wireTypeOf } from './wire.ts'
 
 /**
@@ -6,8 +7,7 @@ import { hasTypeMeta, jsonFieldsOf, type WireField, wireTypeOf } from './wire.ts
  * come first in a map, in their numerical order, since JavaScript has them so. `indent`: spaces, for people.
  */
 export function goJson(object: object, indent?: number): string {
-  const text = JSON.stringify(inGoOrder(object), null, indent)
-  return special.test(text) ? text.replace(specials, escaped) : text
+  return htmlSafe(JSON.stringify(inGoOrder(object), null, indent))
 }
 
 /** An object with its fields in that order. Shares what is in order; the object itself when all of it is. */
@@ -27,13 +27,6 @@ interface Place {
   /** Among the fields of its type. */
   at: number
   inside: Order | undefined
-}
-
-const special = /[<>&\u2028\u2029]/
-const specials = /[<>&\u2028\u2029]/g
-
-function escaped(letter: string): string {
-  return `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`
 }
 
 /** Tables and metadata alone come in their order, and what is in them as it was stored. */

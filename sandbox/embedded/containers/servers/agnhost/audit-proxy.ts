@@ -1,6 +1,6 @@
+import { sortedJson } from '../../../machinery/sorted-json.ts'
 import { command } from '../../go/flags.ts'
 import { goServe } from '../../go/http.ts'
-import { goJson } from '../../go/json.ts'
 import { logPrint } from '../../go/log.ts'
 import { dieOfSignals, forever } from '../../go/signals.ts'
 import { answer } from '../http.ts'
@@ -15,7 +15,7 @@ export const auditProxy = command({
     const failed = await goServe(process, 8080, async ({ body }) => {
       try {
         const list = JSON.parse(new TextDecoder().decode(body)) as { items?: unknown[] }
-        for (const event of list.items ?? []) await process.print(`${goJson(event)}\n`)
+        for (const event of list.items ?? []) await process.print(`${sortedJson(event)}\n`)
         return answer(200, '')
       } catch (error) {
         if (process.ended || !(error instanceof SyntaxError)) throw error

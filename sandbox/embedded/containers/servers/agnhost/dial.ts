@@ -1,6 +1,6 @@
+import { sortedJson } from '../../../machinery/sorted-json.ts'
 import { type HttpResponse, NetworkError } from '../../../network/network.ts'
 import { dialError, GoHttpError, type GoRequest, goFetch, httpError } from '../../go/http.ts'
-import { goJson } from '../../go/json.ts'
 import { type Process, TimeoutFault } from '../../kernel/process.ts'
 import { answer } from '../http.ts'
 import { exchange } from './datagrams.ts'
@@ -44,7 +44,7 @@ export async function dial(process: Process, { query }: GoRequest): Promise<Http
   const output: Record<string, string[]> = {}
   if (last !== '') output['responses'] = responses
   if (errors.length > 0) output['errors'] = errors
-  return answer(200, goJson(output))
+  return answer(200, sortedJson(output))
 }
 
 async function overHttp(process: Process, ip: string, port: number, asked: string): Promise<string> {

@@ -1,7 +1,7 @@
+import { sortedJson } from '../../../machinery/sorted-json.ts'
 import { NetworkError } from '../../../network/network.ts'
 import { command } from '../../go/flags.ts'
 import { type GoHandler, GoHttpError, goFetch, goServe, httpError } from '../../go/http.ts'
-import { goJson } from '../../go/json.ts'
 import { logFatal, logPrint } from '../../go/log.ts'
 import { dieOfSignals, forever } from '../../go/signals.ts'
 import type { Process } from '../../kernel/process.ts'
@@ -70,7 +70,7 @@ function register(process: Process, state: State): GoHandler {
     state.replicas.push(host)
     process.save(state)
     await logPrint(process, `Node '${host}' registered.`)
-    return answer(200, goJson({ data: state.store }))
+    return answer(200, sortedJson({ data: state.store }))
   }
 }
 
@@ -78,7 +78,7 @@ function get(process: Process, state: State): GoHandler {
   return async ({ query }) => {
     const key = query.get('key') ?? ''
     await logPrint(process, `GET /get?key=${key}`)
-    return answer(200, goJson({ data: key === '' ? state.store : (state.store[key] ?? '') }))
+    return answer(200, sortedJson({ data: key === '' ? state.store : (state.store[key] ?? '') }))
   }
 }
 
@@ -98,7 +98,7 @@ function set(process: Process, state: State, port: number): GoHandler {
         return httpError(`encountered error while propagating to replica '${replica}': ${error.message}`, 417)
       }
     }
-    return answer(200, goJson({ message: 'Updated' }))
+    return answer(200, sortedJson({ message: 'Updated' }))
   }
 }
 

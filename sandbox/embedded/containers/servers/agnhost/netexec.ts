@@ -1,10 +1,10 @@
 import { goDuration } from '../../../kubelet/duration.ts'
+import { sortedJson } from '../../../machinery/sorted-json.ts'
 import { type HttpResponse, NetworkError, type Protocol } from '../../../network/network.ts'
 import { parseGoDuration } from '../../go/duration.ts'
 import { pathError } from '../../go/errors.ts'
 import { command } from '../../go/flags.ts'
 import { canonicalHeader, type GoHandler, type GoRequest, goServe, httpRedirect, type Routes } from '../../go/http.ts'
-import { goJson } from '../../go/json.ts'
 import { goTime, logFatal, logPrint } from '../../go/log.ts'
 import { forever } from '../../go/signals.ts'
 import type { Process } from '../../kernel/process.ts'
@@ -144,7 +144,7 @@ function headers({ form, headers: given }: GoRequest): HttpResponse {
   const key = form.get('key') ?? ''
   if (key !== '') return answer(200, header(given, key) ?? '')
   const all = Object.entries(given).filter(([name]) => name.toLowerCase() !== 'host')
-  return answer(200, goJson(Object.fromEntries(all.map(([name, value]) => [canonicalHeader(name), [value]]))))
+  return answer(200, sortedJson(Object.fromEntries(all.map(([name, value]) => [canonicalHeader(name), [value]]))))
 }
 
 function echo({ form }: GoRequest): HttpResponse {

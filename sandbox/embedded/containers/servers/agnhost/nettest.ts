@@ -1,9 +1,9 @@
+import { sortedJson } from '../../../machinery/sorted-json.ts'
 import { NetworkError } from '../../../network/network.ts'
 import { TlsError } from '../../../network/tls.ts'
 import type { Endpoints } from '../../../schema/types/core.v1.ts'
 import { command } from '../../go/flags.ts'
 import { GoHttpError, goFetch, goServe } from '../../go/http.ts'
-import { goJson } from '../../go/json.ts'
 import { logFatal } from '../../go/log.ts'
 import { dieOfSignals, forever } from '../../go/signals.ts'
 import { type Process, TimeoutFault } from '../../kernel/process.ts'
@@ -51,11 +51,11 @@ export const nettest = command({
         process.end({ code: 0 })
         return answer(200, '')
       },
-      '/read': () => answer(200, goJson(state, '\t')),
+      '/read': () => answer(200, sortedJson(state, '\t')),
       '/write': ({ body }) => {
         const source = sourceOf(state, new TextDecoder().decode(body))
         if (source !== undefined) state.Received = counted(state.Received, source)
-        return answer(200, `${goJson({ Hostname: state.Hostname })}\n`)
+        return answer(200, `${sortedJson({ Hostname: state.Hostname })}\n`)
       },
       '/status': () => {
         const passed = count(state.Sent) >= flags.peers && count(state.Received) >= flags.peers
@@ -111,7 +111,7 @@ async function endpointsOf(
 async function contact(process: Process, state: State, endpoint: string): Promise<void> {
   log(state, `Attempting to contact ${endpoint}`)
   try {
-    const body = goJson({ Dest: endpoint, Source: state.Hostname })
+    const body = sortedJson({ Dest: endpoint, Source: state.Hostname })
     const response = await goFetch(process, `${endpoint}/write`, { method: 'POST', body, contentType: 'application/json' })
     const { Hostname } = JSON.parse(new TextDecoder().decode(response.body)) as { Hostname: string }
     state.Sent = counted(state.Sent, Hostname)

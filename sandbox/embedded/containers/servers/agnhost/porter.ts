@@ -1,7 +1,7 @@
+import { sortedJson } from '../../../machinery/sorted-json.ts'
 import { pathError } from '../../go/errors.ts'
 import { command } from '../../go/flags.ts'
 import { type GoHandler, goServe } from '../../go/http.ts'
-import { goJson } from '../../go/json.ts'
 import { logPrint } from '../../go/log.ts'
 import { dieOfSignals, forever } from '../../go/signals.ts'
 import type { Process } from '../../kernel/process.ts'
@@ -21,7 +21,7 @@ export const porter = command({
       const port = Number(match[2])
       const respond: GoHandler = ({ method }) =>
         flags['json-response']
-          ? answer(200, goJson({ Method: method, Body: value }), { 'Content-Type': 'application/json' })
+          ? answer(200, sortedJson({ Method: method, Body: value }), { 'Content-Type': 'application/json' })
           : answer(200, value)
       if (match[1] === 'SCTP_') serveSctp(process, port, value)
       else if (match[1] === 'TLS_') await serveTls(process, port, respond)

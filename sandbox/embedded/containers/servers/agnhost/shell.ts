@@ -1,5 +1,5 @@
+import { sortedJson } from '../../../machinery/sorted-json.ts'
 import type { HttpResponse } from '../../../network/network.ts'
-import { goJson } from '../../go/json.ts'
 import { logPrint } from '../../go/log.ts'
 import { Pipe } from '../../kernel/pipe.ts'
 import type { Process } from '../../kernel/process.ts'
@@ -36,7 +36,7 @@ export async function shell(process: Process, text: string): Promise<HttpRespons
   reader.release()
   const shown = Object.entries(output).map(([key, value]) => `${key}:${value}`)
   await logPrint(process, `Output: map[${shown.sort().join(' ')}]`)
-  return answer(200, goJson(output))
+  return answer(200, sortedJson(output))
 }
 
 const signalWords: Record<string, string> = { KILL: 'killed', TERM: 'terminated', INT: 'interrupt', HUP: 'hangup', PIPE: 'broken pipe' }

@@ -1,6 +1,6 @@
+import { sortedJson } from '../../../machinery/sorted-json.ts'
 import type { HttpResponse } from '../../../network/network.ts'
 import type { GoRequest } from '../../go/http.ts'
-import { goJson } from '../../go/json.ts'
 import { logPrint } from '../../go/log.ts'
 import type { Process } from '../../kernel/process.ts'
 import { Errno } from '../../vfs/errno.ts'
@@ -11,7 +11,7 @@ export async function uploadedFile(process: Process, request: GoRequest): Promis
   const content = partNamed(request, 'file')
   if (!content) {
     await logPrint(process, 'Unable to upload file: http: no such file')
-    return answer(200, goJson({ error: 'Unable to upload file.' }))
+    return answer(200, sortedJson({ error: 'Unable to upload file.' }))
   }
   const path = `/uploads/upload${Math.floor(process.machine.random() * 4_000_000_000)}`
   try {
@@ -20,10 +20,10 @@ export async function uploadedFile(process: Process, request: GoRequest): Promis
   } catch (error) {
     if (!(error instanceof Errno)) throw error
     await logPrint(process, `Unable to open file for write: ${error.message}`)
-    return answer(200, goJson({ error: 'Unable to open file for write' }))
+    return answer(200, sortedJson({ error: 'Unable to open file for write' }))
   }
   await logPrint(process, `Wrote upload to ${path}`)
-  return answer(201, goJson({ output: path }))
+  return answer(201, sortedJson({ output: path }))
 }
 
 /** The content of a file in a multipart form (RFC 7578). */
