@@ -1,6 +1,6 @@
 import { copyOf } from '../machinery/copy.ts'
 import { canonicalQuantity, QuantityError } from './quantity.ts'
-import { hasTypeMeta, jsonFieldsOf, type WireField } from './wire.ts'
+import { hasTypeMeta, jsonFieldsOf, schemaProps, type WireField } from './wire.ts'
 
 export interface Decoded {
   /** The object as the API server's Go type would write it again: unknown fields gone, empty ones as Go leaves them. */
@@ -146,8 +146,6 @@ const specials: Record<string, Reader> = {
     return Array.isArray(value) ? [...value] : struct(value, schemaProps, at, unknown)
   },
 }
-
-const schemaProps = 'apiextensions.v1.JSONSchemaProps'
 
 function emptyValue(field: WireField): unknown {
   if (field.container !== '' || field.pointer || field.type === 'bytes') return field.omitEmpty ? undefined : null

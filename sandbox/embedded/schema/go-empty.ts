@@ -1,4 +1,4 @@
-import { jsonFieldsOf, type WireField, wireTypeOf } from './wire.ts'
+import { jsonFieldsOf, schemaOr, schemaProps, type WireField, wireTypeOf } from './wire.ts'
 
 /**
  * An object as Go writes it in JSON: lists and maps without anything in them are left out where their field is left out when it is
@@ -36,7 +36,8 @@ function trimmed<T>(value: T, type: string | undefined, form: Form): T {
 }
 
 function struct(value: unknown, type: string, form: Form): unknown {
-  if (schemaOr.has(type)) return Array.isArray(value) ? eachOf(value, (item) => struct(item, schema, form)) : struct(value, schema, form)
+  if (schemaOr.has(type))
+    return Array.isArray(value) ? eachOf(value, (item) => struct(item, schemaProps, form)) : struct(value, schemaProps, form)
   if (!isObject(value)) return value
   let result: Record<string, unknown> = value
   for (const field of fieldsToTrim(type)) {
@@ -80,10 +81,6 @@ function eachOf<T>(items: readonly T[], change: (item: T) => unknown): readonly 
   }
   return result ?? items
 }
-
-const schema = 'apiextensions.v1.JSONSchemaProps'
-/** What is a schema, several of them or something else. */
-const schemaOr = new Set(['Array', 'Bool', 'StringArray'].map((other) => `${schema}Or${other}`))
 
 const toTrim = new Map<string, readonly WireField[]>()
 

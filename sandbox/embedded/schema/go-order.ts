@@ -1,5 +1,5 @@
 import { htmlSafe } from '../machinery/html-safe.ts'
-import { hasTypeMeta, jsonFieldsOf, type WireField, wireTypeOf } from './wire.ts'
+import { hasTypeMeta, jsonFieldsOf, schemaOr, schemaProps, type WireField, wireTypeOf } from './wire.ts'
 
 /**
  * JSON as the API server writes an object: the fields of a built-in kind as they come in its Go type, beginning with kind and apiVersion;
@@ -48,7 +48,7 @@ const orders = new Map<string, Order | undefined>()
 function orderOf(type: string): Order | undefined {
   if (orders.has(type)) return orders.get(type)
   if (schemaOr.has(type))
-    return (value) => (Array.isArray(value) ? eachOf(value, orderOf(schema) as Order) : (orderOf(schema) as Order)(value))
+    return (value) => (Array.isArray(value) ? eachOf(value, orderOf(schemaProps) as Order) : (orderOf(schemaProps) as Order)(value))
   const fields = jsonFieldsOf(type)
   if (fields.size === 0) {
     orders.set(type, undefined)
@@ -62,10 +62,6 @@ function orderOf(type: string): Order | undefined {
   for (const [name, field] of fields) if (!places.has(name)) places.set(name, { at: places.size, inside: inside(field) })
   return order
 }
-
-const schema = 'apiextensions.v1.JSONSchemaProps'
-/** What is a schema, several of them or something else. */
-const schemaOr = new Set(['Array', 'Bool', 'StringArray'].map((other) => `${schema}Or${other}`))
 
 function inside({ type, container }: WireField): Order | undefined {
   const order = orderOf(type.replace(/^named:/, ''))

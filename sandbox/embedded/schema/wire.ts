@@ -62,6 +62,10 @@ export function jsonFieldsOf(type: string): ReadonlyMap<string, WireField> {
   return found
 }
 
+export const schemaProps = 'apiextensions.v1.JSONSchemaProps'
+/** The types of what is a schema, several of them or something else. */
+export const schemaOr: ReadonlySet<string> = new Set(['Array', 'Bool', 'StringArray'].map((other) => `${schemaProps}Or${other}`))
+
 /** Whether objects of the type carry apiVersion and kind. */
 export function hasTypeMeta(type: string): boolean {
   withTypeMeta ??= new Set(Object.values(load().kinds))
