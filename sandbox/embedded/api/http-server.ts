@@ -160,7 +160,10 @@ function secureServer(parts: ServingParts): Server {
   server.timeout = 0
   server.on('upgrade', (request, socket, head) => {
     socket.on('error', () => socket.destroy())
-    upgrade(parts, request, socket, head).catch((error) => refuseUpgrade(socket, error))
+    upgrade(parts, request, socket, head).catch((error) => {
+      if (!(error instanceof ApiError) && error !== connectionClosed) parts.report(`${request.method} ${request.url}`, error)
+      refuseUpgrade(socket, error)
+    })
   })
   server.on('tlsClientError', (_error, socket) => socket.destroy())
   return server
