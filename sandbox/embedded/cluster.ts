@@ -34,7 +34,7 @@ import { ClusterClock } from './clock.ts'
 import { type ClusterOptions, type Settings, settingsFrom, settingsOf, settingsRecord } from './cluster-settings.ts'
 import { createRuntime, type LocalRuntime } from './containers/index.ts'
 import { NodeMachine } from './containers/node-machine.ts'
-import type { Process } from './containers/runtime.ts'
+import type { Process, Volume } from './containers/runtime.ts'
 import type { ComponentName } from './containers/servers/control-plane.ts'
 import { type StandIn, StandIns } from './containers/stand-in.ts'
 import { startControllers } from './controllers/index.ts'
@@ -468,7 +468,13 @@ export class Cluster implements AsyncDisposable {
     this.network = network
     const standIns = this.parts.use(new StandIns(this.standIns, this.clock, () => this.served.promise))
     const component = (name: ComponentName) => components.hold(name)
-    const runtime = this.parts.use(createRuntime(nodes, { network: restoredNetwork(nodes, network), standIns, component }))
+    const nodeOf = (files: Volume) => {
+      const node = this.nodeNames().find((name) => filesOfNode(runtime, name) === files)
+      return node === undefined ? undefined : this.nodes?.host(node)
+    }
+    const runtime: LocalRuntime = this.parts.use(
+      createRuntime(nodes, { network: restoredNetwork(nodes, network), standIns, component, nodeOf }),
+    )
     this.runtime = runtime
     this.parts.use(startEventExpiry(this.store, this.clock))
     const controllers = { ...this.context, client: this.outsideClient('kube-controller-manager') }

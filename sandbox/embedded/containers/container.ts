@@ -1,5 +1,6 @@
 import type { ClusterContext } from '../machinery/context.ts'
 import { randomHex } from '../machinery/random.ts'
+import type { NodeHost } from '../node/host.ts'
 import type { ResolvedImage } from './images.ts'
 import { capabilitiesOf } from './kernel/capabilities.ts'
 import { Cpu } from './kernel/cpu.ts'
@@ -43,6 +44,8 @@ export interface LocalContainerParts {
   main?: Program
   /** Has a part of the control plane run until it is disposed. */
   component?: (name: ComponentName) => Disposable
+  /** The node whose own files a tree has. */
+  nodeOf?: (files: Tree) => NodeHost | undefined
   restored?: { record: ContainerRecord; log: LogLine[] }
 }
 
@@ -71,7 +74,7 @@ export class LocalContainer implements Container {
   /** What PID 1 was started as, before any exec. */
   private command: { argv: string[]; env: Map<string, string>; cwd: string } | undefined
 
-  constructor(ctx: ClusterContext, spec: ContainerSpec, { pids, image, onDirty, main, component, restored }: LocalContainerParts) {
+  constructor(ctx: ClusterContext, spec: ContainerSpec, { pids, image, onDirty, main, component, nodeOf, restored }: LocalContainerParts) {
     this.ctx = ctx
     this.spec = spec
     this.onDirty = onDirty
@@ -102,6 +105,7 @@ export class LocalContainer implements Container {
       memoryTrees: [sharedMemory, ...memoryVolumes(spec)],
       programs,
       component,
+      nodeOf,
       report: (where, error) => ctx.report(`container ${spec.podNamespace}/${spec.podName}/${spec.name}: ${where}`, error),
     })
     this.machine.onDirty = onDirty

@@ -1,6 +1,7 @@
 import type { Timer } from '../clock.ts'
 import type { ClusterContext } from '../machinery/context.ts'
 import type { PodNetwork } from '../network/network.ts'
+import type { NodeHost } from '../node/host.ts'
 import { type ContainerRecord, LocalContainer } from './container.ts'
 import { missing, type ResolvedImage, resolveImage, standInImage } from './images.ts'
 import { LogRecords } from './log-records.ts'
@@ -11,6 +12,7 @@ import { ContainerError, ImageError } from './runtime.ts'
 import type { ComponentName } from './servers/control-plane.ts'
 import type { StandIns } from './stand-in.ts'
 import { type Change, changesOf, replay } from './vfs/diff.ts'
+import type { Tree } from './vfs/tree.ts'
 import { TreeVolume } from './volume.ts'
 
 export interface RuntimeOptions {
@@ -22,6 +24,8 @@ export interface RuntimeOptions {
   standIns?: StandIns
   /** Has a part of the control plane run until it is disposed. */
   component?: (name: ComponentName) => Disposable
+  /** The node whose own files a volume has. */
+  nodeOf?: (files: Volume) => NodeHost | undefined
 }
 
 export interface LocalRuntime extends ContainerRuntime, Disposable {
@@ -178,9 +182,15 @@ class Runtime implements LocalRuntime {
       image: this.resolve(spec.image),
       onDirty: () => this.changed(spec.id),
       component: this.options.component,
+      nodeOf: (files) => this.nodeOf(files),
       ...(standIns && standIn && { main: standIns.program(standIn, spec) }),
       ...(restored && { restored }),
     })
+  }
+
+  private nodeOf(files: Tree): NodeHost | undefined {
+    const volume = [...this.volumes.values()].find(({ tree }) => tree === files)
+    return volume && this.options.nodeOf?.(volume)
   }
 
   private adopt(container: LocalContainer): LocalContainer {

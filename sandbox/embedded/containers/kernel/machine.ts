@@ -40,6 +40,8 @@ export interface MachineOptions {
   component?: (name: ComponentName) => Disposable
   /** Of the machine under a kubelet, seen by its own shells. */
   host?: NodeHost
+  /** The node whose own files a tree has. */
+  nodeOf?: (files: Tree) => NodeHost | undefined
   report: (where: string, error: unknown) => void
 }
 
@@ -141,6 +143,20 @@ export class Machine {
 
   after(ms: number, callback: () => void): Timer {
     return this.clock.setTimeout(callback, ms)
+  }
+
+  /** The same machine with a directory for its root; a node's own files lead to what runs on the node. Throws Errno. */
+  rootedAt(path: string, process: Process): Machine {
+    const fs = this.fs.rootedAt(path, process.who)
+    const root = fs.mounts.get('/')
+    const host = root && root.prefix.length === 0 ? this.options.nodeOf?.(root.tree) : undefined
+    if (!host) return this.entering({ fs })
+    // What the kernel shows of itself is mounted on the node, too.
+    for (const at of ['/proc', '/dev', '/sys']) {
+      const shown = this.fs.mounts.get(at)
+      if (shown) fs.mount(shown)
+    }
+    return this.entering({ fs, host })
   }
 
   /** A new process, not yet running anything. */

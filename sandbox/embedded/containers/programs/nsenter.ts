@@ -190,7 +190,8 @@ function entered(machine: Machine, kind: Kind, { network, container }: Place): M
   return machine
 }
 
-async function runIn(
+/** Runs a command as root in another machine, in the foreground of this process. */
+export async function runIn(
   process: Process,
   machine: Machine,
   command: readonly string[],

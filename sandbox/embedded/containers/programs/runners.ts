@@ -1,6 +1,10 @@
+import { hasCapability } from '../kernel/capabilities.ts'
+import type { Machine } from '../kernel/machine.ts'
 import type { Process, Run } from '../kernel/process.ts'
 import { signalByName } from '../kernel/signals.ts'
+import { Errno } from '../vfs/errno.ts'
 import { nodeMemory } from '../vfs/proc.ts'
+import { runIn } from './nsenter.ts'
 import { last, parseOptions } from './options.ts'
 import { becomeCommand, runCommand, startCommand } from './run-command.ts'
 import { busyboxBanner, hasCoreutils, usage } from './usage.ts'
@@ -16,7 +20,7 @@ export const runnerPrograms: Record<string, Run> = {
   stress,
   'stress-ng': stress,
   su: nohup,
-  chroot: nohup,
+  chroot,
   busybox,
 }
 
@@ -65,6 +69,33 @@ async function watch(process: Process): Promise<number> {
     await runCommand(process, ['sh', '-c', options.operands.join(' ')])
     await process.sleep(seconds * 1000)
   }
+}
+
+async function chroot(process: Process): Promise<number> {
+  const [root, ...command] = process.args
+  const gnu = process.fs.find('/etc/debian_version', process.who) !== undefined
+  if (root === undefined)
+    return gnu
+      ? await process.fail("missing operand\nTry 'chroot --help' for more information.", 125)
+      : await usage(process, 'missing operand')
+  const failed = async (why: string) => {
+    const what = gnu ? `cannot change root directory to '${root}'` : `can't change root directory to '${root}'`
+    return await process.fail(`${what}: ${why}`, gnu ? 125 : 1)
+  }
+  let machine: Machine
+  try {
+    if (process.uid !== 0 || !hasCapability(process.machine.capabilities, 'SYS_CHROOT')) throw new Errno('EPERM')
+    machine = process.machine.rootedAt(root, process)
+  } catch (error) {
+    if (error instanceof Errno) return await failed(error.message)
+    throw error
+  }
+  const missing = (name: string, why: string): [string, number] => [
+    gnu ? `chroot: failed to run command '${name}': ${why}\n` : `chroot: can't execute '${name}': ${why}\n`,
+    why === 'No such file or directory' ? 127 : 126,
+  ]
+  const shell = [process.env.get('SHELL') || '/bin/sh', '-i']
+  return await runIn(process, machine, command.length > 0 ? command : shell, { missing, home: '/' })
 }
 
 async function nohup(process: Process): Promise<number> {

@@ -84,6 +84,19 @@ export class FileSystem {
     return at
   }
 
+  /** The same files as one sees them whose root is a directory of theirs. */
+  rootedAt(path: string, who: Credentials): FileSystem {
+    const at = this.locate(path, who)
+    if (!at.node) throw new Errno('ENOENT')
+    if (at.node.type !== 'dir') throw new Errno('ENOTDIR')
+    const inside = new FileSystem({ ...at.mount, path: '/', prefix: at.parts }, this.now)
+    const above = at.path === '/' ? '' : at.path
+    for (const mount of this.mounts.values()) {
+      if (mount.path !== '/' && mount.path.startsWith(`${above}/`)) inside.mount({ ...mount, path: mount.path.slice(above.length) })
+    }
+    return inside
+  }
+
   /** The existing node at a path. */
   lookup(path: string, who: Credentials, follow = true): Node {
     const { node } = this.locate(path, who, follow)
@@ -302,7 +315,7 @@ export class FileSystem {
 
   private rootLocation(): Location {
     const mount = this.mounts.get('/') as MountPoint
-    return { path: '/', mount, parts: [], node: mount.tree.root }
+    return { path: '/', mount, parts: [...mount.prefix], node: this.mountRoot(mount) }
   }
 
   private step(at: Location, name: string, who: Credentials): Location {

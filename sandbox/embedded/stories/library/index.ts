@@ -13,6 +13,7 @@ import { localStorageStories } from './local-storage.ts'
 import { logStories } from './logs.ts'
 import { mistakeStories } from './mistakes.ts'
 import { networkStories } from './network.ts'
+import { nodeDebuggingStories } from './node-debugging.ts'
 import { nodeNetworkStories } from './node-network.ts'
 import { oneNodeStories } from './one-node.ts'
 import { podStories } from './pods.ts'
@@ -51,4 +52,5 @@ export const stories: readonly Story[] = [
   ...debuggingStories,
   ...drainStories,
   ...nodeNetworkStories,
+  ...nodeDebuggingStories,
 ]
