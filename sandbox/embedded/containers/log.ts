@@ -6,6 +6,9 @@ export class Log implements ContainerLog {
   count = 0
   private kept: LogLine[] = []
   private bytes = 0
+  /** Bytes that those who were put aside take. */
+  private aside: number[] = []
+  fileBytes = 0
   private readonly listeners = new Set<(line: LogLine) => void>()
   private readonly partial = { stdout: '', stderr: '' }
   private readonly decoders = { stdout: new TextDecoder(), stderr: new TextDecoder() }
@@ -20,9 +23,16 @@ export class Log implements ContainerLog {
     return this.kept
   }
 
-  /** Bytes kept. */
+  /** Bytes on the disk. */
   get size(): number {
-    return this.bytes
+    return this.aside.reduce((sum, bytes) => sum + bytes, this.bytes)
+  }
+
+  putAside(files: number): void {
+    this.aside = [...this.aside, this.bytes].slice(-files)
+    this.kept = []
+    this.bytes = 0
+    this.fileBytes = 0
   }
 
   onLine(listener: (line: LogLine) => void): Disposable {
@@ -76,6 +86,7 @@ export class Log implements ContainerLog {
     this.count++
     this.kept.push(line)
     this.bytes += sizeOfLine(line)
+    this.fileBytes += line.text.length + prefixBytes
     if (this.bytes <= limit) return
     // A tenth at once, so that a chatty container does not shift the array with every line.
     let drop = 0
@@ -91,5 +102,7 @@ export function sizeOfLine({ text }: LogLine): number {
 
 const limit = 10 * 1024 * 1024
 const longestLine = 16384
+/** What the runtime writes before a line: its time, the stream, and whether it is a whole one. */
+const prefixBytes = 41
 /** What a line costs besides its text. */
 const overhead = 64

@@ -221,7 +221,12 @@ export interface LogLine {
 
 /** A container's output, line by line, 10 MiB at most (the oldest goes first). */
 export interface ContainerLog {
+  /** Those that have not been put aside. */
   lines(): readonly LogLine[]
+  /** Bytes of the file that the lines are in. */
+  readonly fileBytes: number
+  /** What there is so far is not shown any more; so many files of what was put aside are kept. */
+  putAside(files: number): void
   onLine(listener: (line: LogLine) => void): Disposable
 }
 

@@ -1,7 +1,8 @@
 import { YAMLParseError } from 'yaml'
 import type { Volume } from '../containers/runtime.ts'
 import { ServiceFailure } from '../node/systemd.ts'
-import { durationMs, parseThresholds } from './eviction-thresholds.ts'
+import { parseQuantity } from '../schema/quantity.ts'
+import { durationMs, parseThresholds, wholeOf } from './eviction-thresholds.ts'
 import { readYaml } from './node-yaml.ts'
 
 /** What a kubelet takes from its configuration file. */
@@ -23,6 +24,12 @@ export interface KubeletConfiguration {
   imageMinimumGCAge: number
   /** One process that takes more memory than there is does not end those beside it. */
   singleProcessOOMKill: boolean
+  /** Bytes of a container's log above which it is put aside; none is where it is negative. */
+  containerLogMaxSize: number
+  /** Of one container, the one that is written to among them. */
+  containerLogMaxFiles: number
+  /** ms. */
+  containerLogMonitorInterval: number
   serializeImagePulls: boolean
   /** No limit where it is undefined and pulls are not serialized. */
   maxParallelImagePulls?: number
@@ -75,7 +82,12 @@ export function readConfiguration(files: Volume, failed: (err: string) => string
     throw fail(`failed to run Kubelet: unable to load bootstrap kubeconfig: stat ${bootstrap}: no such file or directory`)
   }
   const pulls = pullLimits(given)
-  const refused = refusedLimits(pulls)
+  const logs = {
+    containerLogMaxSize: (given['containerLogMaxSize'] as string | number | undefined) ?? '10Mi',
+    containerLogMaxFiles: numberOr(given['containerLogMaxFiles'], 5),
+    containerLogMonitorInterval: durationMs(durationOr(given['containerLogMonitorInterval'], '10s')),
+  }
+  const refused = refusedLimits(pulls) ?? refusedLogs(logs)
   if (refused) {
     const file = `path: /${configurationFile}, err: [${refused}]`
     throw fail(`failed to validate kubelet configuration, error: ${refused}, ${file}`)
@@ -89,6 +101,7 @@ export function readConfiguration(files: Volume, failed: (err: string) => string
   }
   try {
     parseThresholds(eviction)
+    refuseSize(logs.containerLogMaxSize)
   } catch (error) {
     throw fail(`failed to run Kubelet: failed to create kubelet: ${(error as Error).message}`)
   }
@@ -101,8 +114,20 @@ export function readConfiguration(files: Volume, failed: (err: string) => string
     evictionPressureTransitionPeriod: durationOr(given['evictionPressureTransitionPeriod'], '5m0s'),
     imageGCHighThresholdPercent: numberOr(given['imageGCHighThresholdPercent'], 85),
     imageGCLowThresholdPercent: numberOr(given['imageGCLowThresholdPercent'], 80),
+    ...logs,
+    containerLogMaxSize: wholeOf(logs.containerLogMaxSize),
     ...pulls,
     verbosity: logging?.verbosity ?? 0,
+  }
+}
+
+/** Throws Error in the words of the kubelet's log manager. */
+function refuseSize(size: string | number): void {
+  try {
+    parseQuantity(size)
+  } catch (error) {
+    const failed = 'failed to initialize container log manager: failed to parse container log max size'
+    throw new Error(`${failed} "${size}": ${(error as Error).message}`)
   }
 }
 
@@ -205,6 +230,13 @@ function refusedLimits(limits: ReturnType<typeof pullLimits>): string | undefine
   return serializeImagePulls && maxParallelImagePulls > 1
     ? `invalid configuration: maxParallelImagePulls cannot be larger than 1 ${unless}`
     : undefined
+}
+
+function refusedLogs(logs: { containerLogMaxFiles: number; containerLogMonitorInterval: number }): string | undefined {
+  const { containerLogMaxFiles, containerLogMonitorInterval } = logs
+  if (containerLogMonitorInterval < 3000)
+    return 'invalid configuration: containerLogMonitorInterval must be a positive time duration greater than or equal to 3s'
+  return containerLogMaxFiles <= 1 ? 'invalid configuration: containerLogMaxFiles must be greater than 1' : undefined
 }
 
 function numberOr(value: unknown, usual: number): number {

@@ -80,6 +80,7 @@ export class Kubelet {
   private refusal: string | undefined
   private triedAt = Number.NEGATIVE_INFINITY
   private collectedAt = Number.NEGATIVE_INFINITY
+  private logsAt = Number.NEGATIVE_INFINITY
 
   constructor(given: KubeletParts) {
     const parts: KubeletParts = { ...given, ctx: this.reaching(given.ctx) }
@@ -355,8 +356,23 @@ export class Kubelet {
       this.collectedAt = now
       for (const worker of this.workers()) worker.dropEnded()
     }
+    this.putLogsAside(now)
     this.images.look()
     this.eviction.look()
+  }
+
+  /** The logs of running containers that have grown too long (pkg/kubelet/logs). */
+  private putLogsAside(now: number): void {
+    const { configuration } = this
+    if (!configuration || configuration.containerLogMaxSize < 0) return
+    if (now - this.logsAt < configuration.containerLogMonitorInterval) return
+    this.logsAt = now
+    for (const worker of this.workers()) {
+      for (const container of worker.containers.values()) {
+        const long = container.state === 'running' && container.log.fileBytes >= configuration.containerLogMaxSize
+        if (long) container.log.putAside(configuration.containerLogMaxFiles - 1)
+      }
+    }
   }
 
   private get working(): boolean {

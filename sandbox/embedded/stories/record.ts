@@ -8,7 +8,7 @@ const usage = `usage: KUBECONFIG=FILE node record.ts [STORY ...]
 
 Plays the stories (all, unless some are named) on the real cluster that KUBECONFIG leads to, each in a namespace story-NAME
 that is deleted afterwards, and writes what was seen to recorded/NAME.json. The cluster needs a control plane and two workers;
-stories of one node (oneNode) a control plane that takes Pods.`
+stories of one node (oneNode) a control plane that takes Pods. What stories do at a node's shell docker does: the cluster is one of kind's.`
 
 /** Stories side by side. */
 const width = 4

@@ -102,6 +102,10 @@ export class ProgrammedContainer implements Container {
 
   readonly log = {
     lines: () => this.lines,
+    fileBytes: 0,
+    putAside: () => {
+      this.lines.length = 0
+    },
     onLine: (listener: (line: LogLine) => void) => {
       this.lineListeners.add(listener)
       return { [Symbol.dispose]: () => this.lineListeners.delete(listener) }

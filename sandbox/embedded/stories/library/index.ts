@@ -10,6 +10,7 @@ import { drainStories } from './drains.ts'
 import { imageStories } from './images.ts'
 import { jobStories } from './jobs.ts'
 import { localStorageStories } from './local-storage.ts'
+import { logRotationStories } from './log-rotation.ts'
 import { logStories } from './logs.ts'
 import { mistakeStories } from './mistakes.ts'
 import { networkStories } from './network.ts'
@@ -48,6 +49,7 @@ export const stories: readonly Story[] = [
   ...containerStories,
   ...localStorageStories,
   ...logStories,
+  ...logRotationStories,
   ...staticPodStories,
   ...debuggingStories,
   ...drainStories,
