@@ -233,7 +233,7 @@ class Checker {
       return types.error
     }
     this.references.set(expr.id, expr.name)
-    if (made.kind !== 'struct') {
+    if (made.kind !== 'struct' && !this.names.struct(made.name)) {
       this.tell(expr, `'${made.name}' is not a message type`)
       return types.error
     }

@@ -16,6 +16,7 @@ import { semanticVersions } from './library/semantic-versions.ts'
 import { patterns, plainText, text } from './library/text.ts'
 import { urls } from './library/urls.ts'
 import { checkLiterals } from './literal-checks.ts'
+import { messages } from './messages.ts'
 import { parse } from './parser.ts'
 import { PlanError, plan } from './planner.ts'
 import { childrenOf, type Expr } from './syntax-tree.ts'
@@ -107,7 +108,7 @@ export class Environment implements Names {
   }
 
   struct(name: string): ReadonlyMap<string, CelType> | undefined {
-    return this.structs.get(name)
+    return this.structs.get(name) ?? messages.get(name)?.fields
   }
 }
 

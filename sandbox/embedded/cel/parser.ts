@@ -282,19 +282,25 @@ class Parser {
     const open = this.take()
     const id = this.node(open.at)
     const fields: Field[] = []
-    this.items('}', () => {
+    const start = this.token.at
+    const isName = () => this.token.kind === 'identifier' || this.token.kind === 'escaped'
+    const item = () => {
       const optional = this.is('?')
       if (optional) this.take()
       const field = this.token
-      if (field.kind !== 'identifier' && field.kind !== 'escaped') {
-        this.tell(field, `mismatched input '${field.text}' expecting {IDENTIFIER, ESC_IDENTIFIER}`)
+      if (!isName()) {
+        const others = fields.length === 0 && !optional ? "'}', ',', '?', " : ''
+        this.tell(field, `mismatched input '${field.text}' expecting {${others}IDENTIFIER, ESC_IDENTIFIER}`)
+        if (optional) this.report(start, 'unsupported ident kind')
         throw new Mismatch()
       }
       this.take()
+      if (field.kind === 'escaped') this.report(start, "unsupported syntax: '`'")
       const at = this.expect(':')?.at ?? field.at
       const fieldId = this.node(at)
       fields.push({ id: fieldId, name: field.text, value: this.expression(), optional })
-    })
+    }
+    this.items('}', item, isName)
     return { kind: 'struct', id, name, fields }
   }
 
@@ -329,14 +335,14 @@ class Parser {
   }
 
   /** What stands between brackets, with commas between and perhaps one behind. */
-  private items(close: string, item: () => void): void {
+  private items(close: string, item: () => void, begins = () => this.canBegin()): void {
     let isOpen = true
     while (isOpen && !this.is(close) && !this.is(',')) {
       item()
       isOpen = this.is(',')
       if (isOpen) {
         this.take()
-        if (!this.canBegin() && !this.is('?')) return void this.expect(close)
+        if (!begins() && !this.is('?')) return void this.expect(close)
       } else if (!this.is(close)) {
         this.tell(this.token, `mismatched input '${this.token.text}' expecting {'${close}', ','}`)
         throw new Mismatch()

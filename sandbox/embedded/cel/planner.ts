@@ -2,12 +2,13 @@ import { type Attribute, ConditionalAttribute, RelativeAttribute, type Scope, ty
 import { callCost } from './call-cost.ts'
 import type { Checked, Resolution } from './checker.ts'
 import { equal, noSuchOverload } from './comparison.ts'
-import { listCost, mapCost } from './costs.ts'
+import { listCost, mapCost, structCost } from './costs.ts'
 import { call, isStrict } from './dispatch.ts'
 import { Fold } from './fold.ts'
+import { type Message, messages } from './messages.ts'
 import { patternFault } from './pattern-fault.ts'
 import { shownValue } from './shown-values.ts'
-import type { Comprehension, Expr } from './syntax-tree.ts'
+import type { Comprehension, Expr, StructLiteral } from './syntax-tree.ts'
 import { EntryMap, Failure, Optional, type Value } from './values.ts'
 
 /** An expression that cannot even be made ready: a constant part of it fails. */
@@ -48,6 +49,8 @@ class Planner {
         return this.map(expr)
       case 'comprehension':
         return this.fold(expr)
+      case 'struct':
+        return this.message(expr)
       default:
         throw new PlanError(`unknown type: ${expr.name}`)
     }
@@ -119,6 +122,19 @@ class Planner {
     }
     if (!entries.every(({ key, value }) => isConstant(key) && isConstant(value))) return { evaluate }
     return constant(mapOf(noScope, entries))
+  }
+
+  private message(expr: StructLiteral): Step {
+    const message = messages.get(expr.name)
+    if (!message) throw new PlanError(`unknown type: ${expr.name}`)
+    const fields = expr.fields.map(({ name, value, optional }) => ({ name, value: this.plan(value), optional }))
+    return {
+      evaluate(scope) {
+        const value = messageOf(scope, message, fields)
+        scope.budget.charge(structCost)
+        return value
+      },
+    }
   }
 
   private fold({ range, variable, second, accumulator, init, condition, step, result }: Comprehension): Step {
@@ -252,6 +268,20 @@ function listOf(scope: Scope, steps: readonly Step[], optionals: ReadonlySet<num
     } else if (value.value !== undefined) items.push(value.value)
   }
   return items
+}
+
+function messageOf(scope: Scope, message: Message, fields: readonly { name: string; value: Step; optional: boolean }[]): Value {
+  const given = new Map<string, Value>()
+  for (const { name, value, optional } of fields) {
+    const held = value.evaluate(scope)
+    if (held instanceof Failure) return held
+    if (!optional) given.set(name, held)
+    else if (!(held instanceof Optional)) {
+      return new Failure(`cannot initialize optional entry '${name}' from non-optional value ${shownValue(held)}`)
+    } else if (held.value !== undefined) given.set(name, held.value)
+    else given.delete(name)
+  }
+  return message.make(given)
 }
 
 function mapOf(scope: Scope, entries: readonly { key: Step; value: Step; optional: boolean }[]): Value {

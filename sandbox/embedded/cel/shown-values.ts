@@ -43,10 +43,7 @@ export function timestampText({ nanos }: Timestamp): string {
   return `${head}${fraction}Z`
 }
 
-/** Seconds, as string() writes a duration. */
+/** Seconds, as string() writes a duration: a double of them. */
 export function durationText({ nanos }: Duration): string {
-  const absolute = nanos < 0n ? -nanos : nanos
-  const rest = absolute % second
-  const fraction = rest === 0n ? '' : `.${String(rest).padStart(9, '0').replace(/0+$/, '')}`
-  return `${nanos < 0n ? '-' : ''}${absolute / second}${fraction}s`
+  return `${plain(Number(nanos / second) + Number(nanos % second) / 1e9)}s`
 }

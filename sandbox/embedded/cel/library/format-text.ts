@@ -1,5 +1,4 @@
 import { durationText, goNumber, timestampText } from '../shown-values.ts'
-import { typeName } from '../types.ts'
 import { CelMap, Duration, Failure, runtimeType, Timestamp, TypeValue, Uint, type Value } from '../values.ts'
 
 /** What a template's clauses become; a FormatError says what is wrong. */
@@ -135,7 +134,7 @@ function asText(value: Value): string {
   if (value instanceof Uint8Array) return Buffer.from(value).toString()
   if (value instanceof Timestamp) return timestampText(value)
   if (value instanceof Duration) return durationText(value)
-  if (value instanceof TypeValue) return typeName(value.type)
+  if (value instanceof TypeValue) return value.type.name
   if (Array.isArray(value)) return `[${(value as readonly Value[]).map(nested).join(', ')}]`
   if (value instanceof CelMap) return mapText(value)
   throw refusal('s', runtimeType(value).name)
@@ -156,7 +155,6 @@ function nested(value: Value): string {
   if (typeof value === 'string') return JSON.stringify(value)
   if (value instanceof Uint8Array) return `b${JSON.stringify(Buffer.from(value).toString())}`
   if (typeof value === 'number') return Number.isFinite(value) ? value.toFixed(usual) : JSON.stringify(goNumber(value))
-  if (value instanceof TypeValue) return `type(${typeName(value.type)})`
   if (value instanceof Timestamp) return `timestamp(${JSON.stringify(timestampText(value))})`
   if (value instanceof Duration) return `duration(${JSON.stringify(durationText(value))})`
   return asText(value)
