@@ -1,4 +1,5 @@
 import { createServer, type Socket } from 'node:net'
+import { NetworkError } from '../network/network.ts'
 import type { Outside, OutsideView } from '../network/outside.ts'
 
 /** Connections through one door at once; more are refused. */
@@ -14,15 +15,20 @@ const longestLine = 64
 /**
  * Lets connections from without into a cluster, as a machine on the nodes' network makes them. A client of the Unix socket
  * says `IP PORT` and a newline; a `+` comes back when the connection stands, and the bytes follow. Where it is not taken the socket
- * is closed without a `+`. Changes of what answers are told while the door stands open.
+ * is closed without a `+`. Changes of what answers are told while the door stands open; `report` hears errors that have no caller.
  */
-export async function openDoor(outside: Outside, path: string, tell: (view: OutsideView) => void): Promise<AsyncDisposable> {
+export async function openDoor(
+  outside: Outside,
+  path: string,
+  tell: (view: OutsideView) => void,
+  report: (error: unknown) => void,
+): Promise<AsyncDisposable> {
   const sockets = new Set<Socket>()
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     sockets.add(socket)
     socket.on('close', () => sockets.delete(socket))
     socket.on('error', () => socket.destroy())
-    void admit(outside, socket)
+    void admit(outside, socket, report)
   })
   server.maxConnections = mostConnections
   await new Promise<void>((resolve, reject) => server.once('error', reject).listen(path, resolve))
@@ -52,11 +58,17 @@ export async function openDoor(outside: Outside, path: string, tell: (view: Outs
   }
 }
 
-async function admit(outside: Outside, socket: Socket): Promise<void> {
+/** What is not taken, or not asked for as it should be, is closed: the client learns it by that. */
+async function admit(outside: Outside, socket: Socket, report: (error: unknown) => void): Promise<void> {
   const gone = new AbortController()
   socket.on('close', () => gone.abort(new Error('the client is gone')))
+  const asked = await firstLine(socket)
+  if (!asked) {
+    socket.destroy()
+    return
+  }
+  const { ip, port, rest } = asked
   try {
-    const { ip, port, rest } = await firstLine(socket)
     const connection = await outside.connect(ip, port, gone.signal)
     socket.on('close', () => connection[Symbol.dispose]())
     socket.write('+')
@@ -69,14 +81,15 @@ async function admit(outside: Outside, socket: Socket): Promise<void> {
     socket.on('data', (data) => connection.write(data))
     socket.on('end', () => connection.end())
     socket.resume()
-  } catch {
-    // Not taken, or not asked for as it should be: the client learns it by the end.
+  } catch (error) {
     socket.destroy()
+    if (!(error instanceof NetworkError) && !gone.signal.aborted) report(error)
   }
 }
 
-function firstLine(socket: Socket): Promise<{ ip: string; port: number; rest: Buffer }> {
-  return new Promise((resolve, reject) => {
+/** Undefined where none comes that is an address and a port. */
+function firstLine(socket: Socket): Promise<{ ip: string; port: number; rest: Buffer } | undefined> {
+  return new Promise((resolve) => {
     let seen: Buffer = Buffer.alloc(0)
     const hear = (data: Buffer) => {
       seen = Buffer.concat([seen, data])
@@ -85,10 +98,9 @@ function firstLine(socket: Socket): Promise<{ ip: string; port: number; rest: Bu
       socket.off('data', hear)
       socket.pause()
       const [, ip, port] = /^([\d.]+) (\d+)$/.exec(seen.subarray(0, Math.max(0, end)).toString()) ?? []
-      if (ip === undefined) reject(new Error('not an address and a port'))
-      else resolve({ ip, port: Number(port), rest: seen.subarray(end + 1) })
+      resolve(ip === undefined ? undefined : { ip, port: Number(port), rest: seen.subarray(end + 1) })
     }
     socket.on('data', hear)
-    socket.once('close', () => reject(new Error('the client is gone')))
+    socket.once('close', () => resolve(undefined))
   })
 }

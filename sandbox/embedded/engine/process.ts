@@ -115,7 +115,8 @@ const methods: ClusterProcess = {
   async openDoor(id, door, socket) {
     const running = clusters.get(id) ?? missing(id)
     await running.door?.[Symbol.asyncDispose]()
-    running.door = await openDoor(running.cluster.outside(), socket, (view) => tell({ door, view }))
+    const report = (error: unknown) => tell({ cluster: id, fault: `door: ${sentenceOf(error)}` })
+    running.door = await openDoor(running.cluster.outside(), socket, (view) => tell({ door, view }), report)
   },
 }
 
