@@ -128,6 +128,37 @@ describe.skipIf(!etcdctl)('real etcdctl (skipped where it is not installed)', ()
     await expect(ctl('put', '/registry/pods/default/x', 'nonsense')).rejects.toThrow('only Kubernetes objects are kept')
   })
 
+  test('a transaction, a deletion of a range and the end of a lease have one revision each', async () => {
+    const transaction = execFile(etcdctl as string, [...flags, 'txn'], { env: environment, timeout: 30_000 })
+    transaction.stdin?.end('\nput pair/a 1\nput pair/b 2\n\n\n')
+    await once(transaction, 'close')
+    const { kvs } = JSON.parse(await ctl('get', 'pair/', '--prefix', '-w', 'json')) as { kvs: Record<string, unknown>[] }
+    const [{ mod_revision: made } = {}, second] = kvs
+    expect(kvs).toHaveLength(2)
+    expect(second).toMatchObject({ mod_revision: made, create_revision: made, version: 1 })
+    expect(await ctl('get', 'pair/', '--prefix', '--rev', String(Number(made) - 1))).toBe('')
+    expect(await ctl('del', 'pair/', '--prefix')).toBe('2\n')
+    const id = /lease (\w+) granted/.exec(await ctl('lease', 'grant', '600'))?.[1] as string
+    for (const key of ['pair/c', 'pair/d']) await ctl('put', '--lease', id, key, 'x')
+    await ctl('lease', 'revoke', id)
+    const watch = spawn(etcdctl as string, [...flags, 'watch', 'pair/', '--prefix', '--rev', String(made), '-w', 'json'], {
+      env: environment,
+    })
+    const [line] = (await once(createInterface({ input: watch.stdout }), 'line')) as [string]
+    watch.kill()
+    const { Events: events } = JSON.parse(line) as { Events: { type?: number; kv: { key: string; mod_revision: number } }[] }
+    const shown = events.map(({ type = 0, kv }) => `${type ? 'delete' : 'put'} ${Buffer.from(kv.key, 'base64')}`)
+    expect(shown).toEqual([
+      ...['put pair/a', 'put pair/b', 'delete pair/a', 'delete pair/b'],
+      ...['put pair/c', 'put pair/d', 'delete pair/c', 'delete pair/d'],
+    ])
+    const revisions = events.map(({ kv }) => kv.mod_revision)
+    expect(new Set([revisions.slice(0, 2), revisions.slice(2, 4), revisions.slice(6)].map((some) => new Set(some).size))).toEqual(
+      new Set([1]),
+    )
+    expect(new Set(revisions).size).toBe(5)
+  })
+
   test('sees what the API server writes as it happens, and deletes under it', async () => {
     const child = spawn(etcdctl as string, [...flags, 'watch', '/registry/configmaps/default/', '--prefix'], { env: environment })
     const lines = createInterface({ input: child.stdout })

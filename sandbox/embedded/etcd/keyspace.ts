@@ -14,8 +14,8 @@ export class Keyspace implements Disposable {
   private readonly resources: ServedResources
   /** By path: since when it is there and how often it was written. */
   private readonly lives = new Map<string, Life>()
-  /** By revision, of what was written at it. */
-  private readonly written = new Map<number, Life>()
+  /** By revision and path, of what was written at it. */
+  private readonly written = new Map<string, Life>()
   private readonly subscription: Disposable
   private places: Place[] = []
   private readonly following: Disposable
@@ -51,7 +51,8 @@ export class Keyspace implements Disposable {
 
   pair({ path, place, object }: Omit<Found, 'change'>, keysOnly = false): KeyValue {
     const modified = Number(object.metadata.resourceVersion)
-    const life = this.written.get(modified) ?? this.lives.get(path.toString('latin1'))
+    const name = path.toString('latin1')
+    const life = this.written.get(`${modified} ${name}`) ?? this.lives.get(name)
     return {
       key: path,
       create_revision: life?.created ?? modified,
@@ -130,13 +131,13 @@ export class Keyspace implements Disposable {
     if (known && known.last >= change.revision) return
     const life = { created: known?.created ?? change.revision, last: change.revision, version: (known?.version ?? 0) + 1 }
     this.lives.set(path, life)
-    this.written.set(change.revision, life)
+    this.written.set(`${change.revision} ${path}`, life)
     if (this.written.size > 2 * (this.store.revision - this.store.oldestRevision) + 1000) this.forget()
   }
 
   /** What the store no longer tells needs no life. */
   private forget(): void {
-    for (const revision of this.written.keys()) if (revision < this.store.oldestRevision) this.written.delete(revision)
+    for (const key of this.written.keys()) if (Number.parseInt(key, 10) < this.store.oldestRevision) this.written.delete(key)
   }
 }
 

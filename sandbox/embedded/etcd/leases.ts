@@ -14,11 +14,11 @@ interface Lease {
 /** Leases of etcd: keys that go when nobody renews them. Kept in memory, as plain keys with a lease are for trying out. */
 export class Leases implements Disposable {
   private readonly clock: Clock
-  private readonly drop: (key: Uint8Array) => void
+  private readonly drop: (keys: readonly Uint8Array[]) => void
   private readonly leases = new Map<number, Lease>()
   private last = 0x1000_0000
 
-  constructor(clock: Clock, drop: (key: Uint8Array) => void) {
+  constructor(clock: Clock, drop: (keys: readonly Uint8Array[]) => void) {
     this.clock = clock
     this.drop = drop
   }
@@ -36,7 +36,7 @@ export class Leases implements Disposable {
     const lease = this.at(id)
     lease.timer[Symbol.dispose]()
     this.leases.delete(id)
-    for (const key of lease.keys) this.drop(Buffer.from(key, 'latin1'))
+    this.drop([...lease.keys].sort().map((key) => Buffer.from(key, 'latin1')))
     return {}
   }
 

@@ -97,7 +97,11 @@ class EtcdService implements Disposable {
   constructor(parts: EtcdParts) {
     this.parts = parts
     this.keyspace = parts.keyspace
-    this.leases = new Leases(parts.clock, (key) => this.deleteRange({ key, range_end: Buffer.alloc(0), prev_kv: false }))
+    this.leases = new Leases(parts.clock, (keys) =>
+      this.keyspace.store.together(() => {
+        for (const key of keys) this.deleteRange({ key, range_end: Buffer.alloc(0), prev_kv: false })
+      }),
+    )
     this.member = {
       id: idOf(parts.name),
       name: parts.name,
@@ -112,8 +116,8 @@ class EtcdService implements Disposable {
       KV: {
         Range: this.unary((request) => this.range(request as RangeRequest)),
         Put: this.unary((request) => this.put(request as PutRequest)),
-        DeleteRange: this.unary((request) => this.deleteRange(request as DeleteRangeRequest)),
-        Txn: this.unary((request) => this.transaction(request as TxnRequest)),
+        DeleteRange: this.unary((request) => this.keyspace.store.together(() => this.deleteRange(request as DeleteRangeRequest))),
+        Txn: this.unary((request) => this.keyspace.store.together(() => this.transaction(request as TxnRequest))),
         Compact: this.unary((request) => this.compact(request as { revision: number })),
       },
       Watch: { Watch: (stream: ServerDuplexStream<WatchRequest, object>) => this.watch(stream) },
@@ -366,11 +370,19 @@ class EtcdService implements Disposable {
         return
       }
       if (request.start_revision > 0) tell(store.changesSince('*', request.start_revision - 1))
+      let together: StoredChange[] = []
+      const flush = () => {
+        if (together.length > 0 && watches.has(id)) tell(together)
+        together = []
+      }
       watches.set(
         id,
         store.subscribe('*', (change) => {
           // later in the queue than what a start in the future waits for
-          if (change.revision >= request.start_revision) tell([change])
+          if (change.revision < request.start_revision) return
+          if (together[0] && together[0].revision !== change.revision) flush()
+          // what has one revision is told at once, and its listeners are called one after the other
+          if (together.push(change) === 1) queueMicrotask(flush)
         }),
       )
     }

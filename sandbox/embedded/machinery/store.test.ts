@@ -81,6 +81,32 @@ test('a listener that writes hears its own change after all others have heard th
   expect(heard).toEqual(['one 1', 'two 1', 'one 2', 'two 2'])
 })
 
+test('what is written together has one revision, and is heard of when all of it is there', () => {
+  const store = new Store(clock, fail)
+  store.put('configmaps', 'default/a', object('a'))
+  const heard: unknown[] = []
+  store.subscribe('configmaps', ({ type, key, revision }) => {
+    heard.push([type, key, revision, store.list('configmaps').length])
+    if (key === 'default/a' && type === 'DELETED') store.put('configmaps', 'default/d', object('d'))
+  })
+  const stored = store.together(() => {
+    store.remove('configmaps', 'default/a')
+    store.put('configmaps', 'default/b', object('b'))
+    return store.together(() => store.put('configmaps', 'default/c', object('c')))
+  })
+  expect(stored.metadata.resourceVersion).toBe('2')
+  expect(heard).toEqual([
+    ['DELETED', 'default/a', 2, 2],
+    ['ADDED', 'default/b', 2, 3],
+    ['ADDED', 'default/c', 2, 3],
+    ['ADDED', 'default/d', 3, 3],
+  ])
+  expect(store.listAt('configmaps', 1).map(({ metadata }) => metadata.name)).toEqual(['a'])
+  expect(store.changesSince('*', 1)).toHaveLength(4)
+  store.together(() => undefined)
+  expect(store.revision).toBe(3)
+})
+
 test('neither a fork nor its original sees what the other writes', () => {
   const store = new Store(clock, fail)
   store.put('configmaps', 'default/a', object('a'))

@@ -45,6 +45,8 @@ export class Store implements AsyncDisposable {
   private readonly allListeners = new Set<(change: StoredChange) => void>()
   private readonly undelivered: StoredChange[] = []
   private delivering = false
+  /** Of writes that are being made together: whether one has been. */
+  private batch: { begun: boolean } | undefined
   private readonly report: (error: unknown) => void
 
   /** `report` hears of a listener's or a compaction's error. */
@@ -114,7 +116,7 @@ export class Store implements AsyncDisposable {
    */
   put(table: string, key: string, object: KubeObject): KubeObject {
     const previous = this.get(table, key)
-    const revision = ++this.current
+    const revision = this.next()
     const stored = freezeSharing({ ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } }, previous)
     shareSize(object, stored)
     this.table(table).set(key, stored)
@@ -126,11 +128,26 @@ export class Store implements AsyncDisposable {
   remove(table: string, key: string): KubeObject | undefined {
     const previous = this.get(table, key)
     if (!previous) return undefined
-    const revision = ++this.current
+    const revision = this.next()
     const object = freezeSharing({ ...previous, metadata: { ...previous.metadata, resourceVersion: String(revision) } }, previous)
     this.table(table).delete(key)
     this.committed({ type: 'DELETED', object, previous, revision, time: this.clock.now(), table, key })
     return object
+  }
+
+  /**
+   * Makes several writes under one revision, as a transaction of etcd does. Listeners hear of them when all are made. Of an error
+   * in between what was written before stays.
+   */
+  together<T>(write: () => T): T {
+    if (this.batch) return write()
+    this.batch = { begun: false }
+    try {
+      return write()
+    } finally {
+      this.batch = undefined
+      if (!this.delivering) this.deliver()
+    }
   }
 
   /**
@@ -243,6 +260,12 @@ export class Store implements AsyncDisposable {
     return table
   }
 
+  private next(): number {
+    if (!this.batch?.begun) this.current++
+    if (this.batch) this.batch.begun = true
+    return this.current
+  }
+
   private committed(change: StoredChange): void {
     this.remember(change)
     const { table, key, revision, time, type, object, previous } = change
@@ -252,7 +275,7 @@ export class Store implements AsyncDisposable {
       this.append({ key: objectKey(table, key), revision, time, ...stored })
     }
     this.undelivered.push(change)
-    if (!this.delivering) this.deliver()
+    if (!this.delivering && !this.batch) this.deliver()
   }
 
   private deliver(): void {
