@@ -2,7 +2,7 @@ import { addressIn } from './addresses.ts'
 import type { Hop } from './capture.ts'
 import { nodeNetworkOf } from './hosts.ts'
 import type { FilterPacket, Iptables, Verdict } from './iptables.ts'
-import { type Link, macOf, type Stack } from './stack.ts'
+import { type Link, macOf, netnsOf, type Stack } from './stack.ts'
 import type { Stacks } from './stacks.ts'
 
 /** Where a packet ends that a node sends on: at a pod, at a node itself, or out of the cluster. `refused` is what a rule answers. */
@@ -101,9 +101,23 @@ export class Fabric {
     return !own || own.lookup(destination) !== undefined
   }
 
-  podHears(node: string, { uid, ip }: { uid: string; ip: string }): boolean {
+  /** Whether a pod takes what comes to it for an address: its own by its own wire, another by a device that was moved into it. */
+  podHears(node: string, { uid, ip }: { uid: string; ip: string }, destination: string): boolean {
     const own = this.stacks.changedPod(node, uid)
-    return !own || (own.link('eth0')?.up === true && own.owns(ip))
+    if (!own) return true
+    return own.owns(destination) && (destination !== ip || own.link('eth0')?.up === true)
+  }
+
+  /** Where a pod's packets to an address go by a device that somebody has moved into it: its namespace as a place of its own. */
+  asideOf(node: string, { uid }: { uid: string }, destination: string): string | undefined {
+    const own = this.stacks.changedPod(node, uid)
+    const route = own?.lookup(destination)
+    return route && own?.link(route.dev)?.pair ? `${node}/${netnsOf(uid)}` : undefined
+  }
+
+  /** Whether an address is one that somebody has given to a pod beside its own. */
+  podOwns(node: string, { uid }: { uid: string }, ip: string): boolean {
+    return this.stacks.changedPod(node, uid)?.owns(ip) ?? false
   }
 
   /** How a pod's packet comes to its node: out of its own device, in by the wire's end and by the bridge that is on. */
@@ -247,6 +261,8 @@ export class Fabric {
     seen.add(far.link)
     const [base = ''] = node.split('/')
     const there = out.pair.namespace ? `${base}/${out.pair.namespace}` : base
+    const pod = this.stacks.podNamed(base, out.pair.namespace)
+    if (pod) return far.stack.owns(ip) ? { node: base, pod: pod.uid, device: out.name } : undefined
     const bridge = far.link.master === undefined ? undefined : far.stack.link(far.link.master)
     if (far.stack.owns(ip)) return bridge?.up === false ? undefined : { node: there, device: (bridge ?? far.link).name }
     return bridge && this.onWire(there, far.stack, bridge, ip, seen)

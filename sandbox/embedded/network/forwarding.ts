@@ -44,7 +44,7 @@ export class Forwarding {
     const loopback = inCIDR(destination.ip, '127.0.0.0/8')
     if (source.made && loopback && !this.fabric.owns(source.node, '127.0.0.1')) return 'no route'
     const client = { ip: source.made ? this.sourceOf(source.node, destination.ip) : source.ip, port: clientPort }
-    if (source.pod && (loopback || destination.ip === source.ip)) {
+    if (source.pod && (loopback || destination.ip === source.ip || this.fabric.podOwns(source.node, source.pod, destination.ip))) {
       trace?.push({
         ...loopStep,
         pod: source.pod.uid,
@@ -53,6 +53,8 @@ export class Forwarding {
       })
       return { target: source, from: { ip: destination.ip, port: clientPort }, to: destination }
     }
+    const aside = source.pod && this.fabric.asideOf(source.node, source.pod, destination.ip)
+    if (aside !== undefined) return this.route(asPlace(source, aside), clientPort, destination, protocol, kept, trace)
     if (source.pod && !this.fabric.podKnowsWay(source.node, source.pod, destination.ip)) return 'no route'
     if (source.pod && !this.fabric.podSends(source.node, source.pod, destination.ip)) return 'unreachable'
     if (source.pod && !this.fabric.wired(source.node, source.pod.uid)) return 'dropped'
@@ -106,7 +108,7 @@ export class Forwarding {
       const way = this.fabric.wayOut(node, to.ip)
       if (!way) return local ? 'no route' : 'unreachable'
       const leaves = local || masquerade || (this.hosts.nodeWith(to.ip) !== undefined && way.device === 'eth0')
-      const hidden = this.hidden(node, { ...arriving(), out: way.device })
+      const hidden = this.hidden(node, { ...arriving(), out: way.device }, masquerade)
       // Who sends from the node itself has chosen its address before a rule sent it elsewhere.
       const moved = local && redirected !== undefined && redirected !== 'ACCEPT'
       if (moved && loopback) return 'dropped'
@@ -120,9 +122,9 @@ export class Forwarding {
       if (end === 'refused') return 'refused'
       if (end === 'unreachable') return inCIDR(to.ip, nodeCIDR) || this.hosts.at(to.ip) ? 'unreachable' : 'dropped'
       if (end === 'dropped' || end.outside) return 'dropped'
-      const target = end.pod === undefined ? this.stackAt(end.node) : this.hosts.at(to.ip)
+      const target = end.pod === undefined ? this.stackAt(end.node) : (this.hosts.at(to.ip) ?? this.hosts.ofPod(end.pod))
       if (!target) return 'dropped'
-      if (target.pod && !this.fabric.podHears(end.node, target.pod)) return 'unreachable'
+      if (target.pod && !this.fabric.podHears(end.node, target.pod, to.ip)) return 'unreachable'
       const kubelet = local && target.node === node
       if (!kubelet && !admits(this.ctx, sender, party(target), to.port, protocol)) {
         if (trace) stopAt(trace, end.node)
@@ -149,6 +151,8 @@ export class Forwarding {
       trace?.push({ ...loopStep, ...where, node: source.node, ...ends(ip === source.ip ? from : to, to) })
       return 64
     }
+    const aside = source.pod && this.fabric.asideOf(source.node, source.pod, ip)
+    if (aside !== undefined) return this.echo(asPlace(source, aside), ip, trace)
     if (source.pod && !this.fabric.podSends(source.node, source.pod, ip)) return undefined
     if (source.pod && !this.fabric.wired(source.node, source.pod.uid)) return undefined
     if (source.pod && trace) for (const step of this.fabric.enter(source.node, source.pod.uid)) trace.push({ ...step, ...ends(from, to) })
@@ -164,8 +168,8 @@ export class Forwarding {
     const see = trace && this.tracer(trace, source, source.pod !== undefined, { ip: seen, port: 0 }, to)
     const end = this.fabric.carry(source.node, packet, source.pod ? 'eth0' : undefined, see)
     if (typeof end === 'string' || end.outside) return undefined
-    const target = end.pod === undefined ? undefined : this.hosts.at(ip)
-    if (target?.pod && !this.fabric.podHears(end.node, target.pod)) return undefined
+    const target = end.pod === undefined ? undefined : (this.hosts.at(ip) ?? this.hosts.ofPod(end.pod))
+    if (target?.pod && !this.fabric.podHears(end.node, target.pod, ip)) return undefined
     const kubelet = !source.pod && source.node === end.node
     if (target && !kubelet && !admits(this.ctx, party(source), party(target), 0, 'ICMP')) {
       if (trace) stopAt(trace, end.node)
@@ -215,6 +219,11 @@ export class Forwarding {
 
   /** Whether what a target sends back arrives at the address it saw; `outside` is that of a machine beside the nodes. */
   private answers(target: Host | undefined, end: Exclude<End, string>, packet: Parameters<Fabric['carry']>[1], outside?: string): boolean {
+    const aside = target?.pod && this.fabric.asideOf(end.node, target.pod, packet.destination)
+    if (aside !== undefined) {
+      const back = this.fabric.carry(aside, packet)
+      return typeof back !== 'string' && !back.outside
+    }
     if (target?.pod && !this.fabric.wired(end.node, target.pod.uid)) return false
     if (target?.pod && !this.fabric.podSends(end.node, target.pod, packet.destination)) return false
     const back = this.fabric.carry(end.node, packet, target?.pod ? end.device : undefined)
@@ -228,10 +237,10 @@ export class Forwarding {
     return local ? rules.destination('OUTPUT', packet, early) : rules.destination('PREROUTING', { ...packet, in: device }, early)
   }
 
-  /** What they make of where it comes from, as it leaves. */
-  private hidden(node: string, packet: FilterPacket): Translated | undefined {
+  /** What they make of where it comes from, as it leaves; what kube-proxy masquerades does not come to those behind its own. */
+  private hidden(node: string, packet: FilterPacket, masquerade: boolean): Translated | undefined {
     const rules = this.fabric.rulesOf(node)
-    return rules?.source(packet, true) ?? rules?.source(packet, false)
+    return rules?.source(packet, true) ?? (masquerade ? undefined : rules?.source(packet, false))
   }
 
   /** Under which address a namespace's packets leave it. */
@@ -261,6 +270,11 @@ const loopStep = {
   direction: 'In' as const,
   sourceMac: '00:00:00:00:00:00',
   destinationMac: '00:00:00:00:00:00',
+}
+
+/** A pod that sends by a device of its namespace which is not the one that its network plugin has given it. */
+function asPlace(source: Host, place: string): Host {
+  return { ...source, pod: undefined, made: true, node: place }
 }
 
 function ends(source: Address, destination: Address): { source: Address; destination: Address; ttl: number } {

@@ -63,6 +63,10 @@ export class Hosts {
     return this.byIP.get(ip)
   }
 
+  ofPod(uid: string): Host | undefined {
+    return [...this.byIP.values()].find(({ pod }) => pod?.uid === uid)
+  }
+
   /** The stack with this address; a new one when there was none, or when the address is another kind's now. */
   claim(ip: string, node: string, pod?: PodIdentity): Host {
     const known = this.byIP.get(ip)

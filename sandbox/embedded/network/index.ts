@@ -154,7 +154,7 @@ class ClusterNetwork implements Network, Surroundings, Disposable {
 
   private made(node: string, name: string): PodNetwork | undefined {
     const place = `${node}/${name}`
-    if (!this.stacks.at(place)) return undefined
+    if (!this.stacks.namespaces(node).includes(name)) return undefined
     const known = this.namespaces.get(`node/${place}`)
     if (known) return known
     const dns = { nameservers: [addressIn(nodeCIDR, 1)], searches: [], ndots: 1 }

@@ -9,6 +9,7 @@ import {
   type FarEnd,
   type Link,
   macOf,
+  netnsOf,
   newNamespace,
   type RouteEntry,
   Stack,
@@ -82,12 +83,20 @@ export class Stacks implements Disposable {
     return stack
   }
 
-  /** The stack of a node, or by NODE/NAME of a namespace that somebody has made on it. */
+  /** The stack of a node, or by NODE/NAME of a namespace that somebody has made on it, or of a pod's (netnsOf). */
   at(place: string): Stack | undefined {
     const slash = place.indexOf('/')
     if (slash < 0) return this.node(place)
     const node = place.slice(0, slash)
-    return this.node(node) && this.stacks.get(node)?.namespaces.get(place.slice(slash + 1))
+    const name = place.slice(slash + 1)
+    const pod = this.podNamed(node, name)
+    return pod ? this.pod(node, pod) : this.node(node) && this.stacks.get(node)?.namespaces.get(name)
+  }
+
+  /** The pod whose network namespace has this name on its node. */
+  podNamed(node: string, name: string): { uid: string; ip: string } | undefined {
+    if (!name.startsWith('cni-')) return undefined
+    return this.node(node)?.links.find(({ pod }) => pod && netnsOf(pod.uid) === name)?.pod
   }
 
   /** The names of the namespaces that were made on a node, those last that are oldest. */
@@ -206,6 +215,9 @@ export class Stacks implements Disposable {
   part(node: string, uid: string): void {
     const known = this.stacks.get(node)
     if (!known?.joined.delete(uid)) return
+    const own = known.pods.get(uid)
+    // What somebody has moved into the pod ends with it, at both ends.
+    for (const { name, pair } of [...(own?.links ?? [])]) if (pair) own?.deleteLink(name)
     known.pods.delete(uid)
     const link = wireOf(known.stack, uid)
     if (link) known.stack.deleteLink(link.name)
@@ -246,7 +258,9 @@ export class Stacks implements Disposable {
         if (wire && !stack.link('eth0')) known.stack.deleteLink(wire.name)
         this.changed(node)
       },
-      ({ name }) => {
+      (link) => {
+        if (link.pair) return this.farEndOf(node)(link)
+        const { name } = link
         const known = this.stacks.get(node)
         const wire = known && name === 'eth0' ? wireOf(known.stack, uid) : undefined
         return known && wire && { stack: known.stack, link: wire }

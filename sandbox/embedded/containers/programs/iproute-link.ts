@@ -1,4 +1,4 @@
-import { macOf, type Stack, StackError } from '../../network/stack.ts'
+import { macOf, netnsOf, type Stack, StackError } from '../../network/stack.ts'
 import type { Process } from '../kernel/process.ts'
 import { namespacesOf } from './nsenter.ts'
 
@@ -68,12 +68,12 @@ export function setLink(process: Process, stack: Stack, place: string, words: re
   namespaces.move(place, to ?? name, namespace)
 }
 
-/** A namespace by its name, or by the number of a process in the node's own ('' is that). */
+/** A namespace by its name or by the number of a process in it; '' is the node's own. */
 function namespaceOf(process: Process, name: string): string {
   if (namespacesOf(process)?.names().includes(name)) return name
-  const inside = process.machine.host?.processes().find(({ pid }) => `${pid}` === name)
-  if (name === '1' || (inside && !inside.pod)) return ''
-  if (inside) throw new StackError('EOPNOTSUPP', 'RTNETLINK answers: Operation not supported')
+  const inside = process.machine.host?.processes().find(({ pid, pod }) => `${pid}` === name || (pod && netnsOf(pod.uid) === name))
+  if (name === '1' || (inside && !inside.network)) return ''
+  if (inside?.pod) return netnsOf(inside.pod.uid)
   throw new StackError('EINVAL', `Error: argument "${name}" is wrong: Invalid "netns" value\n`, 255)
 }
 

@@ -61,7 +61,7 @@ export async function bridge(process: Process): Promise<number> {
         ports
           .map(
             (port) =>
-              `${port.index}: ${port.name}: ${flagsOf(port)} mtu ${port.mtu} master ${port.master} state ${port.up ? 'forwarding' : 'disabled'} priority 32 cost 2 \n`,
+              `${port.index}: ${port.name}: ${flagsOf(stack, port)} mtu ${port.mtu} master ${port.master} state ${port.up ? 'forwarding' : 'disabled'} priority 32 cost 2 \n`,
           )
           .join(''),
       )
@@ -164,11 +164,11 @@ function linkJson(stack: Stack, each: Link, addresses: boolean): object {
     ifindex: index,
     ...(kind === 'veth' && { link_index: each.pair?.index ?? 2 }),
     ifname: name,
-    flags: flagsOf(each, stack.hasCarrier(each)).slice(1, -1).split(','),
+    flags: flagsOf(stack, each).slice(1, -1).split(','),
     mtu,
     qdisc: 'noqueue',
     ...(master && { master }),
-    operstate: stateOf(each, stack.hasCarrier(each)),
+    operstate: stateOf(stack, each),
     group: 'default',
     link_type: kind === 'loopback' ? 'loopback' : 'ether',
     address: mac,
@@ -190,17 +190,26 @@ function linkJson(stack: Stack, each: Link, addresses: boolean): object {
   }
 }
 
-function stateOf({ kind, up, pair }: Link, carrier: boolean): string {
+function stateOf(stack: Stack, each: Link): string {
+  const { kind, up } = each
   if (!up) return 'DOWN'
-  if (!carrier) return pair?.namespace === '' ? 'LOWERLAYERDOWN' : 'DOWN'
+  // The kernel looks for the other end among the devices of the same namespace only.
+  if (!stack.hasCarrier(each)) return isWithin(stack, each) ? 'LOWERLAYERDOWN' : 'DOWN'
   return kind === 'loopback' || kind === 'vxlan' || kind === 'dummy' ? 'UNKNOWN' : 'UP'
 }
 
-function flagsOf({ kind, up, pair }: Link, carrier = true): string {
+/** Whether both ends of a pair are in one namespace. */
+function isWithin(stack: Stack, each: Link): boolean {
+  return each.pair !== undefined && stack.peerOf(each)?.stack === stack
+}
+
+function flagsOf(stack: Stack, each: Link): string {
+  const { kind, up } = each
+  const carrier = stack.hasCarrier(each)
   const kinds = kind === 'loopback' ? ['LOOPBACK'] : kind === 'dummy' ? ['BROADCAST', 'NOARP'] : ['BROADCAST', 'MULTICAST']
   const lost = up && !carrier
   // Of the other end it says so where it knows it by its name.
-  const known = lost && pair?.namespace === ''
+  const known = lost && isWithin(stack, each)
   return `<${[...(lost ? ['NO-CARRIER'] : []), ...kinds, ...(up ? ['UP'] : []), ...(up && carrier ? ['LOWER_UP'] : []), ...(known ? ['M-DOWN'] : [])].join(',')}>`
 }
 
@@ -212,18 +221,16 @@ function titleOf(stack: Stack, each: Link): string {
 }
 
 function briefOf(stack: Stack, each: Link, addresses: boolean): string {
-  const carrier = stack.hasCarrier(each)
-  const shown = addresses ? each.addresses.map(({ ip, prefix }) => `${ip}/${prefix} `).join('') : `${each.mac} ${flagsOf(each, carrier)} `
-  return `${titleOf(stack, each).padEnd(16)} ${stateOf(each, carrier).padEnd(14)} ${shown}\n`
+  const shown = addresses ? each.addresses.map(({ ip, prefix }) => `${ip}/${prefix} `).join('') : `${each.mac} ${flagsOf(stack, each)} `
+  return `${titleOf(stack, each).padEnd(16)} ${stateOf(stack, each).padEnd(14)} ${shown}\n`
 }
 
 function fullOf(stack: Stack, each: Link, addresses: boolean, detailed: boolean): string {
   const master = each.master ? `master ${each.master} ` : ''
-  const carrier = stack.hasCarrier(each)
   const isMade = each.queue !== undefined || each.kind === 'loopback'
   const discipline = each.up || each.used || !isMade ? 'noqueue' : 'noop'
   const queue = isMade ? `qlen ${each.queue ?? 1000}` : ''
-  const head = `${each.index}: ${titleOf(stack, each)}: ${flagsOf(each, carrier)} mtu ${each.mtu} qdisc ${discipline} ${master}state ${stateOf(each, carrier)} ${addresses ? '' : 'mode DEFAULT '}group default ${queue}`
+  const head = `${each.index}: ${titleOf(stack, each)}: ${flagsOf(stack, each)} mtu ${each.mtu} qdisc ${discipline} ${master}state ${stateOf(stack, each)} ${addresses ? '' : 'mode DEFAULT '}group default ${queue}`
   const kind = each.kind === 'loopback' ? 'loopback' : 'ether'
   const brd = each.kind === 'loopback' ? '00:00:00:00:00:00' : 'ff:ff:ff:ff:ff:ff'
   const lines = [head, `    link/${kind} ${each.mac} brd ${brd}${elsewhere(stack, each)}`]

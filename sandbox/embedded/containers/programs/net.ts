@@ -114,23 +114,20 @@ function hardware(ip: string): string {
   return ['0a', '58', ...ip.split('.').map((part) => Number(part).toString(16).padStart(2, '0'))].join(':')
 }
 
-/** The interfaces of a pod, as kind's network plugin makes them. */
+/** The interfaces of a pod: the one that kind's network plugin makes, and what somebody has moved into its namespace. */
 function interfaces(process: Process) {
   const { stack, ip: given } = process.machine.network
   const device = stack?.link('eth0')
   const { mac = hardware(given), peer = 7, mtu = 1500, up = true } = device ?? {}
   const own = device ? device.addresses[0]?.ip : given
-  const state = up ? 'UP,LOWER_UP,M-DOWN' : 'M-DOWN'
-  const eth0 = {
-    name: 'eth0',
-    link: `2: eth0@if${peer}: <BROADCAST,MULTICAST,${state}> mtu ${mtu} qdisc noqueue qlen 1000\n    link/ether ${mac} brd ff:ff:ff:ff:ff:ff\n`,
-    address:
-      own === undefined
-        ? ''
-        : `    inet ${own}/24 brd ${block(process)}.255 scope global eth0\n       valid_lft forever preferred_lft forever\n`,
-    brief: `${`eth0@if${peer}`.padEnd(16)} ${(up ? 'UP' : 'DOWN').padEnd(14)} ${own === undefined ? '' : `${own}/24 `}\n`,
-    config: `eth0      Link encap:Ethernet  HWaddr ${mac.toUpperCase()}  \n${own === undefined ? '' : `          inet addr:${own}  Bcast:${block(process)}.255  Mask:255.255.255.0\n`}          ${up ? 'UP ' : ''}BROADCAST ${up ? 'RUNNING ' : ''}MULTICAST  MTU:${mtu}  Metric:1\n\n`,
-  }
+  const broadcast = `${block(process)}.255`
+  const eth0 = shownInterface(
+    { name: 'eth0', index: 2, peer, mac, mtu, up, carrier: true },
+    own === undefined ? [] : [{ ip: own, prefix: 24, broadcast }],
+  )
+  const others = (stack?.links ?? [])
+    .filter(({ kind, name }) => kind !== 'loopback' && name !== 'eth0')
+    .map((link) => shownInterface({ ...link, peer: link.pair?.index, carrier: stack?.hasCarrier(link) ?? true }, link.addresses))
   const lo = {
     name: 'lo',
     link: '1: lo: <LOOPBACK,UP,LOWER_UP> mtu 65536 qdisc noqueue qlen 1000\n    link/loopback 00:00:00:00:00:00 brd 00:00:00:00:00:00\n',
@@ -139,7 +136,47 @@ function interfaces(process: Process) {
     config:
       'lo        Link encap:Local Loopback  \n          inet addr:127.0.0.1  Mask:255.0.0.0\n          UP LOOPBACK RUNNING  MTU:65536  Metric:1\n\n',
   }
-  return [lo, ...(stack && !device ? [] : [eth0])]
+  return [lo, ...(stack && !device ? [] : [eth0]), ...others]
+}
+
+interface ShownLink {
+  name: string
+  index: number
+  /** The number of the other end, which is in another namespace. */
+  peer: number | undefined
+  mac: string
+  mtu: number
+  up: boolean
+  carrier: boolean
+}
+
+function shownInterface(
+  { name, index, peer, mac, mtu, up, carrier }: ShownLink,
+  addresses: readonly { ip: string; prefix: number; broadcast?: string }[],
+) {
+  const title = peer === undefined ? name : `${name}@if${peer}`
+  const flags = [
+    ...(up && !carrier ? ['NO-CARRIER'] : []),
+    'BROADCAST',
+    'MULTICAST',
+    ...(up ? ['UP'] : []),
+    ...(up && carrier ? ['LOWER_UP'] : []),
+    ...(peer === undefined ? [] : ['M-DOWN']),
+  ]
+  const [first] = addresses
+  const inet = ({ ip, prefix, broadcast }: (typeof addresses)[number]) =>
+    `    inet ${ip}/${prefix} ${broadcast ? `brd ${broadcast} ` : ''}scope global ${name}\n       valid_lft forever preferred_lft forever\n`
+  return {
+    name,
+    link: `${index}: ${title}: <${flags.join(',')}> mtu ${mtu} qdisc noqueue qlen 1000\n    link/ether ${mac} brd ff:ff:ff:ff:ff:ff\n`,
+    address: addresses.map(inet).join(''),
+    brief: `${title.padEnd(16)} ${(up && carrier ? 'UP' : 'DOWN').padEnd(14)} ${addresses.map(({ ip, prefix }) => `${ip}/${prefix} `).join('')}\n`,
+    config: `${name.padEnd(9)} Link encap:Ethernet  HWaddr ${mac.toUpperCase()}  \n${first ? `          inet addr:${first.ip}  Bcast:${first.broadcast ?? '0.0.0.0'}  Mask:${maskOf(first.prefix)}\n` : ''}          ${up ? 'UP ' : ''}BROADCAST ${up && carrier ? 'RUNNING ' : ''}MULTICAST  MTU:${mtu}  Metric:1\n\n`,
+  }
+}
+
+function maskOf(prefix: number): string {
+  return [0, 8, 16, 24].map((from) => 256 - 2 ** (8 - Math.min(8, Math.max(0, prefix - from)))).join('.')
 }
 
 /** Routes as busybox prints them. */

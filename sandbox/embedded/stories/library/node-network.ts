@@ -202,4 +202,41 @@ export const nodeNetworkStories: readonly Story[] = [
       await reach(scene, place, 'at last', 'pod', web)
     },
   },
+  {
+    name: 'cable-into-a-pod',
+    follows,
+    oneNode: true,
+    async play(scene) {
+      const place = await settle(scene)
+      const { node, webSpace } = place
+      const inside = `ip netns exec ${webSpace}`
+      const on = async (what: string, line: string) => {
+        const told = await scene.onNode(node, line)
+        scene.note(
+          `${what}: ${told
+            .trim()
+            .replaceAll(/@if\d+/g, '@<peer>')
+            .replaceAll(/ +/g, ' ')}`,
+        )
+      }
+      await on('made', 'ip link add story0 type veth peer name story1 && ip link show story1 > /dev/null && echo there')
+      await on('moved', `ip link set story1 netns ${webSpace}; ip link show story1`)
+      await on('inside', `${inside} ip -o link show story1 | grep -oE "story1|state [A-Z]+|mtu [0-9]+"`)
+      await on('addressed', `ip addr add 192.168.77.1/24 dev story0; ${inside} ip addr add 192.168.77.2/24 dev story1`)
+      await noteReached(scene, place, 'while it is down', 'node', '192.168.77.2')
+      await on('up', `ip link set story0 up; ${inside} ip link set story1 up`)
+      await scene.wait(1)
+      await on('state', 'ip -o link show story0 | grep -oE "state [A-Z]+"')
+      await on('routes inside', `${inside} ip route | grep 192.168.77`)
+      await reach(scene, place, 'by the new cable', 'node', '192.168.77.2')
+      await noteReached(scene, place, 'from another Pod', 'pod', '192.168.77.2')
+      await scene.wait(1)
+      const [caller] = (await scene.logs('web', { tailLines: 2 })).split(' ')
+      scene.note(`who came first: ${caller === '192.168.77.1' ? 'the other end' : caller}`)
+      await on('one end down', `ip link set story0 down; ${inside} ip -o link show story1 | grep -oE "NO-CARRIER|state [A-Z]+"`)
+      await noteReached(scene, place, 'with one end down', 'node', '192.168.77.2')
+      await reach(scene, place, 'by its own address', 'node', place.web)
+      await on('taken away', `ip link del story0; ${inside} ip link show story1`)
+    },
+  },
 ]
