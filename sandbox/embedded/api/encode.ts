@@ -285,7 +285,7 @@ async function* watchFrames(
   for await (const batch of batches) {
     let frames: Uint8Array[] = []
     let size = 0
-    await context.turn(isBrief(batch) ? { brief: true } : {})
+    await context.turn(isBrief(batch) ? briefTurn : undefined)
     for (const [index, event] of batch.entries()) {
       const next = frame(event)
       frames.push(next)
@@ -309,6 +309,7 @@ function isBrief(batch: readonly WatchEvent[]): boolean {
   return batch.length === 1 && Object.isFrozen(object) && sizeOfStored(object) <= briefObject
 }
 
+const briefTurn: TurnOptions = { brief: true }
 /** Bytes, about. */
 const briefObject = 4 * 2 ** 10
 

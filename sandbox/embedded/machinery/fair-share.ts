@@ -47,11 +47,17 @@ export class FairShare {
         return Promise.resolve()
       }
     }
-    return new Promise((go) => {
-      member.waiting.push({ ahead, large, brief, go })
-      this.waiting.add(member)
-      if (!this.taken) this.arrange()
-    })
+    const last = member.waiting.at(-1)
+    if (brief && last && last.brief > 0 && last.brief < briefAtOnce) {
+      last.brief++
+      last.ahead += ahead
+      return last.turn
+    }
+    const { promise, resolve } = Promise.withResolvers<void>()
+    member.waiting.push({ ahead, large, brief: brief ? 1 : 0, turn: promise, go: resolve })
+    this.waiting.add(member)
+    if (!this.taken) this.arrange()
+    return promise
   }
 
   /** From now on it is the member's work, until there is nothing more that could be done by now. */
@@ -96,13 +102,10 @@ export class FairShare {
       return
     }
     const { member, index } = neediest
-    const together = member.waiting.splice(index, togetherFrom(member.waiting, index))
+    const [first] = member.waiting.splice(index, 1) as [Waiting]
     if (member.waiting.length === 0) this.waiting.delete(member)
-    this.begin(
-      member,
-      together.reduce((sum, { ahead }) => sum + ahead, 0),
-    )
-    for (const { go } of together) go()
+    this.begin(member, first.ahead)
+    first.go()
   }
 
   private overdraw(member: Member, ms: number): void {
@@ -159,15 +162,14 @@ interface Member {
   ended: boolean
 }
 
-interface Waiting extends Required<TurnOptions> {
+/** One piece of work that waits, or some brief ones. */
+interface Waiting {
+  ahead: number
+  readonly large: boolean
+  /** How many brief ones, 0 for another. */
+  brief: number
+  readonly turn: Promise<void>
   go(): void
-}
-
-/** How many of those who wait, from one of them on, have their turn together. */
-function togetherFrom(waiting: readonly Waiting[], first: number): number {
-  let count = 0
-  while (count < briefAtOnce && waiting[first + count]?.brief) count++
-  return Math.max(1, count)
 }
 
 /** ms of work after which the event loop goes round. */
