@@ -11,10 +11,8 @@ import { type Benchmark, type Context, percentileRows, type Row } from './harnes
 const times = 200
 const listed = 100
 const watchers = 100
-/** So many that the 99th percentile is not the one sample that something else has met. */
+/** So many that the 99th percentile is not one of two samples that met something else. */
 const changes = 400
-/** ms */
-const restAfterChange = 15
 const pods = 5_000
 const page = 500
 /** Pods are made by so many at once. */
@@ -109,22 +107,17 @@ async function prepare(...servers: Api[]): Promise<void> {
   }
 }
 
-/**
- * ms of the same work on both, taken in turns, so that both meet the same other work of the machine. After each is a rest (ms) in
- * which a server may end what it does of its own after an answer: it is not to fall into the other's turn.
- */
+/** ms of the same work on both, taken in turns, so that both meet the same other work of the machine. */
 async function inTurns(
   rounds: number,
   [ours, theirs]: readonly [Api, Api],
   work: (api: Api, round: number) => Promise<unknown>,
-  rest = 0,
 ): Promise<{ ours: number[]; theirs: number[] }> {
   const samples = { ours: [] as number[], theirs: [] as number[] }
   const take = async (api: Api, round: number, into: number[]) => {
     const began = performance.now()
     await work(api, round)
     into.push(performance.now() - began)
-    if (rest > 0) await new Promise((resolve) => setTimeout(resolve, rest))
   }
   for (let round = 0; round < rounds; round++) {
     if (round % 2 === 0) await take(ours, round, samples.ours)
@@ -222,8 +215,8 @@ async function fanOut(ours: Api, theirs: Api, what: string): Promise<Row[]> {
     const all = told.get(api)?.(`${name}-${round}`)
     await Promise.all([api.ask('POST', collection, configMap(`${name}-${round}`)), all])
   }
-  await inTurns(50, [ours, theirs], change('first'), restAfterChange)
-  const samples = await inTurns(changes, [ours, theirs], change('fan'), restAfterChange)
+  await inTurns(50, [ours, theirs], change('first'))
+  const samples = await inTurns(changes, [ours, theirs], change('fan'))
   return percentileRows(`change to the last of ${watchers} watchers`, 'ms', samples.ours, { what, samples: samples.theirs })
 }
 
