@@ -1,7 +1,6 @@
 import { Readable } from 'node:stream'
 import { promisify } from 'node:util'
 import { createGzip, gzip } from 'node:zlib'
-import { stringify } from 'yaml'
 import { jsonLine } from '../machinery/encoded.ts'
 import { ApiError, type Status } from '../machinery/errors.ts'
 import type { TurnOptions } from '../machinery/fair-share.ts'
@@ -252,14 +251,14 @@ async function* written(text: Promise<string>): AsyncGenerator<Uint8Array> {
 }
 
 function text(form: Form, { mediaType, pretty }: Accepted): Uint8Array {
-  if (mediaType === yaml) return Buffer.from(stringify(form))
+  if (mediaType === yaml) return Buffer.from(goYaml(form))
   return pretty ? Buffer.from(goJson(form, 2)) : jsonLine(form)
 }
 
 /** What is no object comes as it was written. */
 function documentText(document: unknown, { mediaType, pretty }: Accepted): Uint8Array {
   if (document instanceof Uint8Array) return document
-  if (mediaType === yaml) return Buffer.from(stringify(document))
+  if (mediaType === yaml) return Buffer.from(goYaml(document))
   return Buffer.from(pretty ? JSON.stringify(document, null, 2) : `${JSON.stringify(document)}\n`)
 }
 

@@ -109,7 +109,7 @@ export class NonResourceHandler {
     const [first = '', ...rest] = path.slice(1).split('/')
     switch (first) {
       case '':
-        return document({ paths: this.paths() })
+        return prettyJson({ paths: this.paths() })
       case 'api':
       case 'apis':
         return this.discovery(call, first, rest, request)
@@ -117,7 +117,7 @@ export class NonResourceHandler {
         if (rest.length > 0) throw ApiError.unknownPath()
         if (call.method !== 'GET') throw ApiError.methodNotSupported()
         assertAccepted(call.headers['accept'], ['application/json'])
-        return { type: 'text', status: 200, text: JSON.stringify(version, undefined, 2), headers: { 'content-type': 'application/json' } }
+        return prettyJson(version)
       case 'healthz':
       case 'livez':
       case 'readyz':
@@ -347,6 +347,11 @@ function healthMetrics(): string {
     '# TYPE kubernetes_healthcheck gauge',
   ]
   return `${[...head, ...lines].join('\n')}\n`
+}
+
+/** As the server writes what nobody can have in another form. */
+function prettyJson(value: unknown): Outcome {
+  return { type: 'text', status: 200, text: JSON.stringify(value, undefined, 2), headers: { 'content-type': 'application/json' } }
 }
 
 function document(document: unknown): Outcome {

@@ -33,6 +33,7 @@ export function summary({ node, pods, total, use, now }: NodeFigures): unknown {
     inodes: use.inodes.total,
     inodesUsed: use.inodes.used,
   }
+  const swap = { time, swapUsageBytes: 0 }
   const startTime = node.metadata.creationTimestamp
   return {
     node: {
@@ -41,6 +42,7 @@ export function summary({ node, pods, total, use, now }: NodeFigures): unknown {
       cpu: cpu(total.cpuNanoCores, sum(pods.flatMap(({ containers }) => containers.map(({ cpuNanoSeconds }) => cpuNanoSeconds)))),
       memory: { ...memory(total.memoryBytes), availableBytes: use.memory.total - use.memory.used },
       network: { time, name: 'eth0', interfaces: [{ name: 'eth0' }] },
+      swap,
       fs: disk,
       runtime: { imageFs: disk, containerFs: disk },
       rlimit: { time, maxpid: use.processes.most, curproc: use.processes.running },
@@ -55,12 +57,14 @@ export function summary({ node, pods, total, use, now }: NodeFigures): unknown {
           startTime: formatTime(each.startedAt),
           cpu: cpu(each.cpuNanoCores, each.cpuNanoSeconds),
           memory: memory(each.memoryBytes),
+          swap,
           rootfs: { ...disk, usedBytes: 0 },
           logs: { ...disk, usedBytes: 0 },
         })),
         cpu: cpu(sum(containers.map(({ cpuNanoCores }) => cpuNanoCores)), sum(containers.map(({ cpuNanoSeconds }) => cpuNanoSeconds))),
         memory: memory(sum(containers.map(({ memoryBytes }) => memoryBytes))),
         network: { time, name: 'eth0', interfaces: [{ name: 'eth0' }] },
+        swap,
         'ephemeral-storage': { ...disk, usedBytes: 0 },
       })),
   }
@@ -101,6 +105,8 @@ export function resourceMetrics({ pods, total, now }: NodeFigures): string {
   const cpu = ({ cpuNanoSeconds }: ContainerUsage) => cpuNanoSeconds / 1e9
   const memory = ({ memoryBytes }: ContainerUsage) => memoryBytes
   const all = sum(pods.flatMap(({ containers }) => containers.map(cpu)))
+  const none = () => 0
+  const swapHelp = (what: string) => `Current amount ${what} in bytes. Reported only on non-windows systems`
   return exposition([
     ['container_cpu_usage_seconds_total', 'Cumulative cpu time consumed by the container in core-seconds', 'counter', each(cpu)],
     ['container_memory_working_set_bytes', 'Current working set of the container in bytes', 'gauge', each(memory)],
@@ -110,10 +116,14 @@ export function resourceMetrics({ pods, total, now }: NodeFigures): string {
       'gauge',
       each(({ startedAt }) => startedAt / 1000),
     ],
+    ['container_swap_limit_bytes', swapHelp('of the container swap limit'), 'gauge', each(none)],
+    ['container_swap_usage_bytes', swapHelp('of the container swap usage'), 'gauge', each(none)],
     ['node_cpu_usage_seconds_total', 'Cumulative cpu time consumed by the node in core-seconds', 'counter', [[{}, all]]],
     ['node_memory_working_set_bytes', 'Current working set of the node in bytes', 'gauge', [[{}, total.memoryBytes]]],
+    ['node_swap_usage_bytes', 'Current swap usage of the node in bytes. Reported only on non-windows systems', 'gauge', [[{}, 0]]],
     ['pod_cpu_usage_seconds_total', 'Cumulative cpu time consumed by the pod in core-seconds', 'counter', byPod(cpu)],
     ['pod_memory_working_set_bytes', 'Current working set of the pod in bytes', 'gauge', byPod(memory)],
+    ['pod_swap_usage_bytes', swapHelp('of the pod swap usage'), 'gauge', byPod(none)],
     ['resource_scrape_error', '1 if there was an error while getting container metrics, 0 otherwise', 'gauge', [[{}, now < 0 ? 1 : 0]]],
   ])
 }

@@ -38,7 +38,7 @@ export async function serveKubelet(
     case '/runningpods':
       return json(runningPods(figures))
     case '/stats/summary':
-      return json(summary(figures))
+      return text(200, JSON.stringify(summary(figures), undefined, 1), 'application/json')
     case '/metrics':
       return metrics(kubeletMetrics(figures))
     case '/metrics/resource':

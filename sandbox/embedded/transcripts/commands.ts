@@ -1,6 +1,7 @@
 import * as files from './manifests.ts'
 import { moreGroups } from './more-commands.ts'
 import type { Group } from './run.ts'
+import { shapeGroups } from './shape-commands.ts'
 import { verbGroups } from './verb-commands.ts'
 
 const restricted = 'kubectl label namespace t-policy pod-security.kubernetes.io/enforce=restricted'
@@ -616,4 +617,5 @@ export const groups: readonly Group[] = [
   },
   ...moreGroups,
   ...verbGroups,
+  ...shapeGroups,
 ]

@@ -89,12 +89,13 @@ function allocateAddress(spec: ServiceSpec, allocator: Allocator, old: ServiceSp
 
 function allocatePorts(spec: ServiceSpec, allocator: Allocator, old: ServiceSpec | undefined): void {
   if (spec.type === 'NodePort' || (spec.type === 'LoadBalancer' && spec.allocateLoadBalancerNodePorts !== false)) {
-    // a port that is served by two protocols has one number outside
+    // a port that is served by two protocols has one number outside; of a Service that is changed only where it is asked for
     const outside = new Map<number, number>()
+    const given = new Set<number>()
     for (const [index, port] of (spec.ports ?? []).entries()) {
-      const known = outside.get(port.port)
       const wanted = port.nodePort || undefined
-      const isHeld = wanted !== undefined && old?.ports?.some(({ nodePort }) => nodePort === wanted)
+      const known = old ? undefined : outside.get(port.port)
+      const isHeld = wanted !== undefined && (given.has(wanted) || old?.ports?.some(({ nodePort }) => nodePort === wanted))
       const isShared = known !== undefined && (wanted === undefined || wanted === known)
       const at = specPath.child('ports').index(index).child('nodePort')
       if (isShared) port.nodePort = known
@@ -104,7 +105,9 @@ function allocatePorts(spec: ServiceSpec, allocator: Allocator, old: ServiceSpec
           (why) => invalid(at, wanted, why),
         )
       }
-      if (port.nodePort !== undefined) outside.set(port.port, port.nodePort)
+      if (port.nodePort === undefined) continue
+      outside.set(port.port, port.nodePort)
+      if (old) given.add(port.nodePort)
     }
   }
   if (spec.type !== 'LoadBalancer' || spec.externalTrafficPolicy !== 'Local') return
