@@ -11,6 +11,7 @@ import { encodeProtobuf, encodeWatchFrame, protobufContentType } from '../protob
 import type { ResourceInfo } from '../registry/index.ts'
 import { goJson } from '../schema/go-order.ts'
 import type { Outcome } from './call.ts'
+import { goYaml } from './go-yaml.ts'
 import { goType, listForm, listPieces, partial, sizeOfList, table, unfit, yamlPieces } from './list-form.ts'
 import type { Listing } from './listing.ts'
 import type { WatchEvent } from './watch.ts'

@@ -1,4 +1,3 @@
-import { stringify } from 'yaml'
 import { jsonOf } from '../machinery/encoded.ts'
 import { ApiError } from '../machinery/errors.ts'
 import type { KubeObject } from '../machinery/object.ts'
@@ -10,6 +9,7 @@ import type { ListMeta } from '../schema/types/meta.v1.ts'
 import { type Table, toTable } from '../table/index.ts'
 import { customTable } from './custom-table.ts'
 import type { Accepted, EncodeContext, Form } from './encode.ts'
+import { goYaml } from './go-yaml.ts'
 import type { Listing } from './listing.ts'
 import { apiVersionOf } from './resources.ts'
 import { yamlThread } from './yaml-thread.ts'
@@ -64,12 +64,13 @@ export function* listPieces(listing: Listing, accepted: Accepted, context: Pick<
 /** A large list in YAML, which is written beside this thread. */
 export async function* yamlPieces(listing: Listing, accepted: Accepted, context: EncodeContext): AsyncGenerator<Uint8Array> {
   const { head, key, shown } = formOf(listing, accepted, context)
-  yield Buffer.from(`${stringify(head)}${key}:\n`)
+  const [begin, end] = aroundYaml(head, key, listing.items.length === 0)
+  yield Buffer.from(begin)
   for (const group of groupsOf(listing.items, atOnce)) {
     await context.turn()
-    const text = await yamlThread.write(context.owner, JSON.stringify(shown(group)))
-    yield Buffer.from(text.replace(/^(?=.)/gm, '  '))
+    yield Buffer.from(await yamlThread.write(context.owner, JSON.stringify(shown(group))))
   }
+  yield Buffer.from(end)
 }
 
 export function table(
@@ -139,11 +140,19 @@ interface ListText {
   end: string
 }
 
+/** What stands before and behind the items of a list in YAML, of which all fields are sorted. */
+function aroundYaml(head: Form, key: string, empty: boolean): [begin: string, end: string] {
+  const none = ' []\n'
+  const [begin, end] = around(goYaml({ ...head, [key]: [] }), `${key}:${none}`)
+  return [empty ? begin : `${begin.slice(0, -none.length)}\n`, end]
+}
+
 function textOf({ info, items }: Listing, head: Form, key: string, { as, mediaType, pretty }: Accepted): ListText {
   const empty = items.length === 0
   if (mediaType === 'application/yaml') {
-    const bytes = (form: object) => Buffer.from(stringify([form]).replace(/^(?=.)/gm, '  '))
-    return { begin: `${stringify(head)}${key}:${empty ? ' []' : ''}\n`, item: { ofStored: false, bytes }, between: undefined, end: '' }
+    const bytes = (form: object) => Buffer.from(goYaml([form]))
+    const [begin, end] = aroundYaml(head, key, empty)
+    return { begin, item: { ofStored: false, bytes }, between: undefined, end }
   }
   if (pretty) {
     const bytes = (form: object) => Buffer.from(`\n    ${goJson(form, 2).replaceAll('\n', '\n    ')}`)

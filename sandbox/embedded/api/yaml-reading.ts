@@ -1,5 +1,6 @@
-import { type Document, LineCounter, parseDocument, type ScalarTag, stringify, type YAMLError } from 'yaml'
+import { type Document, LineCounter, parseDocument, type ScalarTag, type YAMLError } from 'yaml'
 import { duplicatesInYaml } from './duplicate-fields.ts'
+import { goYaml } from './go-yaml.ts'
 
 /** What a text of YAML says, in a form that goes from thread to thread: its first document as JSON, or why there is none. */
 export type YamlReading = { json: string; duplicates: string[] } | { fault: string }
@@ -19,7 +20,7 @@ export function readYaml(text: string): YamlReading {
 
 /** JSON as a document of YAML. */
 export function writeYaml(json: string): string {
-  return stringify(JSON.parse(json))
+  return goYaml(JSON.parse(json))
 }
 
 /** Text in base64, which go-yaml reads. */
