@@ -181,9 +181,11 @@ test('whatever is asked for by whatever method, the answer is no failure of the 
       // A watch or deletion of everything is no mistake.
       fc.pre(method !== 'DELETE' || url.split('/').length > 5)
       const answer = await send(method, url, ['GET', 'HEAD'].includes(method) ? undefined : content, contentType)
-      expect(answer.status).toBeLessThan(500)
+      // a real server, too, calls it a failure of its own that nothing follows this word
+      const isBare = /^\/+(api\/[^/]*|apis\/[^/]*\/[^/]*)\/proxy\/*$/.test(url)
+      expect(answer.status).toBeLessThan(isBare ? 501 : 500)
     }),
-    { numRuns: 150 },
+    { numRuns: 150, examples: [['GET', '/api/api/proxy', 'text/plain', '']] },
   )
 })
 
