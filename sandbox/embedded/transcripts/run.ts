@@ -81,10 +81,11 @@ async function runGroup(group: Group, { tools, kubeconfig }: RunOptions): Promis
   }
 }
 
-/** Runs a line in bash, without input, for at most `timeout` ms. */
+/** Runs a line in bash, without input, for at most `timeout` ms; then it ends with code 124, and all that it started with it. */
 export function runCommand(command: string, cwd: string, env: NodeJS.ProcessEnv, timeout = longest): Promise<Entry> {
   return new Promise((resolve) => {
-    const child = execFile('bash', ['-c', command], { cwd, env, timeout, maxBuffer: 16 * 2 ** 20 }, (error, stdout, stderr) => {
+    const argv = [`${timeout / 1_000}s`, 'bash', '-c', command]
+    const child = execFile('timeout', argv, { cwd, env, maxBuffer: 16 * 2 ** 20 }, (error, stdout, stderr) => {
       const code = error ? (typeof error.code === 'number' ? error.code : -1) : 0
       resolve({ command, code, stdout, stderr })
     })

@@ -102,7 +102,7 @@ export const shapeGroups: readonly Group[] = [
       'kubectl logs speaker one --tail=1',
       'kubectl logs speaker one -c two',
       'kubectl logs speaker --all-containers --tail=1 | sort',
-      'kubectl logs -l say=yes-please --tail=1',
+      'kubectl logs -l say=yes-please --tail=1 | sort',
       'kubectl logs -l say=yes-please --all-containers --prefix --tail=1 | sort',
       'kubectl logs -l say=none',
       'kubectl logs -l say=yes-please speaker',
