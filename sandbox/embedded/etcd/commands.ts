@@ -120,7 +120,7 @@ export const commands: readonly string[] = [
   'timeout 3 etcdctl watch k2 k5 --rev=$(rev 1) | head -30',
   'timeout 3 etcdctl watch k5 --rev=$(rev 1) --prev-kv | head -12',
   "timeout 4 etcdctl watch k1 --rev=$(rev 1) -- sh -c 'echo $ETCD_WATCH_EVENT_TYPE $ETCD_WATCH_KEY $ETCD_WATCH_VALUE' 2>/dev/null | head -4",
-  "(printf 'watch k1 --rev=%s\\n' $(rev 1); sleep 1) | timeout 3 etcdctl watch -i | head -6",
+  "(printf 'watch k1 --rev=%s\\n' $(rev 1); sleep 1) | timeout 3 etcdctl watch -i 2>/dev/null | head -6",
   'etcdctl watch',
   'etcdctl watch k1 --rev=nonsense',
   'etcdctl lease grant 1000',

@@ -53,7 +53,9 @@ export class Leases implements Disposable {
     const lease = this.leases.get(id)
     if (!lease) return { ID: id, TTL: -1 }
     const keys = asked ? [...lease.keys].sort().map((key) => Buffer.from(key, 'latin1')) : []
-    return { ID: id, TTL: Math.max(0, Math.ceil((lease.until - this.clock.now()) / 1000)), grantedTTL: lease.ttl, keys }
+    // whole seconds; some part of the first has always gone by
+    const left = Math.ceil((lease.until - this.clock.now()) / 1000) - 1
+    return { ID: id, TTL: Math.max(0, left), grantedTTL: lease.ttl, keys }
   }
 
   ids(): number[] {
