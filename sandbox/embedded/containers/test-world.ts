@@ -140,7 +140,7 @@ export class World {
         this.demandHost(name)
         return name === 'localhost' ? '127.0.0.1' : /^[\d.]+$/.test(name) ? name : '10.244.1.5'
       },
-      echo: () => 64,
+      echo: () => ({ ttl: 64 }),
       listeners: () =>
         [...ports.keys()].map((key) => {
           const [protocol = '', port = ''] = key.split('/')

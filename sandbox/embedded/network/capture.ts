@@ -257,7 +257,7 @@ export function numberOf(text: string): number {
 }
 
 /** The same points from the other end. */
-function backwards(hops: readonly Hop[]): Hop[] {
+export function backwards(hops: readonly Hop[]): Hop[] {
   const most = Math.max(...hops.map(({ ttl }) => ttl))
   const least = Math.min(...hops.map(({ ttl }) => ttl))
   return hops.toReversed().map(({ tunnel, ...hop }) => ({

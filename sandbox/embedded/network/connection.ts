@@ -7,7 +7,13 @@ export interface Address {
 }
 
 /** Both ends of a new byte stream, client's first. What one end writes the other gets in a later turn of the event loop. */
-export function connectionPair(clock: Clock, client: Address, server: Address, watch?: Watcher): [Connection, Connection] {
+export function connectionPair(
+  clock: Clock,
+  client: Address,
+  server: Address,
+  watch?: Watcher,
+  transfer?: Transfer,
+): [Connection, Connection] {
   const near = new End(clock, client, server)
   const far = new End(clock, server, client)
   near.peer = far
@@ -16,8 +22,15 @@ export function connectionPair(clock: Clock, client: Address, server: Address, w
     near.watch = { data: (data) => watch.data(true, data), end: () => watch.end(true) }
     far.watch = { data: (data) => watch.data(false, data), end: () => watch.end(false) }
   }
+  if (transfer) {
+    near.transfer = (bytes) => transfer(true, bytes)
+    far.transfer = (bytes) => transfer(false, bytes)
+  }
   return [near, far]
 }
+
+/** How many of the bytes that one end writes arrive; with those that do not, all that comes after them is lost. */
+export type Transfer = (fromClient: boolean, bytes: number) => number
 
 /** Who is told of what both ends do. */
 export interface Watcher {
@@ -30,6 +43,7 @@ class End implements Connection {
   readonly remote: Address
   peer: End | undefined
   watch: { data(data: Uint8Array): void; end(): void } | undefined
+  transfer: ((bytes: number) => number) | undefined
   private readonly clock: Clock
   private readonly dataListeners = new Set<(data: Uint8Array) => void>()
   private readonly endListeners = new Set<() => void>()
@@ -39,6 +53,7 @@ class End implements Connection {
   private ended = false
   private heardEnd = false
   private scheduled = false
+  private stuck = false
 
   constructor(clock: Clock, local: Address, remote: Address) {
     this.clock = clock
@@ -49,8 +64,12 @@ class End implements Connection {
   write(data: Uint8Array): void {
     if (this.finished || data.length === 0 || !this.peer) return
     this.watch?.data(data)
+    if (this.stuck) return
+    const arrive = this.transfer?.(data.length) ?? data.length
+    this.stuck = arrive < data.length
+    if (arrive === 0) return
     // A copy: the writer may use its buffer again before it is read.
-    this.peer.inbox.push(data.slice())
+    this.peer.inbox.push(data.slice(0, arrive))
     this.peer.schedule()
   }
 
@@ -58,7 +77,7 @@ class End implements Connection {
     if (this.finished) return
     this.finished = true
     this.watch?.end()
-    if (!this.peer) return
+    if (!this.peer || this.stuck) return
     this.peer.ended = true
     this.peer.schedule()
   }

@@ -4,7 +4,7 @@ import type { Node } from '../schema/types/core.v1.ts'
 import { addressIn, inCIDR } from './addresses.ts'
 import { internalIP } from './hosts.ts'
 import type { Rule } from './iptables.ts'
-import { macOf, type Stack } from './stack.ts'
+import { macOf, type Stack, vxlanOverhead } from './stack.ts'
 import type { Stacks } from './stacks.ts'
 
 /** net-conf.json. */
@@ -21,8 +21,6 @@ export interface FlannelLease {
 }
 
 const prefix = 'flannel.alpha.coreos.com'
-/** A vxlan header takes 50 bytes of every packet. */
-const overhead = 50
 
 /** Throws Error in flanneld's words. */
 export function parseFlannelConfig(text: string): FlannelConfig {
@@ -69,7 +67,7 @@ export async function startFlannel(
   }
   const { type } = config.backend
   const outer = stack.link('eth0')?.mtu ?? 1500
-  const mtu = type === 'vxlan' ? outer - overhead : outer
+  const mtu = type === 'vxlan' ? outer - vxlanOverhead : outer
   const device = stack.link(`flannel.${config.backend.vni}`)
   const mac = type !== 'vxlan' ? undefined : runsOn ? device?.mac : endOfTunnel(ctx, stack, config, subnet, publicIP, mtu)
   if (!runsOn) writeRules(stack, config.network, subnet)

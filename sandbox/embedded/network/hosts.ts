@@ -6,6 +6,7 @@ import { addressIn, inCIDR } from './addresses.ts'
 import type { Address } from './connection.ts'
 import type { DnsReply, RecordType } from './dns.ts'
 import type { Connection, Listener, PodIdentity, Protocol } from './network.ts'
+import type { PathSizes } from './packet-sizes.ts'
 
 /** Where the pods' and Services' addresses come from, as kind lays them out. */
 export const podCIDR = '10.244.0.0/16'
@@ -31,6 +32,8 @@ export interface Host {
   nextPort: number
   /** Answers to who asks this stack for names. */
   names?: NameServer
+  /** How much its packets to other addresses may hold, where it has learnt that. */
+  paths?: PathSizes
 }
 
 /** A name server in a stack; `asker` is the address and port of who asks. */

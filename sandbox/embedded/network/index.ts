@@ -18,6 +18,7 @@ import { answerBy } from './name-server.ts'
 import { Namespace, type Surroundings } from './namespace.ts'
 import { type Listener, type Network, NetworkError, type NodeNetwork, type PodIdentity, type PodNetwork, type Protocol } from './network.ts'
 import { Outside } from './outside.ts'
+import { PacketSizes } from './packet-sizes.ts'
 import { createServiceProxy, slicesOf } from './service-proxy.ts'
 import { serviceRules } from './service-rules.ts'
 import type { Stack } from './stack.ts'
@@ -46,6 +47,7 @@ class ClusterNetwork implements Network, Surroundings, Disposable {
   readonly bridge = new HttpBridge()
   readonly captures: Captures
   readonly forwarding: Forwarding
+  readonly sizes: PacketSizes
   readonly gateway?: GatewaySeat
   private readonly options: NetworkOptions
   private readonly hosts: Hosts
@@ -63,7 +65,9 @@ class ClusterNetwork implements Network, Surroundings, Disposable {
     if (options.gateway) this.gateway = options.gateway
     this.hosts = new Hosts(ctx)
     this.stacks = this.parts.use(new Stacks(ctx))
-    this.forwarding = new Forwarding(ctx, this.hosts, createServiceProxy(ctx), new Fabric(this.stacks))
+    const fabric = new Fabric(this.stacks)
+    this.forwarding = new Forwarding(ctx, this.hosts, createServiceProxy(ctx), fabric)
+    this.sizes = new PacketSizes(ctx.clock, this.stacks, fabric)
     if (options.kindnet !== false) this.parts.use(startKindnet(ctx, this.stacks))
   }
 

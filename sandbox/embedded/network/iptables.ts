@@ -25,6 +25,8 @@ export interface FilterPacket {
   source: string
   destination: string
   port: number
+  /** Of ICMP, type and code: an echo request ('8') unless given. */
+  icmp?: string
   in?: string
   out?: string
   /** The destination is an address of the stack itself. */
@@ -225,12 +227,26 @@ const tests: Record<string, (value: string, packet: FilterPacket) => boolean> = 
   '-o': (value, packet) => interfaceMatches(value, packet.out),
   '--dport': (value, { port }) => inRange(value, port),
   '--dports': (value, { port }) => value.split(',').some((each) => inRange(each, port)),
+  '--icmp-type': (value, { icmp = '8' }) => {
+    const wanted = icmpTypes[value] ?? value
+    return wanted === 'any' || wanted === icmp || icmp.startsWith(`${wanted}/`)
+  },
   '--dst-type': (value, { local }) => (value === 'LOCAL') === (local ?? false),
   // Nothing marks packets but kube-proxy and flannel for themselves.
   '--mark': () => false,
   // Only the packets that begin a flow are walked; the others follow its decision.
   '--ctstate': (value) => value.split(',').includes('NEW'),
   '--state': (value) => value.split(',').includes('NEW'),
+}
+
+/** By what iptables calls them. */
+const icmpTypes: Record<string, string> = {
+  'echo-reply': '0',
+  pong: '0',
+  'destination-unreachable': '3',
+  'fragmentation-needed': '3/4',
+  'echo-request': '8',
+  ping: '8',
 }
 
 function interfaceMatches(pattern: string, name: string | undefined): boolean {

@@ -2,7 +2,7 @@ import type { GatewaySeat } from '../gateway/seat.ts'
 import type { ClusterContext } from '../machinery/context.ts'
 import { parseIPv4 } from './addresses.ts'
 import { type Captures, type Hop, SeenFlow, type SeenPacket } from './capture.ts'
-import { type Address, connectionPair } from './connection.ts'
+import { type Address, connectionPair, type Transfer } from './connection.ts'
 import type { ServerBlock } from './corefile.ts'
 import type { DnsReply, RecordType } from './dns.ts'
 import type { Arrival, Forwarding } from './forwarding.ts'
@@ -13,6 +13,7 @@ import {
   type DnsAnswer,
   type DnsConfig,
   type Echo,
+  type EchoOutcome,
   type HttpRequest,
   type HttpResponse,
   type Listener,
@@ -22,6 +23,7 @@ import {
   type PodNetwork,
   type Protocol,
 } from './network.ts'
+import type { PacketSizes } from './packet-sizes.ts'
 import { resolveName } from './resolver.ts'
 import type { Stack } from './stack.ts'
 import { unlessAborted } from './waiting.ts'
@@ -29,6 +31,8 @@ import { unlessAborted } from './waiting.ts'
 /** A TCP client gives up after six repeated SYNs; an address nobody answers ARP for is known after three seconds. */
 const synTimeout = 127_000
 const arpTimeout = 3000
+/** IP's and ICMP's, bytes. */
+const icmpHeaders = 28
 
 /** What a namespace needs of the cluster's network. */
 export interface Surroundings {
@@ -36,6 +40,7 @@ export interface Surroundings {
   readonly bridge: HttpBridge
   readonly captures: Captures
   readonly forwarding: Forwarding
+  readonly sizes: PacketSizes
   readonly gateway?: GatewaySeat
   /** The stack of a node, or by NODE/NAME of a namespace that was made on one. */
   stack(place: string): Stack | undefined
@@ -119,8 +124,8 @@ export class Namespace implements PodNetwork, ConnectionOwner {
     protocol: Protocol = 'TCP',
     patience: number = synTimeout,
   ): Promise<Connection> {
-    const { bound, from, to, seen } = await this.reach(host, port, signal, protocol, patience)
-    const [near, far] = connectionPair(this.network.ctx.clock, from, to, seen)
+    const { bound, from, to, seen, transfer } = await this.reach(host, port, signal, protocol, patience)
+    const [near, far] = connectionPair(this.network.ctx.clock, from, to, seen, transfer)
     seen.open()
     this.own(near)
     bound.owner?.own(far)
@@ -131,14 +136,17 @@ export class Namespace implements PodNetwork, ConnectionOwner {
   }
 
   async http(host: string, port: number, request: HttpRequest, signal?: AbortSignal, patience: number = synTimeout): Promise<HttpResponse> {
-    const { bound, from, to, seen } = await this.reach(host, port, signal, 'TCP', patience)
+    const { bound, from, to, seen, transfer } = await this.reach(host, port, signal, 'TCP', patience)
     seen.open()
     const { listener, owner } = bound
     if ('http' in listener && listener.tls) return listener.tls.plain
     if ('http' in listener) {
       seen.request(request)
+      const arrives = (fromClient: boolean, { length }: Uint8Array) => !transfer || length === 0 || transfer(fromClient, length) === length
       try {
+        if (!arrives(true, request.body)) return await unlessAborted(nothing(), [signal, this.ended, owner?.ended])
         const response = await unlessAborted(answerOf(listener.http(request, from)), [signal, this.ended, owner?.ended])
+        if (!arrives(false, response.body)) return await unlessAborted(nothing(), [signal, this.ended, owner?.ended])
         seen.response(response)
         return response
       } finally {
@@ -146,7 +154,7 @@ export class Namespace implements PodNetwork, ConnectionOwner {
         seen.end(false)
       }
     }
-    const [near, far] = connectionPair(this.network.ctx.clock, from, to, seen)
+    const [near, far] = connectionPair(this.network.ctx.clock, from, to, seen, transfer)
     this.own(near)
     owner?.own(far)
     listener.accept(far)
@@ -190,19 +198,26 @@ export class Namespace implements PodNetwork, ConnectionOwner {
     return address.data
   }
 
-  echo(ip: string, { id, sequence, size }: Echo = { id: 1, sequence: 1, size: 56 }): number | undefined {
-    const { captures, forwarding } = this.network
-    const trace: Hop[] | undefined = captures.active ? [] : undefined
-    const ttl = forwarding.echo(this.host, ip, trace)
-    if (!trace) return ttl
+  echo(ip: string, { id, sequence, size, fragments = 'want' }: Echo = { id: 1, sequence: 1, size: 56 }): EchoOutcome | undefined {
+    const { captures, forwarding, sizes } = this.network
+    const hops: Hop[] = []
+    const ttl = forwarding.echo(this.host, ip, hops)
+    const end = sizes.pass(this.host, ip, hops, { size: size + icmpHeaders, fragments })
+    const answered = ttl !== undefined && end.what === 'through' && sizes.answers(this.ip, hops, size + icmpHeaders)
+    const outcome = end.what === 'told' ? end : end.what === 'full' ? end.what : answered ? { ttl } : undefined
+    if (!captures.active) return outcome
     const content = (what: string) => ({
       type: 'ICMP' as const,
       text: `echo ${what}, id ${id}, seq ${sequence}, length ${size + 8}`,
       length: size + 8,
     })
-    captures.send(trace, content('request'))
-    if (ttl !== undefined) captures.answer(trace, content('reply'))
-    return ttl
+    captures.send(hops.slice(0, end.passed), content('request'))
+    if (answered) captures.answer(hops, content('reply'))
+    return outcome
+  }
+
+  get paths(): NonNullable<PodNetwork['paths']> {
+    return { to: (ip) => this.network.sizes.learnt(this.host, ip), forget: () => this.host.paths?.clear() }
   }
 
   capture(listener: (packet: SeenPacket) => void): Disposable {
@@ -238,18 +253,19 @@ export class Namespace implements PodNetwork, ConnectionOwner {
     signal: AbortSignal | undefined,
     protocol: Protocol,
     patience: number,
-  ): Promise<Arrival & { bound: Bound; seen: SeenFlow }> {
+  ): Promise<Arrival & { bound: Bound; seen: SeenFlow; transfer: Transfer | undefined }> {
     signal?.throwIfAborted()
     const ip = await this.lookup(host)
-    const { forwarding, captures } = this.network
+    const { forwarding, captures, sizes } = this.network
     const clientPort = ephemeralPort(this.host)
     const trace: Hop[] | undefined = captures.active ? [] : undefined
     const route = forwarding.route(this.host, clientPort, { ip, port }, protocol, undefined, trace)
-    const seen = new SeenFlow(captures, protocol, { ip: this.ip, port: clientPort }, () => {
+    const way = () => {
       const hops: Hop[] = trace ?? []
       if (!trace) forwarding.route(this.host, clientPort, { ip, port }, protocol, typeof route === 'string' ? undefined : route.to, hops)
       return hops
-    })
+    }
+    const seen = new SeenFlow(captures, protocol, { ip: this.ip, port: clientPort }, way)
     // Joining signals costs more than all else here, and most flows wait for nothing.
     const waiting = () => (signal ? AbortSignal.any([signal, this.ended]) : this.ended)
     const bound = typeof route === 'string' ? undefined : this.network.listening(route, protocol)
@@ -264,10 +280,12 @@ export class Namespace implements PodNetwork, ConnectionOwner {
       case 'dropped':
         await this.inVain(Math.min(synTimeout, patience), seen, trace !== undefined, waiting(), 2)
         throw new NetworkError('ETIMEDOUT', `connect to ${ip}:${port}: connection timed out`)
-      default:
+      default: {
         if (trace && (route === 'refused' || !bound)) seen.refused(route === 'refused' ? 'rule' : 'port', { ip, port })
         if (route === 'refused' || !bound) throw new NetworkError('ECONNREFUSED', `connect to ${ip}:${port}: connection refused`)
-        return { ...route, bound, seen }
+        const transfer = protocol === 'TCP' && sizes.uneven ? sizes.transfer(this.host, route.target, way()) : undefined
+        return { ...route, bound, seen, transfer }
+      }
     }
   }
 
@@ -288,6 +306,9 @@ function boundTo(host: string): string {
   const loopback = host === 'localhost' || host.startsWith('127.')
   return loopback ? '127.0.0.1' : host === '::' ? '::' : '0.0.0.0'
 }
+
+/** For who waits for bytes that do not come. */
+const nothing = () => new Promise<never>(() => {})
 
 /** A program that fails while it answers looks like a connection that went away. */
 async function answerOf<T>(answer: Promise<T>): Promise<T> {

@@ -4,6 +4,7 @@ import type { SeenPacket } from './capture.ts'
 import type { ServerBlock } from './corefile.ts'
 import type { FlannelConfig, FlannelLease } from './flannel.ts'
 import type { Outside } from './outside.ts'
+import type { Sized } from './packet-sizes.ts'
 import type { ServiceRules } from './service-rules.ts'
 import type { Stack } from './stack.ts'
 import type { Joint, PairEnd } from './stacks.ts'
@@ -108,8 +109,10 @@ export interface PodNetwork extends Disposable {
   resolve(name: string, type?: 'A' | 'AAAA' | 'SRV' | 'PTR' | 'CNAME', server?: string): Promise<DnsAnswer[]>
   /** The address of a name or address as programs find it: /etc/hosts, then DNS. Rejects as resolve does. */
   lookup(host: string): Promise<string>
-  /** The TTL with which the answer to an ICMP echo comes back; undefined where none comes. */
-  echo(ip: string, echo?: Echo): number | undefined
+  /** What becomes of an ICMP echo; undefined where nothing comes back. */
+  echo(ip: string, echo?: Echo): EchoOutcome | undefined
+  /** How large the packets to an address may be where that has been learnt (until when in cluster ms), and forgetting all of that. */
+  readonly paths?: { to(ip: string): { mtu: number; until: number } | undefined; forget(): void }
   /** Hears of the packets that pass this namespace's devices. */
   capture?(listener: (packet: SeenPacket) => void): Disposable
   /** Open listeners, as `ss -ltun` shows them. */
@@ -121,7 +124,12 @@ export interface Echo {
   id: number
   sequence: number
   size: number
+  /** Whether routers may take it apart; `want` unless given. */
+  fragments?: Sized['fragments']
 }
+
+/** The TTL of its answer; or the largest packet that passes, said by the router `from` or by the sender's own kernel; or no room in a device. */
+export type EchoOutcome = { ttl: number } | { mtu: number; from?: string } | 'full'
 
 export type { ServiceRules } from './service-rules.ts'
 

@@ -20,9 +20,11 @@ export interface Link {
   used?: true
   /** Packets that wait in it at most, where not the usual number. */
   queue?: number
-  /** Of a veth: the pod at its other end. */
-  pod?: { uid: string; ip: string }
-  vxlan?: { id: number; local: string; dev: string; port: number; learning: boolean }
+  /** Of a veth: the pod at its other end, and what that end takes where it is another size. */
+  pod?: { uid: string; ip: string; mtu?: number }
+  /** Somebody has set its MTU. */
+  sized?: true
+  vxlan?: { id: number; local: string; dev?: string; port: number; learning: boolean }
 }
 
 export interface LinkAddress {
@@ -72,6 +74,12 @@ export interface StackState {
 
 /** Finds the other end of a device's wire. */
 export type FarEnd = (link: Link) => { stack: Stack; link: Link } | undefined
+
+/** Bytes that a vxlan device adds to each packet. */
+export const vxlanOverhead = 50
+const ethernetSize = 1500
+/** The largest packet of IPv4, bytes. */
+export const largestSize = 65_535
 
 /** What the kernel answers where it refuses a change. */
 export class StackError extends Error {
@@ -131,6 +139,7 @@ export class Stack {
     const made: Link = { ...link, index: isFree ? index : this.state.nextIndex++, addresses: [] }
     this.state.nextIndex = Math.max(this.state.nextIndex, made.index + 1)
     this.state.links.push(made)
+    this.fit(made.master)
     for (const address of link.addresses ?? []) this.addAddress(made.name, address)
     this.onChange()
     return made
@@ -152,6 +161,7 @@ export class Stack {
     for (const port of state.links) if (port.master === name) delete port.master
     this.dropOf(name)
     state.fdb = state.fdb.filter(({ dev }) => dev !== name)
+    this.fit(link.master)
   }
 
   /** A device that goes down loses its routes and neighbours; one that comes up has its connected routes again. */
@@ -161,11 +171,16 @@ export class Stack {
     if (typeof master === 'string' && this.device(master).kind !== 'bridge') {
       throw new StackError('EOPNOTSUPP', 'RTNETLINK answers: Operation not supported')
     }
+    if (rest.mtu !== undefined) this.checkSize(link, rest.mtu)
     const wasUp = link.up
+    const before = link.master
+    if (rest.mtu !== undefined) link.sized = true
+    if (rest.mtu !== undefined && link.pod) link.pod.mtu ??= link.mtu
     Object.assign(link, rest)
     if (link.up || wasUp) link.used = true
     if (master === null) delete link.master
     else if (master !== undefined) link.master = master
+    if (rest.mtu !== undefined || before !== link.master) for (const bridge of new Set([before, link.master])) this.fit(bridge)
     if (wasUp && !link.up) this.dropOf(name)
     if (link.kind === 'loopback' && link.up && link.addresses.length === 0)
       link.addresses.push({ ip: '127.0.0.1', prefix: 8, scope: 'host' })
@@ -295,6 +310,21 @@ export class Stack {
   setSysctl(name: string, value: string): void {
     this.state.sysctls[name] = value
     this.onChange()
+  }
+
+  /** A bridge takes what the smallest of its ports takes, until somebody sets its size. */
+  private fit(bridge: string | undefined): void {
+    const link = bridge === undefined ? undefined : this.link(bridge)
+    if (!link || link.sized) return
+    const ports = this.state.links.filter(({ master }) => master === bridge)
+    link.mtu = ports.length > 0 ? Math.min(...ports.map(({ mtu }) => mtu)) : ethernetSize
+  }
+
+  /** A tunnel's packets have to fit into those of the device that it is bound to. */
+  private checkSize({ kind, vxlan }: Link, mtu: number): void {
+    if (kind !== 'loopback' && mtu > largestSize) throw new StackError('EINVAL', 'Error: mtu greater than device maximum.')
+    const lower = vxlan?.dev === undefined ? undefined : this.link(vxlan.dev)
+    if (lower && mtu > lower.mtu - vxlanOverhead) throw new StackError('EINVAL', 'RTNETLINK answers: Invalid argument')
   }
 
   private connect(link: Link, { ip, prefix, scope }: LinkAddress): void {

@@ -60,6 +60,7 @@ export class Stacks implements Disposable {
   private readonly dirty = new Set<string>()
   private timer: Disposable | undefined
   private readonly listeners = new Set<(node: string) => void>()
+  private anySized = false
 
   constructor(ctx: ClusterContext) {
     this.ctx = ctx
@@ -80,6 +81,7 @@ export class Stacks implements Disposable {
     for (const [each, state] of Object.entries(stored?.namespaces ?? {})) {
       namespaces.set(each, new Stack(state, () => this.changed(name), this.farEndOf(name)))
     }
+    this.findSized(name)
     return stack
   }
 
@@ -166,6 +168,21 @@ export class Stacks implements Disposable {
   /** A pod's own stack where somebody has changed it. */
   changedPod(node: string, uid: string): Stack | undefined {
     return this.stacks.get(node)?.pods.get(uid)
+  }
+
+  /** A device in a pod's namespace, as far as its kind and size go. */
+  deviceOfPod(node: string, uid: string, name: string): Pick<Link, 'kind' | 'mtu' | 'master'> | undefined {
+    const own = this.changedPod(node, uid)
+    if (own) return own.link(name)
+    if (name === 'lo') return { kind: 'loopback', mtu: 65_536 }
+    const stack = this.node(node)
+    const wire = stack && wireOf(stack, uid)
+    return wire && { kind: 'ethernet', mtu: wire.pod?.mtu ?? wire.mtu }
+  }
+
+  /** Whether somebody has set the MTU of a device. */
+  get uneven(): boolean {
+    return this.anySized
   }
 
   /** The node whose device on the nodes' network has this address and is up. */
@@ -278,8 +295,16 @@ export class Stacks implements Disposable {
     }
   }
 
+  private findSized(name: string): void {
+    const known = this.stacks.get(name)
+    if (this.anySized || !known) return
+    const stacks = [known.stack, ...known.pods.values(), ...known.namespaces.values()]
+    this.anySized = stacks.some(({ links }) => links.some(({ sized }) => sized))
+  }
+
   private changed(name: string): void {
     this.dirty.add(name)
+    this.findSized(name)
     if (!this.timer) {
       const timer = this.ctx.clock.setTimeout(() => this.checkpoint(), debounce)
       this.timer = { [Symbol.dispose]: () => timer.cancel() }
@@ -313,7 +338,7 @@ function podState(node: Stack, { uid, ip }: { uid: string; ip: string }): StackS
     name: 'eth0',
     kind: 'ethernet',
     mac: macOf(`${uid}/eth0`),
-    mtu: wire.mtu,
+    mtu: wire.pod?.mtu ?? wire.mtu,
     up: true,
     addresses: [address],
     peer: wire.index,

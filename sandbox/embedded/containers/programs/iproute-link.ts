@@ -1,4 +1,4 @@
-import { macOf, netnsOf, type Stack, StackError } from '../../network/stack.ts'
+import { macOf, netnsOf, type Stack, StackError, vxlanOverhead } from '../../network/stack.ts'
 import type { Process } from '../kernel/process.ts'
 import { namespacesOf } from './nsenter.ts'
 
@@ -20,10 +20,12 @@ export function addLink(process: Process, stack: Stack, place: string, words: re
   else if (type === 'vxlan') {
     const id = after(more, 'id') ?? after(more, 'vni')
     if (id === undefined) throw new StackError('EINVAL', 'vxlan: missing virtual network identifier', 1)
-    const dev = after(more, 'dev') ?? 'eth0'
-    const local = after(more, 'local') ?? stack.addressOf(dev) ?? ''
-    const vxlan = { id: Number(id), local, dev, port: Number(after(more, 'dstport') ?? 8472), learning: !more.includes('nolearning') }
-    stack.addLink({ name, kind: 'vxlan', mac: mac(name), mtu: mtu(1450), up: false, vxlan, queue: 1000 })
+    const dev = after(more, 'dev')
+    const local = after(more, 'local') ?? stack.addressOf(dev ?? 'eth0') ?? ''
+    const port = Number(after(more, 'dstport') ?? 8472)
+    const vxlan = { id: Number(id), local, ...(dev !== undefined && { dev }), port, learning: !more.includes('nolearning') }
+    const most = dev === undefined ? Number.POSITIVE_INFINITY : (stack.link(dev)?.mtu ?? 1500) - vxlanOverhead
+    stack.addLink({ name, kind: 'vxlan', mac: mac(name), mtu: Math.min(mtu(1500), most), up: false, vxlan, queue: 1000 })
   } else if (type === 'veth') {
     const namespaces = namespacesOf(process)
     if (!namespaces) throw new StackError('EOPNOTSUPP', 'RTNETLINK answers: Operation not supported')

@@ -237,7 +237,7 @@ function fullOf(stack: Stack, each: Link, addresses: boolean, detailed: boolean)
   const { vxlan } = each
   if (detailed && vxlan) {
     lines.push(
-      `    vxlan id ${vxlan.id} local ${vxlan.local} dev ${vxlan.dev} srcport 0 0 dstport ${vxlan.port} ${vxlan.learning ? '' : 'nolearning '}ttl auto ageing 300 udpcsum noudp6zerocsumtx noudp6zerocsumrx `,
+      `    vxlan id ${vxlan.id} local ${vxlan.local} ${vxlan.dev === undefined ? '' : `dev ${vxlan.dev} `}srcport 0 0 dstport ${vxlan.port} ${vxlan.learning ? '' : 'nolearning '}ttl auto ageing 300 udpcsum noudp6zerocsumtx noudp6zerocsumrx `,
     )
   } else if (detailed && (each.kind === 'bridge' || each.kind === 'veth')) lines.push(`    ${each.kind} `)
   if (addresses) {
@@ -265,6 +265,10 @@ function broadcastOf({ ip, prefix, scope, alone }: LinkAddress): string | undefi
 async function route(process: Process, stack: Stack, words: readonly string[], flags: ReadonlySet<string>): Promise<number> {
   const [action = 'show', ...rest] = words
   if (action === 'get') return await routeGet(process, stack, rest[0] ?? '')
+  if (action === 'flush' && rest[0] === 'cache') {
+    process.machine.network.paths?.forget()
+    return 0
+  }
   if (/^(?:s|l)/.test(action)) {
     const dev = after(rest, 'dev')
     const wanted = rest[0] !== 'dev' && rest[0] !== 'table' ? rest[0] : undefined
@@ -311,8 +315,10 @@ async function routeGet(process: Process, stack: Stack, ip: string): Promise<num
     await process.complain('RTNETLINK answers: Network is unreachable\n')
     return 2
   }
+  const path = process.machine.network.paths?.to(ip)
+  const cache = path ? ` expires ${Math.floor((path.until - process.machine.now()) / 1000)}sec mtu ${path.mtu}` : ''
   await process.print(
-    `${ip} ${found.via ? `via ${found.via} ` : ''}dev ${found.dev} src ${found.source ?? stack.addressOf(found.dev)} uid 0 \n    cache \n`,
+    `${ip} ${found.via ? `via ${found.via} ` : ''}dev ${found.dev} src ${found.source ?? stack.addressOf(found.dev)} uid 0 \n    cache${cache} \n`,
   )
   return 0
 }

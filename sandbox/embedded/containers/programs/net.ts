@@ -25,6 +25,13 @@ async function ping(process: Process): Promise<number> {
   const ip = await addressOf(process, target)
   if (ip === undefined) return process.fail(`bad address '${target}'`)
   const full = hasCoreutils(process)
+  if (!full && options.values.has('M')) return usage(process, "invalid option -- 'M'")
+  const asked = last(options, 'M') ?? 'want'
+  const fragments = (['do', 'want', 'dont'] as const).find((each) => each === asked)
+  if (fragments === undefined) {
+    await process.complain(`ping: invalid -M argument: ${asked}\n`)
+    return 2
+  }
   const { stack = process.machine.network.node?.stack } = process.machine.network
   if (stack && !ip.startsWith('127.') && !stack.owns(ip) && !stack.lookup(ip)) {
     if (full) await process.complain('ping: connect: Network is unreachable\n')
@@ -42,8 +49,10 @@ async function ping(process: Process): Promise<number> {
   const times: number[] = []
   const began = process.machine.now()
   let sent = 0
+  let errors = 0
   const summary = async () => {
-    const lost = sent === 0 ? 0 : Math.round((1 - times.length / sent) * 100)
+    const share = sent === 0 ? 0 : ((sent - times.length) * 100) / sent
+    const lost = full ? Number(share.toPrecision(6)) : Math.floor(share)
     const average = times.reduce((a, b) => a + b, 0) / times.length
     const trip = [Math.min(...times), average, Math.max(...times)].map((each) => each.toFixed(3))
     const head = `\n--- ${target} ping statistics ---\n${sent} packets transmitted, ${times.length}`
@@ -51,7 +60,8 @@ async function ping(process: Process): Promise<number> {
       const took = Math.round(process.machine.now() - began)
       const spread = Math.sqrt(times.reduce((sum, each) => sum + (each - average) ** 2, 0) / times.length)
       const last = times.length > 0 ? `rtt min/avg/max/mdev = ${[...trip, spread.toFixed(3)].join('/')} ms\n` : '\n'
-      await process.print(`${head} received, ${lost}% packet loss, time ${took}ms\n${last}`)
+      const failed = errors > 0 ? `, +${errors} errors` : ''
+      await process.print(`${head} received${failed}, ${lost}% packet loss, time ${took}ms\n${last}`)
     } else {
       const last = times.length > 0 ? `round-trip min/avg/max = ${trip.join('/')} ms\n` : ''
       await process.print(`${head} packets received, ${lost}% packet loss\n${last}`)
@@ -62,8 +72,27 @@ async function ping(process: Process): Promise<number> {
   })
   while (sent < wanted && process.machine.now() < deadline) {
     const sequence = sent++
-    const ttl = process.machine.network.echo(ip, { id: process.pid, sequence: full ? sequence + 1 : sequence, size })
-    if (ttl !== undefined) {
+    const echo = { id: process.pid, sequence: full ? sequence + 1 : sequence, size, fragments }
+    const outcome = process.machine.network.echo(ip, echo)
+    const told = typeof outcome === 'object' && 'mtu' in outcome
+    if (told && outcome.from === undefined && !full) {
+      await process.complain('ping: sendto: Message too long\n')
+      return 1
+    }
+    if (told && full) {
+      const quiet = options.flags.has('q')
+      // What its own kernel says is no error to count for who does not want to hear it.
+      if (outcome.from !== undefined || !quiet) errors++
+      if (!quiet && outcome.from === undefined) await process.complain(`ping: local error: message too long, mtu=${outcome.mtu}\n`)
+      else if (!quiet) await process.print(`From ${outcome.from} icmp_seq=${sequence + 1} Frag needed and DF set (mtu = ${outcome.mtu})\n`)
+    }
+    if (outcome === 'full' && full) {
+      // It tries again for as long as it would wait for an answer.
+      await process.sleep(Math.min(patience, deadline - process.machine.now()))
+      if (!options.flags.has('q')) await process.complain('ping: sendmsg: No buffer space available\n')
+    }
+    if (typeof outcome === 'object' && 'ttl' in outcome) {
+      const { ttl } = outcome
       const time = 0.05 + process.machine.random() * 0.08
       times.push(time)
       if (!options.flags.has('q'))
@@ -75,7 +104,8 @@ async function ping(process: Process): Promise<number> {
     }
     // The last echo's answer is waited for, if there is none.
     if (sent < wanted) await process.sleep(interval)
-    else if (ttl === undefined) await process.sleep(Math.min(patience, deadline - process.machine.now()))
+    else if (times.length + errors < sent && !(typeof outcome === 'object' && 'ttl' in outcome))
+      await process.sleep(Math.min(patience, deadline - process.machine.now()))
   }
   await summary()
   return times.length > 0 ? 0 : 1
@@ -91,7 +121,8 @@ async function traceroute(process: Process): Promise<number> {
   const shown = (address: string) => (options.flags.has('n') ? address : `${address} (${address})`)
   const near = ` 1  ${shown(gateway(process))}  0.005 ms  0.003 ms  0.002 ms\n`
   await process.print(`traceroute to ${target} (${ip}), ${most} hops max, 46 byte packets\n${near}`)
-  const reached = process.machine.network.echo(ip) !== undefined
+  const outcome = process.machine.network.echo(ip)
+  const reached = typeof outcome === 'object' && 'ttl' in outcome
   if (reached) await process.print(` 2  ${shown(ip)}  0.045 ms  0.040 ms  0.038 ms\n`)
   for (let hop = 2; !reached && hop <= most; hop++) {
     await process.sleep(Number(last(options, 'w') ?? 5) * 3000)
