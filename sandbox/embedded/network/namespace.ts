@@ -33,6 +33,8 @@ const synTimeout = 127_000
 const arpTimeout = 3000
 /** IP's and ICMP's, bytes. */
 const icmpHeaders = 28
+/** Of a router's word that a packet is too long, with the packet's beginning: bytes without IP's header. */
+const refusalSize = 556
 
 /** What a namespace needs of the cluster's network. */
 export interface Surroundings {
@@ -213,6 +215,10 @@ export class Namespace implements PodNetwork, ConnectionOwner {
     })
     captures.send(hops.slice(0, end.passed), content('request'))
     if (answered) captures.answer(hops, content('reply'))
+    if (end.what === 'told' && end.from !== undefined) {
+      const back = hops.slice(0, end.passed).map((hop) => ({ ...hop, destination: { ip: end.from ?? '', port: 0 } }))
+      captures.answer(back, { type: 'ICMP', text: `${ip} unreachable - need to frag (mtu ${end.mtu})`, length: refusalSize })
+    }
     return outcome
   }
 

@@ -277,6 +277,31 @@ test('what has been learnt of a way is shown, and forgotten by command or in ten
   )
 })
 
+test('who looks on sees a router refuse', async () => {
+  const fork = await cluster.fork()
+  onTestFinished(() => fork[Symbol.asyncDispose]())
+  await inside(fork, 'near', 'ip link set dev flannel.1 mtu 1400')
+  const look = `(timeout 3 tcpdump -nn -i cni0 icmp 2>/dev/null &); sleep 1; ip netns exec ${netnsOf(uids.a ?? '')} ping -q -c 1 -M do -s 1422 ${ips.webb} > /dev/null; sleep 3`
+  const seen = (await inside(fork, 'near', look)).split('\n').map((line) => line.replace(/^\S+ /, '').replace(/id \d+/, 'id N'))
+  expect(seen.slice(0, 2)).toEqual([
+    `IP ${ips.a} > ${ips.webb}: ICMP echo request, id N, seq 1, length 1430`,
+    `IP 10.244.0.1 > ${ips.a}: ICMP ${ips.webb} unreachable - need to frag (mtu 1400), length 556`,
+  ])
+})
+
+test('a port that takes less makes its bridge take less', async () => {
+  const fork = await cluster.fork()
+  onTestFinished(() => fork[Symbol.asyncDispose]())
+  await inside(fork, 'near', 'ip link add small mtu 1400 type veth peer name end; ip link set small master cni0')
+  expect(await inside(fork, 'near', 'ip -o link show cni0')).toContain(' mtu 1400 ')
+  expect(await ping(fork, 'b', '-M do -s 1422', 'weba')).toBe(learnt('10.244.0.0', 1400))
+  const get = () => inside(fork, 'a', `curl -s -m 4 -o /dev/null http://${ips.webb}/100000; echo $?`)
+  expect(await get()).toBe('0\n')
+  await inside(fork, 'near', 'iptables -I OUTPUT -p icmp -j DROP')
+  await inside(fork, 'webb', 'ip route flush cache')
+  expect(await get()).toBe('28\n')
+})
+
 test("busybox' ping says nothing of what it is told", async () => {
   const fork = await cluster.fork()
   onTestFinished(() => fork[Symbol.asyncDispose]())

@@ -37,7 +37,7 @@ export class PacketSizes {
     this.fabric = fabric
   }
 
-  /** Whether somebody has set how much a device takes: until then the ends of connections agree on what passes everywhere. */
+  /** Whether devices differ in what they take so that the ends of a connection may not know what passes everywhere. */
   get uneven(): boolean {
     return this.stacks.uneven
   }

@@ -60,7 +60,7 @@ export class Stacks implements Disposable {
   private readonly dirty = new Set<string>()
   private timer: Disposable | undefined
   private readonly listeners = new Set<(node: string) => void>()
-  private anySized = false
+  private isUneven = false
 
   constructor(ctx: ClusterContext) {
     this.ctx = ctx
@@ -81,7 +81,7 @@ export class Stacks implements Disposable {
     for (const [each, state] of Object.entries(stored?.namespaces ?? {})) {
       namespaces.set(each, new Stack(state, () => this.changed(name), this.farEndOf(name)))
     }
-    this.findSized(name)
+    this.compare(name)
     return stack
   }
 
@@ -180,9 +180,9 @@ export class Stacks implements Disposable {
     return wire && { kind: 'ethernet', mtu: wire.pod?.mtu ?? wire.mtu }
   }
 
-  /** Whether somebody has set the MTU of a device. */
+  /** Whether somebody has set the MTU of a device, or a port of a bridge has another than it. */
   get uneven(): boolean {
-    return this.anySized
+    return this.isUneven
   }
 
   /** The node whose device on the nodes' network has this address and is up. */
@@ -295,16 +295,17 @@ export class Stacks implements Disposable {
     }
   }
 
-  private findSized(name: string): void {
+  private compare(name: string): void {
     const known = this.stacks.get(name)
-    if (this.anySized || !known) return
+    if (this.isUneven || !known) return
     const stacks = [known.stack, ...known.pods.values(), ...known.namespaces.values()]
-    this.anySized = stacks.some(({ links }) => links.some(({ sized }) => sized))
+    const differs = (stack: Stack, { sized, master, mtu }: Link) => sized || (master !== undefined && mtu !== stack.link(master)?.mtu)
+    this.isUneven = stacks.some((stack) => stack.links.some((link) => differs(stack, link)))
   }
 
   private changed(name: string): void {
     this.dirty.add(name)
-    this.findSized(name)
+    this.compare(name)
     if (!this.timer) {
       const timer = this.ctx.clock.setTimeout(() => this.checkpoint(), debounce)
       this.timer = { [Symbol.dispose]: () => timer.cancel() }
