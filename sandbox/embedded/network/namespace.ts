@@ -148,7 +148,8 @@ export class Namespace implements PodNetwork, ConnectionOwner {
       try {
         if (!arrives(true, request.body)) return await unlessAborted(nothing(), [signal, this.ended, owner?.ended])
         const response = await unlessAborted(answerOf(listener.http(request, from)), [signal, this.ended, owner?.ended])
-        if (!arrives(false, response.body)) return await unlessAborted(nothing(), [signal, this.ended, owner?.ended])
+        if (request.method !== 'HEAD' && !arrives(false, response.body))
+          return await unlessAborted(nothing(), [signal, this.ended, owner?.ended])
         seen.response(response)
         return response
       } finally {
