@@ -45,8 +45,14 @@ function normaliseText(text: string): string {
   return result
     .split('\n')
     .filter((line) => !/Pulling image |^W<time> reflector\.go:\d+\] "Warning: watch ended with error"/.test(line))
-    .map(columns)
+    .map((line) => sortReasons(columns(line)))
     .join('\n')
+}
+
+/** kubectl drain's reasons come in any order. */
+function sortReasons(line: string): string {
+  const [, reasons] = /^Warning: ((?:ignoring|deleting) .*; .*)$/.exec(line) ?? []
+  return reasons === undefined ? line : `Warning: ${reasons.split('; ').sort().join('; ')}`
 }
 
 /** The widths of columns hang on the longest name in them; indentation is kept. */
