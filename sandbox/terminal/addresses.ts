@@ -121,13 +121,13 @@ class AddressRelay implements AsyncDisposable {
     this.silent = silent
     const missing = [...open].filter((key) => !this.servers.has(key))
     if (missing.length === 0) return
-    for (const [key, server] of await listenInside(this.holder, missing)) {
+    const begin = (server: Server, key: string) => {
       const [ip = '', port = ''] = key.split(':')
       // Who has said all it has to say may still want the answer.
       Object.assign(server, { allowHalfOpen: true })
       server.on('connection', (socket) => this.carry(socket, ip, port))
-      this.servers.set(key, server)
     }
+    for (const [key, server] of await listenInside(this.holder, missing, begin)) this.servers.set(key, server)
   }
 
   private carry(socket: Socket, ip: string, port: string): void {

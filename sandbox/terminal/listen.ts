@@ -11,9 +11,14 @@ export function enterNetwork(holder: number): string[] {
 /**
  * Listening sockets inside a holder's network that belong to this process, by address (`IP:PORT`): a child enters the network,
  * listens, hands the sockets over and ends, so that no relay has to run in the jail. An address that is taken or not there is
- * missing from the answer. Rejects when the network cannot be entered.
+ * missing from the answer. `begin` is told of each at once: connections come while others are still on their way. Rejects when the
+ * network cannot be entered.
  */
-export async function listenInside(holder: number, addresses: readonly string[]): Promise<Map<string, Server>> {
+export async function listenInside(
+  holder: number,
+  addresses: readonly string[],
+  begin: (server: Server, address: string) => void,
+): Promise<Map<string, Server>> {
   const script = join(import.meta.dirname, 'listen-inside.mjs')
   const [command = '', ...args] = [...enterNetwork(holder), process.execPath, script, ...addresses]
   const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] })
@@ -24,7 +29,10 @@ export async function listenInside(holder: number, addresses: readonly string[])
     await new Promise<void>((resolve, reject) => {
       let left = addresses.length
       child.on('message', ({ address, taken }: { address: string; taken: boolean }, handle) => {
-        if (taken) servers.set(address, handle as Server)
+        if (taken) {
+          begin(handle as Server, address)
+          servers.set(address, handle as Server)
+        }
         if (--left === 0) resolve()
       })
       child.once('error', reject)

@@ -5,6 +5,7 @@ import { createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { SurroundingsView } from './addresses.ts'
 import { findJails, limits } from './jail.ts'
 import { openToolbox, type Toolbox } from './toolbox.ts'
 import { prepareTools, type Tools } from './tools.ts'
@@ -148,6 +149,45 @@ describe.each(['bubblewrap', 'unshare'] as const)('a toolbox walled off by %s', 
     await until(async () => (await sh('curl -s http://127.0.0.1:8765/ >/dev/null && pgrep -f "sleep 4343"')).exitCode === 0)
     await terminal[Symbol.asyncDispose]()
     await until(async () => (await sh('pgrep -f "sleep 434[3]"')).exitCode !== 0)
+  })
+
+  test('no connection is lost while its addresses come, and one that is held does not keep it from ending', async () => {
+    const far = createServer((socket) => {
+      socket.on('error', () => undefined)
+      socket.once('data', () => socket.end('+HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n'))
+    })
+    const socket = join(folder, `${jail}-far.sock`)
+    await new Promise<void>((resolve) => far.listen(socket, resolve))
+    let show: (view: SurroundingsView) => void = () => undefined
+    const reaching = await openToolbox({
+      home: join(folder, `${jail}-reaching`),
+      tools: tools.folder,
+      apiSocket: join(folder, 'api.sock'),
+      jail,
+      kubeconfig: async () => '',
+      surroundings: {
+        socket,
+        follow: (listener) => {
+          show = listener
+          return { [Symbol.dispose]: () => undefined }
+        },
+      },
+    })
+    // more and more ports, and of each round's somebody waits for the first
+    for (let round = 1; round <= 8; round++) {
+      const url = `http://172.18.0.2:${8000 + 20 * (round - 1)}`
+      const ask = `curl -s -o /dev/null -w '%{exitcode}' --max-time 5 ${url}`
+      const waiting = Array.from({ length: 3 }, () =>
+        sh(`touch ~/waits; while code=$(${ask}); [ $code = 7 ]; do :; done; echo $code`, reaching),
+      )
+      await expect.poll(async () => (await sh('rm ~/waits', reaching)).exitCode).toBe(0)
+      const open = Array.from({ length: 20 * round }, (_, index) => 8000 + index)
+      show({ network: '172.18.0.0/16', addresses: [{ ip: '172.18.0.2', open, silent: [] }] })
+      expect((await Promise.all(waiting)).map(({ stdout }) => stdout)).toEqual(['0\n', '0\n', '0\n'])
+    }
+    await sh('setsid bash -c "exec 3<>/dev/tcp/127.0.0.1/6443; sleep 1000" >/dev/null 2>&1 & sleep 0.5', reaching)
+    await reaching[Symbol.asyncDispose]()
+    await new Promise((resolve) => far.close(resolve))
   })
 
   test('when it is disposed every process in it is gone', async () => {

@@ -53,14 +53,11 @@ export async function openToolbox(options: ToolboxOptions): Promise<Toolbox> {
   if (uid !== null) cleanup.defer(() => releaseUid(uid))
   const sockets = new Set<Socket>()
   const relay = (socket: Socket) => pipeTo(options.apiSocket, socket, sockets)
-  cleanup.defer(() => {
-    for (const socket of sockets) socket.destroy()
-  })
 
   if (kind === 'none') {
     const server = createServer(relay)
     await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve))
-    cleanup.defer(() => closeServer(server))
+    cleanup.defer(() => closeServer(server, sockets))
     const address = server.address()
     const at = typeof address === 'object' && address ? address.port : 0
     await furnish(options, `https://127.0.0.1:${at}`, options.home, options.tools, null)
@@ -84,10 +81,9 @@ export async function openToolbox(options: ToolboxOptions): Promise<Toolbox> {
   const holder = await startHolder(kind, holderCommand(kind, { home: options.home, tools: options.tools, stage }, uid))
   cleanup.defer(() => holder.end())
   const api = `127.0.0.1:${port}`
-  const server = (await listenInside(holder.pid, [api])).get(api)
+  const server = (await listenInside(holder.pid, [api], (server) => server.on('connection', relay))).get(api)
   if (!server) throw new Error(`Nothing can listen at ${api} in the toolbox`)
-  server.on('connection', relay)
-  cleanup.defer(() => closeServer(server))
+  cleanup.defer(() => closeServer(server, sockets))
   if (options.surroundings) cleanup.use(reachAddresses(holder.pid, options.surroundings, (notice) => options.onNotice?.(notice)))
   const watched = { pids: [holder.pid], home: options.home, memoryBytes: limits.memoryBytes }
   const watching = watchProcesses(watched, (notice) => options.onNotice?.(notice))
@@ -139,8 +135,12 @@ function pipeTo(path: string, socket: Socket, sockets: Set<Socket>): void {
   socket.pipe(api).pipe(socket)
 }
 
-function closeServer(server: Server): Promise<void> {
-  return new Promise((resolve) => server.close(() => resolve()))
+/** Ends its connections too: a learner's programs may hold them as long as they run. */
+function closeServer(server: Server, sockets: ReadonlySet<Socket>): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve())
+    for (const socket of sockets) socket.destroy()
+  })
 }
 
 function environmentOf(homeFolder: string, toolsFolder: string, path = ''): Record<string, string> {
