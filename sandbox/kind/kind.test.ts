@@ -395,9 +395,11 @@ spec: { hostNetwork: false, terminationGracePeriodSeconds: 0, containers: [{ nam
         if (stage === 'ready') expect(await adopted[0]?.exec(['hostname'], { node: 'control-plane' })).toMatchObject({ exitCode: 0 })
         await next.destroy('killed')
         // what Docker was still doing for the one that was killed is swept as well
-        await sleep(2_000)
-        await next.adopt([])
-        expect(await leftOf(folder)).toEqual([])
+        const left = async () => {
+          await next.adopt([])
+          return leftOf(folder)
+        }
+        await expect.poll(left, { timeout: 60_000, interval: 2_000 }).toEqual([])
       } finally {
         await next[Symbol.asyncDispose]()
         await rm(folder, { recursive: true, force: true })

@@ -40,7 +40,7 @@ for tool in ping tcpdump; do
   loader=$(basename "$(ldd "$program" | grep -o '/[^ ]*/ld-[^ ]*')")
   options=
   [ "$tool" != tcpdump ] || options='-Z root'
-  printf '#!/bin/sh\\nexec /%s/lib/%s --library-path /%s/lib /%s/%s %s "$@"\\n' "$at" "$loader" "$at" "$at" "$tool" "$options" > "$root/usr/local/bin/$tool"
+  printf '#!/bin/sh\\nexec /%s/lib/%s --argv0 %s --library-path /%s/lib /%s/%s %s "$@"\\n' "$at" "$loader" "$tool" "$at" "$at" "$tool" "$options" > "$root/usr/local/bin/$tool"
   chmod 755 "$root/usr/local/bin/$tool" "$root/$at/$tool"
 done
 tar --create --gzip --directory "$root" opt/labernetes usr/local/bin/ping usr/local/bin/tcpdump
