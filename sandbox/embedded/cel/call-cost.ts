@@ -1,119 +1,110 @@
 import { authorizationCheck, fixedCosts, regularExpression, selectorCost, traversal } from './costs.ts'
 import { CelMap, OpaqueValue, Optional, sizeOf, type Value } from './values.ts'
 
-/**
- * What a call has cost, by its arguments and its outcome. `overload` is undefined where several might have been meant. Source:
- * cel-go's interpreter/runtimecost.go and CallCost in apiserver/pkg/cel/library/cost.go.
- */
-export function callCost(name: string, overload: string | undefined, args: readonly Value[], outcome: Value): number {
-  return kubernetesCost(name, overload, args, outcome) ?? standardCost(overload ?? overloadless(name), args)
-}
+/** What a call has cost, by its arguments and its outcome; a number where it does not hang on these. */
+export type CallCost = number | ((args: readonly Value[], outcome: Value) => number)
 
-/** Equality is one function for all types. */
-function overloadless(name: string): string | undefined {
-  return name === '_==_' ? 'equals' : name === '_!=_' ? 'not_equals' : undefined
+/**
+ * What calls of a function cost. `overload` is undefined where several might be meant. Source: cel-go's interpreter/runtimecost.go
+ * and CallCost in apiserver/pkg/cel/library/cost.go.
+ */
+export function callCost(name: string, overload: string | undefined): CallCost {
+  return ofOverloads.get(overload ?? '') ?? fixedCosts.get(name) ?? ofFunctions.get(name) ?? 1
 }
 
 const up = Math.ceil
 
-function kubernetesCost(name: string, overload: string | undefined, args: readonly Value[], outcome: Value): number | undefined {
-  const fixed = fixedCosts.get(name)
-  if (fixed !== undefined) return fixed
-  const [first, second] = args.map(sizeOf) as [number, number]
-  switch (name) {
-    case 'check':
-      return authorizationCheck
-    case 'fieldSelector':
-    case 'labelSelector':
-      return selectorCost(second)
-    case 'isSorted':
-    case 'sum':
-    case 'max':
-    case 'min':
-    case 'indexOf':
-    case 'lastIndexOf':
-      return traversed(args[0] as Value)
-    case 'url':
-    case 'lowerAscii':
-    case 'upperAscii':
-    case 'substring':
-    case 'trim':
-    case 'jsonpatch.escapeKey':
-    case 'cidr':
-    case 'isIP':
-    case 'isCIDR':
-    case 'quantity':
-    case 'isQuantity':
-    case 'semver':
-    case 'isSemver':
-      return up(first * traversal)
-    case 'ip':
-      return overload === 'cidr_ip' ? 1 : up(first * traversal)
-    case 'replace':
-    case 'split':
-    case 'ip.isCanonical':
-      return up(first * 2 * traversal)
-    case 'join':
-      return up(sizeOf(outcome) * 2 * traversal)
-    case 'find':
-    case 'findAll':
-      return up((1 + first) * traversal) * up(second * regularExpression)
-    case 'containsIP':
-      return up(2 * first * traversal) + (overload === 'cidr_contains_ip_string' ? up(second * traversal) : 0)
-    case 'containsCIDR': {
-      const parsed = overload === 'cidr_contains_cidr_string' ? up(second * traversal) : 0
-      return up(2 * first * traversal) + up(first * traversal) + 1 + parsed
-    }
-    case 'validate': {
-      const pattern = (args[0] as { longestPattern?: number } | null)?.longestPattern
-      return pattern === undefined ? undefined : up((1 + second) * traversal) * up(pattern * regularExpression)
-    }
-    case '_==_':
-      return args[0] instanceof OpaqueValue ? 1 : undefined
-    default:
-      return undefined
-  }
+/** By the sizes of the first two arguments. */
+function sized(cost: (first: number, second: number) => number, size: (value: Value) => number = sizeOf): CallCost {
+  return (args) => cost(size(args[0] as Value), args.length > 1 ? size(args[1] as Value) : 0)
 }
 
-function standardCost(overload: string | undefined, args: readonly Value[]): number {
-  const [first, second] = args.map(actualSize) as [number, number]
-  switch (overload) {
-    case 'starts_with_string':
-    case 'ends_with_string':
-    case 'string_to_bytes':
-    case 'bytes_to_string':
-    case 'strings_quote':
-    case 'string_format':
-      return up(first * traversal)
-    case 'in_list':
-      return second
-    case 'list_sets_contains_list':
-    case 'list_sets_intersects_list':
-      return first * second + 1
-    case 'list_sets_equivalent_list':
-      return first * second * 2 + 1
-    case 'less_string':
-    case 'greater_string':
-    case 'less_equals_string':
-    case 'greater_equals_string':
-    case 'less_bytes':
-    case 'greater_bytes':
-    case 'less_equals_bytes':
-    case 'greater_equals_bytes':
-    case 'equals':
-    case 'not_equals':
-      return up(Math.min(first, second) * traversal)
-    case 'add_string':
-    case 'add_bytes':
-      return up((first + second) * traversal)
-    case 'matches_string':
-      return up((1 + first) * traversal) * up(second * regularExpression)
-    case 'contains_string':
-      return up(first * traversal) * up(second * traversal)
-    default:
-      return 1
-  }
-}
+const passOverFirst = sized((first) => up(first * traversal))
+const twoPassesOverFirst = sized((first) => up(first * 2 * traversal))
+const passOverAll: CallCost = (args) => traversed(args[0] as Value)
+const selector = sized((_, second) => selectorCost(second))
+const searched = (text: number, pattern: number) => up((1 + text) * traversal) * up(pattern * regularExpression)
+const search = sized(searched)
+const addressWithin = (first: number) => up(2 * first * traversal)
+const rangeWithin = (first: number) => addressWithin(first) + up(first * traversal) + 1
+
+const passOverOne = sized((first) => up(first * traversal), actualSize)
+const passOverBoth = sized((first, second) => up((first + second) * traversal), actualSize)
+const passOverShorter = (args: readonly Value[]) => up(Math.min(actualSize(args[0] as Value), actualSize(args[1] as Value)) * traversal)
+const eachWithEach = (times: number) => sized((first, second) => first * second * times + 1, actualSize)
+
+const ofFunctions: ReadonlyMap<string, CallCost> = new Map(
+  Object.entries<CallCost>({
+    // equality is one function for all types
+    '_==_': (args) => (args[0] instanceof OpaqueValue ? 1 : passOverShorter(args)),
+    '_!=_': passOverShorter,
+    check: authorizationCheck,
+    fieldSelector: selector,
+    labelSelector: selector,
+    isSorted: passOverAll,
+    sum: passOverAll,
+    max: passOverAll,
+    min: passOverAll,
+    indexOf: passOverAll,
+    lastIndexOf: passOverAll,
+    url: passOverFirst,
+    lowerAscii: passOverFirst,
+    upperAscii: passOverFirst,
+    substring: passOverFirst,
+    trim: passOverFirst,
+    'jsonpatch.escapeKey': passOverFirst,
+    cidr: passOverFirst,
+    isIP: passOverFirst,
+    isCIDR: passOverFirst,
+    quantity: passOverFirst,
+    isQuantity: passOverFirst,
+    semver: passOverFirst,
+    isSemver: passOverFirst,
+    ip: passOverFirst,
+    replace: twoPassesOverFirst,
+    split: twoPassesOverFirst,
+    'ip.isCanonical': twoPassesOverFirst,
+    join: (_, outcome) => up(sizeOf(outcome) * 2 * traversal),
+    find: search,
+    findAll: search,
+    containsIP: sized(addressWithin),
+    containsCIDR: sized(rangeWithin),
+    validate(args) {
+      const pattern = (args[0] as { longestPattern?: number } | null)?.longestPattern
+      return pattern === undefined ? 1 : searched(sizeOf(args[1] as Value), pattern)
+    },
+  }),
+)
+
+const ofOverloads: ReadonlyMap<string, CallCost> = new Map(
+  Object.entries<CallCost>({
+    cidr_ip: 1,
+    cidr_contains_ip_string: sized((first, second) => addressWithin(first) + up(second * traversal)),
+    cidr_contains_cidr_string: sized((first, second) => rangeWithin(first) + up(second * traversal)),
+    starts_with_string: passOverOne,
+    ends_with_string: passOverOne,
+    string_to_bytes: passOverOne,
+    bytes_to_string: passOverOne,
+    strings_quote: passOverOne,
+    string_format: passOverOne,
+    in_list: sized((_, second) => second, actualSize),
+    list_sets_contains_list: eachWithEach(1),
+    list_sets_intersects_list: eachWithEach(1),
+    list_sets_equivalent_list: eachWithEach(2),
+    less_string: passOverShorter,
+    greater_string: passOverShorter,
+    less_equals_string: passOverShorter,
+    greater_equals_string: passOverShorter,
+    less_bytes: passOverShorter,
+    greater_bytes: passOverShorter,
+    less_equals_bytes: passOverShorter,
+    greater_equals_bytes: passOverShorter,
+    add_string: passOverBoth,
+    add_bytes: passOverBoth,
+    matches_string: sized(searched, actualSize),
+    contains_string: sized((first, second) => up(first * traversal) * up(second * traversal), actualSize),
+  }),
+)
 
 function actualSize(value: Value): number {
   return value instanceof Optional && value.value !== undefined ? actualSize(value.value) : sizeOf(value)

@@ -1,5 +1,6 @@
 import type { FunctionDeclaration, Overload } from './declarations.ts'
 import { CompileError, type Fault } from './faults.ts'
+import { messageNameOf } from './messages.ts'
 import { type Comprehension, type Expr, type MapLiteral, type Parsed, qualifiedName, type StructLiteral } from './syntax-tree.ts'
 import { type CelType, heldBy, isDyn, isDynOrError, listOf, mapOf, optionalOf, param, sameType, shownType, types } from './types.ts'
 import { assignable, mostGeneral, type Substitutions, substituted } from './unification.ts'
@@ -233,17 +234,17 @@ class Checker {
       return types.error
     }
     this.references.set(expr.id, expr.name)
-    if (made.kind !== 'struct' && !this.names.struct(made.name)) {
+    const message = messageNameOf(made)
+    if (made.kind !== 'struct' && !this.names.struct(message)) {
       this.tell(expr, `'${made.name}' is not a message type`)
       return types.error
     }
     for (const field of expr.fields) {
       const given = this.check(field.value)
-      const wanted = this.fieldOf(field, made.name, field.name) ?? types.error
+      const wanted = this.fieldOf(field, message, field.name) ?? types.error
       const type = this.unwrapped(field.value, given, field.optional)
       if (!this.assign(wanted, type)) {
-        const message = `expected type of field '${field.name}' is '${shownType(wanted)}' but provided type is '${shownType(type)}'`
-        this.tell(field, message)
+        this.tell(field, `expected type of field '${field.name}' is '${shownType(wanted)}' but provided type is '${shownType(type)}'`)
       }
     }
     return made

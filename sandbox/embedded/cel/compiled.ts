@@ -7,8 +7,11 @@ export type Compiled =
   | { readonly program: Program; readonly problem?: undefined }
   | { readonly problem: string; readonly program?: undefined }
 
-/** Compiles an expression that is to come to one of these types, by their names; without them it may come to anything. */
-export function compiled(environment: Environment, text: string, returns?: readonly string[]): Compiled {
+/**
+ * Compiles an expression that is to come to one of these types, by their names; without them it may come to anything. `wrapped`:
+ * whether a wrapper message (google.protobuf.BoolValue) will do for what it holds.
+ */
+export function compiled(environment: Environment, text: string, returns?: readonly string[], { wrapped = true } = {}): Compiled {
   let program: Program
   try {
     program = environment.compile(text)
@@ -17,7 +20,8 @@ export function compiled(environment: Environment, text: string, returns?: reado
     throw error
   }
   const type = typeName(program.type)
-  if (returns && !returns.includes(type)) {
+  const isWanted = !returns || returns.includes(type) || (wrapped && program.type.nullable && returns.includes(program.type.name))
+  if (!isWanted) {
     return { problem: `must evaluate to ${returns.length === 1 ? returns[0] : `one of [${returns.join(' ')}]`} but got ${type}` }
   }
   const fault = program.fault()

@@ -1,3 +1,4 @@
+import { remembering } from '../machinery/remembering.ts'
 import type { Scope } from './attributes.ts'
 import { Budget, Cancelled, perCallLimit } from './budget.ts'
 import { type Checked, check, type Names } from './checker.ts'
@@ -16,7 +17,7 @@ import { semanticVersions } from './library/semantic-versions.ts'
 import { patterns, plainText, text } from './library/text.ts'
 import { urls } from './library/urls.ts'
 import { checkLiterals } from './literal-checks.ts'
-import { messages } from './messages.ts'
+import { messages, wrapperTypes } from './messages.ts'
 import { parse } from './parser.ts'
 import { PlanError, plan } from './planner.ts'
 import { childrenOf, type Expr } from './syntax-tree.ts'
@@ -72,7 +73,8 @@ export class Environment implements Names {
   private readonly variables: ReadonlyMap<string, CelType>
   private readonly structs: Structs
   private readonly functions: ReadonlyMap<string, FunctionDeclaration>
-  private readonly compiled = new Map<string, Program>()
+  /** Throws CompileError with everything that is wrong, in the words of the server's compiler. */
+  readonly compile = remembering((text) => this.compiled(text), { most: mostCompiled })
 
   constructor(
     variables: Readonly<Record<string, CelType>>,
@@ -83,22 +85,16 @@ export class Environment implements Names {
     this.functions = stored ? everything : compatible
   }
 
-  /** Throws CompileError with everything that is wrong, in the words of the server's compiler. */
-  compile(text: string): Program {
-    const known = this.compiled.get(text)
-    if (known) return known
+  private compiled(text: string): Program {
     const checked = check(parse(text), this)
     checkLiterals(checked)
-    const program = new Program(checked)
-    if (this.compiled.size >= mostCompiled) this.compiled.clear()
-    this.compiled.set(text, program)
-    return program
+    return new Program(checked)
   }
 
   variable(name: string): CelType | undefined {
     const type = this.variables.get(name)
     if (type) return type
-    const named = typeNames.get(name)
+    const named = typeNames.get(name) ?? wrapperTypes.get(name)
     if (named) return typeOfType(named)
     return this.structs.has(name) ? typeOfType({ kind: 'struct', name, params: [] }) : undefined
   }

@@ -46,18 +46,34 @@ export class Fold implements Scope {
   outcome(): Value {
     const range = this.parts.range.evaluate(this.outer)
     if (range instanceof Failure) return range
-    const items = this.parts.second === undefined ? single(range) : pairs(range)
-    if (items instanceof Failure) return items
-    for (const [first, second] of items) {
-      this.first = first
-      this.second = second
-      if (this.parts.condition.evaluate(this) === false) break
-      this.accumulated = this.parts.step.evaluate(this)
-    }
+    const failure = this.parts.second === undefined ? this.overItems(range) : this.overPairs(range)
+    if (failure) return failure
     this.isOver = true
     const result = this.parts.result.evaluate(this)
     if (typeof result === 'object' && result !== null) growing.delete(result)
     return result
+  }
+
+  private overItems(range: Value): Failure | undefined {
+    const items = Array.isArray(range) ? (range as readonly Value[]) : range instanceof CelMap ? range.keys() : undefined
+    if (!items) return new Failure(`got '${goType(range)}', expected iterable type`)
+    for (const item of items) if (!this.goesOn(item, null)) break
+    return undefined
+  }
+
+  private overPairs(range: Value): Failure | undefined {
+    const pairs = Array.isArray(range) ? indexed(range) : range instanceof CelMap ? range.entries() : undefined
+    if (!pairs) return new Failure(`unsupported comprehension range type: ${goType(range)}`)
+    for (const [first, second] of pairs) if (!this.goesOn(first, second)) break
+    return undefined
+  }
+
+  private goesOn(first: Value, second: Value): boolean {
+    this.first = first
+    this.second = second
+    if (this.parts.condition.evaluate(this) === false) return false
+    this.accumulated = this.parts.step.evaluate(this)
+    return true
   }
 }
 
@@ -68,18 +84,8 @@ function emptied(value: Value): Value {
   return fresh
 }
 
-function* keyed(values: Iterable<Value>): Iterable<[Value, Value]> {
-  for (const value of values) yield [value, null]
-}
-
-function single(range: Value): Iterable<[Value, Value]> | Failure {
-  if (Array.isArray(range)) return keyed(range)
-  return range instanceof CelMap ? keyed(range.keys()) : new Failure(`got '${goType(range)}', expected iterable type`)
-}
-
-function pairs(range: Value): Iterable<[Value, Value]> | Failure {
-  if (Array.isArray(range)) return range.map((item, index) => [BigInt(index), item])
-  return range instanceof CelMap ? range.entries() : new Failure(`unsupported comprehension range type: ${goType(range)}`)
+function indexed(items: readonly Value[]): [Value, Value][] {
+  return items.map((item, index) => [BigInt(index), item])
 }
 
 /** As Go calls the type behind a value. */

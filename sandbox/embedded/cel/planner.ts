@@ -5,7 +5,7 @@ import { equal, noSuchOverload } from './comparison.ts'
 import { listCost, mapCost, structCost } from './costs.ts'
 import { call, isStrict } from './dispatch.ts'
 import { Fold } from './fold.ts'
-import { type Message, messages } from './messages.ts'
+import { type Message, messages, wrapperTypes } from './messages.ts'
 import { patternFault } from './pattern-fault.ts'
 import { shownValue } from './shown-values.ts'
 import type { Comprehension, Expr, StructLiteral } from './syntax-tree.ts'
@@ -58,6 +58,8 @@ class Planner {
 
   private named(name: string): Step {
     const known = this.constants(name)
+    // of messages that come to be something else there is no type
+    if (wrapperTypes.has(name)) throw new PlanError(`reference to undefined type: ${name}`)
     return known === undefined ? attributeStep(new VariableAttribute(name)) : constant(known)
   }
 
@@ -155,6 +157,10 @@ class Planner {
 const unlimited = { charge: () => undefined, spend: () => undefined, cost: 0 }
 const noScope = { budget: unlimited, get: () => undefined } as unknown as Scope
 
+function isFailure(value: Value): value is Failure {
+  return value instanceof Failure
+}
+
 function isConstant(step: Step): boolean {
   return step.constant !== undefined
 }
@@ -239,7 +245,7 @@ function membershipStep(operand: Step, list: readonly Value[]): Step | undefined
 
 function callStep(resolution: Resolution, steps: readonly Step[]): Step {
   const strict = isStrict(resolution.declared.name)
-  const overload = resolution.overloads.length === 1 ? resolution.overloads[0]?.id : undefined
+  const cost = callCost(resolution.declared.name, resolution.overloads.length === 1 ? resolution.overloads[0]?.id : undefined)
   return {
     evaluate(scope) {
       const args: Value[] = []
@@ -249,9 +255,9 @@ function callStep(resolution: Resolution, steps: readonly Step[]): Step {
         if (steps.length > 2 && value instanceof Failure) return value
         args.push(value)
       }
-      const failed = strict ? args.find((arg) => arg instanceof Failure) : undefined
+      const failed = strict ? args.find(isFailure) : undefined
       const value = failed ?? call(resolution, args, scope.budget)
-      scope.budget.charge(callCost(resolution.declared.name, overload, args, value))
+      scope.budget.charge(typeof cost === 'number' ? cost : cost(args, value))
       return value
     },
   }

@@ -1,3 +1,4 @@
+import { goNumber, plainNumber } from '../machinery/go-number.ts'
 import { second, wholeSeconds } from './times.ts'
 import { typeName } from './types.ts'
 import { CelMap, Duration, Failure, OpaqueValue, Optional, Timestamp, TypeValue, Uint, type Value } from './values.ts'
@@ -19,21 +20,6 @@ export function shownValue(value: Value): string {
   return value instanceof OpaqueValue ? String(value) : ''
 }
 
-/** Go's %v of a number; its %g, which string() writes, has powers from seven digits on. */
-export function goNumber(value: number, mostDigits = 21): string {
-  if (Number.isNaN(value)) return 'NaN'
-  if (!Number.isFinite(value)) return value > 0 ? '+Inf' : '-Inf'
-  const [digits = '', power = '0'] = value.toExponential().split('e')
-  const exponent = Number(power)
-  if (exponent >= -4 && exponent < mostDigits) return Object.is(value, -0) ? '-0' : plain(value)
-  return `${digits}e${exponent < 0 ? '-' : '+'}${String(Math.abs(exponent)).padStart(2, '0')}`
-}
-
-function plain(value: number): string {
-  const text = String(value)
-  return text.includes('e') ? value.toFixed(20).replace(/\.?0+$/, '') : text
-}
-
 /** RFC 3339 with as many digits as are needed. */
 export function timestampText({ nanos }: Timestamp): string {
   const seconds = wholeSeconds(nanos)
@@ -45,5 +31,5 @@ export function timestampText({ nanos }: Timestamp): string {
 
 /** Seconds, as string() writes a duration: a double of them. */
 export function durationText({ nanos }: Duration): string {
-  return `${plain(Number(nanos / second) + Number(nanos % second) / 1e9)}s`
+  return `${plainNumber(Number(nanos / second) + Number(nanos % second) / 1e9)}s`
 }

@@ -23,6 +23,8 @@ export interface CelType {
   /** As expressions name it; of a type variable its own. */
   readonly name: string
   readonly params: readonly CelType[]
+  /** Of what a wrapper message (google.protobuf.Int64Value) makes: null would do as well. */
+  readonly nullable?: true
 }
 
 const none: readonly CelType[] = []
@@ -63,6 +65,10 @@ export function opaque(name: string): CelType {
   return simple('opaque', name)
 }
 
+export function wrapperOf(type: CelType): CelType {
+  return { ...type, nullable: true }
+}
+
 export function struct(name: string): CelType {
   return simple('struct', name)
 }
@@ -92,6 +98,7 @@ export function sameType(a: CelType, b: CelType): boolean {
 
 /** As the compiler's messages write a type: FormatCELType of cel-go. */
 export function shownType(type: CelType): string {
+  if (type.nullable) return `wrapper(${type.name})`
   switch (type.kind) {
     case 'duration':
     case 'timestamp':
@@ -106,5 +113,6 @@ export function shownType(type: CelType): string {
 
 /** As a type is written everywhere else. */
 export function typeName(type: CelType): string {
+  if (type.nullable) return shownType(type)
   return type.params.length === 0 ? type.name : `${type.name}(${type.params.map(typeName).join(', ')})`
 }

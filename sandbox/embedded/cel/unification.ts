@@ -59,8 +59,8 @@ function listFits(known: Mutable, from: readonly CelType[], to: readonly CelType
   return from.length === to.length && from.every((one, index) => fits(known, one, to[index] as CelType))
 }
 
-function isNullable({ kind }: CelType): boolean {
-  return ['opaque', 'struct', 'duration', 'timestamp', 'null'].includes(kind)
+function isNullable({ kind, nullable }: CelType): boolean {
+  return nullable === true || ['opaque', 'struct', 'duration', 'timestamp', 'null'].includes(kind)
 }
 
 /** Whether a variable can stand for a type, and whether it stood for one. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { KubeObject } from '../machinery/object.ts'
+import { atOnce } from '../machinery/pieces.ts'
 import { Path } from '../registry/field.ts'
 import type { CreateContext } from '../registry/index.ts'
 import { findKind } from '../registry/index.ts'
@@ -163,7 +164,7 @@ describe('custom resources', () => {
   }
   for (const [spec, expected] of recorded) {
     it(`validates ${JSON.stringify(spec)} as the real server does`, () => {
-      expect(lines(strategy.validateCreate(widget(spec), context)).sort()).toEqual(expected.toSorted())
+      expect(lines(atOnce(strategy.validateCreate(widget(spec), context))).sort()).toEqual(expected.toSorted())
     })
   }
 
@@ -184,8 +185,8 @@ describe('custom resources', () => {
     old.metadata.resourceVersion = '1'
     const next = widget({ nul: 'b' })
     next.metadata.resourceVersion = '1'
-    expect(lines(strategy.validateUpdate(next, old))).toEqual(['spec: Invalid value: "object": nul stays'])
-    expect(strategy.validateUpdate(structuredClone(old), old)).toEqual([])
+    expect(lines(atOnce(strategy.validateUpdate(next, old)))).toEqual(['spec: Invalid value: "object": nul stays'])
+    expect(atOnce(strategy.validateUpdate(structuredClone(old), old))).toEqual([])
   })
 
   it('may keep what has become wrong since, as long as it is not touched', () => {
@@ -194,10 +195,34 @@ describe('custom resources', () => {
     const next = widget({ name: 'BAD', keyed: [{ name: 'x' }], replicas: 5, nul: 'new' })
     next.metadata.resourceVersion = '1'
     // The rule about replicas is one about the whole spec, which has changed.
-    expect(lines(strategy.validateUpdate(next, old))).toEqual(['spec: Invalid value: "object": at most four'])
+    expect(lines(atOnce(strategy.validateUpdate(next, old)))).toEqual(['spec: Invalid value: "object": at most four'])
     const other = widget({ name: 'WORSE', replicas: 1 })
     other.metadata.resourceVersion = '1'
-    expect(lines(strategy.validateUpdate(other, old)).join()).toContain("should match '^[a-z]+$'")
+    expect(lines(atOnce(strategy.validateUpdate(other, old))).join()).toContain("should match '^[a-z]+$'")
+  })
+
+  it('are validated in pieces where their rules compute much', () => {
+    const numbers = {
+      type: 'array',
+      items: { type: 'integer' },
+      'x-kubernetes-validations': [{ rule: 'self.all(a, self.exists(b, a < b))' }],
+    }
+    const names = Array.from({ length: 20 }, (_, index) => `list${index}`)
+    const spec: JSONSchemaProps = { type: 'object', properties: Object.fromEntries(names.map((name) => [name, numbers])) }
+    const [kind] = customResources(definition({ type: 'object', properties: { spec } }))
+    const piecesFor = (length: number) => {
+      const list = Array.from({ length }, (_, index) => index)
+      const given = { ...widget({}), spec: Object.fromEntries(names.map((name) => [name, list])) }
+      const work = kind?.strategy.validateCreate(given, context)
+      for (let pieces = 1; ; pieces++) {
+        const { done, value } = work?.next() ?? { done: true, value: undefined }
+        if (done) return { pieces, failed: value?.length }
+      }
+    }
+    expect(piecesFor(2)).toEqual({ pieces: 1, failed: 20 })
+    const { pieces, failed } = piecesFor(200)
+    expect(failed).toBe(20)
+    expect(pieces).toBeGreaterThanOrEqual(20)
   })
 
   it('keep status apart', () => {
@@ -243,7 +268,7 @@ describe('a definition whose storage version changes', () => {
     ]
     crd?.strategy.prepareForUpdate(next, old, {} as never)
     expect(next.status?.storedVersions).toEqual(['v1', 'v2'])
-    expect(crd?.strategy.validateUpdate(next, old)).toEqual([])
+    expect(crd && atOnce(crd.strategy.validateUpdate(next, old))).toEqual([])
   })
 })
 

@@ -127,7 +127,7 @@ function compileErrors(schema: Schema, path: Path, place: Place): FieldError[] {
     const context = { ...place, type }
     // A rule that an update leaves as it was may go on to use what new ones may not yet.
     const environment = schemaEnvironment(type, { optionalOldSelf: optionalOldSelf === true, stored: place.known.has(rule) })
-    const { program, problem } = compiled(environment, rule, ['bool'])
+    const { program, problem } = compiled(environment, rule, ['bool'], { wrapped: false })
     if (program) errors.push(...ruleCostErrors(program, at.child('rule'), context))
     else
       errors.push(
@@ -167,7 +167,7 @@ function uncorrelated(place: Place, path: Path): Place {
 
 function messageErrors(rule: ValidationRule, path: Path, environment: Environment, context: RuleContext): FieldError[] {
   const { messageExpression = '' } = rule
-  const { program, problem } = compiled(environment, messageExpression, ['string'])
+  const { program, problem } = compiled(environment, messageExpression, ['string'], { wrapped: false })
   if (program) return messageCostErrors(program, path, context)
   const shown = problem.startsWith('must evaluate') ? 'messageExpression must evaluate to a string' : `messageExpression ${problem}`
   return [invalid(path, internalRule(rule), shown)]

@@ -1,5 +1,6 @@
 import { copyOf } from '../machinery/copy.ts'
 import { type KubeObject, resources } from '../machinery/object.ts'
+import { atOnce, type Pieces } from '../machinery/pieces.ts'
 import { allButMetadataAndStatus, ofStatus } from '../registry/define.ts'
 import type { FieldError } from '../registry/field.ts'
 import { validateObjectMeta, validateObjectMetaUpdate } from '../registry/metadata.ts'
@@ -110,6 +111,10 @@ function decodedHead(head: Record<string, unknown>, type: string): Decoded {
 function strategyOf(version: CustomResourceDefinitionVersion, namespaced: boolean): Strategy {
   const schema = schemaOf(version)
   const hasStatus = version.subresources?.status !== undefined
+  function* validateUpdate(object: KubeObject, old: KubeObject): Pieces<FieldError[]> {
+    const errors = validateObjectMetaUpdate(object.metadata, old.metadata)
+    return [...errors, ...(yield* validateBody(version, schema, object, old))]
+  }
   const strategy: Strategy = {
     default: (object) => applyDefaults(object, schema),
     prepareForCreate(object) {
@@ -132,18 +137,12 @@ function strategyOf(version: CustomResourceDefinitionVersion, namespaced: boolea
       if (status === undefined) delete (object as Custom).status
       else (object as Custom).status = status
     },
-    validateCreate: (object) => [
-      ...validateObjectMeta(object.metadata, namespaced, dnsSubdomain),
-      ...validateBody(version, schema, object),
-    ],
-    validateUpdate: (object, old) => [
-      ...validateObjectMetaUpdate(object.metadata, old.metadata),
-      ...validateBody(version, schema, object, old),
-    ],
-    validateStatusUpdate: (object, old) => [
-      ...validateObjectMetaUpdate(object.metadata, old.metadata),
-      ...validateBody(version, schema, object, old),
-    ],
+    *validateCreate(object) {
+      const errors = validateObjectMeta(object.metadata, namespaced, dnsSubdomain)
+      return [...errors, ...(yield* validateBody(version, schema, object))]
+    },
+    validateUpdate,
+    validateStatusUpdate: validateUpdate,
     fieldSelectors: Object.fromEntries(
       (version.selectableFields ?? []).map(({ jsonPath: path }) => [
         path.replace(/^\./, ''),
@@ -153,7 +152,7 @@ function strategyOf(version: CustomResourceDefinitionVersion, namespaced: boolea
     warnings: (object, old) => [
       ...(version.deprecated && version.deprecationWarning ? [version.deprecationWarning] : []),
       // An update may leave as it was what a rule would not let in.
-      ...(old && hasRules(schema) ? validateRules(schema, object, old).warnings : []),
+      ...(old && hasRules(schema) ? ruleWarnings(schema, object, old) : []),
     ],
     allowCreateOnUpdate: false,
     allowUnconditionalUpdate: false,
@@ -189,12 +188,12 @@ function copyStatus(object: KubeObject, old: KubeObject): void {
   else (object as Custom).status = copyOf(status)
 }
 
-function validateBody(
+function* validateBody(
   version: CustomResourceDefinitionVersion,
   schema: JSONSchemaProps,
   object: KubeObject,
   old?: KubeObject,
-): FieldError[] {
+): Pieces<FieldError[]> {
   const errors = [
     ...validateSchema(object, schema, '', old),
     ...scaleErrors(version, object),
@@ -203,7 +202,17 @@ function validateBody(
   ]
   if (!hasRules(schema)) return errors
   if (errors.some((error) => blocking.has(error.reason))) return [...errors, invalidBody('', null, notChecked)]
-  return [...errors, ...validateRules(schema, object, old).errors]
+  const verdict = yield* validateRules(schema, object, old)
+  verdicts.set(object, { schema, old, warnings: verdict.warnings })
+  return [...errors, ...verdict.errors]
+}
+
+/** What the rules had to say of drafts: they are asked for it when their errors have been told, and computing it may take long. */
+const verdicts = new WeakMap<KubeObject, { schema: JSONSchemaProps; old: KubeObject | undefined; warnings: string[] }>()
+
+function ruleWarnings(schema: JSONSchemaProps, object: KubeObject, old: KubeObject): string[] {
+  const known = verdicts.get(object)
+  return known?.schema === schema && known.old === old ? known.warnings : atOnce(validateRules(schema, object, old)).warnings
 }
 
 const blocking = new Set([

@@ -6,6 +6,7 @@ import { fromJson, optionalFromJson } from '../cel/json-values.ts'
 import { schemaEnvironment } from '../cel/schema-environment.ts'
 import type { Value } from '../cel/values.ts'
 import type { KubeObject } from '../machinery/object.ts'
+import { atOnce, type Pieces } from '../machinery/pieces.ts'
 import { type FieldError, type FieldErrorReason, Path } from '../registry/field.ts'
 import type { JSONSchemaProps, ValidationRule } from '../schema/types/apiextensions.v1.ts'
 import { correlated, isUnchanged, oldField } from './correlate.ts'
@@ -33,7 +34,7 @@ export function defaultRuleErrors(schema: JSONSchemaProps, isRoot: boolean): Fie
   const ruled = { ...schema, 'x-kubernetes-validations': (schema['x-kubernetes-validations'] ?? []).filter(({ rule }) => rule?.trim()) }
   const errorsAfter = (old: unknown) => {
     const run = new RuleRun()
-    run.check(ruled, value, old, '', isRoot, { value, old: undefined })
+    atOnce(run.check({ schema: ruled, value, old, path: '', isRoot, known: { value, old: undefined } }))
     return run.errors
   }
   const kept = errorsAfter(value)
@@ -44,14 +45,16 @@ export function defaultRuleErrors(schema: JSONSchemaProps, isRoot: boolean): Fie
  * What x-kubernetes-validations say against an object. Rules about `oldSelf` are for updates only. All rules together may cost
  * no more than runtimeBudget. Source: apiextensions-apiserver/pkg/apiserver/schema/cel/validation.go.
  */
-export function validateRules(schema: JSONSchemaProps, object: KubeObject, old?: KubeObject): RuleVerdict {
+export function* validateRules(schema: JSONSchemaProps, object: KubeObject, old?: KubeObject): Pieces<RuleVerdict> {
   const run = new RuleRun()
-  run.check(schema, object, old, '', true, { value: object, old })
+  yield* run.check({ schema, value: object, old, path: '', isRoot: true, known: { value: object, old } })
   return run
 }
 
 const withRules = new WeakMap<JSONSchemaProps, boolean>()
 const longestMessage = 5 * 1024
+/** Units of cost in a piece: some ms. One rule's are never cut. */
+const costAtOnce = 20_000
 
 interface CompiledRule {
   readonly rule: ValidationRule
@@ -77,18 +80,25 @@ function rulesOf(schema: JSONSchemaProps, isRoot: boolean): readonly CompiledRul
         isTransition: false,
       }
     const environment = schemaEnvironment(type, { optionalOldSelf: rule.optionalOldSelf === true, stored: true })
-    const own = compiled(environment, rule.rule, ['bool'])
-    const message = rule.messageExpression ? compiled(environment, rule.messageExpression, ['string']).program : undefined
+    const own = compiled(environment, rule.rule, ['bool'], { wrapped: false })
+    const message = rule.messageExpression
+      ? compiled(environment, rule.messageExpression, ['string'], { wrapped: false }).program
+      : undefined
     return { rule, compiled: own, message, isTransition: own.program?.uses('oldSelf') ?? false }
   })
   cache.set(schema, rules)
   return rules
 }
 
-/** The nearest values that are known to have been there before, by which a rule that fails may be let be. */
-interface Correlation {
+/** A value in an object, with what was there before. */
+interface Part {
+  readonly schema: JSONSchemaProps
   readonly value: unknown
   readonly old: unknown
+  readonly path: string
+  readonly isRoot: boolean
+  /** The nearest values that are known to have been there before, by which a rule that fails may be let be. */
+  readonly known: { readonly value: unknown; readonly old: unknown }
 }
 
 /** No more rules are run. */
@@ -98,39 +108,43 @@ class RuleRun implements RuleVerdict {
   readonly errors: FieldError[] = []
   readonly warnings: string[] = []
   private budget = runtimeBudget
+  /** Where a piece ends. */
+  private goal = runtimeBudget - costAtOnce;
 
-  check(schema: JSONSchemaProps, value: unknown, old: unknown, path: string, isRoot: boolean, correlation: Correlation): void {
+  *check(part: Part): Pieces<void> {
     try {
-      this.part(schema, value, old, path, isRoot, correlation)
+      yield* this.part(part)
     } catch (error) {
       if (!(error instanceof OutOfBudget)) throw error
     }
   }
 
-  private part(schema: JSONSchemaProps, value: unknown, old: unknown, path: string, isRoot: boolean, correlation: Correlation): void {
+  private *part(part: Part): Pieces<void> {
+    const { schema, value, old, path } = part
     if (!hasRules(schema) || value === undefined || value === null) return
-    this.rules(schema, value, old, path, isRoot, correlation)
+    yield* this.rules(part)
+    const inner = (schema: JSONSchemaProps, value: unknown, old: unknown, path: string): Part => {
+      return { schema, value, old, path, isRoot: false, known: old === undefined ? part.known : { value, old } }
+    }
     if (Array.isArray(value)) {
       const items = itemsOf(schema)
       const before = correlated(schema, old)
-      if (!items) return
+      if (!items || !hasRules(items)) return
       for (const [index, item] of value.entries()) {
-        const was = before(item)
-        this.part(items, item, was, `${path}[${index}]`, false, was === undefined ? correlation : { value: item, old: was })
+        yield* this.part(inner(items, item, before(item), `${path}[${index}]`))
       }
       return
     }
     if (!isObject(value)) return
     for (const [key, field] of Object.entries(value)) {
       const property = propertyOf(schema, key)
-      if (!property) continue
+      if (!property || !hasRules(property)) continue
       const at = schema.properties?.[key] ? (path ? `${path}.${key}` : key) : `${path}[${key}]`
-      const was = oldField(old, key)
-      this.part(property, field, was, at, false, was === undefined ? correlation : { value: field, old: was })
+      yield* this.part(inner(property, field, oldField(old, key), at))
     }
   }
 
-  private rules(schema: JSONSchemaProps, value: unknown, old: unknown, path: string, isRoot: boolean, correlation: Correlation): void {
+  private *rules({ schema, value, old, path, isRoot, known }: Part): Pieces<void> {
     const rules = rulesOf(schema, isRoot)
     if (rules.length === 0) return
     const place = new Path(path)
@@ -142,6 +156,10 @@ class RuleRun implements RuleVerdict {
     const self = fromJson(value, schema)
     const plainOld = old === undefined || old === null ? undefined : fromJson(old, schema)
     for (const { rule, compiled: own, message, isTransition } of rules) {
+      if (this.budget <= this.goal) {
+        this.goal = this.budget - costAtOnce
+        yield
+      }
       if (!own.program) {
         this.errors.push(invalid(place, schema, `rule compile error: ${own.problem}`))
         continue
@@ -167,7 +185,7 @@ class RuleRun implements RuleVerdict {
       const at = new Path(`${path}${rule.fieldPath ?? ''}`.replace(/^\./, ''))
       const told = message ? this.message(message, rule, variables, (text) => void this.errors.push(invalid(at, schema, text))) : undefined
       const error = failure(at, schema, told ?? (rule.message ? rule.message.trim() : `failed rule: ${shown}`), rule.reason)
-      if (!isTransition && isUnchanged(correlation.value, correlation.old)) this.warnings.push(`${error.field}: ${error.message}`)
+      if (!isTransition && isUnchanged(known.value, known.old)) this.warnings.push(`${error.field}: ${error.message}`)
       else this.errors.push(error)
     }
   }

@@ -1,5 +1,6 @@
+import { goNumber } from '../../machinery/go-number.ts'
 import { type Evaluate, Library } from '../declarations.ts'
-import { durationText, goNumber, timestampText } from '../shown-values.ts'
+import { durationText, timestampText } from '../shown-values.ts'
 import { parsedDuration, parsedTimestamp, second, wholeSeconds } from '../times.ts'
 import { types } from '../types.ts'
 import { Duration, Failure, OpaqueValue, runtimeType, type Timestamp, TypeValue, Uint, type Value } from '../values.ts'

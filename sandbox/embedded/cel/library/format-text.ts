@@ -1,4 +1,5 @@
-import { durationText, goNumber, timestampText } from '../shown-values.ts'
+import { goNumber } from '../../machinery/go-number.ts'
+import { durationText, timestampText } from '../shown-values.ts'
 import { CelMap, Duration, Failure, runtimeType, Timestamp, TypeValue, Uint, type Value } from '../values.ts'
 
 /** What a template's clauses become; a FormatError says what is wrong. */
