@@ -11,8 +11,12 @@ class Kept {
     this.budget = budget
   }
 
+  known(object: object): Buffer | undefined {
+    return this.bytes.get(object)
+  }
+
   of(object: object, encode: () => Buffer): Buffer {
-    const known = this.bytes.get(object)
+    const known = this.known(object)
     if (known) return known
     const made = encode()
     if (!Object.isFrozen(object)) return made
@@ -47,6 +51,11 @@ export function jsonLine(object: object): Buffer {
 /** The same without the end of its line. */
 export function jsonOf(object: object): Buffer {
   return jsonLine(object).subarray(0, -1)
+}
+
+/** The same for one of many: its bytes where they are kept, else a text, which is not. A long list would push out all that is. */
+export function jsonOfOne(object: object): Buffer | string {
+  return lines.known(object)?.subarray(0, -1) ?? goJson(object)
 }
 
 /** An object as a message of protobuf, which is made once likewise. */

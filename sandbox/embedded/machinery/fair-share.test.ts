@@ -1,3 +1,4 @@
+import { stat } from 'node:fs'
 import { expect, test } from 'vitest'
 import { FairShare, type Share } from './fair-share.ts'
 
@@ -36,6 +37,24 @@ test('the event loop goes round between two slices of one who is alone', async (
   await Promise.all(pile)
   // what is done at once when nobody waits, and the slice after it
   expect(most).toBeLessThanOrEqual(4)
+})
+
+test('after a long piece others’ work comes first, also when it began amid reading', async () => {
+  using share = new FairShare(() => time).join()
+  const order: string[] = []
+  await new Promise<void>((resolve, reject) => {
+    stat(import.meta.filename, (error) => {
+      if (error) reject(error)
+      const second = work(share, 1)
+        .then(() => work(share, 50, () => order.push('first')))
+        .then(() => work(share, 50, () => order.push('second')))
+      setTimeout(() => order.push('timer'))
+      const due = performance.now() + 3
+      while (performance.now() < due);
+      second.then(resolve, reject)
+    })
+  })
+  expect(order).toEqual(['first', 'timer', 'second'])
 })
 
 test('one who comes late with little to do does not wait for the pile of another', async () => {

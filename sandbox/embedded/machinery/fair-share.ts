@@ -83,10 +83,15 @@ export class FairShare {
   private arrange(): void {
     if (this.arranged) return
     this.arranged = true
-    setImmediate(() => {
+    const go = () => {
       this.arranged = false
       this.spent = 0
       if (!this.taken) this.next()
+    }
+    setImmediate(() => {
+      // an immediate asked for amid reading comes before anything else is read: after much work that is too early
+      if (this.spent > 2 * slice) setImmediate(go)
+      else go()
     })
   }
 

@@ -1,16 +1,12 @@
 import { RE2JS, RE2JSException } from 're2js'
+import { remembering } from './remembering.ts'
 
 /**
  * An expression as Go's regexp package reads it; a search takes time in proportion to the text. Throws PatternError with Go's
  * words. The same pattern gives the same expression: they hold nothing.
  */
 export function goRegExp(pattern: string): GoRegExp {
-  let known = compiled.get(pattern)
-  if (!known) {
-    if (compiled.size >= kept) compiled.clear()
-    compiled.set(pattern, (known = compile(pattern)))
-  }
-  return known
+  return compiled(pattern)
 }
 
 export interface GoRegExp {
@@ -22,9 +18,8 @@ export interface GoRegExp {
 /** A pattern that Go does not take: "error parsing regexp: missing closing ): `(`". */
 export class PatternError extends Error {}
 
-const compiled = new Map<string, GoRegExp>()
 /** Expressions of all clusters of this process; each takes some kB. */
-const kept = 500
+const compiled = remembering(compile, { most: 500 })
 
 function compile(pattern: string): GoRegExp {
   const expression = parsed(pattern)

@@ -17,7 +17,7 @@ export function shareSize(from: KubeObject, to: KubeObject): void {
 }
 
 /** About what a value takes in JSON: bytes. */
-function sizeOf(value: unknown): number {
+export function sizeOf(value: unknown): number {
   if (typeof value === 'string') return value.length + 2
   if (typeof value !== 'object' || value === null) return 5
   let size = 2

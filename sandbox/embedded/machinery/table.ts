@@ -1,7 +1,8 @@
+import { position, SortedKeys } from './sorted-keys.ts'
+
 interface Contents<T> {
   values: Map<string, T>
-  /** The keys in order; undefined when it must be made anew. */
-  sorted: string[] | undefined
+  sorted: SortedKeys
 }
 
 /** Under which further keys a value is found, each named once; the same function is the same index. */
@@ -12,7 +13,7 @@ type Index = Map<string, string[]>
 
 /** A sorted map that copies in constant time: both copies share their contents until one of them writes. */
 export class Table<T> {
-  private contents: Contents<T> = { values: new Map(), sorted: [] }
+  private contents: Contents<T> = { values: new Map(), sorted: new SortedKeys() }
   private shared = false
   /** Made when they are first asked for, and not copied. */
   private readonly indexes = new Map<Indexer<T>, Index>()
@@ -29,9 +30,8 @@ export class Table<T> {
     this.own()
     const { values, sorted } = this.contents
     const previous = values.get(key)
-    const isNew = previous === undefined
     values.set(key, value)
-    if (isNew && sorted) sorted.splice(position(sorted, key), 0, key)
+    if (previous === undefined) sorted.add(key)
     for (const [indexer, index] of this.indexes) reindex(index, key, previous && indexer(previous), indexer(value))
   }
 
@@ -41,7 +41,7 @@ export class Table<T> {
     this.own()
     const { values, sorted } = this.contents
     values.delete(key)
-    if (sorted) sorted.splice(position(sorted, key), 1)
+    sorted.delete(key)
     for (const [indexer, index] of this.indexes) reindex(index, key, indexer(previous), undefined)
   }
 
@@ -57,13 +57,7 @@ export class Table<T> {
 
   /** The keys that start with the prefix, in order. */
   keys(prefix: string): string[] {
-    const { contents } = this
-    contents.sorted ??= [...contents.values.keys()].sort()
-    if (prefix === '') return contents.sorted.slice()
-    const start = position(contents.sorted, prefix)
-    let end = start
-    while (end < contents.sorted.length && contents.sorted[end]?.startsWith(prefix)) end++
-    return contents.sorted.slice(start, end)
+    return this.contents.sorted.startingWith(prefix)
   }
 
   /** The values whose keys start with the prefix, in order of their keys. */
@@ -81,7 +75,7 @@ export class Table<T> {
 
   private own(): void {
     if (!this.shared) return
-    this.contents = { values: new Map(this.contents.values), sorted: this.contents.sorted?.slice() }
+    this.contents = { values: new Map(this.contents.values), sorted: this.contents.sorted.copy() }
     this.shared = false
   }
 }
@@ -101,16 +95,4 @@ function reindex(index: Index, key: string, before: readonly string[] = [], afte
     if (!keys) index.set(next, [key])
     else keys.splice(position(keys, key), 0, key)
   }
-}
-
-/** Where a key is, or would be, in the order of JavaScript's strings. */
-function position(sorted: readonly string[], key: string): number {
-  let low = 0
-  let high = sorted.length
-  while (low < high) {
-    const middle = (low + high) >> 1
-    if ((sorted[middle] as string) < key) low = middle + 1
-    else high = middle
-  }
-  return low
 }
