@@ -6,12 +6,18 @@ import type { Container, Pod } from '../schema/types/core.v1.ts'
  * they run, whichever is more, and the overhead of its runtime (KEP 753).
  */
 export function podRequests(pod: Pod): Quantities {
-  return total(pod, (container) => container.resources?.requests, pod.spec?.resources?.requests)
+  const most = total(pod, (container) => container.resources?.requests, pod.spec?.resources?.requests)
+  return sumQuantities(most, parseQuantities(pod.spec?.overhead))
 }
 
-/** The same of limits; a name that any container leaves open is summed over the others, as the real server does. */
+/**
+ * The same of limits; a name that any container leaves open is summed over the others, as the real server does, and the overhead
+ * raises limits but makes none.
+ */
 export function podLimits(pod: Pod): Quantities {
-  return total(pod, (container) => container.resources?.limits, pod.spec?.resources?.limits)
+  const most = total(pod, (container) => container.resources?.limits, pod.spec?.resources?.limits)
+  const overhead = Object.entries(parseQuantities(pod.spec?.overhead)).filter(([name]) => (most[name]?.nano ?? 0n) > 0n)
+  return sumQuantities(most, Object.fromEntries(overhead))
 }
 
 function total(pod: Pod, of: (container: Container) => Amounts | undefined, ofPod: Amounts | undefined): Quantities {
@@ -29,8 +35,7 @@ function total(pod: Pod, of: (container: Container) => Amounts | undefined, ofPo
       initial = maxQuantities(initial, sumQuantities(sidecars, own))
     }
   }
-  const most = { ...maxQuantities(running, initial), ...parseQuantities(ofPod) }
-  return sumQuantities(most, parseQuantities(pod.spec?.overhead))
+  return { ...maxQuantities(running, initial), ...parseQuantities(ofPod) }
 }
 
 type Amounts = Readonly<Record<string, string | number>>

@@ -2,20 +2,24 @@ import type { Aggregator } from '../aggregation/aggregator.ts'
 import type { Authorizer } from '../auth/rbac.ts'
 import { forbidden } from '../auth/rbac.ts'
 import { ApiError } from '../machinery/errors.ts'
+import { sizeOf } from '../machinery/object-size.ts'
 import type { Verb } from '../registry/index.ts'
 import type { ApiCall, Outcome, ResourceCall } from './call.ts'
-import { assertAccepted, listable } from './encode.ts'
+import { type Accepted, assertAccepted, assertStreamed, listable, negotiate, supported } from './negotiation.ts'
 import type { NonResourceHandler } from './non-resource.ts'
 import { type RequestInfo, requestInfo } from './request-info.ts'
 import type { RequestMetrics } from './request-metrics.ts'
 import type { ResourceHandler } from './resource-handler.ts'
 import type { ServedResources } from './resources.ts'
+import { largeObject } from './rest.ts'
 
 /** A handler of one subresource or of a kind that is not stored. */
 export type SpecialHandler = (call: ResourceCall) => Promise<Outcome> | Outcome
 
 export interface Handled {
   outcome: Outcome
+  /** The form of an object, list or watch. */
+  accepted?: Accepted
   warnings: string[]
 }
 
@@ -77,7 +81,11 @@ export class ApiServer {
     const resolved = this.resolve(call, request, { warn, annotate })
     if (!resolved) return { outcome: this.parts.nonResource.missing(request), warnings }
     assertRouted(resolved)
-    return { outcome: await this.dispatch(resolved), warnings }
+    const accepted = formOf(resolved)
+    const outcome = await this.dispatch(resolved)
+    if (!accepted) return { outcome, warnings }
+    if (outcome.type === 'watch') assertStreamed(accepted)
+    return { outcome, accepted, warnings }
   }
 
   /** The resource that a call is about, when it is served; authorized. For connections, which have no outcome. */
@@ -122,7 +130,8 @@ export class ApiServer {
       notes.warn(deprecation)
       this.parts.metrics?.usedDeprecated(path)
     }
-    return { ...call, request, path: info.namespaced ? path : { ...path, namespace: '' }, info, ...notes }
+    const large = (call.body?.length ?? sizeOf(call.value)) > largeObject
+    return { ...call, request, path: info.namespaced ? path : { ...path, namespace: '' }, info, large, ...notes }
   }
 
   private dispatch(call: ResourceCall): Promise<Outcome> | Outcome {
@@ -167,8 +176,21 @@ function statusOf(outcome: Outcome): number {
 
 /** Subresources that are a conversation: whatever they may be asked, nothing of it can be tried. */
 const conversations = ['attach', 'exec', 'portforward', 'proxy']
-/** Those and bytes: anything may be accepted of them. */
-const streams = [...conversations, 'log']
+
+/** In what form a call is to be answered; none where the answer is whatever somebody else says. Throws ApiError 406. */
+function formOf({ headers, request, path, info }: ResourceCall): Accepted | undefined {
+  if (conversations.includes(path.subresource)) return undefined
+  const asking = { headers, query: request.query }
+  const hasTables = info.verbs.includes('get') && ['', 'status', 'scale'].includes(path.subresource)
+  return negotiate(asking, { isCustom: info.definition !== undefined, hasTables })
+}
+
+/** Whether the router knows the verb there; a collection is neither replaced nor patched, and whether it is watched its list says. */
+function isRoute(verb: string, { name, subresource }: ResourceCall['path'], verbs: readonly Verb[]): boolean {
+  if (!subresource && verb === 'watch') return true
+  if (!subresource && (name ? verb === 'create' : verb === 'update' || verb === 'patch')) return false
+  return verbs.includes(verb as Verb)
+}
 
 /** What the real server's router refuses before anybody looks at the request; custom resources are not behind it. */
 function assertRouted({ info, path, method, headers, request }: ResourceCall): void {
@@ -177,9 +199,10 @@ function assertRouted({ info, path, method, headers, request }: ResourceCall): v
   if (info.definition) return
   if (path.subresource !== 'proxy') {
     if (method === 'HEAD') throw ApiError.methodNotSupported()
-    if (path.subresource && !verbs.includes(request.verb as Verb)) throw ApiError.methodNotSupported()
+    if (!isRoute(request.verb, path, verbs)) throw ApiError.methodNotSupported()
   }
   if (conversations.includes(path.subresource) && request.query.has('dryRun')) throw ApiError.badRequest('dryRun is not supported')
-  if (streams.includes(path.subresource)) return
-  assertAccepted(headers['accept'], method === 'GET' && !path.name ? listable : undefined)
+  if (conversations.includes(path.subresource)) return
+  const available = path.subresource === 'log' ? ['text/plain', ...supported] : method === 'GET' && !path.name ? listable : supported
+  assertAccepted(headers['accept'], available)
 }

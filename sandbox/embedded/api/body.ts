@@ -137,7 +137,9 @@ export function decodeAs(
   decoder?: Decoder,
 ): KubeObject {
   const apiVersion = apiVersionOf(expected)
-  const given = { apiVersion, kind: expected.kind, ...withoutEmptyType(parsed.value) } as Fields & { apiVersion: string; kind: string }
+  const given = { apiVersion, kind: expected.kind, ...parsed.value } as Fields & { apiVersion: string; kind: string }
+  if (!given.apiVersion) given.apiVersion = apiVersion
+  if (!given.kind) given.kind = expected.kind
   const cannot = (why: string) =>
     ApiError.badRequest(
       `${given.kind} in version ${JSON.stringify(groupVersionOf(given.apiVersion).version)} cannot be handled as a ${expected.kind}: ${why}`,
@@ -193,10 +195,6 @@ function decodeFields(
     if (error instanceof TypeMismatch) throw cannot(error.message)
     throw error
   }
-}
-
-function withoutEmptyType(value: Fields): Fields {
-  return Object.fromEntries(Object.entries(value).filter(([key, field]) => field || (key !== 'apiVersion' && key !== 'kind')))
 }
 
 function fromProtobuf(bytes: Uint8Array): Fields {

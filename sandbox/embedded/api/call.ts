@@ -2,6 +2,7 @@ import type { Status } from '../machinery/errors.ts'
 import type { KubeObject, UserInfo } from '../machinery/object.ts'
 import type { ResourceInfo } from '../registry/index.ts'
 import type { Listing } from './listing.ts'
+import type { Accepted } from './negotiation.ts'
 import type { RequestInfo, ResourcePath } from './request-info.ts'
 import type { WatchEvent } from './watch.ts'
 import type { YamlReading } from './yaml-reading.ts'
@@ -31,6 +32,8 @@ export interface ApiCall {
 
 /** A call to a resource that is served, past authorization. */
 export interface ResourceCall extends ApiCall {
+  /** What is sent, or handed in from within, is large. */
+  large: boolean
   request: RequestInfo
   path: ResourcePath
   info: ResourceInfo
@@ -41,11 +44,11 @@ export interface ResourceCall extends ApiCall {
 
 /** What a call comes to, before it is put into the form that the client asked for. */
 export type Outcome =
-  | { type: 'object'; status: number; object: KubeObject | Status; info?: ResourceInfo }
+  | ObjectOutcome
   | { type: 'list'; listing: Listing }
   /** Its events by batches. */
   | { type: 'watch'; info: ResourceInfo; events: AsyncIterable<readonly WatchEvent[]> }
-  | { type: 'document'; status?: number; document: unknown; contentType?: string; headers?: Record<string, string> }
+  | DocumentOutcome
   | { type: 'text'; status: number; text: string; headers?: Record<string, string> }
   /** Bytes as somebody else answered. */
   | { type: 'raw'; status: number; headers: Record<string, string>; body: Uint8Array }
@@ -53,6 +56,27 @@ export type Outcome =
   | { type: 'forwarded'; status: number; headers: Record<string, string>; chunks: AsyncIterable<Uint8Array> }
   | { type: 'stream'; contentType: string; chunks: AsyncIterable<Uint8Array> }
 
-export function objectOutcome(object: KubeObject | Status, info?: ResourceInfo, status = 200): Outcome {
+export interface ObjectOutcome {
+  type: 'object'
+  status: number
+  object: KubeObject | Status
+  /** Of which kind it is, where it may be shown as a table or by its metadata. */
+  info?: ResourceInfo
+  /** What the real server holds it in, where that does not follow from its kind. */
+  goType?: string
+}
+
+export interface DocumentOutcome {
+  type: 'document'
+  status?: number
+  /** Bytes, or plain data. */
+  document: unknown
+  /** The form in which it is to be written; JSON where there is no other. */
+  accepted?: Accepted
+  contentType?: string
+  headers?: Record<string, string>
+}
+
+export function objectOutcome(object: KubeObject | Status, info?: ResourceInfo, status = 200): ObjectOutcome {
   return { type: 'object', status, object, ...(info ? { info } : {}) }
 }

@@ -2,7 +2,7 @@ import { Readable } from 'node:stream'
 import { promisify } from 'node:util'
 import { createGzip, gzip } from 'node:zlib'
 import { jsonLine } from '../machinery/encoded.ts'
-import { ApiError, type Status } from '../machinery/errors.ts'
+import type { Status } from '../machinery/errors.ts'
 import type { TurnOptions } from '../machinery/fair-share.ts'
 import { jsonPieces } from '../machinery/json-pieces.ts'
 import type { KubeObject } from '../machinery/object.ts'
@@ -10,21 +10,13 @@ import { sizeOfStored } from '../machinery/object-size.ts'
 import { encodeProtobuf, encodeWatchFrame, protobufContentType } from '../protobuf/index.ts'
 import type { ResourceInfo } from '../registry/index.ts'
 import { goJson } from '../schema/go-order.ts'
-import type { Outcome } from './call.ts'
+import type { ObjectOutcome, Outcome } from './call.ts'
 import { goYaml } from './go-yaml.ts'
-import { goType, listForm, listPieces, partial, sizeOfList, table, unfit, yamlPieces } from './list-form.ts'
+import { listForm, listPieces, noList, partial, sizeOfList, table, yamlPieces } from './list-form.ts'
 import type { Listing } from './listing.ts'
+import type { Accepted } from './negotiation.ts'
 import type { WatchEvent } from './watch.ts'
 import { largeYaml, yamlThread } from './yaml-thread.ts'
-
-/** How a client wants an answer. */
-export interface Accepted {
-  mediaType: string
-  as: 'object' | 'Table' | 'PartialObjectMetadata' | 'PartialObjectMetadataList'
-  /** Of the Table or PartialObjectMetadata: v1 or v1beta1. */
-  version: string
-  pretty: boolean
-}
 
 /** An answer as it goes out. The body is whole, or comes bit by bit. */
 export interface Encoded {
@@ -39,66 +31,9 @@ export interface Encoded {
 
 const json = 'application/json'
 const yaml = 'application/yaml'
-const supported = [json, yaml, protobufContentType]
-/** A list may be asked for as a watch. */
-export const listable = [...supported, `${json};stream=watch`, `${protobufContentType};stream=watch`]
 const compressFrom = 128 * 1024
 /** Beside the thread that all clusters share. */
 const gzipped = promisify<Uint8Array, { level: number }, Buffer>(gzip)
-
-/** Chooses among what the Accept header names, in its order; JSON before protobuf where both would do. Throws ApiError 406. */
-export function negotiate(headers: Readonly<Record<string, string | undefined>>, query: URLSearchParams): Accepted {
-  const clauses = (headers['accept'] || '*/*').split(',').map(clause)
-  const pretty = query.has('pretty') ? !['false', '0'].includes(query.get('pretty') ?? '') : isReadByPeople(headers)
-  const usable = clauses.flatMap(({ type, parameters }): Accepted[] => {
-    const mediaType = type === '*/*' || type === 'application/*' ? json : type
-    if (!supported.includes(mediaType)) return []
-    const as = parameters['as']
-    if (as === undefined && (parameters['g'] !== undefined || parameters['v'] !== undefined)) return []
-    if (as === undefined) return [{ mediaType, as: 'object', version: 'v1', pretty }]
-    const version = parameters['v'] ?? ''
-    if (parameters['g'] !== 'meta.k8s.io' || (version !== 'v1' && version !== 'v1beta1')) return []
-    if (as === 'Table' && mediaType !== protobufContentType) return [{ mediaType, as, version, pretty }]
-    if (as === 'PartialObjectMetadata' || as === 'PartialObjectMetadataList') {
-      return [{ mediaType, as, version, pretty }]
-    }
-    return []
-  })
-  const [first] = usable
-  if (!first) throw ApiError.notAcceptable(supported)
-  if (first.mediaType !== protobufContentType) return first
-  return usable.find((other) => other.as === first.as && other.mediaType === json) ?? first
-}
-
-/** People read what these programs fetch: it is indented for them. */
-export function isReadByPeople(headers: Readonly<Record<string, string | undefined>>): boolean {
-  return /^(curl|Wget|Mozilla\/5\.0)/.test(headers['user-agent'] ?? '')
-}
-
-/**
- * Refuses, before anything is done, a request whose Accept header names nothing that its path has: by whole media types, and
- * not by halves (`application/*`). Throws ApiError 406.
- */
-export function assertAccepted(accept: string | undefined, available: readonly string[] = supported): void {
-  const types = (accept || '*/*').split(',').map((part) => part.split(';')[0]?.trim() ?? '')
-  if (!types.some((type) => type === '*/*' || available.includes(type))) throw ApiError.routeNotAcceptable(available)
-}
-
-/** Whether a clause's parameters ask for the aggregated form, of which a 1.34 server has one version. */
-function isAggregatedDiscovery(parameters: Readonly<Record<string, string>>): boolean {
-  const { as, g, v } = parameters
-  return as === 'APIGroupDiscoveryList' && g === 'apidiscovery.k8s.io' && v === 'v2'
-}
-
-/** The same of discovery's documents, which have no other forms but one. */
-export function assertDiscoveryAccepted(accept: string | undefined): void {
-  const clauses = (accept || '*/*').split(',').map(clause)
-  const plain = clauses.some(({ type, parameters }) => {
-    const fits = type === '*/*' || type === 'application/*' || supported.includes(type)
-    return fits && (Object.keys(parameters).every((name) => name === 'q' || name === 'stream') || isAggregatedDiscovery(parameters))
-  })
-  if (!plain) throw ApiError.notAcceptable(supported)
-}
 
 export interface EncodeContext {
   query: URLSearchParams
@@ -116,7 +51,7 @@ export function encode(outcome: Outcome, accepted: Accepted, context: EncodeCont
     case 'object':
       if (outcome.object.kind === 'Status' && accepted.mediaType === json && sizeOfStatus(outcome.object as Status) > wholeUpTo)
         return longStatus(outcome.status, outcome.object as Status, accepted, context)
-      return whole(outcome.status, objectForm(outcome.object, outcome.info, accepted, context), accepted, context)
+      return whole(outcome.status, objectForm(outcome, accepted, context), accepted, context)
     case 'list':
       return list(outcome.listing, accepted, context)
     case 'watch':
@@ -127,10 +62,8 @@ export function encode(outcome: Outcome, accepted: Accepted, context: EncodeCont
         },
         body: watchFrames(outcome.info, outcome.events, accepted, context),
       }
-    case 'document': {
-      const { status = 200, contentType = json, headers = {} } = outcome
-      return { status, headers: { 'content-type': contentType, ...headers }, body: documentText(outcome.document, accepted) }
-    }
+    case 'document':
+      return document(outcome, accepted)
     case 'text': {
       const plain = { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff' }
       const headers = { ...(outcome.text && plain), ...outcome.headers }
@@ -149,7 +82,7 @@ export function encode(outcome: Outcome, accepted: Accepted, context: EncodeCont
 export function plain(outcome: Outcome): unknown {
   const accepted: Accepted = { mediaType: json, as: 'object', version: 'v1', pretty: false }
   const context = { query: new URLSearchParams(), now: 0 }
-  if (outcome.type === 'object') return objectForm(outcome.object, outcome.info, accepted, context)
+  if (outcome.type === 'object') return objectForm(outcome, accepted, context)
   if (outcome.type === 'list') return listForm(outcome.listing, accepted, context)
   if (outcome.type === 'document') {
     return outcome.document instanceof Uint8Array ? JSON.parse(Buffer.from(outcome.document).toString()) : outcome.document
@@ -174,13 +107,15 @@ export async function compress(encoded: Encoded, acceptEncoding: string | undefi
 
 export type Form = { apiVersion: string; kind: string }
 
-function objectForm(object: Form, info: ResourceInfo | undefined, accepted: Accepted, context: Pick<EncodeContext, 'query' | 'now'>): Form {
+function objectForm(
+  { object, info, goType }: Pick<ObjectOutcome, 'object' | 'info' | 'goType'>,
+  accepted: Accepted,
+  context: Pick<EncodeContext, 'query' | 'now'>,
+): Form {
   const { as, version } = accepted
   if (as === 'object' || !info || object.kind !== info.kind) return object
-  // Of what is never stored (reviews) there is neither a table nor metadata worth asking for.
-  if (!info.verbs.includes('get')) throw ApiError.notAcceptable(supported)
   if (as === 'Table') return table(info, [object as KubeObject], (object as KubeObject).metadata, accepted, context)
-  if (as === 'PartialObjectMetadataList') throw unfit(as, `not a list (${goType(info, info.kind)})`)
+  if (as === 'PartialObjectMetadataList') throw noList(info, goType)
   return partial(object as KubeObject, version)
 }
 
@@ -196,9 +131,11 @@ function list(listing: Listing, accepted: Accepted, context: EncodeContext): Enc
 /** Bytes, about, from which a list is made in several turns. */
 const wholeUpTo = 256 * 2 ** 10
 
-/** About how many bytes an error is in JSON: each of its causes says again what its message says. */
-function sizeOfStatus({ message = '' }: Status): number {
-  return 3 * message.length
+/** About how many bytes an error is in JSON. Its message says what is the same of many causes once. */
+function sizeOfStatus({ message = '', details }: Status): number {
+  let size = message.length
+  for (const cause of details?.causes ?? []) size += (cause.message?.length ?? 0) + (cause.field?.length ?? 0)
+  return size
 }
 
 function longStatus(status: number, body: Status, { pretty }: Accepted, context: EncodeContext): Encoded {
@@ -256,11 +193,18 @@ function text(form: Form, { mediaType, pretty }: Accepted): Uint8Array {
   return pretty ? Buffer.from(goJson(form, 2)) : jsonLine(form)
 }
 
-/** What is no object comes as it was written. */
-function documentText(document: unknown, { mediaType, pretty }: Accepted): Uint8Array {
-  if (document instanceof Uint8Array) return document
-  if (mediaType === yaml) return Buffer.from(goYaml(document))
-  return Buffer.from(pretty ? JSON.stringify(document, null, 2) : `${JSON.stringify(document)}\n`)
+/** What is no object comes as it was written; of discovery there are other forms. */
+function document(outcome: Outcome & { type: 'document' }, { pretty }: Accepted): Encoded {
+  const { document, status = 200, accepted } = outcome
+  const { contentType = accepted?.mediaType ?? json } = outcome
+  return { status, headers: { 'content-type': contentType, ...outcome.headers }, body: bytes() }
+
+  function bytes(): Uint8Array {
+    if (document instanceof Uint8Array) return document
+    if (accepted?.mediaType === protobufContentType) return encodeProtobuf(document as Form)
+    if (accepted?.mediaType === yaml) return Buffer.from(goYaml(document))
+    return Buffer.from((accepted?.pretty ?? pretty) ? JSON.stringify(document, null, 2) : `${JSON.stringify(document)}\n`)
+  }
 }
 
 async function* watchFrames(
@@ -270,12 +214,10 @@ async function* watchFrames(
   context: EncodeContext,
 ): AsyncGenerator<Uint8Array> {
   let columnsSent = false
-  // a watch gives one object after the other, whichever of both was asked for
-  const each: Accepted = accepted.as === 'PartialObjectMetadataList' ? { ...accepted, as: 'PartialObjectMetadata' } : accepted
   const frame = ({ type, object }: WatchEvent): Uint8Array => {
     let form = object as Form
     if (type !== 'ERROR') {
-      form = objectForm(form, info, each, context)
+      form = objectForm({ object: object as KubeObject, info }, accepted, context)
       // Clients keep the columns of the first table.
       if (accepted.as === 'Table' && columnsSent) form = { ...form, columnDefinitions: null } as Form
       columnsSent = true
@@ -283,6 +225,8 @@ async function* watchFrames(
     return accepted.mediaType === protobufContentType ? encodeWatchFrame(type, form) : jsonFrame(type, form)
   }
   for await (const batch of batches) {
+    // the first object that is no list is the end of a watch that asks for lists
+    if (accepted.as === 'PartialObjectMetadataList') return
     let frames: Uint8Array[] = []
     let size = 0
     await context.turn(isBrief(batch) ? briefTurn : undefined)
@@ -325,11 +269,3 @@ function jsonFrame(type: string, object: object): Uint8Array {
 }
 
 const endOfFrame = Buffer.from('}\n')
-
-function clause(text: string): { type: string; parameters: Record<string, string> } {
-  const [type = '', ...parameters] = text.split(';').map((part) => part.trim())
-  return {
-    type: type.toLowerCase(),
-    parameters: Object.fromEntries(parameters.map((parameter) => parameter.split('=', 2) as [string, string])),
-  }
-}

@@ -2,7 +2,12 @@ import { type Pair, Scalar, stringify } from 'yaml'
 
 /** A document of YAML as the API server writes it: of every object the keys in go-yaml's order, lists not indented. */
 export function goYaml(value: unknown): string {
-  return stringify(value, { indentSeq: false, sortMapEntries: (one: Pair, other: Pair) => compareKeys(keyOf(one), keyOf(other)) })
+  const sharesNothing = { aliasDuplicateObjects: false }
+  return stringify(value, {
+    ...sharesNothing,
+    indentSeq: false,
+    sortMapEntries: (one: Pair, other: Pair) => compareKeys(keyOf(one), keyOf(other)),
+  })
 }
 
 function keyOf({ key }: Pair): string {

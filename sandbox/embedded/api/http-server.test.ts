@@ -5,6 +5,7 @@ import { connect as connectTls } from 'node:tls'
 import { Worker } from 'node:worker_threads'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { parse } from 'yaml'
+import { ClusterClock } from '../clock.ts'
 import { Cluster } from '../cluster.ts'
 import { fairShare } from '../machinery/fair-share.ts'
 import { auditEvents } from './audit.ts'
@@ -106,6 +107,19 @@ it('tells of thousands of errors, each of them, and notes the beginning', async 
     expect(noted?.annotations['audit.k8s.io/truncated']).toBe('true')
     expect(noted?.responseStatus.message).toBe(message.slice(0, 4_096))
   }
+})
+
+it('takes turns with what is large and comes from within, too', async () => {
+  const { cluster } = await start()
+  using turn = vi.spyOn(ClusterClock.prototype, 'turn')
+  const turnsFor = async (count: number) => {
+    const before = turn.mock.calls.length
+    const data = Object.fromEntries(Array.from({ length: count }, (_, index) => [`key-${index}`, 'some value']))
+    const { status } = await cluster.request({ method: 'POST', path: configMaps, body: { metadata: { name: `m${count}` }, data } })
+    expect(status).toBe(201)
+    return turn.mock.calls.length - before
+  }
+  expect(await turnsFor(5_000)).toBeGreaterThan((await turnsFor(5)) + 5)
 })
 
 it('names the flow schema and the priority level of a request', async () => {

@@ -15,9 +15,10 @@ import type { ApiServer } from './api-server.ts'
 import type { AuditedRequest, AuditLog } from './audit.ts'
 import { mediaType } from './body.ts'
 import type { ApiCall, Outcome } from './call.ts'
-import { type Accepted, compress, type Encoded, encode, isReadByPeople, negotiate } from './encode.ts'
+import { compress, type Encoded, encode } from './encode.ts'
 import type { FlowControl } from './flow-control.ts'
 import type { Limits } from './limits.ts'
+import { type Accepted, type Asking, isReadByPeople, negotiateRefusal } from './negotiation.ts'
 import { uuid } from './object-meta.ts'
 import { acceptTls } from './plain-http.ts'
 import { requestInfo } from './request-info.ts'
@@ -194,7 +195,6 @@ async function serve(parts: ServingParts, request: IncomingMessage, response: Se
   const warnings: string[] = []
   const ended = new AbortController()
   response.on('close', () => ended.abort(connectionClosed))
-  let accepted: Accepted = { mediaType: 'application/json', as: 'object', version: 'v1', pretty: isReadByPeople(headers) }
   try {
     seen = audited(parts, request, id)
     const user = parts.authenticator.authenticate(credentials(request), url)
@@ -215,9 +215,8 @@ async function serve(parts: ServingParts, request: IncomingMessage, response: Se
     const pause = () => parts.share.turn()
     const about = { annotations, warnings, pause, ...(body.length ? { body } : {}), ...(yaml ? { yaml } : {}) }
     const call: ApiCall = { method, url, headers, user, signal: ended.signal, ...about }
-    const { outcome } = await api.handle(call)
+    const { outcome, accepted = inJson(headers) } = await api.handle(call)
     using _place = outcome.type === 'watch' ? parts.limits?.watch() : undefined
-    if (outcome.type === 'object' || outcome.type === 'list' || outcome.type === 'watch') accepted = negotiate(headers, query)
     const turn = (options?: TurnOptions) => parts.share.turn(options)
     const whole = encode(outcome, accepted, { query, now: parts.now(), turn, owner: parts.share })
     const encoded = await compress(whole, headers['accept-encoding'])
@@ -229,8 +228,13 @@ async function serve(parts: ServingParts, request: IncomingMessage, response: Se
     if (ended.signal.aborted || error === connectionClosed) return
     seen?.failed(error)
     warn(response, warnings)
-    await sendError(parts, request, response, error, accepted)
+    await sendError(parts, request, response, error, negotiateRefusal({ headers, query }))
   }
+}
+
+/** Where nobody has a choice. */
+function inJson(headers: Asking['headers']): Accepted {
+  return { mediaType: 'application/json', as: 'object', version: 'v1', pretty: isReadByPeople(headers) }
 }
 
 /** What a large body of YAML says, read beside this thread. */
@@ -307,14 +311,13 @@ async function sendError(
   if (answer.body.details?.retryAfterSeconds) response.setHeader('retry-after', String(answer.body.details.retryAfterSeconds))
   // What is left of the body stands in the way of another request.
   if (answer.code === 413) response.setHeader('connection', 'close')
-  const form: Accepted = { ...accepted, mediaType: 'application/json', as: 'object' }
   const outcome: Outcome =
     error instanceof PlainError
       ? { type: 'text', status: answer.code, text: answer.message && `${answer.message}\n` }
       : { type: 'object', status: answer.code, object: answer.body }
   await send(
     response,
-    encode(outcome, form, { query: new URLSearchParams(), now: 0, turn: () => parts.share.turn(), owner: parts.share }),
+    encode(outcome, accepted, { query: new URLSearchParams(), now: 0, turn: () => parts.share.turn(), owner: parts.share }),
     false,
   )
 }

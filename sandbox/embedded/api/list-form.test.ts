@@ -1,11 +1,15 @@
 import { gunzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
+import { jsonLine } from '../machinery/encoded.ts'
+import { ApiError } from '../machinery/errors.ts'
+import { freezeSharing } from '../machinery/freeze.ts'
 import type { KubeObject } from '../machinery/object.ts'
 import { decodeProtobuf, encodeProtobuf } from '../protobuf/index.ts'
-import { type Accepted, compress, type Encoded, encode } from './encode.ts'
+import { compress, type Encoded, encode } from './encode.ts'
 import { listForm } from './list-form.ts'
 import type { Listing } from './listing.ts'
+import type { Accepted } from './negotiation.ts'
 import { ServedResources } from './resources.ts'
 
 const info = new ServedResources().find('', 'v1', 'configmaps') as Listing['info']
@@ -78,6 +82,23 @@ it('a large list takes a turn for each piece, whatever its form', async () => {
   }
 })
 
+it('a large error takes a turn for each piece, also where all its causes say the same', async () => {
+  const cause = {
+    reason: 'FieldValueInvalid',
+    field: 'metadata.labels',
+    message: 'Invalid value: "!!": a valid label must be something else',
+  }
+  const error = ApiError.invalid({ group: '', kind: 'ConfigMap' }, 'a', Array(10_000).fill(cause))
+  let turns = 0
+  const turn = async () => {
+    turns++
+  }
+  const outcome = { type: 'object', status: 422, object: error.body } as const
+  const bytes = await whole(encode(outcome, accepted(json), { ...context, owner: context, turn }))
+  expect(JSON.parse(bytes.toString()).details.causes).toHaveLength(10_000)
+  expect(turns).toBeGreaterThan(5)
+})
+
 it('a large list is compressed on its way', async () => {
   const listed = listing(200, 50_000)
   const encoded = encode({ type: 'list', listing: listed }, accepted(json), { ...context, owner: context, turn: async () => undefined })
@@ -86,4 +107,23 @@ it('a large list is compressed on its way', async () => {
   const bytes = await whole(compressed)
   expect(bytes.length).toBeLessThan(1_000_000)
   expect(gunzipSync(bytes).toString()).toBe(`${JSON.stringify(listForm(listed, accepted(json), context))}\n`)
+})
+
+it('a long list does not push out the bytes of what others want', async () => {
+  const wanted = freezeSharing(listing(1, 10).items[0] as KubeObject)
+  const bytes = jsonLine(wanted)
+  const listed = listing(400, 100_000)
+  listed.items.forEach((item) => void freezeSharing(item))
+  const owned = { ...context, owner: context, turn: async () => undefined }
+  await whole(encode({ type: 'list', listing: listed }, accepted(json), owned))
+  expect(jsonLine(wanted)).toBe(bytes)
+})
+
+it('an item whose bytes are kept is the same in a list as one whose bytes are not', async () => {
+  const listed = listing(3, 10)
+  const [first] = listed.items.map((item) => freezeSharing(item))
+  jsonLine(first as KubeObject)
+  const owned = { ...context, owner: context, turn: async () => undefined }
+  const bytes = await whole(encode({ type: 'list', listing: listed }, accepted(json), owned))
+  expect(bytes.toString()).toBe(`${JSON.stringify(listForm(listed, accepted(json), context))}\n`)
 })

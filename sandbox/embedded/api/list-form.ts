@@ -1,4 +1,4 @@
-import { jsonOf } from '../machinery/encoded.ts'
+import { jsonOfOne } from '../machinery/encoded.ts'
 import { ApiError } from '../machinery/errors.ts'
 import type { KubeObject } from '../machinery/object.ts'
 import { sizeOfStored } from '../machinery/object-size.ts'
@@ -8,9 +8,10 @@ import { goJson, inGoOrder } from '../schema/go-order.ts'
 import type { ListMeta } from '../schema/types/meta.v1.ts'
 import { type Table, toTable } from '../table/index.ts'
 import { customTable } from './custom-table.ts'
-import type { Accepted, EncodeContext, Form } from './encode.ts'
+import type { EncodeContext, Form } from './encode.ts'
 import { goYaml } from './go-yaml.ts'
 import type { Listing } from './listing.ts'
+import type { Accepted } from './negotiation.ts'
 import { apiVersionOf } from './resources.ts'
 import { yamlThread } from './yaml-thread.ts'
 
@@ -45,20 +46,46 @@ export function* listPieces(listing: Listing, accepted: Accepted, context: Pick<
     yield* protobufPieces(head, groupsOf(listing.items, atOnce))
     return
   }
-  const { begin, item, between, end } = textOf(listing, head, key, accepted)
-  let parts: Uint8Array[] = [Buffer.from(begin)]
+  const { begin, ofStored, item, between, end } = textOf(listing, head, key, accepted)
+  const piece = new Piece()
+  piece.add(begin)
   let first = true
   for (const group of groupsOf(listing.items, accepted.mediaType === 'application/yaml' ? atOnceInYaml : atOnce)) {
-    const forms = item.ofStored ? group : shown(group)
-    for (const form of forms) {
-      if (!first && between) parts.push(between)
+    for (const form of ofStored ? group : shown(group)) {
+      if (!first) piece.add(between)
       first = false
-      parts.push(item.bytes(form))
+      piece.add(item(form))
     }
-    yield Buffer.concat(parts)
-    parts = []
+    yield piece.take()
   }
-  yield Buffer.concat([...parts, Buffer.from(end)])
+  piece.add(end)
+  yield piece.take()
+}
+
+/** Bytes and texts, one behind the other; texts become bytes together. */
+class Piece {
+  private parts: Uint8Array[] = []
+  private text = ''
+
+  add(part: Uint8Array | string): void {
+    if (typeof part === 'string') this.text += part
+    else {
+      this.endText()
+      this.parts.push(part)
+    }
+  }
+
+  take(): Uint8Array {
+    this.endText()
+    const { parts } = this
+    this.parts = []
+    return Buffer.concat(parts)
+  }
+
+  private endText(): void {
+    if (this.text !== '') this.parts.push(Buffer.from(this.text))
+    this.text = ''
+  }
 }
 
 /** A large list in YAML, which is written beside this thread. */
@@ -99,14 +126,19 @@ export function partial({ metadata }: KubeObject, version: string): Form {
   return form
 }
 
-/** For metadata of the wrong number of objects. */
-export function unfit(as: string, what: string): ApiError {
+/** For the metadata of a list where there is but one object. Of a custom resource nobody expects that. */
+export function noList(info: ResourceInfo, goType = goTypeOf(info, info.kind)): ApiError {
+  if (info.definition) return new ApiError(500, undefined, 'content is not a list')
+  return unfit('PartialObjectMetadataList', `not a list (${goType})`)
+}
+
+function unfit(as: string, what: string): ApiError {
   return new ApiError(406, 'NotAcceptable', `you requested ${as}, but the requested object is ${what}`)
 }
 
 /** The type that the real server has in hand. */
-export function goType({ group, definition }: ResourceInfo, kind: string): string {
-  if (definition) return kind.endsWith('List') ? '*unstructured.UnstructuredList' : '*unstructured.Unstructured'
+function goTypeOf({ group, definition }: ResourceInfo, kind: string): string {
+  if (definition) return '*unstructured.UnstructuredList'
   return `*${group === '' ? 'core' : group.split('.')[0]}.${kind}`
 }
 
@@ -116,7 +148,7 @@ function formOf({ info, metadata }: Listing, accepted: Accepted, context: Pick<E
     const { rows: _, ...head } = table(info, [], metadata, accepted, context)
     return { head, key: 'rows', shown: (items) => inGoOrder(table(info, items, metadata, accepted, context)).rows }
   }
-  if (as === 'PartialObjectMetadata') throw unfit(as, `a list (${goType(info, info.listKind)})`)
+  if (as === 'PartialObjectMetadata') throw unfit(as, `a list (${goTypeOf(info, info.listKind)})`)
   if (as === 'PartialObjectMetadataList') {
     const head = { kind: 'PartialObjectMetadataList', apiVersion: `meta.k8s.io/${version}`, metadata }
     return { head, key: 'items', shown: (items) => items.map((item) => partial(item, version)) }
@@ -134,9 +166,10 @@ function untyped(object: KubeObject): object {
 
 interface ListText {
   begin: string
-  /** `ofStored`: its bytes are made of what is stored, where others have them from too. */
-  item: { ofStored: boolean; bytes(form: object): Uint8Array }
-  between: Uint8Array | undefined
+  /** Items are given as they are stored: others may have had their bytes already. */
+  ofStored: boolean
+  item(form: object): Uint8Array | string
+  between: string
   end: string
 }
 
@@ -150,23 +183,21 @@ function aroundYaml(head: Form, key: string, empty: boolean): [begin: string, en
 function textOf({ info, items }: Listing, head: Form, key: string, { as, mediaType, pretty }: Accepted): ListText {
   const empty = items.length === 0
   if (mediaType === 'application/yaml') {
-    const bytes = (form: object) => Buffer.from(goYaml([form]))
     const [begin, end] = aroundYaml(head, key, empty)
-    return { begin, item: { ofStored: false, bytes }, between: undefined, end }
+    return { begin, ofStored: false, item: (form) => goYaml([form]), between: '', end }
   }
   if (pretty) {
-    const bytes = (form: object) => Buffer.from(`\n    ${goJson(form, 2).replaceAll('\n', '\n    ')}`)
+    const item = (form: object) => `\n    ${goJson(form, 2).replaceAll('\n', '\n    ')}`
     const [begin, end] = around(goJson({ ...head, [key]: [] }, 2), `"${key}": [`)
-    return { begin, item: { ofStored: false, bytes }, between: comma, end: empty ? end : `\n  ${end}` }
+    return { begin, ofStored: false, item, between: ',', end: empty ? end : `\n  ${end}` }
   }
   const [begin, end] = around(`${goJson({ ...head, [key]: [] })}\n`, `"${key}":[`)
-  const text = { begin, between: comma, end }
-  if (as !== 'object') return { ...text, item: { ofStored: false, bytes: (form) => Buffer.from(goJson(form)) } }
-  const bytes = info.decode ? (item: object) => jsonOf(item) : bareItem
-  return { ...text, item: { ofStored: true, bytes: bytes as (form: object) => Uint8Array } }
+  if (as !== 'object') return { begin, ofStored: false, item: (form) => goJson(form), between: ',', end }
+  if (info.decode) return { begin, ofStored: true, item: jsonOfOne, between: ',', end }
+  // items of a built-in kind begin behind their type
+  const brace = empty ? '' : '{'
+  return { begin: begin + brace, ofStored: true, item: (form) => untypedJson(form as KubeObject), between: ',{', end }
 }
-
-const comma = Buffer.from(',')
 
 /** What stands before the items of a list, and what comes after them: of one of a custom kind, its type and metadata too. */
 function around(empty: string, mark: string): [begin: string, end: string] {
@@ -174,15 +205,14 @@ function around(empty: string, mark: string): [begin: string, end: string] {
   return [empty.slice(0, at), empty.slice(at)]
 }
 
-/** The bytes of an item that does not repeat its type, with which they begin. */
-function bareItem(item: KubeObject): Uint8Array {
-  const bytes = Buffer.from(jsonOf(item).subarray(typeMeta.length + item.kind.length + item.apiVersion.length - 1))
-  bytes[0] = brace
-  return bytes
+/** An item without its type, with which it begins, and the brace before it. */
+function untypedJson(item: KubeObject): Uint8Array | string {
+  const from = typeMeta.length + item.kind.length + item.apiVersion.length
+  const json = jsonOfOne(item)
+  return typeof json === 'string' ? json.slice(from) : json.subarray(from)
 }
 
 const typeMeta = '{"kind":"","apiVersion":"",'
-const brace = '{'.charCodeAt(0)
 
 /** At least one, and none that takes long. */
 function groupsOf(items: readonly KubeObject[], most: { bytes: number; items: number }): KubeObject[][] {

@@ -16,7 +16,7 @@ import {
 import { openApi3Protobuf, openApi3ProtobufAsked, openApiProtobuf, openApiProtobufAsked } from '../openapi/protobuf.ts'
 import type { ApiCall, Outcome } from './call.ts'
 import type { Discovery } from './discovery.ts'
-import { assertAccepted, assertDiscoveryAccepted } from './encode.ts'
+import { type Accepted, assertAccepted, negotiateDiscovery } from './negotiation.ts'
 import type { RequestInfo } from './request-info.ts'
 import type { RequestMetrics } from './request-metrics.ts'
 import type { ServedResources } from './resources.ts'
@@ -82,6 +82,8 @@ export interface NonResourceParts {
   store: Store
   metrics: RequestMetrics
   customKinds(): readonly CustomKind[]
+  /** Where the cluster says that its API server is, `host:port`; undefined without a node that it runs on. */
+  advertised(): string | undefined
   /** What other servers serve. */
   remotes(): readonly RemoteVersion[]
   /** Whether there is anything to measure, of which metrics.k8s.io tells. */
@@ -139,21 +141,20 @@ export class NonResourceHandler {
       case '.well-known':
         if (rest.join('/') !== 'openid-configuration') return this.missing(request)
         if (call.method !== 'GET' && call.method !== 'HEAD') throw ApiError.methodNotSupported()
-        return document(openIdConfiguration(call.headers['host'] ?? 'kubernetes.default.svc'))
+        return keptForAnHour(openIdConfiguration(this.parts.advertised() ?? call.headers['host'] ?? 'kubernetes.default.svc'))
       case 'openid':
         if (rest.join('/') !== 'v1/jwks') return this.missing(request)
         if (call.method !== 'GET' && call.method !== 'HEAD') throw ApiError.methodNotSupported()
         assertAccepted(call.headers['accept'], ['application/jwk-set+json'])
-        return { type: 'document', document: this.parts.tokens.keySet(), contentType: 'application/jwk-set+json' }
+        return keptForAnHour(this.parts.tokens.keySet(), 'application/jwk-set+json')
       default:
         return this.missing(request)
     }
   }
 
   /** For a path that nothing serves: a Status where it begins with one of the server's own groups, plain text elsewhere. */
-  missing({ path, resource }: RequestInfo): Outcome {
+  missing({ path }: RequestInfo): Outcome {
     if (!path.startsWith('//')) {
-      if (resource && this.parts.discovery.resourceList(resource.group, resource.version)) throw ApiError.unknownPath()
       const [, root, group = ''] = path.split('/')
       if (root === 'api' || (root === 'apis' && this.parts.discovery.isBuiltIn(group))) throw ApiError.unknownPath()
     }
@@ -165,18 +166,17 @@ export class NonResourceHandler {
     const [group = '', version] = root === 'api' ? ['', ...rest] : rest
     const found = rest.length === 0 || (version === undefined ? discovery.group(group) : discovery.resourceList(group, version))
     if (!found || rest.length > (root === 'api' ? 1 : 2)) return this.missing(request)
-    // the groups and the list of them are told by the aggregator, whatever the method
-    const routed = root === 'api' || rest.length > 1
+    // the groups, the list of them and custom versions are told by others than the router, whatever the method
+    const routed = root === 'api' || (rest.length > 1 && discovery.isBuiltIn(group))
     if (routed && call.method !== 'GET') throw ApiError.methodNotSupported()
-    if (root === 'api' || rest.length > 0) assertAccepted(call.headers['accept'])
-    assertDiscoveryAccepted(call.headers['accept'])
-    if (rest.length === 0) {
-      if (isAggregatedAsked(call.headers['accept'])) return aggregatedOutcome(discovery.aggregated(root === 'api'), call)
-      if (root === 'apis') return document(discovery.groupList())
-      const addresses = [{ clientCIDR: '0.0.0.0/0', serverAddress: call.headers['host'] ?? '' }]
-      return document({ kind: 'APIVersions', versions: ['v1'], serverAddressByClientCIDRs: addresses })
-    }
-    return document(found)
+    if (routed) assertAccepted(call.headers['accept'])
+    const accepted = negotiateDiscovery({ headers: call.headers, query: request.query }, { mayAggregate: rest.length === 0 })
+    const written = (document: unknown): Outcome => ({ type: 'document', document, accepted })
+    if (rest.length > 0) return written(found)
+    if (accepted.as === 'APIGroupDiscoveryList') return aggregatedOutcome(discovery.aggregated(root === 'api'), accepted, call)
+    if (root === 'apis') return written(discovery.groupList())
+    const addresses = [{ clientCIDR: '0.0.0.0/0', serverAddress: call.headers['host'] ?? '' }]
+    return written({ kind: 'APIVersions', versions: ['v1'], serverAddressByClientCIDRs: addresses })
   }
 
   private health(endpoint: string, rest: readonly string[], { query }: RequestInfo): Outcome {
@@ -354,21 +354,15 @@ function prettyJson(value: unknown): Outcome {
   return { type: 'text', status: 200, text: JSON.stringify(value, undefined, 2), headers: { 'content-type': 'application/json' } }
 }
 
-function document(document: unknown): Outcome {
-  return { type: 'document', document }
+/** What a server has ready for those who check tokens: the same bytes for everybody. */
+function keptForAnHour(value: object, contentType = 'application/json'): Outcome {
+  const headers = { 'cache-control': 'public, max-age=3600' }
+  return { type: 'document', document: Buffer.from(JSON.stringify(value)), contentType, headers }
 }
 
-/** Whether the first fitting clause of Accept asks for the aggregated form. */
-function isAggregatedAsked(accept = ''): boolean {
-  for (const clause of accept.split(',')) {
-    if (/;\s*g=apidiscovery\.k8s\.io;\s*v=v2;\s*as=APIGroupDiscoveryList/.test(clause)) return true
-    if (/^\s*application\/json\s*$/.test(clause)) return false
-  }
-  return false
-}
-
-function aggregatedOutcome({ document, etag }: { document: unknown; etag: string }, call: ApiCall): Outcome {
+function aggregatedOutcome({ document, etag }: { document: unknown; etag: string }, accepted: Accepted, call: ApiCall): Outcome {
   const headers = { etag: `"${etag}"`, vary: 'Accept', 'cache-control': 'public' }
   if (call.headers['if-none-match'] === headers.etag) return { type: 'text', status: 304, text: '', headers }
-  return { type: 'document', document, contentType: 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList', headers }
+  const contentType = `${accepted.mediaType};g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList`
+  return { type: 'document', document, accepted, contentType, headers }
 }

@@ -70,9 +70,9 @@ export class ResourceHandler {
   }
 
   writeRequest(call: ResourceCall, options: WriteOptions, kind: string): WriteRequest {
-    const { info, path, user, warn, annotate, pause, body } = call
+    const { info, path, user, warn, annotate, pause, large } = call
     return {
-      ...(pause && { pause, large: (body?.length ?? 0) > largeObject }),
+      ...(pause && { pause, large }),
       info,
       namespace: info.namespaced ? path.namespace : '',
       name: path.name,
@@ -273,8 +273,8 @@ export class ResourceHandler {
 }
 
 /** How a call that is about something large lets others in between; nothing for all others. */
-function pauseOf({ pause, body }: ResourceCall, existing?: KubeObject): ResourceCall['pause'] {
-  return (body?.length ?? 0) > largeObject || (existing && sizeOfStored(existing) > largeObject) ? pause : undefined
+function pauseOf(call: ResourceCall, existing?: KubeObject): ResourceCall['pause'] {
+  return call.large || (existing && sizeOfStored(existing) > largeObject) ? call.pause : undefined
 }
 
 /** What is told of a verb that there is not: who serves custom resources names both. */

@@ -7,7 +7,7 @@ import { groupVersionOf, type KubeObject, type UserInfo } from '../machinery/obj
 import { sizeOfStored } from '../machinery/object-size.ts'
 import { withPauses } from '../machinery/pieces.ts'
 import type { Store } from '../machinery/store.ts'
-import { invalid, metadataPath } from '../registry/field.ts'
+import { type FieldError, invalid, metadataPath } from '../registry/field.ts'
 import type { CreateContext, ResourceInfo } from '../registry/index.ts'
 import { AllocationError } from '../registry/resource-info.ts'
 import { registryKey } from '../registry/storage-key.ts'
@@ -56,7 +56,7 @@ export interface WriteRequest {
 /** How a subresource differs from the resource in an update: what it may change, and what is wrong with it. */
 export interface UpdateRules {
   prepare(object: KubeObject, old: KubeObject, context: CreateContext): void
-  validate(object: KubeObject, old: KubeObject): ReturnType<ResourceInfo['strategy']['validateUpdate']>
+  validate(object: KubeObject, old: KubeObject): FieldError[]
 }
 
 export interface RestParts {
@@ -191,7 +191,7 @@ export class Rest {
     using allocator = this.allocator.begin(request.dryRun)
     const context = this.context(allocator, request)
     located(info, draft, () => strategy.prepareForCreate(draft, context))
-    const errors = strategy.validateCreate(draft, context)
+    const errors = await withPauses(strategy.validateCreate(draft, context), request.pause)
     await pauseFor(request)
     if (errors.length > 0)
       throw await withPauses(ApiError.invalidInPieces(storedKind(info), draft.metadata.name ?? '', errors), request.pause)
@@ -263,9 +263,10 @@ export class Rest {
     if (subresource !== 'status' && admit) countGeneration(info, draft, old)
     const errors = rules
       ? rules.validate(draft, old)
-      : subresource === 'status'
-        ? strategy.validateStatusUpdate(draft, old)
-        : strategy.validateUpdate(draft, old)
+      : await withPauses(
+          subresource === 'status' ? strategy.validateStatusUpdate(draft, old) : strategy.validateUpdate(draft, old),
+          request.pause,
+        )
     await pauseFor(request, old)
     if (errors.length > 0) throw await withPauses(ApiError.invalidInPieces(storedKind(info), name, errors), request.pause)
     if (!subresource) for (const warning of strategy.warnings(draft, old)) request.warn(warning)

@@ -4,6 +4,7 @@ import { ApiError } from '../machinery/errors.ts'
 import { deepEqual } from '../machinery/freeze.ts'
 import type { NodeApi } from '../machinery/node-api.ts'
 import type { KubeObject } from '../machinery/object.ts'
+import { atOnce } from '../machinery/pieces.ts'
 import { forbidden, Path, specPath } from '../registry/field.ts'
 import type { ResourceInfo } from '../registry/index.ts'
 import { specDiff } from '../registry/pod-diff.ts'
@@ -111,7 +112,10 @@ function finalize(resources: ServedResources): UpdateRules {
     prepare: (object, old) => {
       ;(object as Namespace).status = structuredClone((old as Namespace).status) as NonNullable<Namespace['status']>
     },
-    validate: (object, old) => resources.find('', 'v1', 'namespaces')?.strategy.validateUpdate(object, old) ?? [],
+    validate(object, old) {
+      const namespaces = resources.find('', 'v1', 'namespaces')
+      return namespaces ? atOnce(namespaces.strategy.validateUpdate(object, old)) : []
+    },
   }
 }
 

@@ -52,6 +52,36 @@ test('an object that nobody is known to manage belongs to before-first-apply', (
   expect(error?.message).toBe('Apply failed with 1 conflict: conflict with "before-first-apply" using apps/v1: .spec.replicas')
 })
 
+test('who takes fields off others lets others in between before each of these, and before what is left is written', () => {
+  const map = (value: string): KubeObject =>
+    ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a' }, data: { text: value } }) as never
+  const owner = (index: number): ManagedFieldsEntry => ({
+    manager: `manager-${index}`,
+    operation: 'Update',
+    apiVersion: 'v1',
+    fieldsType: 'FieldsV1',
+    fieldsV1: { 'f:data': { 'f:text': {} } },
+  })
+  const piecesFor = (count: number) => {
+    const before = { ...map('old'), metadata: { name: 'a', managedFields: Array.from({ length: count }, (_, index) => owner(index)) } }
+    const work = trackManagedFields({
+      before,
+      after: map('new'),
+      schema: schemaOf('', 'v1', 'ConfigMap'),
+      manager: 'one',
+      apiVersion: 'v1',
+      now,
+    })
+    for (let pieces = 1; ; pieces++) {
+      const { done, value } = work.next()
+      if (done) return { pieces, managers: value?.map(({ manager }) => manager) }
+    }
+  }
+  const { pieces, managers } = piecesFor(1)
+  expect(managers).toEqual(['one'])
+  expect(piecesFor(6)).toEqual({ pieces: pieces + 2 * 5, managers })
+})
+
 function run(step: Step, live: KubeObject | undefined): KubeObject {
   const common = { schema, manager: step.manager, subresource: step.sub, reset: resetFields[step.sub ?? ''], now }
   if (step.type === 'apply') {

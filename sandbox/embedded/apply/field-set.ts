@@ -1,3 +1,5 @@
+import { freezeSharing } from '../machinery/freeze.ts'
+
 /**
  * A set of fields as metadata.managedFields writes it (fieldsV1): a tree whose keys are path elements
  * ('f:spec', 'k:{"name":"web"}', 'v:"x"'), each with whether the field itself belongs to the set. Nobody changes one that is done.
@@ -22,11 +24,39 @@ export function childOf(set: FieldSet, element: string): FieldSet {
 }
 
 export function fromFieldsV1(fields: Record<string, unknown> | undefined): FieldSet {
+  const known = fields && read.get(fields)
+  if (known) return known
+  const set = setOf(fields)
+  if (fields && Object.isFrozen(fields)) keep(read, fields, set)
+  return set
+}
+
+/** Frozen to the bottom: objects that are written in the same way share it. */
+export function toFieldsV1(set: FieldSet): Record<string, unknown> {
+  const text = textOf(set)
+  const known = written.get(text)
+  if (known) return known
+  const fields = freezeSharing(fieldsOf(set))
+  keep(written, text, fields)
+  return fields
+}
+
+/** What the sets that came up lately are written as, and what was read of what is written. */
+const written = new Map<string, Record<string, unknown>>()
+const read = new Map<Record<string, unknown>, FieldSet>()
+const mostKept = 256
+
+function keep<K, V>(kept: Map<K, V>, key: K, value: V): void {
+  if (kept.size >= mostKept) kept.clear()
+  kept.set(key, value)
+}
+
+function setOf(fields: Record<string, unknown> | undefined): FieldSet {
   const set = emptySet()
   for (const [element, inner] of Object.entries(fields ?? {})) {
     if (element === '.') set.member = true
     else {
-      const child = fromFieldsV1(inner as Record<string, unknown>)
+      const child = setOf(inner as Record<string, unknown>)
       if (child.children.size === 0) child.member = true
       set.children.set(element, child)
     }
@@ -34,12 +64,20 @@ export function fromFieldsV1(fields: Record<string, unknown> | undefined): Field
   return set
 }
 
-export function toFieldsV1(set: FieldSet): Record<string, unknown> {
+function fieldsOf(set: FieldSet): Record<string, unknown> {
   const fields: Record<string, unknown> = {}
-  if (set.member && set.children.size > 0) fields['.'] = {}
+  if (set.children.size === 0) return fields
+  if (set.member) fields['.'] = {}
   // an element begins with its kind (f:, k:), so that none is called __proto__
-  for (const element of [...set.children.keys()].sort()) fields[element] = toFieldsV1(set.children.get(element) as FieldSet)
+  for (const element of [...set.children.keys()].sort()) fields[element] = fieldsOf(set.children.get(element) as FieldSet)
   return fields
+}
+
+/** The same for no two sets that are written differently. */
+function textOf({ member, children }: FieldSet): string {
+  let text = member ? '.' : ''
+  for (const [element, child] of children) text += `${element.length}:${element}(${textOf(child)})`
+  return text
 }
 
 export function isEmpty(set: FieldSet | undefined): boolean {
@@ -50,13 +88,24 @@ export function isEmpty(set: FieldSet | undefined): boolean {
 export function union(a: FieldSet, b: FieldSet): FieldSet {
   if (isEmpty(b)) return a
   if (isEmpty(a)) return b
-  return combine(a, b, (inA, inB) => inA || inB)
+  const children = new Map(a.children)
+  for (const [element, inB] of b.children) {
+    const inA = children.get(element)
+    children.set(element, inA ? union(inA, inB) : inB)
+  }
+  return { member: a.member || b.member, children }
 }
 
 /** The fields of a that are not in b; children of a field in b stay. */
 export function difference(a: FieldSet, b: FieldSet): FieldSet {
   if (isEmpty(b)) return a
-  return combine(a, b, (inA, inB) => inA && !inB)
+  const result: FieldSet = { member: a.member && !b.member, children: new Map() }
+  for (const [element, inA] of a.children) {
+    const inB = b.children.get(element)
+    const child = inB ? difference(inA, inB) : inA
+    if (!isEmpty(child)) result.children.set(element, child)
+  }
+  return result
 }
 
 /** The fields of a that are neither in b nor below one that is. */
@@ -80,6 +129,16 @@ export function intersection(a: FieldSet, b: FieldSet): FieldSet {
     if (child && !isEmpty(child)) result.children.set(element, child)
   }
   return result
+}
+
+/** Whether a field is in both. */
+export function overlap(a: FieldSet, b: FieldSet): boolean {
+  if (a.member && b.member) return true
+  for (const [element, inA] of a.children) {
+    const inB = b.children.get(element)
+    if (inB && overlap(inA, inB)) return true
+  }
+  return false
 }
 
 /** Every member's path: at each place its members in order, then what is below. */
@@ -106,16 +165,3 @@ export function pathText(path: FieldPath): string {
     })
     .join('')
 }
-
-function combine(a: FieldSet, b: FieldSet, keep: (inA: boolean, inB: boolean) => boolean): FieldSet {
-  const result: FieldSet = { member: keep(a.member, b.member), children: new Map() }
-  const put = (element: string, inA: FieldSet, inB: FieldSet) => {
-    const child = combine(inA, inB, keep)
-    if (!isEmpty(child)) result.children.set(element, child)
-  }
-  for (const [element, child] of a.children) put(element, child, b.children.get(element) ?? nothing)
-  for (const [element, child] of b.children) if (!a.children.has(element)) put(element, nothing, child)
-  return result
-}
-
-const nothing: FieldSet = Object.freeze(emptySet())

@@ -8,7 +8,18 @@ import type { Schema } from '../schema/index.ts'
 import type { ManagedFieldsEntry } from '../schema/types/meta.v1.ts'
 import { wireTypeOf } from '../schema/wire.ts'
 import { assertTyped } from './check.ts'
-import { difference, emptySet, type FieldPath, type FieldSet, intersection, isEmpty, pathsOf, pathText, union } from './field-set.ts'
+import {
+  difference,
+  emptySet,
+  type FieldPath,
+  type FieldSet,
+  intersection,
+  isEmpty,
+  overlap,
+  pathsOf,
+  pathText,
+  union,
+} from './field-set.ts'
 import { identityOf, type Manager, type Owner, type Owners, ownable, readOwners, writeOwners } from './managed-fields.ts'
 import { filterOf, type OwnershipFilter } from './reset-fields.ts'
 import { type Comparison, compare, fieldsOf, merge, prune } from './typed.ts'
@@ -83,10 +94,12 @@ export function* serverSideApply(request: ApplyRequest): Pieces<KubeObject> {
   }
   const change = filtered(compare(before, after, schema), filter)
   yield
-  yield* takeOver(owners, change, identityOf(self), request.force ?? false, annotationFields(live, request, schema))
+  const yielded = annotationFields(live, request, schema)
+  yield* takeOver(owners, union(change.added, change.modified), change.removed, identityOf(self), request.force ?? false, yielded)
   const changed = !deepEqual(before, after)
   yield
   if (changed || !live) owners.set(identityOf(self), { ...self, time: now, fields: ownable(fields) })
+  yield
   return withManagedFields(request.manager === 'kubectl' ? withLastApplied(after, applied) : after, writeOwners(owners))
 }
 
@@ -122,13 +135,16 @@ export function* trackManagedFields(request: TrackRequest): Pieces<ManagedFields
   yield
   const change = compare(before ? withoutManagedFields(before) : emptyObject(after), withoutManagedFields(after), schema)
   yield
-  yield* takeOver(owners, filtered(change, filter), undefined, true)
+  const { added, modified, removed } = filtered(change, filter)
+  const changed = union(added, modified)
+  yield* takeOver(owners, changed, removed, undefined, true)
   yield
-  const fields = ownable(filter(union(change.added, change.modified)))
+  const fields = ownable(changed)
   if (!isEmpty(fields)) {
     const self: Manager = { name: request.manager, operation: 'Update', apiVersion: request.apiVersion, subresource: subresource ?? '' }
     const earlier = owners.get(identityOf(self))
     addOwner(owners, { ...self, time: now, fields: earlier ? union(earlier.fields, fields) : fields })
+    yield
   }
   return writeOwners(owners)
 }
@@ -136,24 +152,25 @@ export function* trackManagedFields(request: TrackRequest): Pieces<ManagedFields
 /** Takes changed and removed fields off everybody else. Without force, owners of changed fields are a conflict. */
 function* takeOver(
   owners: Owners,
-  change: Comparison,
+  changed: FieldSet,
+  removed: FieldSet,
   self: string | undefined,
   force: boolean,
   yielded: FieldSet = emptySet(),
 ): Pieces<void> {
-  const changed = union(change.added, change.modified)
   const conflicts: { owner: Owner; path: FieldPath }[] = []
   for (const [identity, owner] of [...owners]) {
     if (identity === self) continue
     yield
+    if (!overlap(owner.fields, changed) && !overlap(owner.fields, removed)) continue
     const taken = intersection(owner.fields, changed)
-    if (isEmpty(taken) && isEmpty(intersection(owner.fields, change.removed))) continue
-    for (const path of pathsOf(difference(taken, yielded))) conflicts.push({ owner, path })
-    const fields = difference(difference(owner.fields, taken), change.removed)
+    if (!force) for (const path of pathsOf(difference(taken, yielded))) conflicts.push({ owner, path })
+    yield
+    const fields = difference(difference(owner.fields, taken), removed)
     if (isEmpty(fields)) owners.delete(identity)
     else owners.set(identity, { ...owner, fields, written: undefined })
   }
-  if (!force && conflicts.length > 0) throw conflictOf(conflicts)
+  if (conflicts.length > 0) throw conflictOf(conflicts)
 }
 
 function conflictOf(conflicts: { owner: Owner; path: FieldPath }[]): ApplyConflict {

@@ -17,15 +17,14 @@ export class TypedError extends Error {}
 /** The fields that an object sets, lists and maps taken apart as the schema says. */
 export function fieldsOf(value: unknown, schema: Schema | undefined): FieldSet {
   const set = emptySet()
-  collect(value, schema, new Spot(set))
+  collect(value, schema, new Spot({ added: set }))
   return set
 }
 
 /** What changes from one object to the other, parents of new fields included. */
 export function compare(before: unknown, after: unknown, schema: Schema | undefined): Comparison {
   const result = { added: emptySet(), modified: emptySet(), removed: emptySet() }
-  const { added, modified, removed } = result
-  walk(before, after, schema, { added: new Spot(added), modified: new Spot(modified), removed: new Spot(removed) })
+  walk(before, after, schema, new Spot(result))
   return result
 }
 
@@ -96,112 +95,118 @@ function withNamedFields(set: FieldSet, schema: Schema | undefined): FieldSet {
   return result
 }
 
-/** A place in a set, which gets there when something belongs to it. */
+/** A place in the sets, which gets there when something belongs to it. */
 class Spot {
   private readonly above: Spot | undefined
-  private readonly element: string
-  private set: FieldSet | undefined
+  private readonly prefix: string
+  private readonly name: string
+  private readonly sets: Partial<Comparison>
 
-  constructor(set: FieldSet | undefined, above?: Spot, element = '') {
-    this.set = set
+  /** An element is a prefix and a name. */
+  constructor(sets: Partial<Comparison>, above?: Spot, prefix = '', name = '') {
+    this.sets = sets
     this.above = above
-    this.element = element
+    this.prefix = prefix
+    this.name = name
   }
 
-  below(element: string): Spot {
-    return new Spot(undefined, this, element)
+  field(name: string): Spot {
+    return new Spot({}, this, 'f:', name)
+  }
+
+  item(element: string): Spot {
+    return new Spot({}, this, '', element)
   }
 
   /** The whole object is never a field. */
-  add(): void {
-    if (this.above) this.place().member = true
+  add(to: keyof Comparison): void {
+    if (this.above) this.place(to).member = true
   }
 
-  private place(): FieldSet {
-    this.set ??= childOf((this.above as Spot).place(), this.element)
-    return this.set
+  private place(to: keyof Comparison): FieldSet {
+    return (this.sets[to] ??= childOf((this.above as Spot).place(to), this.prefix + this.name))
   }
 }
 
 function collect(value: unknown, schema: Schema | undefined, at: Spot): void {
   const kind = kindOf(schema, value)
-  if (kind === 'leaf') at.add()
+  if (kind === 'leaf') at.add('added')
   else if (kind === 'list') {
     if (!Array.isArray(value)) return
     for (const [element, items] of itemsOf(value, schema)) {
-      const place = at.below(element)
+      const place = at.item(element)
       if (items.length === 1) collect(items[0], schemaOfItems(schema), place)
-      place.add()
+      place.add('added')
     }
   } else if (isObject(value)) {
     for (const [key, inner] of Object.entries(value)) {
-      const place = at.below(`f:${key}`)
+      const place = at.field(key)
       collect(inner, schemaOfField(schema, key), place)
       const known = schema?.properties && Object.hasOwn(schema.properties, key)
-      if (inner === null || (isObject(inner) && Object.keys(inner).length === 0) || !known) place.add()
+      if (inner === null || (isObject(inner) && Object.keys(inner).length === 0) || !known) place.add('added')
     }
   }
 }
 
-type Spots = Record<keyof Comparison, Spot>
-
-function below({ added, modified, removed }: Spots, element: string): Spots {
-  return { added: added.below(element), modified: modified.below(element), removed: removed.below(element) }
-}
-
-function walk(before: unknown, after: unknown, schema: Schema | undefined, at: Spots): void {
+function walk(before: unknown, after: unknown, schema: Schema | undefined, at: Spot): void {
   // what an update leaves as it is, is often the very same
   if (before === after) return
   const left = kindOf(schema, before ?? after)
-  const right = kindOf(schema, after ?? before)
+  const right = isNothing(before) || isNothing(after) ? left : kindOf(schema, after)
   const apart = left !== right && walkAs(left, before, after, schema, at)
   if (walkAs(right, before, after, schema, at) || apart) return
-  if (before === undefined) at.added.add()
-  else if (after === undefined) at.removed.add()
+  if (before === undefined) at.add('added')
+  else if (after === undefined) at.add('removed')
 }
 
 /** Whether the two were compared as one. */
-function walkAs(kind: Kind, before: unknown, after: unknown, schema: Schema | undefined, at: Spots): boolean {
+function walkAs(kind: Kind, before: unknown, after: unknown, schema: Schema | undefined, at: Spot): boolean {
   if (kind === 'leaf' || (isBare(before) && isBare(after))) {
-    if (before === undefined) at.added.add()
-    else if (after === undefined) at.removed.add()
-    else if (!deepEqual(before, after)) at.modified.add()
+    if (before === undefined) at.add('added')
+    else if (after === undefined) at.add('removed')
+    else if (!deepEqual(before, after)) at.add('modified')
     return true
   }
   if (kind === 'map') {
-    const [left, right] = [isObject(before) ? before : {}, isObject(after) ? after : {}]
+    const left = isObject(before) ? before : undefined
+    const right = isObject(after) ? after : undefined
     for (const key in left) {
-      if (left[key] !== right[key]) walk(left[key], right[key], schemaOfField(schema, key), below(at, `f:${key}`))
+      const next = right && Object.hasOwn(right, key) ? right[key] : undefined
+      if (left[key] !== next) walk(left[key], next, schemaOfField(schema, key), at.field(key))
     }
     for (const key in right) {
-      if (!Object.hasOwn(left, key)) walk(undefined, right[key], schemaOfField(schema, key), below(at, `f:${key}`))
+      if (!left || !Object.hasOwn(left, key)) walk(undefined, right[key], schemaOfField(schema, key), at.field(key))
     }
     return false
   }
   const [left, right] = [itemsOf(before, schema), itemsOf(after, schema)]
-  for (const element of new Set([...left.keys(), ...right.keys()])) {
-    walkItems(left.get(element) ?? [], right.get(element) ?? [], schemaOfItems(schema), below(at, element))
-  }
+  const inner = schemaOfItems(schema)
+  for (const [element, items] of left) walkItems(items, right.get(element) ?? [], inner, at.item(element))
+  for (const [element, items] of right) if (!left.has(element)) walkItems([], items, inner, at.item(element))
   return false
 }
 
+function isNothing(value: unknown): boolean {
+  return value === undefined || value === null
+}
+
 /** Of items that cannot be told apart one field is left: that they are there. */
-function walkItems(left: readonly unknown[], right: readonly unknown[], schema: Schema | undefined, at: Spots): void {
+function walkItems(left: readonly unknown[], right: readonly unknown[], schema: Schema | undefined, at: Spot): void {
   if (left.length <= 1 && right.length <= 1) walk(left[0], right[0], schema, at)
   else if (left.length > 1 && right.length > 1) {
-    if (!deepEqual(left, right)) at.modified.add()
+    if (!deepEqual(left, right)) at.add('modified')
   } else if (left.length > 1) {
     if (right.length > 0) walk(undefined, right[0], schema, at)
-    at.removed.add()
+    at.add('removed')
   } else {
     if (left.length > 0) walk(left[0], undefined, schema, at)
-    at.added.add()
+    at.add('added')
   }
 }
 
 /** Nothing, or an object or a list with nothing in it. */
 function isBare(value: unknown): boolean {
-  if (value === undefined || value === null) return true
+  if (isNothing(value)) return true
   if (typeof value !== 'object') return false
   for (const _ in value) return false
   return true
@@ -275,6 +280,9 @@ export function elementOf(item: unknown, schema: Schema | undefined): string {
   if (schema?.['x-kubernetes-list-type'] !== 'map' || !keys) return `v:${JSON.stringify(item)}`
   const itemSchema = schemaOfItems(schema)
   const source = isObject(item) ? item : {}
+  const [only] = keys
+  const given = keys.length === 1 && only !== undefined ? source[only] : undefined
+  if (!isNothing(given)) return `k:{${JSON.stringify(only)}:${JSON.stringify(given)}}`
   const entries = [...keys].sort().flatMap((key) => {
     const value = source[key] ?? schemaOfField(itemSchema, key)?.default
     return value === undefined || value === null ? [] : [[key, value] as const]

@@ -28,6 +28,15 @@ describe('ClusterIdentity', () => {
     expect(second.serviceAccountKey().export({ type: 'pkcs8', format: 'pem' })).toBe(key)
   })
 
+  it("the API server's certificate is good for what kubeadm writes into it on a node", () => {
+    const identity = new ClusterIdentity(memoryRecords(), new ClusterClock())
+    const { certificate } = identity.server({ name: 'real-control-plane', address: '172.18.0.2' })
+    expect(new X509Certificate(certificate).subjectAltName).toBe(
+      'DNS:kubernetes, DNS:kubernetes.default, DNS:kubernetes.default.svc, DNS:kubernetes.default.svc.cluster.local, DNS:localhost, ' +
+        'DNS:real-control-plane, IP Address:10.96.0.1, IP Address:172.18.0.2, IP Address:127.0.0.1',
+    )
+  })
+
   it('serves TLS under every name that clients use, and knows its clients', async () => {
     const identity = new ClusterIdentity(memoryRecords(), new ClusterClock())
     const pair = identity.server()

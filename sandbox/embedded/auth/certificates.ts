@@ -65,13 +65,16 @@ export class ClusterIdentity {
     return this.authority().x509
   }
 
-  /** What the API server shows at TLS. Good for as long as the CA, so that a clock that skips ahead does not end it. */
-  server(): KeyPair {
+  /**
+   * What the API server shows at TLS, also by the name and address of the node that it runs on. Good for as long as the CA, so that
+   * a clock that skips ahead does not end it.
+   */
+  server(node?: { name: string; address: string }): KeyPair {
     return this.lasting(serverRecord, clusterCa, {
       subject: { commonName: 'kube-apiserver' },
       extendedUsages: ['server auth'],
-      dnsNames: serverNames,
-      ipAddresses: ['10.96.0.1', '127.0.0.1'],
+      dnsNames: node ? [...serverNames, node.name] : serverNames,
+      ipAddresses: ['10.96.0.1', ...(node ? [node.address] : []), '127.0.0.1'],
     })
   }
 

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { htmlSafe } from '../machinery/html-safe.ts'
 import { builtInSchemas, type Schema } from '../schema/index.ts'
 import { definitionsOf, withDefinitions } from './components.ts'
 import { type CustomKind, customSchemas } from './custom.ts'
@@ -7,7 +8,7 @@ import { additionOf, type RemoteVersion2, type Sections } from './merge.ts'
 import { metricsDocuments, metricsVersion2 } from './metrics.ts'
 import { builtInHashes, builtInPaths } from './paths.ts'
 import { openApi3Bytes, openApiBytes } from './protobuf.ts'
-import { definitionsOfVersion2, goJson, pathsOfVersion2, type SharedParameters } from './version2.ts'
+import { definitionsOfVersion2, pathsOfVersion2, type SharedParameters } from './version2.ts'
 
 export type { CustomKind } from './custom.ts'
 export { metricsVersion2 } from './metrics.ts'
@@ -221,7 +222,7 @@ function inner(value: unknown): string {
 }
 
 function asDocument(value: unknown): Rendered {
-  return rendered(Buffer.from(goJson(value)))
+  return rendered(Buffer.from(htmlSafe(JSON.stringify(value))))
 }
 
 /** A document that is whole already, with its hash. */

@@ -58,7 +58,7 @@ export function pathsOfVersion2(paths: Paths, shared: SharedParameters, custom =
     const { name, schema } = parameter as { name: string; schema?: { $ref?: string } }
     if (name === 'name' || name === 'fieldValidation' || name === 'dryRun') return parameter
     if (schema && !schema.$ref?.startsWith('#/definitions/io.k8s.apimachinery')) return parameter
-    const text = goJson(parameter)
+    const text = htmlSafe(JSON.stringify(parameter))
     const key = names.get(text) ?? `${name}-${hash(text)}`
     names.set(text, key)
     shared.set(key, parameter)
@@ -130,9 +130,4 @@ function hash(text: string): string {
   const bytes = Buffer.alloc(8)
   bytes.writeBigUInt64BE(value)
   return bytes.subarray(0, 6).toString('base64').replaceAll('+', '-').replaceAll('/', '_')
-}
-
-/** As Go writes JSON, which is to be harmless within HTML. */
-export function goJson(value: unknown): string {
-  return htmlSafe(JSON.stringify(value))
 }

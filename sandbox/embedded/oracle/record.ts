@@ -1,6 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { Cluster } from '../cluster.ts'
+import { acceptAnswers, recordAccepts } from './accepts.ts'
 import { probes, surplus } from './bad-requests.ts'
 import { discoveryOf, type Found, published, recordDiscovery } from './discovery.ts'
 import { documentsOf, recordDocuments } from './documents.ts'
@@ -30,6 +31,7 @@ async function recordAll(): Promise<void> {
   await using oracle = await startOracle({ controllers: false })
   using server = new Server(oracle.kubeconfig)
   for (const { method, path, body } of probes) await server.send(method, path, body)
+  if (wants('accepts')) recordAccepts(await acceptAnswers(server))
   if (wants('documents')) recordDocuments(await documentsOf(server))
   if (wants('discovery')) recordDiscovery(await publishedDiscovery(server))
   if (wants('rules')) recordObjections(await objectionsOf(server))

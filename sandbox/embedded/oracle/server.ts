@@ -13,6 +13,12 @@ export interface Answer {
   body: unknown
 }
 
+export interface Fetched {
+  status: number
+  headers: IncomingHttpHeaders
+  body: Buffer
+}
+
 /** A Kubernetes API server by its kubeconfig, on connections that are kept. */
 export class Server implements Disposable {
   private readonly agent: Agent
@@ -59,10 +65,11 @@ export class Server implements Disposable {
     })
   }
 
-  /** What is answered to a GET, as it comes. */
-  fetch(path: string, headers: Record<string, string> = {}): Promise<{ status: number; headers: IncomingHttpHeaders; body: Buffer }> {
+  /** What is answered, as it comes. */
+  fetch(path: string, headers: Record<string, string> = {}, method = 'GET', body?: unknown): Promise<Fetched> {
+    const data = body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body)
     return new Promise((done, reject) => {
-      const options = { agent: this.agent, host: this.url.hostname, port: this.url.port, path, headers }
+      const options = { agent: this.agent, host: this.url.hostname, port: this.url.port, method, path, headers }
       const sent = request(options, (response) => {
         const chunks: Buffer[] = []
         response.on('data', (chunk: Buffer) => chunks.push(chunk))
@@ -70,7 +77,7 @@ export class Server implements Disposable {
         response.on('end', () => done({ status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks) }))
       })
       sent.on('error', reject)
-      sent.end()
+      sent.end(data)
     })
   }
 

@@ -91,7 +91,7 @@ function typeOf({ apiVersion, kind }: { apiVersion: string; kind: string }): str
 }
 
 /** What stands in the envelope before the object's own bytes. */
-function envelopeStart({ apiVersion, kind }: { apiVersion: string; kind: string }, length: number): Uint8Array {
+function envelopeStart({ apiVersion = '', kind }: { apiVersion?: string; kind: string }, length: number): Uint8Array {
   const meta = protobufjs.Writer.create().uint32(10).string(apiVersion).uint32(18).string(kind).finish()
   const start = protobufjs.Writer.create().uint32(10).bytes(meta).uint32(18).uint32(length).finish()
   return Buffer.concat([magic, start])

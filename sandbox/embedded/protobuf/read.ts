@@ -39,7 +39,7 @@ function readField(reader: Reader, field: WireField, into: Fields, room: Room): 
   }
   if (field.container === 'list') {
     const list = (into[field.name] ??= []) as unknown[]
-    list.push(readValue(reader, field.type.replace(/^named:/, ''), room))
+    list.push(readValue(reader, field.type, room))
     return
   }
   const map = (into[field.name] ??= {}) as Fields

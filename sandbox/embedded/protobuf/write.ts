@@ -43,8 +43,7 @@ function writeField(writer: Writer, field: WireField, object: Fields): void {
   }
   if (field.container === '') writeValue(writer, field.number, field.type, value)
   else if (field.container === 'list') {
-    const type = field.type.startsWith('named:') ? field.type.slice(6) : field.type
-    for (const item of value as unknown[]) writeValue(writer, field.number, type, item)
+    for (const item of value as unknown[]) writeValue(writer, field.number, field.type, item)
   } else {
     const map = value as Fields
     for (const key of Object.keys(map).sort()) {

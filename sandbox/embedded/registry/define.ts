@@ -1,5 +1,6 @@
 import { copyOf } from '../machinery/copy.ts'
 import type { KubeObject } from '../machinery/object.ts'
+import type { Pieces } from '../machinery/pieces.ts'
 import { decodeObject } from '../schema/decode.ts'
 import type { PodSpec } from '../schema/types/core.v1.ts'
 import { jsonFieldsOf, wireTypeOf } from '../schema/wire.ts'
@@ -112,6 +113,9 @@ export function subresource(name: string, kind: string, ...verbs: Verb[]): Subre
   return { name, kind, verbs: verbs.length ? verbs : readAndWrite }
 }
 
+/** Errors whose making somebody could feel. */
+const many = 1_000
+
 function strategyOf<T extends KubeObject>(definition: Definition<T>, namespaced: boolean): Strategy {
   const rule = definition.name ?? dnsSubdomain
   const validate = definition.validate ?? (() => [])
@@ -133,27 +137,36 @@ function strategyOf<T extends KubeObject>(definition: Definition<T>, namespaced:
       if (definition.statusKeepsMetadata) keepMetadata(object, old)
       definition.prepareForStatusUpdate?.(object, old, context)
     },
-    validateCreate: (object: T, context: CreateContext) => {
+    *validateCreate(object: T, context: CreateContext): Pieces<FieldError[]> {
       const { metadata } = object
-      const errors = [
+      const early = [
         ...(definition.metadataChecks === 'later' ? [] : validateObjectMeta(metadata, namespaced, definition.nameOf?.(object) ?? rule)),
         ...(definition.metadataChecks ? [] : validateFinalizerNames(metadata)),
+      ]
+      if (early.length > many) yield
+      const errors = [
+        ...early,
         ...(definition.validateFirst?.(object) ?? []),
         ...validate(object),
         ...(definition.validateCreate?.(object, context) ?? []),
       ]
       return errors.length > 0 ? errors : validateObjectMeta(metadata, namespaced, pathSegment)
     },
-    validateUpdate: (object: T, old: T) => [
-      ...validateObjectMetaUpdate(object.metadata, old.metadata),
-      ...(definition.checksMetadataAgain ? validateObjectMeta(object.metadata, namespaced, definition.nameOf?.(object) ?? rule) : []),
-      ...(definition.metadataChecks ? [] : validateFinalizerNames(object.metadata)),
-      ...(definition.validateUpdate ? definition.validateUpdate(object, old) : [...validate(object), ...validateChange(object, old)]),
-    ],
-    validateStatusUpdate: (object: T, old: T) => [
-      ...validateObjectMetaUpdate(object.metadata, old.metadata),
-      ...(definition.validateStatus?.(object, old) ?? []),
-    ],
+    *validateUpdate(object: T, old: T): Pieces<FieldError[]> {
+      const early = validateObjectMetaUpdate(object.metadata, old.metadata)
+      if (early.length > many) yield
+      return [
+        ...early,
+        ...(definition.checksMetadataAgain ? validateObjectMeta(object.metadata, namespaced, definition.nameOf?.(object) ?? rule) : []),
+        ...(definition.metadataChecks ? [] : validateFinalizerNames(object.metadata)),
+        ...(definition.validateUpdate ? definition.validateUpdate(object, old) : [...validate(object), ...validateChange(object, old)]),
+      ]
+    },
+    *validateStatusUpdate(object: T, old: T): Pieces<FieldError[]> {
+      const early = validateObjectMetaUpdate(object.metadata, old.metadata)
+      if (early.length > many) yield
+      return [...early, ...(definition.validateStatus?.(object, old) ?? [])]
+    },
     fieldSelectors: definition.fieldSelectors ?? {},
     warnings: definition.warnings ?? (() => []),
     allowCreateOnUpdate: definition.allowCreateOnUpdate ?? false,

@@ -1,3 +1,5 @@
+import { htmlSafe } from '../machinery/html-safe.ts'
+
 /** The types of field errors that the API server's answers carry as a cause's `reason`. */
 export type FieldErrorReason =
   | 'FieldValueNotFound'
@@ -29,6 +31,8 @@ export class Path {
   readonly #above: Path | undefined
   readonly #name: string | number
   readonly #isKey: boolean
+  /** Once it has been: there may be thousands of errors at one place. */
+  #words: string | undefined
 
   constructor(text: string | number = '', above?: Path, isKey = false) {
     this.#above = above
@@ -55,6 +59,11 @@ export class Path {
   }
 
   #text(): string {
+    this.#words ??= this.#put()
+    return this.#words
+  }
+
+  #put(): string {
     const above = this.#above ? this.#above.#text() : ''
     if (this.#isKey) return `${above}[${this.#name}]`
     return above === '' ? String(this.#name) : `${above}.${this.#name}`
@@ -116,15 +125,12 @@ function error(reason: FieldErrorReason, path: Path, start: string, detail: stri
 function show(value: unknown): string {
   if (value === undefined || value === null) return 'null'
   if (typeof value === 'number' || typeof value === 'boolean') return String(value)
-  return typeof value === 'string' ? goQuoted(value) : goJson(value)
-}
-
-/** Go's JSON is safe within HTML. */
-function goJson(value: unknown): string {
-  return JSON.stringify(value).replace(/[<>&]/g, (sign) => `\\u00${sign.charCodeAt(0).toString(16)}`)
+  return typeof value === 'string' ? goQuoted(value) : htmlSafe(JSON.stringify(value))
 }
 
 /** A text as Go's %q prints it, which differs from JSON in control characters. */
 function goQuoted(text: string): string {
-  return JSON.stringify(text).replace(/\\u00([01][0-9a-f])/g, (_, code: string) => ({ '07': '\\a', '0b': '\\v' })[code] ?? `\\x${code}`)
+  const quoted = JSON.stringify(text)
+  if (!quoted.includes('\\u00')) return quoted
+  return quoted.replace(/\\u00([01][0-9a-f])/g, (_, code: string) => ({ '07': '\\a', '0b': '\\v' })[code] ?? `\\x${code}`)
 }

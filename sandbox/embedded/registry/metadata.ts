@@ -61,17 +61,24 @@ export function validateImmutable(value: unknown, old: unknown, path: Path, type
 }
 
 export function validateLabels(labels: Record<string, string> | undefined, path: Path): FieldError[] {
-  return Object.entries(labels ?? {}).flatMap(([key, value]) => [
-    ...isQualifiedName(key).map((text) => invalid(path, key, text)),
-    ...isLabelValue(value).map((text) => invalid(path, value, text)),
-  ])
+  const errors: FieldError[] = []
+  for (const key of Object.keys(labels ?? {})) {
+    const value = labels?.[key] ?? ''
+    for (const text of isQualifiedName(key)) errors.push(invalid(path, key, text))
+    for (const text of isLabelValue(value)) errors.push(invalid(path, value, text))
+  }
+  return errors
 }
 
 export function validateAnnotations(annotations: Record<string, string> | undefined, path: Path): FieldError[] {
-  const entries = Object.entries(annotations ?? {})
-  const errors = entries.flatMap(([key]) => isQualifiedName(key.toLowerCase()).map((text) => invalid(path, key, text)))
-  const size = entries.reduce((sum, [key, value]) => sum + Buffer.byteLength(key) + Buffer.byteLength(value), 0)
-  return size > annotationsLimit ? [...errors, tooLong(path, annotationsLimit)] : errors
+  const errors: FieldError[] = []
+  let size = 0
+  for (const key of Object.keys(annotations ?? {})) {
+    for (const text of isQualifiedName(key.toLowerCase())) errors.push(invalid(path, key, text))
+    size += Buffer.byteLength(key) + Buffer.byteLength(annotations?.[key] ?? '')
+  }
+  if (size > annotationsLimit) errors.push(tooLong(path, annotationsLimit))
+  return errors
 }
 
 /** The rules of a LabelSelector that selects objects. */

@@ -200,8 +200,15 @@ function matches(value: string, pattern: string): boolean {
 const expressions = new Map<string, RegExp>()
 
 function regexError(message: string, pattern: string, ...examples: string[]): string {
-  return `${message} (e.g. ${examples.map((text) => `'${text}', `).join(' or ')}regex used for validation is '${pattern}')`
+  const known = regexErrors.get(message)
+  if (known) return known
+  const made = `${message} (e.g. ${examples.map((text) => `'${text}', `).join(' or ')}regex used for validation is '${pattern}')`
+  regexErrors.set(message, made)
+  return made
 }
+
+/** By their messages, each of which goes with one pattern and its examples: an object may have thousands of one. */
+const regexErrors = new Map<string, string>()
 
 function withoutTrailingDash(name: string): string {
   return name.endsWith('-') && name.length > 1 ? `${name.slice(0, -2)}a` : name

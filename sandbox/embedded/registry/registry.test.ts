@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import type { KubeObject } from '../machinery/object.ts'
+import { atOnce } from '../machinery/pieces.ts'
 import { decodeObject } from '../schema/index.ts'
 import { wireTypeOf } from '../schema/wire.ts'
 import { toTable } from '../table/index.ts'
@@ -22,11 +23,11 @@ test.each(builtInResources.map((info) => [`${info.group}/${info.resource}`, info
     const object = make()
     strategy.default(object)
     strategy.prepareForCreate(object, context)
-    expect(Array.isArray(strategy.validateCreate(object, context))).toBe(true)
+    expect(Array.isArray(atOnce(strategy.validateCreate(object, context)))).toBe(true)
     const changed = make()
     strategy.default(changed)
     strategy.prepareForUpdate(changed, object, context)
-    expect(Array.isArray(strategy.validateUpdate(changed, object))).toBe(true)
+    expect(Array.isArray(atOnce(strategy.validateUpdate(changed, object)))).toBe(true)
     strategy.prepareForStatusUpdate(changed, object, context)
     for (const select of Object.values(strategy.fieldSelectors)) expect(typeof select(object)).toBe('string')
     if (info.verbs.includes('list')) expect(toTable(info, [object], { now: 0 }).rows).toHaveLength(1)

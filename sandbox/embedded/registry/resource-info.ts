@@ -1,4 +1,5 @@
 import type { KubeObject } from '../machinery/object.ts'
+import type { Pieces } from '../machinery/pieces.ts'
 import type { CustomResourceDefinitionVersion } from '../schema/types/apiextensions.v1.ts'
 import type { FieldError } from './field.ts'
 
@@ -107,9 +108,10 @@ export interface Strategy {
   prepareForUpdate(object: KubeObject, old: KubeObject, context: CreateContext): void
   /** Of a write to `/status`: keeps everything but the status, mostly. */
   prepareForStatusUpdate(object: KubeObject, old: KubeObject, context: CreateContext): void
-  validateCreate(object: KubeObject, context: CreateContext): FieldError[]
-  validateUpdate(object: KubeObject, old: KubeObject): FieldError[]
-  validateStatusUpdate(object: KubeObject, old: KubeObject): FieldError[]
+  /** What is wrong with it. It comes in pieces where that may take long to find out. */
+  validateCreate(object: KubeObject, context: CreateContext): Pieces<FieldError[]>
+  validateUpdate(object: KubeObject, old: KubeObject): Pieces<FieldError[]>
+  validateStatusUpdate(object: KubeObject, old: KubeObject): Pieces<FieldError[]>
   /** Field selectors beside metadata.name and metadata.namespace. */
   readonly fieldSelectors: Readonly<Record<string, (object: KubeObject) => string>>
   warnings(object: KubeObject, old?: KubeObject): string[]

@@ -1,4 +1,5 @@
 import { copyOf } from '../machinery/copy.ts'
+import { remembering } from '../machinery/remembering.ts'
 import { canonicalQuantity, QuantityError } from './quantity.ts'
 import { hasTypeMeta, jsonFieldsOf, schemaProps, type WireField } from './wire.ts'
 
@@ -19,83 +20,173 @@ export class TypeMismatch extends Error {}
  * Throws TypeMismatch.
  */
 export function decodeObject(value: unknown, type: string): Decoded {
-  const unknown: string[] = []
-  return { object: struct(value, type, { path: '', owner: shortName(type), fields: '' }, unknown), unknown }
+  const at = new Place()
+  return { object: struct(value, type, at), unknown: at.unknown }
 }
 
-interface Place {
-  path: string
-  owner: string
-  /** The path without what stands in a map or list: Go's decoder names fields of structs alone. */
-  fields: string
-}
+/** Where the reader is, spelt out only where something is wrong there. */
+class Place {
+  readonly unknown: string[] = []
+  /** Fields of structs, and keys of maps, by their names; items of lists by their numbers. */
+  private readonly steps: (string | number | { key: string })[] = []
+  /** The types of the structs around. */
+  private readonly types: string[] = []
 
-function struct(value: unknown, type: string, place: Place, unknown: string[]): Record<string, unknown> {
-  if (!isObject(value)) throw mismatch(value, place, goName(type))
-  const fields = jsonFieldsOf(type)
-  const result: Record<string, unknown> = {}
-  const typed = hasTypeMeta(type)
-  if (typed) for (const key of ['kind', 'apiVersion']) if (value[key]) result[key] = value[key]
-  for (const key of Object.keys(value)) {
-    if (!fields.has(key) && !(typed && (key === 'apiVersion' || key === 'kind'))) {
-      unknown.push(`unknown field "${join(place.path, key)}"`)
-    }
+  enter(type: string): void {
+    this.types.push(type)
   }
-  for (const [name, field] of fields) {
-    const at = { path: join(place.path, name), owner: shortName(type), fields: join(place.fields, name) }
-    const made = fieldValue(Object.hasOwn(value, name) ? value[name] : undefined, field, at, unknown)
+
+  leave(): void {
+    this.types.pop()
+  }
+
+  field(name: string): void {
+    this.steps.push(name)
+  }
+
+  item(index: number): void {
+    this.steps.push(index)
+  }
+
+  key(key: string): void {
+    this.steps.push({ key })
+  }
+
+  back(): void {
+    this.steps.pop()
+  }
+
+  unknownField(name: string): void {
+    this.unknown.push(`unknown field "${join(this.path(), name)}"`)
+  }
+
+  /** As Go's decoder names a place: by the fields of structs alone. */
+  target(): string {
+    const fields = this.steps.filter((step) => typeof step === 'string').join('.')
+    return fields ? `Go struct field ${shortName(this.types.at(-1) ?? '')}.${fields}` : 'Go value'
+  }
+
+  private path(): string {
+    return this.steps.reduce<string>(
+      (path, step) => (typeof step === 'number' ? `${path}[${step}]` : join(path, typeof step === 'string' ? step : step.key)),
+      '',
+    )
+  }
+}
+
+interface Plan {
+  typed: boolean
+  fields: ReadonlyMap<string, WireField>
+  list: readonly Planned[]
+}
+
+interface Planned {
+  field: WireField
+  /** What it is when it is not given, where that is no object. */
+  empty: unknown
+  /** Whether that is an object, which is made anew. */
+  made: boolean
+}
+
+const plans = new Map<string, Plan>()
+
+function planOf(type: string): Plan {
+  const known = plans.get(type)
+  if (known) return known
+  const fields = jsonFieldsOf(type)
+  const list = [...fields.values()].map((field): Planned => {
+    const made = isStruct(field)
+    return { field, made, empty: made ? undefined : emptyValue(field) }
+  })
+  const plan = { typed: hasTypeMeta(type), fields, list }
+  plans.set(type, plan)
+  return plan
+}
+
+function struct(value: unknown, type: string, at: Place): Record<string, unknown> {
+  if (!isObject(value)) throw mismatch(value, at, goName(type))
+  const { typed, fields, list } = planOf(type)
+  const result: Record<string, unknown> = {}
+  if (typed) for (const key of typeMeta) if (value[key]) result[key] = value[key]
+  for (const key in value) {
+    if (!fields.has(key) && !(typed && (key === 'apiVersion' || key === 'kind'))) at.unknownField(key)
+  }
+  at.enter(type)
+  for (const { field, empty, made: isMade } of list) {
+    const { name } = field
+    const given = value[name]
+    let made: unknown
+    if (given === undefined || given === null) made = isMade ? emptyValue(field) : empty
+    else {
+      at.field(name)
+      made = fieldValue(given, field, at)
+      at.back()
+    }
     if (made !== undefined) result[name] = made
   }
+  at.leave()
   return result
 }
 
-function fieldValue(value: unknown, field: WireField, at: Place, unknown: string[]): unknown {
-  if (value === undefined || value === null) return emptyValue(field)
-  if (field.container !== '') return collection(value, field, at, unknown)
-  const made = single(value, field.type, at, unknown)
+const typeMeta = ['kind', 'apiVersion']
+
+function fieldValue(value: unknown, field: WireField, at: Place): unknown {
+  if (field.container !== '') return collection(value, field, at)
+  const made = single(value, field.type, at)
   if (field.pointer) return made
   if (field.omitZero && isObject(made) && Object.keys(made).length === 0) return undefined
   return field.omitEmpty && isZero(made) ? undefined : made
 }
 
-function collection(value: unknown, field: WireField, at: Place, unknown: string[]): unknown {
+function collection(value: unknown, field: WireField, at: Place): unknown {
   if (field.container === 'list') {
     if (!Array.isArray(value)) throw mismatch(value, at, `[]${goName(field.type)}`)
-    const type = field.type.replace(/^named:/, '')
-    return value.map((item, index) => element(item, type, { ...at, path: `${at.path}[${index}]` }, unknown))
+    const type = unnamed(field.type)
+    return value.map((item, index) => {
+      at.item(index)
+      const made = element(item, type, at)
+      at.back()
+      return made
+    })
   }
   if (!isObject(value)) throw mismatch(value, at, `map[string]${field.container === 'map' ? '' : '[]'}${goName(field.type)}`)
-  const entries = Object.entries(value)
   // Go writes maps in the order of their keys
-  if (entries.length > 1) entries.sort(([a], [b]) => (a < b ? -1 : 1))
-  return Object.fromEntries(
-    entries.map(([key, item]) => {
-      const place = { ...at, path: join(at.path, key) }
-      if (field.container === 'map') return [key, element(item, field.type, place, unknown)]
-      if (item !== null && !Array.isArray(item)) throw mismatch(item, place, `[]${goName(field.type)}`)
-      return [key, item?.map((part: unknown) => element(part, field.type, place, unknown)) ?? null]
-    }),
-  )
+  const keys = Object.keys(value)
+  if (keys.length > 1) keys.sort()
+  const entries = keys.map((key): [string, unknown] => [key, value[key]])
+  for (const entry of entries) {
+    const [key, item] = entry
+    at.key(key)
+    if (field.container === 'map') entry[1] = element(item, field.type, at)
+    else if (item !== null && !Array.isArray(item)) throw mismatch(item, at, `[]${goName(field.type)}`)
+    else entry[1] = item?.map((part: unknown) => element(part, field.type, at)) ?? null
+    at.back()
+  }
+  return Object.fromEntries(entries)
 }
 
-function element(value: unknown, type: string, at: Place, unknown: string[]): unknown {
-  if (value !== null && value !== undefined) return single(value, type, at, unknown)
+function element(value: unknown, type: string, at: Place): unknown {
+  if (value !== null && value !== undefined) return single(value, type, at)
   return emptyValue({ name: '', number: 0, type, container: '', inline: false, omitEmpty: false, pointer: false, omitZero: false })
 }
 
-function single(value: unknown, type: string, at: Place, unknown: string[]): unknown {
-  const special = specials[type]
-  if (special) return special(value, at, unknown)
+function single(value: unknown, type: string, at: Place): unknown {
+  const special = specials.get(type)
+  if (special) return special(value, at)
   if (type.startsWith('named:')) {
     if (!Array.isArray(value)) throw mismatch(value, at, `[]${goName(type.slice(6))}`)
-    return value.map((item) => single(item, type.slice(6), at, unknown))
+    return value.map((item) => single(item, type.slice(6), at))
   }
-  return struct(value, type, at, unknown)
+  return struct(value, type, at)
 }
 
-type Reader = (value: unknown, at: Place, unknown: string[]) => unknown
+function unnamed(type: string): string {
+  return type.startsWith('named:') ? type.slice(6) : type
+}
 
-const specials: Record<string, Reader> = {
+type Reader = (value: unknown, at: Place) => unknown
+
+const readers: Record<string, Reader> = {
   string: scalar('string'),
   bool: scalar('boolean', 'bool'),
   int32: (value, at) => integer(value, 'int32', -2147483648, 2147483647, at),
@@ -130,21 +221,33 @@ const specials: Record<string, Reader> = {
   'meta.v1.FieldsV1': (value) => copyOf(value),
   'apiextensions.v1.JSON': (value) => copyOf(value),
   // what is none of the two is read as nothing here, and refused for the second
-  'apiextensions.v1.JSONSchemaPropsOrArray': (value, at, unknown) => {
+  'apiextensions.v1.JSONSchemaPropsOrArray': (value, at) => {
     if (!isObject(value) && !Array.isArray(value)) return undefined
     return Array.isArray(value)
-      ? value.map((item, index) => struct(item, schemaProps, { ...at, path: `${at.path}[${index}]` }, unknown))
-      : struct(value, schemaProps, at, unknown)
+      ? value.map((item, index) => {
+          at.item(index)
+          const made = struct(item, schemaProps, at)
+          at.back()
+          return made
+        })
+      : struct(value, schemaProps, at)
   },
-  'apiextensions.v1.JSONSchemaPropsOrBool': (value, at, unknown) => {
+  'apiextensions.v1.JSONSchemaPropsOrBool': (value, at) => {
     if (typeof value === 'boolean') return value
     if (!isObject(value)) throw new TypeMismatch('boolean or JSON schema expected')
-    return struct(value, schemaProps, at, unknown)
+    return struct(value, schemaProps, at)
   },
-  'apiextensions.v1.JSONSchemaPropsOrStringArray': (value, at, unknown) => {
+  'apiextensions.v1.JSONSchemaPropsOrStringArray': (value, at) => {
     if (!isObject(value) && !Array.isArray(value)) return undefined
-    return Array.isArray(value) ? [...value] : struct(value, schemaProps, at, unknown)
+    return Array.isArray(value) ? [...value] : struct(value, schemaProps, at)
   },
+}
+
+const specials = new Map(Object.entries(readers))
+
+/** Whether a field is there as an object when it is not given. */
+function isStruct({ container, pointer, type, omitZero }: WireField): boolean {
+  return container === '' && !pointer && !omitZero && !specials.has(type) && !type.startsWith('named:')
 }
 
 function emptyValue(field: WireField): unknown {
@@ -168,8 +271,7 @@ function emptyValue(field: WireField): unknown {
     case 'util.intstr.IntOrString':
       return 0
   }
-  if (field.omitZero || specials[field.type] || field.type.startsWith('named:')) return undefined
-  return struct({}, field.type, { path: '', owner: '', fields: '' }, [])
+  return isStruct(field) ? struct({}, field.type, new Place()) : undefined
 }
 
 function scalar(type: 'string' | 'boolean' | 'number', goType: string = type): Reader {
@@ -189,6 +291,13 @@ function integer(value: unknown, goType: string, low: number, high: number, at: 
 /** Times are written in UTC, in whole seconds or microseconds. */
 function time(value: unknown, at: Place, digits: number): string {
   if (typeof value !== 'string') throw mismatch(value, at, 'string')
+  return digits === 0 ? inSeconds(value) : instantOf(value, digits)
+}
+
+/** The same few are in most objects that are written about one time. */
+const inSeconds = remembering((value) => instantOf(value, 0), { most: 1024, longest: 40 })
+
+function instantOf(value: string, digits: number): string {
   const match = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)$/.exec(value)
   const instant = match ? Date.parse(`${match[1]}${match[3]}`) : Number.NaN
   const layout = digits ? '2006-01-02T15:04:05.000000Z07:00' : '2006-01-02T15:04:05Z07:00'
@@ -200,13 +309,12 @@ function time(value: unknown, at: Place, digits: number): string {
   const [, whole = '', fraction = ''] = match
   if (digits && fraction.length <= digits) throw cannot(value.slice(whole.length), '.000000')
   if (digits && fraction.length > digits + 1) throw cannot(value.slice(whole.length + digits + 1), 'Z07:00')
-  const seconds = new Date(instant).toISOString().slice(0, 19)
-  return `${seconds}${digits ? fraction : ''}Z`
+  const inUTC = new Date(instant).toISOString().slice(0, 19)
+  return digits ? `${inUTC}${fraction}Z` : `${inUTC}Z`
 }
 
 function mismatch(value: unknown, at: Place, goType: string, shown: string = jsonType(value)): TypeMismatch {
-  const target = at.fields ? `Go struct field ${at.owner}.${at.fields}` : 'Go value'
-  return new TypeMismatch(`json: cannot unmarshal ${shown} into ${target} of type ${goType}`)
+  return new TypeMismatch(`json: cannot unmarshal ${shown} into ${at.target()} of type ${goType}`)
 }
 
 function jsonType(value: unknown): string {

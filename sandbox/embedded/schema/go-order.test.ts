@@ -1,5 +1,7 @@
-import { expect, it } from 'vitest'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
 import { goJson, inGoOrder } from './go-order.ts'
+import { hasNumberedKeys, jsonWithNumberedKeys } from './numbered-keys.ts'
 
 it.each([
   [
@@ -100,6 +102,52 @@ it('changes nothing that it is given', () => {
   expect(Object.keys(inGoOrder(object))).toEqual(['kind', 'apiVersion', 'metadata', 'type'])
   expect(Object.keys(object)).toEqual(['apiVersion', 'kind', 'type', 'metadata'])
 })
+
+describe('keys that are whole numbers', () => {
+  const data = { 9: 'nine', a: 'A', '-': 'dash', 10: 'ten', '010': 'padded' }
+  const text = '"data":{"-":"dash","010":"padded","10":"ten","9":"nine","a":"A"}'
+
+  it.each([
+    ['in a map', { kind: 'ConfigMap', apiVersion: 'v1', data }, `{"kind":"ConfigMap","apiVersion":"v1",${text}}`],
+    [
+      'in a custom resource',
+      { kind: 'G', apiVersion: 'a.b/v1', spec: [{ data }] },
+      `{"apiVersion":"a.b/v1","kind":"G","spec":[{${text}}]}`,
+    ],
+    [
+      'of labels alone',
+      { kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1', metadata: { labels: { 2: '', 10: '' }, name: 'x' } },
+      '{"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/v1","metadata":{"name":"x","labels":{"10":"","2":""}}}',
+    ],
+  ])('are sorted as the texts that they are %s', (_where, object, json) => {
+    expect(goJson(object)).toBe(json)
+    expect(JSON.parse(json)).toEqual(object)
+  })
+
+  it('are so for people too, in an object and in an item of a list', () => {
+    const labels = '    "labels": {\n      "10": "b",\n      "9": "<"\n    }'.replace('<', '\\u003c')
+    const metadata = { labels: { 9: '<', 10: 'b' }, annotations: {}, finalizers: [] }
+    const rest = ',\n    "annotations": {},\n    "finalizers": []\n  }\n}'
+    expect(goJson({ metadata }, 2)).toBe(`{\n  "metadata": {\n${labels}${rest}`)
+    expect(goJson({ kind: 'Pod', apiVersion: 'v1', metadata }, 2)).toBe(
+      `{\n  "kind": "Pod",\n  "apiVersion": "v1",\n  "metadata": {\n${labels}${rest}`,
+    )
+  })
+
+  it('change nothing about how anything else is written', () => {
+    fc.assert(
+      fc.property(fc.jsonValue(), fc.constantFrom(0, 2), (value, indent) => {
+        expect(JSON.parse(jsonWithNumberedKeys(value, indent))).toEqual(JSON.parse(JSON.stringify(value)))
+        const unnumbered = JSON.parse(JSON.stringify(value, (_key, part) => (wholeNumbers(part) ? undefined : part)) ?? 'null') as unknown
+        expect(jsonWithNumberedKeys(unnumbered, indent)).toBe(JSON.stringify(unnumbered, null, indent))
+      }),
+    )
+  })
+})
+
+function wholeNumbers(part: unknown): boolean {
+  return typeof part === 'object' && part !== null && !Array.isArray(part) && hasNumberedKeys(part)
+}
 
 it('escapes what HTML and JavaScript give a meaning', () => {
   const object = { kind: 'ConfigMap', apiVersion: 'v1', data: { a: 'a && <b>\u2028' } }

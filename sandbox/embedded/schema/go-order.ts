@@ -1,22 +1,42 @@
 import { htmlSafe } from '../machinery/html-safe.ts'
+import { hasNumberedKeys, jsonWithNumberedKeys } from './numbered-keys.ts'
 import { hasTypeMeta, jsonFieldsOf, schemaOr, schemaProps, type WireField, wireTypeOf } from './wire.ts'
 
 /**
  * JSON as the API server writes an object: the fields of a built-in kind as they come in its Go type, beginning with kind and apiVersion;
- * those of maps and of all custom resources in the order of their names; what HTML gives a meaning escaped. Keys that are whole numbers
- * come first in a map, in their numerical order, since JavaScript has them so. `indent`: spaces, for people.
+ * those of maps and of all custom resources in the order of their names; what HTML gives a meaning escaped. `indent`: spaces, for people.
  */
 export function goJson(object: object, indent?: number): string {
-  return htmlSafe(JSON.stringify(inGoOrder(object), null, indent))
+  foundNumbers = false
+  const ordered = inGoOrder(object)
+  // what people read of a list has no type any more by which it could be put into order again
+  const isNumbered = foundNumbers || (indent !== undefined && !isTyped(object) && hasNumbersWithin(object))
+  return htmlSafe(isNumbered ? jsonWithNumberedKeys(ordered, indent) : JSON.stringify(ordered, null, indent))
 }
 
-/** An object with its fields in that order. Shares what is in order; the object itself when all of it is. */
+/** Whether a map was come upon that is out of order for good: whole numbers among its keys come first. */
+let foundNumbers = false
+
+function hasNumbersWithin(value: object): boolean {
+  if (!Array.isArray(value) && hasNumberedKeys(value)) return true
+  return Object.values(value).some((inner) => isObject(inner) && hasNumbersWithin(inner))
+}
+
+/**
+ * An object with its fields in that order, but for whole numbers among the keys of a map, which JavaScript has first. Shares what is in
+ * order; the object itself when all of it is.
+ */
 export function inGoOrder<T extends object>(object: T): T {
-  const { apiVersion, kind } = object as { apiVersion?: unknown; kind?: unknown }
-  if (typeof apiVersion !== 'string' || typeof kind !== 'string') return object
+  if (!isTyped(object)) return object
+  const { apiVersion, kind } = object
   if (apiVersion.startsWith('meta.k8s.io/')) return ofMeta(object as Fields) as T
   const type = wireTypeOf(apiVersion, kind)
   return (type === undefined ? byName(object) : (orderOf(type)?.(object) ?? object)) as T
+}
+
+function isTyped(object: object): object is { apiVersion: string; kind: string } {
+  const { apiVersion, kind } = object as { apiVersion?: unknown; kind?: unknown }
+  return typeof apiVersion === 'string' && typeof kind === 'string'
 }
 
 type Fields = Record<string, unknown>
@@ -109,7 +129,9 @@ function ofMap(value: Fields, order?: Order): Fields {
     if (result === value) result = { ...value }
     result[name] = after
   }
-  return inOrder ? result : pick(result, Object.keys(result).sort())
+  if (inOrder) return result
+  if (hasNumberedKeys(result)) foundNumbers = true
+  return pick(result, Object.keys(result).sort())
 }
 
 /** JSON that has no Go type. */

@@ -1,3 +1,5 @@
+import { remembering } from '../machinery/remembering.ts'
+
 /**
  * Resource quantities ("500m", "1Gi", "1e3") as k8s.io/apimachinery/pkg/api/resource reads and writes them.
  * Amounts are whole nano units, so that every legal quantity is exact.
@@ -18,7 +20,13 @@ const pattern = /^([+-]?)([0-9]*)(?:\.([0-9]*))?(?:([eE])([+-]?[0-9]+)|([numkMGT
 
 /** Throws QuantityError with the server's words. Finer than a nano unit rounds up. */
 export function parseQuantity(value: string | number): Quantity {
-  const text = String(value)
+  return parsed(String(value))
+}
+
+/** Objects of one kind ask for the same few. */
+const parsed = remembering(parse, { most: 1024, longest: 32 })
+
+function parse(text: string): Quantity {
   const match = pattern.exec(text)
   const [, sign, whole = '', fraction = '', exponentMark, exponentText, suffix = ''] = match ?? []
   if (!match || (whole === '' && fraction === '')) {

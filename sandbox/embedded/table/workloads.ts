@@ -1,6 +1,6 @@
 import { horizontalPodAutoscalerConversion } from '../registry/rules/autoscaling.ts'
 import type { ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet } from '../schema/types/apps.v1.ts'
-import type { HorizontalPodAutoscaler as HpaV1 } from '../schema/types/autoscaling.v1.ts'
+import type { HorizontalPodAutoscaler as HpaV1, Scale } from '../schema/types/autoscaling.v1.ts'
 import type { HorizontalPodAutoscaler, MetricSpec, MetricStatus, MetricTarget, MetricValueStatus } from '../schema/types/autoscaling.v2.ts'
 import type { CronJob, Job } from '../schema/types/batch.v1.ts'
 import type { PodTemplate, ReplicationController } from '../schema/types/core.v1.ts'
@@ -71,6 +71,12 @@ export const workloadCells: Record<string, CellsOf> = {
     age(metadata.creationTimestamp),
     ...containerCells(spec?.jobTemplate.spec?.template.spec?.containers),
     selectorText(spec?.jobTemplate.spec?.selector),
+  ],
+  'autoscaling/v1/scales': ({ metadata, spec, status }: Scale, age: Age) => [
+    metadata.name ?? '',
+    spec?.replicas ?? 0,
+    status?.replicas ?? 0,
+    age(metadata.creationTimestamp),
   ],
   'autoscaling/v2/horizontalpodautoscalers': hpaCells,
   'autoscaling/v1/horizontalpodautoscalers': (object: HpaV1, age: Age) =>

@@ -39,7 +39,7 @@ export function scaleHandler(generic: ResourceHandler, pathsOf: (info: ResourceI
     if (!info.subresources.some((known) => known.name === 'scale')) throw ApiError.unknownPath()
     const paths = pathsOf(info) ?? builtIn
     if (request.verb === 'get') assertVersion(request.query, generic.rest.store.revision)
-    if (request.verb === 'get') return objectOutcome(scaleOf(await generic.rest.get(info, path.namespace, path.name), paths))
+    if (request.verb === 'get') return answer(info, scaleOf(await generic.rest.get(info, path.namespace, path.name), paths))
     if (request.verb !== 'update' && request.verb !== 'patch') throw ApiError.methodNotSupported(...refused(call))
     const { write, scaled } = change(generic, call)
     const pathOf = replicasPathOf(info, paths)
@@ -61,8 +61,15 @@ export function scaleHandler(generic: ResourceHandler, pathsOf: (info: ResourceI
       return next
     }
     const { object } = await generic.rest.update(write, produce)
-    return objectOutcome(scaleOf(object, paths))
+    return answer(info, scaleOf(object, paths))
   }
+}
+
+/** A Scale as an answer, with what its table and metadata take of it. */
+function answer(info: ResourceInfo, scale: Scale): Outcome {
+  const { definition, decode: _, ...own } = info
+  const scales: ResourceInfo = { ...own, ...scaleKind, resource: 'scales' }
+  return { ...objectOutcome(scale, scales), goType: definition ? '*v1.Scale' : '*autoscaling.Scale' }
 }
 
 interface Change {

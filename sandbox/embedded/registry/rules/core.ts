@@ -24,14 +24,16 @@ const lockedData = 'field is immutable when `immutable` is set'
 export const configMapRules: Partial<Definition<ConfigMap>> = {
   validate({ data = {}, binaryData = {} }) {
     const errors: FieldError[] = []
+    let size = 0
     for (const key of Object.keys(data)) {
-      errors.push(...isConfigMapKey(key).map((text) => invalid(new Path('data').key(key), key, text)))
+      for (const text of isConfigMapKey(key)) errors.push(invalid(new Path('data').key(key), key, text))
       if (key in binaryData) errors.push(invalid(new Path('data').key(key), key, 'duplicate of key present in binaryData'))
+      size += Buffer.byteLength(data[key] as string)
     }
     for (const key of Object.keys(binaryData)) {
-      errors.push(...isConfigMapKey(key).map((text) => invalid(new Path('binaryData').key(key), key, text)))
+      for (const text of isConfigMapKey(key)) errors.push(invalid(new Path('binaryData').key(key), key, text))
+      size += Buffer.byteLength(binaryData[key] as string)
     }
-    const size = [...Object.values(data), ...Object.values(binaryData)].reduce((sum, text) => sum + Buffer.byteLength(text), 0)
     return size > megabyte ? [...errors, tooLong(new Path('[]'), megabyte)] : errors
   },
   validateChange(map, old) {

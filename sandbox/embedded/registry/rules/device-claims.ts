@@ -193,8 +193,9 @@ function selectorErrors({ cel }: DeviceSelector, path: Path): FieldError[] {
   const at = path.child('cel', 'expression')
   const expression = cel.expression ?? ''
   if (expression.length > most.expression) return [tooLong(at, most.expression)]
-  const { problem } = compiled(environment, expression, ['bool'])
-  return problem ? [invalid(at, expression, problem)] : []
+  const { problem } = compiled(environment, expression, ['bool'], { wrapped: false })
+  if (problem === undefined) return []
+  return [invalid(at, expression, problem.replace(/^must evaluate to bool but got /, 'must evaluate to bool or the unknown type, not '))]
 }
 
 function constraintErrors(constraint: DeviceConstraint, names: ReadonlyMap<string, readonly string[]>, path: Path): FieldError[] {

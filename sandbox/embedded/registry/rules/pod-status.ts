@@ -21,6 +21,8 @@ export function validatePodStatus({ status = {} }: Pod, old: Pod): FieldError[] 
   })
   const { nominatedNodeName: nominated, observedGeneration = 0 } = status
   const isNominated = nominated && nominated !== before.nominatedNodeName
+  const containers = new Set(spec.containers?.map(({ name }) => name))
+  const isThere = ({ name }: ContainerStatus) => containers.has(name)
   const late = 'may not be set on pods that are already bound to a node'
   return [
     ...conditions,
@@ -28,7 +30,12 @@ export function validatePodStatus({ status = {} }: Pod, old: Pod): FieldError[] 
     ...(isNominated && spec.nodeName ? [forbidden(path.child('nominatedNodeName'), late)] : []),
     ...(observedGeneration < 0 ? [invalid(path.child('observedGeneration'), observedGeneration, 'must be a non-negative integer')] : []),
     ...validateImmutable(status.qosClass ?? '', before.qosClass ?? '', path.child('qosClass')),
-    ...revived(status.containerStatuses, before.containerStatuses, 'containerStatuses', (container) => mayRestart(container, spec)),
+    ...revived(
+      status.containerStatuses,
+      before.containerStatuses,
+      'containerStatuses',
+      (container) => isThere(container) && mayRestart(container, spec),
+    ),
     ...revived(status.initContainerStatuses, before.initContainerStatuses, 'initContainerStatuses', (container) =>
       mayRestartInit(container, spec),
     ),
@@ -48,25 +55,20 @@ function revived(
   field: string,
   mayRun: (container: ContainerStatus) => boolean,
 ): FieldError[] {
+  const byName = new Map(statuses.map((status) => [status.name, status]))
   return before.flatMap((container, index) => {
-    const now = statuses.find(({ name }) => name === container.name)
+    const now = byName.get(container.name)
     if (!container.state?.terminated || !now || now.state?.terminated || mayRun(container)) return []
     return [forbidden(path.child(field).index(index).child('state'), 'may not be transitioned to non-terminated state')]
   })
 }
 
-function mayRestart({ name, state }: ContainerStatus, spec: PodSpec): boolean {
-  const container = spec.containers?.find((one) => one.name === name)
-  return container !== undefined && restarts(spec.restartPolicy, state?.terminated?.exitCode ?? 0)
+function mayRestart({ state }: ContainerStatus, { restartPolicy }: PodSpec): boolean {
+  return restartPolicy === 'Always' || (restartPolicy === 'OnFailure' && (state?.terminated?.exitCode ?? 0) !== 0)
 }
 
-function mayRestartInit({ name, state }: ContainerStatus, spec: PodSpec): boolean {
-  const isSidecar = spec.initContainers?.find((one) => one.name === name)?.restartPolicy === 'Always'
-  return isSidecar || restarts(spec.restartPolicy, state?.terminated?.exitCode ?? 0)
-}
-
-function restarts(policy: string | undefined, exitCode: number): boolean {
-  return policy === 'Always' || (policy === 'OnFailure' && exitCode !== 0)
+function mayRestartInit(container: ContainerStatus, spec: PodSpec): boolean {
+  return mayRestart(container, spec) || spec.initContainers?.find(({ name }) => name === container.name)?.restartPolicy === 'Always'
 }
 
 /** Addresses that were there before may be as wrong as they are. */

@@ -12,7 +12,10 @@ import (
 	"strings"
 
 	admissionv1 "k8s.io/api/admission/v1"
+	apidiscoveryv2 "k8s.io/api/apidiscovery/v2"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	metav1beta1 "k8s.io/apimachinery/pkg/apis/meta/v1beta1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes/scheme"
 	apiregistrationv1 "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
@@ -44,7 +47,7 @@ var served = map[string]bool{
 	"apiregistration.k8s.io/v1": true, "certificates.k8s.io/v1": true, "scheduling.k8s.io/v1": true,
 	"node.k8s.io/v1": true, "flowcontrol.apiserver.k8s.io/v1": true, "authentication.k8s.io/v1": true,
 	"authorization.k8s.io/v1": true, "resource.k8s.io/v1": true, "metrics.k8s.io/v1beta1": true,
-	"admission.k8s.io/v1": true,
+	"admission.k8s.io/v1": true, "apidiscovery.k8s.io/v2": true, "meta.k8s.io/v1": true, "meta.k8s.io/v1beta1": true,
 }
 
 var out = output{Kinds: map[string]string{}, Types: map[string][]Field{}}
@@ -130,6 +133,14 @@ func walk(t reflect.Type) {
 			}
 		}
 		typ, container := describe(f.Type, wire)
+		if el, named := strings.CutPrefix(typ, "named:"); named && container == "list" {
+			// on the wire some are a message of their own, and some are like any other list
+			if strings.Contains(f.Tag.Get("protobuf"), ",opt,") {
+				container = ""
+			} else {
+				typ = el
+			}
+		}
 		opts := strings.Join(parts[1:], ",")
 		fields = append(fields, Field{Name: parts[0], Number: number, Type: typ, Container: container,
 			Inline:   parts[0] == "" && strings.Contains(opts, "inline"),
@@ -139,10 +150,17 @@ func walk(t reflect.Type) {
 	out.Types[name] = fields
 }
 
+// Of the meta group only what has a protobuf form: tables have none.
+func addPartial(s *runtime.Scheme) error {
+	s.AddKnownTypes(metav1.SchemeGroupVersion, &metav1.PartialObjectMetadata{}, &metav1.PartialObjectMetadataList{})
+	s.AddKnownTypes(metav1beta1.SchemeGroupVersion, &metav1.PartialObjectMetadata{}, &metav1beta1.PartialObjectMetadataList{})
+	return nil
+}
+
 func main() {
 	s := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{scheme.AddToScheme, apiextensionsv1.AddToScheme,
-		apiregistrationv1.AddToScheme, metricsv1beta1.AddToScheme, admissionv1.AddToScheme} {
+		apiregistrationv1.AddToScheme, metricsv1beta1.AddToScheme, admissionv1.AddToScheme, apidiscoveryv2.AddToScheme, addPartial} {
 		if err := add(s); err != nil {
 			panic(err)
 		}

@@ -107,7 +107,7 @@ function typesOf(group: string, names: string[]): string {
           parents.push(field.inline && field.pointer ? `Partial<${reference(field.type)}>` : reference(field.type))
           continue
         }
-        const item = reference(field.type.startsWith('named:') && field.container === 'list' ? field.type.slice(6) : field.type)
+        const item = reference(field.type)
         const wrapped = item.includes('|') ? `(${item})` : item
         const type =
           field.container === 'list'

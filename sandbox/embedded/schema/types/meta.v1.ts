@@ -169,6 +169,19 @@ export interface OwnerReference {
   blockOwnerDeletion?: boolean
 }
 
+export interface PartialObjectMetadata {
+  apiVersion: 'meta.k8s.io/v1beta1'
+  kind: 'PartialObjectMetadata'
+  metadata: ObjectMeta
+}
+
+export interface PartialObjectMetadataList {
+  apiVersion: 'meta.k8s.io/v1'
+  kind: 'PartialObjectMetadataList'
+  metadata: ListMeta
+  items: PartialObjectMetadata[]
+}
+
 export interface PatchOptions {
   apiVersion: 'storage.k8s.io/v1'
   kind: 'PatchOptions'
