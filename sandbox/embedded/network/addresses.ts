@@ -1,3 +1,5 @@
+import { remembering } from '../machinery/remembering.ts'
+
 /** An IPv4 address as a number, or undefined when the text is none. */
 export function parseIPv4(text: string): number | undefined {
   let value = 0
@@ -44,19 +46,13 @@ interface Block {
 }
 
 /** Every route of a node is asked for every packet, in clusters of many nodes. */
-const blocks = new Map<string, Block>()
-
-function blockNamed(cidr: string): Block {
-  const known = blocks.get(cidr)
-  if (known) return known
-  const [first = '', bits = '32'] = cidr.split('/')
-  const block = { start: parseIPv4(first), size: 2 ** (32 - Number(bits)) }
-  if (blocks.size >= mostBlocks) blocks.clear()
-  blocks.set(cidr, block)
-  return block
-}
-
-const mostBlocks = 4096
+const blockNamed = remembering(
+  (cidr): Block => {
+    const [first = '', bits = '32'] = cidr.split('/')
+    return { start: parseIPv4(first), size: 2 ** (32 - Number(bits)) }
+  },
+  { most: 4096 },
+)
 
 /** The nth address of a block: 1 is the gateway of a node's pods. */
 export function addressIn(cidr: string, n: number): string {

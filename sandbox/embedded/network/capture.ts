@@ -157,13 +157,13 @@ export class SeenFlow {
     else this.captures.send(this.points, { type: 'UDP', length: 0 })
   }
 
-  /** The first packet, and that nobody listens where it has come to. */
-  refused(by: 'port' | 'rule', to: Address): void {
+  /** The first packet, and the answer: that nobody listens, or what a rule says, of the port or of the whole `host`. */
+  refused(by: 'port' | 'rule' | 'host', to: Address): void {
     if (!this.captures.active) return
     this.attempt()
     if (this.protocol === 'TCP' && by === 'port') this.put(false, { flags: 'R.', seq: 0, ack: this.numbers.client + 1 })
     else {
-      const text = `${to.ip} ${this.protocol.toLowerCase()} port ${to.port} unreachable`
+      const text = by === 'host' ? `host ${to.ip} unreachable` : `${to.ip} ${this.protocol.toLowerCase()} port ${to.port} unreachable`
       this.captures.answer(this.points, { type: 'ICMP', text, length: this.protocol === 'TCP' ? 68 : 36 })
     }
   }

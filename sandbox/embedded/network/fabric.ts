@@ -1,12 +1,12 @@
 import { addressIn } from './addresses.ts'
 import type { Hop } from './capture.ts'
 import { nodeNetworkOf } from './hosts.ts'
-import type { FilterPacket, Iptables, Verdict } from './iptables.ts'
+import type { FilterPacket, Iptables, Refusal } from './iptables.ts'
 import { type Link, macOf, netnsOf, type Stack } from './stack.ts'
 import type { Stacks } from './stacks.ts'
 
-/** Where a packet ends that a node sends on: at a pod, at a node itself, or out of the cluster. `refused` is what a rule answers. */
-export type End = { node: string; pod?: string; outside?: true; device: string } | 'refused' | 'unreachable' | 'dropped'
+/** Where a packet ends that a node sends on: at a pod, at a node itself, or out of the cluster; nowhere if nobody answers for the address. */
+export type End = { node: string; pod?: string; outside?: true; device: string } | Refusal | 'unreachable'
 
 /** A point of the way, without the addresses that the packet has there. */
 export type Step = Omit<Hop, 'source' | 'destination' | 'ttl'> & { forwarded: boolean }
@@ -42,10 +42,10 @@ export class Fabric {
   }
 
   /** What a node makes of a packet from beside the nodes to itself; undefined where it takes it and its answer goes out. */
-  refuses(node: string, packet: FilterPacket, clientPort: number): 'dropped' | 'refused' | 'unreachable' | undefined {
-    const verdict = this.stacks.node(node)?.iptables.verdict('INPUT', { ...packet, in: 'eth0' }) ?? 'DROP'
-    if (verdict !== 'ACCEPT') return refusal(verdict)
-    const back = this.carry(node, { ...packet, source: packet.destination, destination: packet.source, port: clientPort })
+  refuses(node: string, packet: FilterPacket): Refusal | undefined {
+    const refusal = this.meets(node, 'INPUT', packet, 'eth0')
+    if (refusal) return refusal
+    const back = this.carry(node, answerTo(packet))
     return typeof back === 'object' && back.outside ? undefined : 'dropped'
   }
 
@@ -60,14 +60,18 @@ export class Fabric {
   }
 
   /** What a node makes of a packet as it comes in, by `device`, and where it is for the node itself. Undefined where it goes on. */
-  meets(
-    node: string,
-    hook: 'PREROUTING' | 'INPUT',
-    packet: FilterPacket,
-    device: string,
-  ): 'dropped' | 'refused' | 'unreachable' | undefined {
-    const verdict = this.rulesOf(node)?.verdict(hook, { ...packet, in: device }) ?? 'ACCEPT'
-    return verdict === 'ACCEPT' ? undefined : refusal(verdict)
+  meets(node: string, hook: 'PREROUTING' | 'INPUT', packet: FilterPacket, device: string): Refusal | undefined {
+    return this.rulesOf(node)?.refuses(hook, { ...packet, in: device })
+  }
+
+  /** What a node makes of a packet of its own for itself, which its loopback device carries. Undefined where it takes it. */
+  loops(node: string, packet: FilterPacket): Refusal | undefined {
+    const rules = this.rulesOf(node)
+    return (
+      rules?.refuses('OUTPUT', { ...packet, out: 'lo' }) ??
+      this.meets(node, 'PREROUTING', packet, 'lo') ??
+      this.meets(node, 'INPUT', packet, 'lo')
+    )
   }
 
   /** The device of the node by which a pod's packets come in. */
@@ -147,28 +151,36 @@ export class Fabric {
     return this.stacks.node(node)?.links.find(({ pod }) => pod?.uid === uid)?.master === device
   }
 
+  /** Follows a packet as `follow` does to where it is taken: at a node by the rules for what is the node's own. */
+  carry(start: string, packet: FilterPacket, from?: string, see?: (step: Step) => void): End {
+    const end = this.follow(start, packet, from, see)
+    if (typeof end === 'string' || end.pod !== undefined || end.outside) return end
+    const own = from === undefined && end.device === 'lo'
+    return (own ? this.loops(end.node, packet) : this.meets(end.node, 'INPUT', packet, end.device)) ?? end
+  }
+
   /**
    * Follows a packet from a node's stack on; `from` is the device it came in by, absent for what the node itself sends. `see`
-   * hears of each device that it passes.
+   * hears of each device that it passes. A node that it ends at may yet send it elsewhere.
    */
-  carry(start: string, packet: FilterPacket, from?: string, see?: (step: Step) => void): End {
+  follow(start: string, packet: FilterPacket, from?: string, see?: (step: Step) => void): End {
     let node = start
     let incoming = from
     for (let hop = 0; hop < mostHops; hop++) {
       const stack = this.stacks.at(node)
       if (!stack) return 'unreachable'
       const { destination } = packet
-      if (stack.owns(destination)) {
-        const verdict = incoming === undefined ? 'ACCEPT' : stack.iptables.verdict('INPUT', { ...packet, in: incoming })
-        return verdict === 'ACCEPT' ? { node, device: incoming ?? 'lo' } : refusal(verdict)
-      }
+      // What it comes in by at first the caller has seen to, who knows what the address was before it was translated.
+      const stopped = hop > 0 && incoming !== undefined ? this.meets(node, 'PREROUTING', packet, incoming) : undefined
+      if (stopped) return stopped
+      if (stack.owns(destination)) return { node, device: incoming ?? 'lo' }
       const route = stack.lookup(destination)
       const device = route && stack.link(route.dev)
       if (!route || !device) return 'unreachable'
       if (incoming !== undefined && stack.sysctl('net.ipv4.ip_forward') === '0') return 'dropped'
       const hook = incoming === undefined ? 'OUTPUT' : 'FORWARD'
-      const verdict = stack.iptables.verdict(hook, { ...packet, in: incoming, out: device.name })
-      if (verdict !== 'ACCEPT') return refusal(verdict)
+      const refusal = stack.iptables.refuses(hook, { ...packet, in: incoming, out: device.name })
+      if (refusal) return refusal
       const next = this.transmit(
         node,
         stack,
@@ -285,7 +297,7 @@ export class Fabric {
       const outer: FilterPacket = { protocol: 'UDP', source: vxlan.local, destination, port: vxlan.port }
       const underlay = stack.lookup(destination)
       if (!underlay || stack.link(underlay.dev)?.kind !== 'ethernet') continue
-      if (stack.iptables.verdict('OUTPUT', { ...outer, out: underlay.dev }) !== 'ACCEPT') continue
+      if (stack.iptables.refuses('OUTPUT', { ...outer, out: underlay.dev })) continue
       const other = this.stacks.owner(destination)
       const outside = stack.device(underlay.dev)
       const there = other?.stack.link('eth0')
@@ -293,7 +305,7 @@ export class Fabric {
       const tunnel = { source: vxlan.local, destination, port: vxlan.port, vni: vxlan.id, ...inner }
       see?.({ ...stepAt(node, outside, 'Out', outside.mac, there?.mac ?? ''), tunnel })
       if (other && there) see?.({ ...stepAt(other.name, there, 'In', outside.mac, there.mac), tunnel })
-      if (other?.stack.iptables.verdict('INPUT', { ...outer, in: 'eth0' }) !== 'ACCEPT') continue
+      if (!other || this.meets(other.name, 'PREROUTING', outer, 'eth0') || this.meets(other.name, 'INPUT', outer, 'eth0')) continue
       const end = other.stack.links.find(
         (link) => link.up && link.vxlan?.id === vxlan.id && link.vxlan.port === vxlan.port && link.mac === neighbour.mac,
       )
@@ -321,6 +333,8 @@ function carries(stack: Stack, link: Link): boolean {
   return link.up && (link.master === undefined || stack.link(link.master)?.up === true)
 }
 
-function refusal(verdict: Exclude<Verdict, 'ACCEPT'>): 'dropped' | 'refused' | 'unreachable' {
-  return verdict === 'REJECT' ? 'refused' : verdict === 'UNREACHABLE' ? 'unreachable' : 'dropped'
+/** The first packet that comes back. */
+export function answerTo({ protocol, source, destination, port, sourcePort = 0 }: FilterPacket): FilterPacket {
+  const ends = { protocol, source: destination, destination: source, port: sourcePort, sourcePort: port, answers: true as const }
+  return protocol === 'ICMP' ? { ...ends, icmp: '0' } : ends
 }

@@ -2,9 +2,9 @@ import type { ClusterContext } from '../machinery/context.ts'
 import { inCIDR } from './addresses.ts'
 import type { Hop } from './capture.ts'
 import type { Address } from './connection.ts'
-import type { End, Fabric, Step } from './fabric.ts'
+import { answerTo, type End, type Fabric, type Step } from './fabric.ts'
 import { type Host, type Hosts, internalIP, nodeCIDR, serviceCIDR } from './hosts.ts'
-import type { FilterPacket, Translated } from './iptables.ts'
+import type { FilterPacket, Refusal, Translated } from './iptables.ts'
 import type { Protocol } from './network.ts'
 import { admits, type Party } from './policy.ts'
 import type { ServiceProxy } from './service-proxy.ts'
@@ -17,7 +17,7 @@ export interface Arrival {
 }
 
 /** `no route` is what the sender's own kernel says at once; `unreachable` is learnt when nobody has answered ARP. */
-export type Route = Arrival | 'refused' | 'no route' | 'unreachable' | 'dropped'
+export type Route = Arrival | Refusal | 'unreachable'
 
 /** A packet passes few nodes' rules: its own, one that a NodePort names, one where the endpoint is. */
 const mostNodes = 4
@@ -68,14 +68,16 @@ export class Forwarding {
     let to = destination
     /** As policies know the sender, until a node on the way has put its own address in place of it. */
     let sender = party(source)
+    let device = source.pod ? this.fabric.entryOf(node, source.pod.uid) : 'eth0'
     for (let passed = 0; passed < mostNodes; passed++) {
       const inside = passed === 0 && !source.outside
       const own = (ip: string) => (inside && loopback && ip === destination.ip) || this.isAddressOf(node, ip)
       const [rules = node, made] = node.split('/')
       const toNode = made === undefined && own(to.ip)
       const local = inside && !source.pod
-      const device = inside && source.pod ? this.fabric.entryOf(node, source.pod.uid) : 'eth0'
-      const arriving = (): FilterPacket => ({ protocol, source: from, destination: to.ip, port: to.port, local: own(to.ip) })
+      const arriving = (): FilterPacket => {
+        return { protocol, source: from, sourcePort: clientPort, destination: to.ip, port: to.port, local: own(to.ip) }
+      }
       const stopped = local ? undefined : this.fabric.meets(node, 'PREROUTING', arriving(), device)
       if (stopped) return stopped
       const before = this.redirected(node, arriving(), local, device, true)
@@ -94,13 +96,12 @@ export class Forwarding {
       to = translated?.to ?? mapped ?? to
       if (own(to.ip)) {
         if (inside && !source.pod) trace?.push({ ...loopStep, node, ...ends({ ip: from, port: clientPort }, to) })
-        if (source.outside && passed === 0) {
-          const refusal = this.fabric.refuses(node, { protocol, source: from, destination: to.ip, port: to.port }, clientPort)
-          if (refusal) return refusal
-        } else if (!local) {
-          const refusal = this.fabric.meets(node, 'INPUT', arriving(), device)
-          if (refusal) return refusal
-        }
+        const refusal = local
+          ? this.fabric.loops(node, arriving())
+          : source.outside && passed === 0
+            ? this.fabric.refuses(node, arriving())
+            : this.fabric.meets(node, 'INPUT', arriving(), device)
+        if (refusal) return refusal
         const seen = loopback && inCIDR(to.ip, '127.0.0.0/8') ? '127.0.0.1' : masquerade ? this.hosts.gatewayOf(node) : from
         return { target: this.stackAt(node), from: { ip: seen, port: clientPort }, to }
       }
@@ -115,13 +116,13 @@ export class Forwarding {
       const leaving = leaves && !moved && (local || !hidden)
       const chosen = hidden && hidden !== 'ACCEPT' ? (hidden.ip ?? way.source) : leaving ? way.source : undefined
       const seen = chosen ?? from
-      const packet = { protocol, source: seen, destination: to.ip, port: to.port }
+      const packet = { protocol, source: seen, sourcePort: clientPort, destination: to.ip, port: to.port }
       const bridged = inside && source.pod !== undefined && !translated && !redirected && mapped === undefined
       const see = trace && this.tracer(trace, source, bridged, { ip: seen, port: clientPort }, to)
-      const end = this.fabric.carry(node, packet, local ? undefined : device, see)
-      if (end === 'refused') return 'refused'
+      const end = this.fabric.follow(node, packet, local ? undefined : device, see)
       if (end === 'unreachable') return inCIDR(to.ip, nodeCIDR) || this.hosts.at(to.ip) ? 'unreachable' : 'dropped'
-      if (end === 'dropped' || end.outside) return 'dropped'
+      if (typeof end === 'string') return end
+      if (end.outside) return 'dropped'
       const target = end.pod === undefined ? this.stackAt(end.node) : (this.hosts.at(to.ip) ?? this.hosts.ofPod(end.pod))
       if (!target) return 'dropped'
       if (target.pod && !this.fabric.podHears(end.node, target.pod, to.ip)) return 'unreachable'
@@ -131,12 +132,15 @@ export class Forwarding {
         return 'dropped'
       }
       const home = source.outside ? source.ip : undefined
-      if (!this.answers(target, end, { ...packet, source: to.ip, destination: seen, port: clientPort }, home)) return 'dropped'
+      // Where this node has hidden who sends, the answer is not for the node itself.
+      const back = local || seen === from ? 'carry' : 'follow'
+      if (!this.answers(target, end, answerTo(packet), back, home)) return 'dropped'
       if (target.pod || target.made) return { target, from: { ip: seen, port: clientPort }, to }
       // At another node its own rules come next.
       from = seen
       if (leaves) sender = { ip: from }
       node = end.node
+      device = end.device
     }
     return 'dropped'
   }
@@ -146,27 +150,32 @@ export class Forwarding {
     const from = { ip: source.made ? this.sourceOf(source.node, ip) : source.ip, port: 0 }
     const to = { ip, port: 0 }
     if (source.made && inCIDR(ip, '127.0.0.0/8') && !this.fabric.owns(source.node, '127.0.0.1')) return undefined
+    const request: FilterPacket = { protocol: 'ICMP', source: from.ip, destination: ip, port: 0 }
     if (inCIDR(ip, '127.0.0.0/8') || ip === source.ip) {
       const where = source.pod ? { pod: source.pod.uid } : {}
       trace?.push({ ...loopStep, ...where, node: source.node, ...ends(ip === source.ip ? from : to, to) })
-      return 64
+      return !source.pod && this.fabric.loops(source.node, request) ? undefined : 64
     }
     const aside = source.pod && this.fabric.asideOf(source.node, source.pod, ip)
     if (aside !== undefined) return this.echo(asPlace(source, aside), ip, trace)
     if (source.pod && !this.fabric.podSends(source.node, source.pod, ip)) return undefined
     if (source.pod && !this.fabric.wired(source.node, source.pod.uid)) return undefined
     if (source.pod && trace) for (const step of this.fabric.enter(source.node, source.pod.uid)) trace.push({ ...step, ...ends(from, to) })
+    const entry = source.pod && this.fabric.entryOf(source.node, source.pod.uid)
+    if (entry !== undefined && this.fabric.meets(source.node, 'PREROUTING', request, entry)) return undefined
     if (this.isAddressOf(source.node, ip)) {
-      if (!source.pod) trace?.push({ ...loopStep, node: source.node, ...ends({ ip, port: 0 }, to) })
-      return 64
+      if (entry === undefined) trace?.push({ ...loopStep, node: source.node, ...ends({ ip, port: 0 }, to) })
+      const refusal =
+        entry === undefined ? this.fabric.loops(source.node, request) : this.fabric.meets(source.node, 'INPUT', request, entry)
+      return refusal ? undefined : 64
     }
     const way = this.fabric.wayOut(source.node, ip)
     if (!way) return undefined
     const leaves = !source.pod || (this.hosts.nodeWith(ip) !== undefined && way.device === 'eth0')
     const seen = (leaves ? way.source : undefined) ?? source.ip
-    const packet = { protocol: 'ICMP' as const, source: seen, destination: ip, port: 0 }
+    const packet = { ...request, source: seen }
     const see = trace && this.tracer(trace, source, source.pod !== undefined, { ip: seen, port: 0 }, to)
-    const end = this.fabric.carry(source.node, packet, source.pod ? 'eth0' : undefined, see)
+    const end = this.fabric.carry(source.node, packet, entry, see)
     if (typeof end === 'string' || end.outside) return undefined
     const target = end.pod === undefined ? undefined : (this.hosts.at(ip) ?? this.hosts.ofPod(end.pod))
     if (target?.pod && !this.fabric.podHears(end.node, target.pod, ip)) return undefined
@@ -175,7 +184,7 @@ export class Forwarding {
       if (trace) stopAt(trace, end.node)
       return undefined
     }
-    if (!this.answers(target, end, { ...packet, source: ip, destination: seen })) return undefined
+    if (!this.answers(target, end, answerTo(packet), 'carry')) return undefined
     // Each node on the way takes one off, but for the one that the packet begins or ends at.
     const routers =
       source.node === end.node ? Number(Boolean(source.pod && target?.pod)) : Number(Boolean(source.pod)) + Number(Boolean(target?.pod))
@@ -218,15 +227,22 @@ export class Forwarding {
   }
 
   /** Whether what a target sends back arrives at the address it saw; `outside` is that of a machine beside the nodes. */
-  private answers(target: Host | undefined, end: Exclude<End, string>, packet: Parameters<Fabric['carry']>[1], outside?: string): boolean {
+  private answers(
+    target: Host | undefined,
+    end: Exclude<End, string>,
+    packet: FilterPacket,
+    how: 'carry' | 'follow',
+    outside?: string,
+  ): boolean {
     const aside = target?.pod && this.fabric.asideOf(end.node, target.pod, packet.destination)
     if (aside !== undefined) {
-      const back = this.fabric.carry(aside, packet)
+      const back = this.fabric[how](aside, packet)
       return typeof back !== 'string' && !back.outside
     }
     if (target?.pod && !this.fabric.wired(end.node, target.pod.uid)) return false
     if (target?.pod && !this.fabric.podSends(end.node, target.pod, packet.destination)) return false
-    const back = this.fabric.carry(end.node, packet, target?.pod ? end.device : undefined)
+    if (target?.pod && this.fabric.meets(end.node, 'PREROUTING', packet, end.device)) return false
+    const back = this.fabric[how](end.node, packet, target?.pod ? end.device : undefined)
     return typeof back !== 'string' && (!back.outside || packet.destination === outside)
   }
 

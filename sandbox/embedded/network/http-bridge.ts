@@ -164,8 +164,10 @@ export function requestOver(stream: Duplex, request: HttpRequest, signal?: Abort
     }
     outgoing.on('error', fail)
     outgoing.on('response', (incoming) => {
-      readAll(incoming).then((body) => {
-        resolve({ status: incoming.statusCode ?? 0, reason: incoming.statusMessage, headers: plainHeaders(incoming), body })
+      const head = { status: incoming.statusCode ?? 0, reason: incoming.statusMessage, headers: plainHeaders(incoming) }
+      if (request.progress) request.progress.head = head
+      readAll(incoming, request.progress?.body).then((body) => {
+        resolve({ ...head, body })
         stream.destroy()
       }, fail)
     })
@@ -205,8 +207,7 @@ function closing(headers: Record<string, string>): Record<string, string> {
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, name.toLowerCase() === 'connection' ? 'close' : value]))
 }
 
-async function readAll(stream: IncomingMessage): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = []
+async function readAll(stream: IncomingMessage, chunks: Uint8Array[] = []): Promise<Uint8Array> {
   for await (const chunk of stream) chunks.push(chunk as Uint8Array)
   return Buffer.concat(chunks)
 }

@@ -130,7 +130,7 @@ class ClusterNetwork implements Network, Surroundings, Disposable {
   obstacle(node: string, ip: string, port: number): 'refused' | 'unreachable' | 'dropped' | undefined {
     const known = this.hosts.node(node)
     const route = this.forwarding.route(this.hosts.claim((known && internalIP(known)) ?? '', node), 0, { ip, port }, 'TCP')
-    if (typeof route === 'string') return route === 'no route' ? 'unreachable' : route
+    if (typeof route === 'string') return route === 'no route' || route === 'prohibited' ? 'unreachable' : route
     return this.listening(route, 'TCP') ? undefined : 'refused'
   }
 

@@ -25,6 +25,9 @@ export interface FilterPacket {
   source: string
   destination: string
   port: number
+  sourcePort?: number
+  /** It belongs to a flow that began with another packet. */
+  answers?: true
   /** Of ICMP, type and code: an echo request ('8') unless given. */
   icmp?: string
   in?: string
@@ -33,8 +36,11 @@ export interface FilterPacket {
   local?: boolean
 }
 
-/** What the filter decides of a packet: UNREACHABLE is a refusal in other words than "connection refused". */
-export type Verdict = 'ACCEPT' | 'DROP' | 'REJECT' | 'UNREACHABLE'
+/**
+ * What becomes of a packet that a rule keeps out. Who sent it hears at once of the others than `dropped`: that it is refused, that its
+ * host may not be reached, that there is no way to the host's network.
+ */
+export type Refusal = 'dropped' | 'refused' | 'prohibited' | 'no route'
 
 /** What the nat table makes of one end of a flow: another address, with no port where that stays, or the rest of the chain is left out. */
 export type Translated = { ip?: string; port?: number } | 'ACCEPT'
@@ -111,17 +117,17 @@ export class Iptables {
     this.onChange()
   }
 
-  /** What the tables that can refuse a packet decide at a hook. */
-  verdict(hook: 'PREROUTING' | 'INPUT' | 'FORWARD' | 'OUTPUT', packet: FilterPacket): Verdict {
-    if (this.isEmpty) return 'ACCEPT'
+  /** What the tables that can refuse a packet make of it at a hook; undefined where they let it pass. */
+  refuses(hook: 'PREROUTING' | 'INPUT' | 'FORWARD' | 'OUTPUT', packet: FilterPacket): Refusal | undefined {
+    if (this.isEmpty) return undefined
     for (const table of refusing) {
       if (!builtIn[table].includes(hook)) continue
       const decided = this.walk(this.rules(table, hook), table, packet)
       const target = decided ? targetOf(decided) : this.state.policies[`${table}/${hook}`]
-      if (target === 'DROP') return 'DROP'
-      if (target === 'REJECT') return /^icmp-(?:net|host)-/.test(option(decided ?? [], '--reject-with') ?? '') ? 'UNREACHABLE' : 'REJECT'
+      if (target === 'DROP') return 'dropped'
+      if (target === 'REJECT') return rejections[option(decided ?? [], '--reject-with') ?? ''] ?? 'refused'
     }
-    return 'ACCEPT'
+    return undefined
   }
 
   /** Where the first packet of a flow is sent instead, by the rules before kube-proxy's or by those behind them. */
@@ -175,6 +181,14 @@ export class Iptables {
 }
 
 const refusing: readonly TableName[] = ['raw', 'mangle', 'filter']
+/** By what REJECT answers with, other than that a port is not reached (net/ipv4/icmp.c, icmp_err_convert). */
+const rejections: Record<string, Refusal> = {
+  'icmp-net-unreachable': 'no route',
+  'icmp-net-prohibited': 'no route',
+  'icmp-host-unreachable': 'prohibited',
+  'icmp-host-prohibited': 'prohibited',
+  'icmp-admin-prohibited': 'prohibited',
+}
 const deciding = new Set(['ACCEPT', 'DROP', 'REJECT', 'DNAT', 'REDIRECT', 'SNAT', 'MASQUERADE'])
 
 function targetOf(spec: readonly string[]): string | undefined {
@@ -209,7 +223,9 @@ function matched(spec: readonly string[], packet: FilterPacket): string | undefi
       continue
     }
     const test = tests[word]
-    if (test) {
+    if (word === '--syn') {
+      if ((packet.answers ?? false) !== not) return undefined
+    } else if (test) {
       if (test(spec[++index] ?? '', packet) === not) return undefined
     } else if (word === '-j' || word === '-g') target = spec[++index]
     // Comments and the names of matches say nothing by themselves.
@@ -227,6 +243,8 @@ const tests: Record<string, (value: string, packet: FilterPacket) => boolean> = 
   '-o': (value, packet) => interfaceMatches(value, packet.out),
   '--dport': (value, { port }) => inRange(value, port),
   '--dports': (value, { port }) => value.split(',').some((each) => inRange(each, port)),
+  '--sport': (value, { sourcePort = 0 }) => inRange(value, sourcePort),
+  '--sports': (value, { sourcePort = 0 }) => value.split(',').some((each) => inRange(each, sourcePort)),
   '--icmp-type': (value, { icmp = '8' }) => {
     const wanted = icmpTypes[value] ?? value
     return wanted === 'any' || wanted === icmp || icmp.startsWith(`${wanted}/`)
@@ -234,9 +252,14 @@ const tests: Record<string, (value: string, packet: FilterPacket) => boolean> = 
   '--dst-type': (value, { local }) => (value === 'LOCAL') === (local ?? false),
   // Nothing marks packets but kube-proxy and flannel for themselves.
   '--mark': () => false,
-  // Only the packets that begin a flow are walked; the others follow its decision.
-  '--ctstate': (value) => value.split(',').includes('NEW'),
-  '--state': (value) => value.split(',').includes('NEW'),
+  '--ctstate': (value, packet) => value.split(',').includes(stateOf(packet)),
+  '--state': (value, packet) => value.split(',').includes(stateOf(packet)),
+}
+
+/** How a packet stands to the flows that conntrack knows. Of a flow two are walked, the first of each direction. */
+function stateOf({ answers, icmp = '8' }: FilterPacket): string {
+  if (icmp.startsWith('3')) return 'RELATED'
+  return answers ? 'ESTABLISHED' : 'NEW'
 }
 
 /** By what iptables calls them. */

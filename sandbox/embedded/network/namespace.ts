@@ -5,6 +5,7 @@ import { type Captures, type Hop, SeenFlow, type SeenPacket } from './capture.ts
 import { type Address, connectionPair, type Transfer } from './connection.ts'
 import type { ServerBlock } from './corefile.ts'
 import type { DnsReply, RecordType } from './dns.ts'
+import { answerDatagrams, answerStream, readQuestion, writeReply } from './dns-wire.ts'
 import type { Arrival, Forwarding } from './forwarding.ts'
 import { type Bound, type ConnectionOwner, ephemeralPort, type Host, type NameServer, socketKey } from './hosts.ts'
 import { duplexOf, type HttpBridge, requestOver } from './http-bridge.ts'
@@ -140,6 +141,7 @@ export class Namespace implements PodNetwork, ConnectionOwner {
   async http(host: string, port: number, request: HttpRequest, signal?: AbortSignal, patience: number = synTimeout): Promise<HttpResponse> {
     const { bound, from, to, seen, transfer } = await this.reach(host, port, signal, 'TCP', patience)
     seen.open()
+    if (request.progress) request.progress.connected = true
     const { listener, owner } = bound
     if ('http' in listener && listener.tls) return listener.tls.plain
     if ('http' in listener) {
@@ -177,8 +179,19 @@ export class Namespace implements PodNetwork, ConnectionOwner {
     const { host, network } = this
     const names: NameServer = (name, type, asker) => network.answer(host, blocks(), name, type, asker, log)
     host.names = names
+    const reply = (message: Uint8Array, asker: Connection['remote']) => {
+      const question = readQuestion(message)
+      if (!question) return undefined
+      const found = question.type ? names(question.name, question.type, asker) : { rcode: 'NOERROR' as const, answers: [] }
+      return found && writeReply(question, found)
+    }
+    const sockets = [
+      this.listen(53, { accept: (connection) => answerDatagrams(connection, reply) }, '', 'UDP'),
+      this.listen(53, { accept: (connection) => answerStream(connection, reply) }),
+    ]
     return {
       [Symbol.dispose]: () => {
+        for (const socket of sockets) socket[Symbol.dispose]()
         if (host.names === names) delete host.names
       },
     }
@@ -279,6 +292,9 @@ export class Namespace implements PodNetwork, ConnectionOwner {
     switch (route) {
       case 'no route':
         throw new NetworkError('ENETUNREACH', `connect to ${ip}:${port}: network is unreachable`)
+      case 'prohibited':
+        if (trace) seen.refused('host', { ip, port })
+        throw new NetworkError('EHOSTUNREACH', `connect to ${ip}:${port}: no route to host`)
       case 'unreachable':
         await this.inVain(Math.min(arpTimeout, patience), seen, trace !== undefined, waiting(), 1)
         if (trace) seen.unreachable(ip, this.host.pod ? `${this.ip.split('.').slice(0, 3).join('.')}.1` : this.ip)

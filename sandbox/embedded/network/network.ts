@@ -167,6 +167,15 @@ export interface HttpRequest {
   path: string
   headers: Record<string, string>
   body: Uint8Array
+  /** Told how far it has come, for who gives up before the end. */
+  progress?: HttpProgress
+}
+
+export interface HttpProgress {
+  connected?: boolean
+  head?: Omit<HttpResponse, 'body'>
+  /** What there is of the body. */
+  body: Uint8Array[]
 }
 
 export interface HttpResponse {
