@@ -56,11 +56,13 @@ import type { NodeApi } from './machinery/node-api.ts'
 import { groupVersionOf, type KubeObject, resources as kinds, type UserInfo } from './machinery/object.ts'
 import { Random } from './machinery/random.ts'
 import { Store } from './machinery/store.ts'
-import { internalIP } from './network/hosts.ts'
+import { addressIn } from './network/addresses.ts'
+import { internalIP, nodeCIDR } from './network/hosts.ts'
 import { duplexOf } from './network/http-bridge.ts'
-import { createNetwork } from './network/index.ts'
+import { apiServerPort, createNetwork } from './network/index.ts'
 import type { Connection, HttpRequest, Network } from './network/network.ts'
 import type { Outside } from './network/outside.ts'
+import { processNumbers } from './node/pids.ts'
 import type { CustomKind } from './openapi/index.ts'
 import { startScheduler } from './scheduler/index.ts'
 import type { Schema } from './schema/index.ts'
@@ -248,6 +250,7 @@ export class Cluster implements AsyncDisposable {
         store,
         metrics,
         customKinds: () => this.customKinds(),
+        advertised: () => this.advertised(),
         remotes: () => this.aggregator.remotes(),
         measures: settings.only !== 'api',
         now: () => clock.now(),
@@ -468,12 +471,18 @@ export class Cluster implements AsyncDisposable {
     this.network = network
     const standIns = this.parts.use(new StandIns(this.standIns, this.clock, () => this.served.promise))
     const component = (name: ComponentName) => components.hold(name)
+    const nameOf = (files: Volume) => this.nodeNames().find((name) => filesOfNode(runtime, name) === files)
     const nodeOf = (files: Volume) => {
-      const node = this.nodeNames().find((name) => filesOfNode(runtime, name) === files)
+      const node = nameOf(files)
       return node === undefined ? undefined : this.nodes?.host(node)
     }
+    const pids = processNumbers(nodes.records)
+    const pidsOf = (files: Volume) => {
+      const node = nameOf(files)
+      return node === undefined ? undefined : pids(node)
+    }
     const runtime: LocalRuntime = this.parts.use(
-      createRuntime(nodes, { network: restoredNetwork(nodes, network), standIns, component, nodeOf }),
+      createRuntime(nodes, { network: restoredNetwork(nodes, network), standIns, component, nodeOf, pidsOf }),
     )
     this.runtime = runtime
     this.parts.use(startEventExpiry(this.store, this.clock))
@@ -498,6 +507,7 @@ export class Cluster implements AsyncDisposable {
         nodes: this.settings.nodes,
         network,
         runtime,
+        pids,
         cluster: this.name,
         kindnet,
         files: (node, isControlPlane) => {
@@ -531,8 +541,7 @@ export class Cluster implements AsyncDisposable {
   /** What a connection to the API server fails with while it does not run. */
   private get apiRefusal(): string | undefined {
     if (this.apiUp) return undefined
-    const address = `${this.controlPlaneIP() ?? '127.0.0.1'}:6443`
-    return `dial tcp ${address}: connect: connection refused`
+    return `dial tcp ${this.advertised() ?? `127.0.0.1:${apiServerPort}`}: connect: connection refused`
   }
 
   /** A client of a program beside the API server, which cannot reach it while it does not run. */
@@ -560,7 +569,7 @@ export class Cluster implements AsyncDisposable {
       share: this.share,
       upgrade: upgradeHandler({ api: this.api, generic: this.generic, nodes: () => this.nodeApi, report }),
       report,
-      keys: () => this.identity.server(),
+      keys: () => this.identity.server(this.firstNode),
       ca: () => this.identity.caCertificate,
     }
   }
@@ -568,6 +577,19 @@ export class Cluster implements AsyncDisposable {
   private controlPlaneIP(): string | undefined {
     const node = this.context.cache.get<Node>(kinds.nodes, this.controlPlane)
     return node && internalIP(node)
+  }
+
+  /** The node that the API server runs on, whether it is registered already or not. */
+  private get firstNode(): { name: string; address: string } | undefined {
+    return this.settings.nodes > 0 && this.settings.only !== 'api'
+      ? { name: this.controlPlane, address: addressIn(nodeCIDR, 2) }
+      : undefined
+  }
+
+  /** Where the API server is for everybody in the cluster. */
+  private advertised(): string | undefined {
+    const ip = this.controlPlaneIP()
+    return ip && `${ip}:${apiServerPort}`
   }
 
   private get controlPlane(): string {

@@ -27,7 +27,10 @@ import { Tree } from './vfs/tree.ts'
 
 /** What a container's record holds: enough to run it on after a restart, or in a fork. */
 export interface ContainerRecord {
-  spec: Omit<ContainerSpec, 'network' | 'mounts'> & { mounts: { mountPath: string; subPath?: string; readOnly: boolean; volume: string }[] }
+  spec: Omit<ContainerSpec, 'network' | 'mounts' | 'logFile'> & {
+    mounts: { mountPath: string; subPath?: string; readOnly: boolean; volume: string }[]
+    logFile?: { files: string; attempt: number }
+  }
   state: Container['state']
   startedAt?: number
   exit?: ContainerExit
@@ -258,7 +261,7 @@ export class LocalContainer implements Container {
   }
 
   record(): ContainerRecord {
-    const { network: _network, mounts, ...spec } = this.spec
+    const { network: _network, mounts, logFile, ...spec } = this.spec
     const { init } = this.machine
     const running = init !== undefined && !init.ended
     // Programs that went into the background come back only with what has started them: the command from its beginning.
@@ -267,7 +270,11 @@ export class LocalContainer implements Container {
     const { saved } = this.machine
     const state = again ? undefined : typeof saved === 'function' ? saved() : saved
     return {
-      spec: { ...spec, mounts: mounts.map(({ volume, ...mount }) => ({ ...mount, volume: volume.key })) },
+      spec: {
+        ...spec,
+        mounts: mounts.map(({ volume, ...mount }) => ({ ...mount, volume: volume.key })),
+        ...(logFile && { logFile: { files: logFile.files.key, attempt: logFile.attempt } }),
+      },
       state: this.state,
       startedAt: this.startedAt,
       exit: this.exit,
@@ -278,6 +285,7 @@ export class LocalContainer implements Container {
 
   onLogged(listener: () => void): void {
     this.output.onLine(listener)
+    this.output.onNewGeneration = listener
   }
 
   /** Whether its record is only right when it is made: the main program tells its state when asked. */

@@ -2,10 +2,12 @@ import type { Timer } from '../clock.ts'
 import type { ClusterContext } from '../machinery/context.ts'
 import type { PodNetwork } from '../network/network.ts'
 import type { NodeHost } from '../node/host.ts'
+import type { NodePids } from '../node/pids.ts'
 import { type ContainerRecord, LocalContainer } from './container.ts'
 import { missing, type ResolvedImage, resolveImage, standInImage } from './images.ts'
+import { LogFolders } from './log-folders.ts'
 import { LogRecords } from './log-records.ts'
-import { PidNamespaces } from './pid-namespaces.ts'
+import { type NodeOfProcesses, PidNamespaces } from './pid-namespaces.ts'
 import { privateRegistry } from './registry.ts'
 import type { Container, ContainerRuntime, ContainerSpec, Image, LogLine, Pulled, PullOptions, Volume, VolumeTraits } from './runtime.ts'
 import { ContainerError, ImageError } from './runtime.ts'
@@ -24,8 +26,10 @@ export interface RuntimeOptions {
   standIns?: StandIns
   /** Has a part of the control plane run until it is disposed. */
   component?: (name: ComponentName) => Disposable
-  /** The node whose own files a volume has. */
+  /** The node whose own files a volume has, once it has begun. */
   nodeOf?: (files: Volume) => NodeHost | undefined
+  /** Its process numbers. */
+  pidsOf?: (files: Volume) => NodePids | undefined
 }
 
 export interface LocalRuntime extends ContainerRuntime, Disposable {
@@ -56,6 +60,7 @@ class Runtime implements LocalRuntime {
   private readonly pulled = new Map<string, Set<string>>()
   private readonly pids: PidNamespaces
   private readonly logs: LogRecords
+  private readonly logFolders = new Map<Volume, LogFolders>()
   private timer: Timer | undefined
   private back: LocalContainer[] | undefined
   private disposed = false
@@ -63,7 +68,7 @@ class Runtime implements LocalRuntime {
   constructor(ctx: ClusterContext, options: RuntimeOptions) {
     this.ctx = ctx
     this.options = options
-    this.pids = new PidNamespaces(ctx)
+    this.pids = new PidNamespaces(ctx, (spec) => this.nodeOfProcesses(spec))
     this.prefix = `containers/${options.node ?? ''}/`
     this.logs = new LogRecords(ctx.records, `${this.prefix}log/`)
     ctx.signal.addEventListener('abort', () => this[Symbol.dispose](), { once: true })
@@ -193,9 +198,16 @@ class Runtime implements LocalRuntime {
     return volume && this.options.nodeOf?.(volume)
   }
 
+  private nodeOfProcesses({ logFile }: ContainerSpec): NodeOfProcesses | undefined {
+    const pids = logFile && this.options.pidsOf?.(logFile.files)
+    return pids && { pids, host: () => this.options.nodeOf?.(logFile.files) }
+  }
+
   private adopt(container: LocalContainer): LocalContainer {
     const { id } = container.spec
     this.all.set(id, container)
+    const { logFile } = container.spec
+    if (logFile) this.logFoldersOf(logFile.files).add(container.spec, logFile.attempt, container.log)
     container.onLogged(() => {
       this.logged.add(container)
       this.schedule()
@@ -203,6 +215,7 @@ class Runtime implements LocalRuntime {
     const { remove } = container
     container.remove = () => {
       remove.call(container)
+      if (logFile) this.logFoldersOf(logFile.files).remove(container.spec)
       this.pids.leave(container.spec)
       this.all.delete(id)
       this.dirty.delete(container)
@@ -211,6 +224,12 @@ class Runtime implements LocalRuntime {
       this.logs.delete(id)
     }
     return container
+  }
+
+  private logFoldersOf(files: Volume): LogFolders {
+    let folders = this.logFolders.get(files)
+    if (!folders) this.logFolders.set(files, (folders = new LogFolders(files, () => this.ctx.clock.now())))
+    return folders
   }
 
   private changed(id: string): void {
@@ -252,7 +271,8 @@ class Runtime implements LocalRuntime {
       const network = this.options.network?.({ uid: spec.podUID, namespace: spec.podNamespace, name: spec.podName })
       if (!network) continue
       const mounts = spec.mounts.map(({ volume, ...mount }) => ({ ...mount, volume: this.treeVolume(volume) }))
-      const full = { ...spec, mounts, network }
+      const logFile = spec.logFile && { ...spec.logFile, files: this.treeVolume(spec.logFile.files) }
+      const full = { ...spec, mounts, network, logFile }
       const log = this.logs.read(spec.id)
       const container = this.adopt(this.container(full, { record, log }))
       container.resume(record)

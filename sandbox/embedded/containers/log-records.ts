@@ -1,5 +1,6 @@
 import type { Records } from '../machinery/context.ts'
-import { type Log, sizeOfLine } from './log.ts'
+import type { Log } from './log.ts'
+import { sizeOfLine } from './log-file.ts'
 import type { LogLine } from './runtime.ts'
 
 /** Lines in one record: what a container writes later does not write those before it again. */
@@ -14,6 +15,8 @@ interface Chunk {
 }
 
 interface Written {
+  /** Of the log. */
+  generation: number
   /** Lines that the log had had when it was last recorded. */
   count: number
   /** Oldest first; only the last is still added to. */
@@ -36,9 +39,9 @@ export class LogRecords {
   /** Records what has been added to a container's log. */
   save(id: string, log: Log): void {
     let known = this.written.get(id)
-    if (!known) {
+    if (known?.generation !== log.generation) {
       this.delete(id)
-      this.written.set(id, (known = { count: 0, chunks: [], bytes: 0 }))
+      this.written.set(id, (known = { generation: log.generation, count: 0, chunks: [], bytes: 0 }))
     }
     const added = log.tail(keptBytes, known.count)
     known.count = log.count

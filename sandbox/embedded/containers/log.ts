@@ -1,14 +1,18 @@
+import { LogFile, sizeOfLine } from './log-file.ts'
 import type { ContainerLog, LogLine } from './runtime.ts'
+import type { FileNode } from './vfs/node.ts'
 
 /** A container's output, cut into lines as the runtime's logger does: what has no newline waits for it, or for the end. */
 export class Log implements ContainerLog {
   /** How many lines there have been. */
   count = 0
-  private kept: LogLine[] = []
-  private bytes = 0
-  /** Bytes that those who were put aside take. */
-  private aside: number[] = []
-  fileBytes = 0
+  /** Rises when the lines that there were are not its own any more: put aside, cut off. */
+  generation = 0
+  /** Hears of that. */
+  onNewGeneration = (): void => {}
+  private file: LogFile
+  /** Oldest first. */
+  private aside: { file: LogFile; at: number }[] = []
   private readonly listeners = new Set<(line: LogLine) => void>()
   private readonly partial = { stdout: '', stderr: '' }
   private readonly decoders = { stdout: new TextDecoder(), stderr: new TextDecoder() }
@@ -16,23 +20,50 @@ export class Log implements ContainerLog {
 
   constructor(now: () => number, lines: LogLine[] = []) {
     this.now = now
-    for (const line of lines) this.keep(line)
+    this.file = new LogFile(now(), () => this.begun(), lines)
+    this.count = lines.length
   }
 
   lines(): readonly LogLine[] {
-    return this.kept
+    return this.file.lines
+  }
+
+  get fileBytes(): number {
+    return this.file.size
+  }
+
+  get removed(): boolean {
+    return this.file.removed
   }
 
   /** Bytes on the disk. */
   get size(): number {
-    return this.aside.reduce((sum, bytes) => sum + bytes, this.bytes)
+    return this.shown('').reduce((sum, [, { size }]) => sum + size, 0)
   }
 
   putAside(files: number): void {
-    this.aside = [...this.aside, this.bytes].slice(-files)
-    this.kept = []
-    this.bytes = 0
-    this.fileBytes = 0
+    const { file } = this
+    this.aside = [...this.aside.filter(({ file }) => !file.removed), { file, at: this.now() }].slice(-files)
+    void file.pack()
+    this.reopen()
+  }
+
+  reopen(): void {
+    this.file = new LogFile(this.now(), () => this.begun())
+    this.begun()
+  }
+
+  /** Its files as the node has them: the newest of those put aside is plain, the others are packed. */
+  shown(name: string): [name: string, node: FileNode][] {
+    const current: [string, FileNode][] = this.removed ? [] : [[name, this.file]]
+    const aside = this.aside.filter(({ file }) => !file.removed)
+    return [
+      ...current,
+      ...aside.map(({ file, at }, index): [string, FileNode] => {
+        const stamp = new Date(at).toISOString().slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-')
+        return index === aside.length - 1 ? [`${name}.${stamp}`, file] : [`${name}.${stamp}.gz`, file.packed()]
+      }),
+    ]
   }
 
   onLine(listener: (line: LogLine) => void): Disposable {
@@ -44,7 +75,8 @@ export class Log implements ContainerLog {
     const time = this.now()
     let text = this.partial[stream] + this.decoders[stream].decode(data, { stream: true })
     for (let end = text.indexOf('\n'); end !== -1; end = text.indexOf('\n')) {
-      this.add(stream, text.slice(0, end + 1), time)
+      // A terminal's lines end with two characters, which become one.
+      this.add(stream, text[end - 1] === '\r' ? `${text.slice(0, end - 1)}\n` : text.slice(0, end + 1), time)
       text = text.slice(end + 1)
     }
     // containerd splits longer lines at 16 KiB.
@@ -66,14 +98,20 @@ export class Log implements ContainerLog {
   /** The last lines, up to so many bytes, of those that came after the first `since`. */
   tail(maxBytes: number, since: number): LogLine[] {
     let bytes = 0
-    let start = this.kept.length
-    const first = Math.max(0, since - (this.count - this.kept.length))
+    const { lines } = this.file
+    let start = lines.length
+    const first = Math.max(0, since - (this.count - lines.length))
     while (start > first) {
-      bytes += sizeOfLine(this.kept[start - 1] as LogLine)
+      bytes += sizeOfLine(lines[start - 1] as LogLine)
       if (bytes > maxBytes) break
       start--
     }
-    return this.kept.slice(start)
+    return lines.slice(start)
+  }
+
+  private begun(): void {
+    this.generation++
+    this.onNewGeneration()
   }
 
   private add(stream: 'stdout' | 'stderr', text: string, time: number): void {
@@ -84,25 +122,8 @@ export class Log implements ContainerLog {
 
   private keep(line: LogLine): void {
     this.count++
-    this.kept.push(line)
-    this.bytes += sizeOfLine(line)
-    this.fileBytes += line.text.length + prefixBytes
-    if (this.bytes <= limit) return
-    // A tenth at once, so that a chatty container does not shift the array with every line.
-    let drop = 0
-    while (this.bytes > limit * 0.9) this.bytes -= sizeOfLine(this.kept[drop++] as LogLine)
-    this.kept = this.kept.slice(drop)
+    this.file.add(line)
   }
 }
 
-/** Bytes that a line takes. */
-export function sizeOfLine({ text }: LogLine): number {
-  return text.length + overhead
-}
-
-const limit = 10 * 1024 * 1024
 const longestLine = 16384
-/** What the runtime writes before a line: its time, the stream, and whether it is a whole one. */
-const prefixBytes = 41
-/** What a line costs besides its text. */
-const overhead = 64

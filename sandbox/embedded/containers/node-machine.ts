@@ -40,7 +40,7 @@ export class NodeMachine implements Disposable {
       hostname: name,
       parameters: new KernelParameters({}, () => name, network.node?.stack),
       noNewPrivileges: false,
-      pids: new PidNamespace(() => host.takePid()),
+      pids: new PidNamespace({ next: () => host.takePid() }),
       memoryLimit: undefined,
       singleProcessOOMKill: true,
       memoryTrees: [tmpfs],

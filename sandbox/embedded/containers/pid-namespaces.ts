@@ -1,29 +1,44 @@
 import type { ClusterContext } from '../machinery/context.ts'
+import type { NodeHost } from '../node/host.ts'
+import type { NodePids } from '../node/pids.ts'
 import { resolveImage } from './images.ts'
 import { Cpu } from './kernel/cpu.ts'
 import { Machine } from './kernel/machine.ts'
-import { PidNamespace } from './kernel/pid-namespace.ts'
+import { PidNamespace, type PidNamespaceOptions } from './kernel/pid-namespace.ts'
 import { programs } from './programs/table.ts'
 import type { ContainerSpec } from './runtime.ts'
 import { FileSystem } from './vfs/file-system.ts'
 import { KernelParameters } from './vfs/sysctl.ts'
 import { Tree } from './vfs/tree.ts'
 
-/** Which containers of a node share their processes: those of a pod that wants it so, and debuggers with their target. */
+/** The process numbers of a node, and the node once it has begun. */
+export interface NodeOfProcesses {
+  pids: NodePids
+  host: () => NodeHost | undefined
+}
+
+/**
+ * Which containers of a node share their processes: those of a pod that wants it so, debuggers with their target, and those that are
+ * in the node's own namespace with all of it.
+ */
 export class PidNamespaces {
   private readonly ctx: ClusterContext
   private readonly byContainer = new Map<string, PidNamespace>()
   private readonly byPod = new Map<string, { namespace: PidNamespace; pause: Machine; members: Set<string> }>()
 
-  constructor(ctx: ClusterContext) {
+  private readonly nodeOf: (spec: ContainerSpec) => NodeOfProcesses | undefined
+
+  constructor(ctx: ClusterContext, nodeOf: (spec: ContainerSpec) => NodeOfProcesses | undefined) {
     this.ctx = ctx
+    this.nodeOf = nodeOf
   }
 
   /** The namespace that a new container belongs to. */
   join(spec: ContainerSpec): PidNamespace {
     const { id, podUID, sharesProcesses } = spec
     const target = typeof sharesProcesses === 'object' ? this.byContainer.get(sharesProcesses.container) : undefined
-    const namespace = target ?? (sharesProcesses === 'pod' ? this.ofPod(spec) : new PidNamespace())
+    const ofNode = sharesProcesses === 'node' ? this.nodeOf(spec) : undefined
+    const namespace = target ?? (sharesProcesses === 'pod' ? this.ofPod(spec) : new PidNamespace(ofNode && optionsOf(id, ofNode)))
     this.byContainer.set(id, namespace)
     if (sharesProcesses === 'pod') this.byPod.get(podUID)?.members.add(id)
     return namespace
@@ -45,6 +60,11 @@ export class PidNamespaces {
     this.byPod.set(spec.podUID, { namespace, pause, members: new Set() })
     return namespace
   }
+}
+
+/** A container's processes have the numbers that the node knows them by. */
+function optionsOf(id: string, { pids, host }: NodeOfProcesses): PidNamespaceOptions {
+  return { first: () => pids.of(id), next: () => pids.take(), node: host }
 }
 
 /** A pod's sandbox container: nothing but the pause program, which is process 1 of all. */

@@ -23,7 +23,13 @@ export interface RootOptions {
 
 /** What busybox has no applet for: an image has it only where its makers put it there. */
 const added = ['column', 'curl', 'dig', 'envsubst', 'host', 'netcat', 'ss', 'stress', 'stress-ng', 'tput']
-const lacking = { busybox: new Set([...added, 'getent']), alpine: new Set(added), debian: new Set(['stress', 'stress-ng']) }
+/** Applets that are no part of Debian's smallest system. */
+const appletsAlone = ['crc32', 'dos2unix', 'strings', 'tree', 'unix2dos']
+const lacking = {
+  busybox: new Set([...added, 'getent']),
+  alpine: new Set([...added, 'crc32']),
+  debian: new Set(['stress', 'stress-ng', ...appletsAlone]),
+}
 
 const roots = new Map<string, DirNode>()
 

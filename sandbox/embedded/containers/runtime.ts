@@ -89,8 +89,8 @@ export interface ContainerSpec {
   capabilities?: { readonly add?: readonly string[]; readonly drop?: readonly string[] }
   /** With every capability. */
   privileged?: boolean
-  /** Whose processes it sees besides its own: all of the pod, or another container's; nobody's when absent. */
-  sharesProcesses?: 'pod' | { container: string }
+  /** Whose processes it sees besides its own: all of the pod or of the node, or another container's; nobody's when absent. */
+  sharesProcesses?: 'pod' | 'node' | { container: string }
   /** Kernel parameters of its pod, by name. */
   sysctls?: Readonly<Record<string, string>>
   tty: boolean
@@ -106,6 +106,15 @@ export interface ContainerSpec {
   oomScoreAdj?: number
   network: PodNetwork
   hostname: string
+  /** Where the node has its log, below /var/log. */
+  logFile?: LogPlace
+}
+
+export interface LogPlace {
+  /** The node's own files. */
+  files: Volume
+  /** How often it has been started again. */
+  attempt: number
 }
 
 export interface Mount {
@@ -225,8 +234,12 @@ export interface ContainerLog {
   lines(): readonly LogLine[]
   /** Bytes of the file that the lines are in. */
   readonly fileBytes: number
+  /** Somebody has removed that file. */
+  readonly removed: boolean
   /** What there is so far is not shown any more; so many files of what was put aside are kept. */
   putAside(files: number): void
+  /** What is said from now on is in a new file. */
+  reopen(): void
   onLine(listener: (line: LogLine) => void): Disposable
 }
 

@@ -1,7 +1,7 @@
 import { resolveImage } from './images.ts'
 import type { Volume, VolumeFile, VolumeTraits } from './runtime.ts'
 import { Errno } from './vfs/errno.ts'
-import { contentOf, type DirNode, directory, file, type Node, symlink } from './vfs/node.ts'
+import { contentOf, type DirNode, directory, entriesOf, file, type Node, symlink } from './vfs/node.ts'
 import { Tree } from './vfs/tree.ts'
 
 /** Bytes in one volume, so that a learner cannot fill the machine. */
@@ -81,7 +81,7 @@ export class TreeVolume implements Volume {
 
   list(path: string): string[] {
     const node = this.node(path)
-    return node?.type === 'dir' ? [...node.entries.keys()].sort() : []
+    return node?.type === 'dir' ? [...entriesOf(node).keys()].sort() : []
   }
 
   usedBytes(): number {
@@ -101,7 +101,7 @@ export class TreeVolume implements Volume {
   /** The node at a path inside, links inside the volume followed. */
   node(path: string): Node | undefined {
     let node: Node | undefined = this.tree.root
-    for (const part of this.realParts(path) ?? ['']) node = node?.type === 'dir' ? node.entries.get(part) : undefined
+    for (const part of this.realParts(path) ?? ['']) node = node?.type === 'dir' ? entriesOf(node).get(part) : undefined
     return node
   }
 
@@ -120,7 +120,8 @@ export class TreeVolume implements Volume {
         continue
       }
       if (parts.length >= dirs.length) return undefined
-      const node = dirs[dirs.length - 1]?.entries.get(part)
+      const dir = dirs[dirs.length - 1]
+      const node = dir && entriesOf(dir).get(part)
       if (!node) return undefined
       if (node.type === 'link') {
         if (++links > 8) return undefined

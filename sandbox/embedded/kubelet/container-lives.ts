@@ -9,7 +9,7 @@ import { HookError, runHook } from './hooks.ts'
 import { ensureImage, StartError } from './images.ts'
 import { stopContainer } from './killing.ts'
 import { containerNamed } from './pod-containers.ts'
-import { type ContainerRun, latestRun, stateOf } from './pod-record.ts'
+import { type ContainerRun, latestRun, runsOf, stateOf } from './pod-record.ts'
 import type { PodWorker, WorkerHost } from './pod-worker.ts'
 import { pullSecretsOf } from './pull-secrets.ts'
 import { sandboxId } from './sandbox.ts'
@@ -109,6 +109,7 @@ export class ContainerLives {
     const { volumes } = this
     if (!network) throw new StartError('CreateContainerError', 'the pod sandbox is gone')
     const id = randomHex(ctx.random, 64)
+    const restartCount = (latestRun(this.pod.record, container.name)?.restartCount ?? -1) + 1
     let live: RuntimeContainer
     try {
       const sharesProcesses = this.sharesProcesses(container)
@@ -125,6 +126,7 @@ export class ContainerLives {
           volumes,
           id,
           sharesProcesses,
+          attempt: restartCount,
           singleProcessOOMKill,
         }),
       )
@@ -144,14 +146,13 @@ export class ContainerLives {
       image: image.name,
       specImage: container.image ?? '',
       imageID: image.id,
-      restartCount: (latestRun(this.pod.record, container.name)?.restartCount ?? -1) + 1,
+      restartCount,
       uid: userOf(pod, container) ?? image.user ?? 0,
       resources: container.resources ?? {},
       createdAt: ctx.clock.now(),
     }
     this.starting = id
-    this.pod.record.runs.unshift(run)
-    this.prune(container.name)
+    this.remember(run)
     this.follow(live, run)
     this.pod.save()
     try {
@@ -174,6 +175,7 @@ export class ContainerLives {
     const target = spec?.ephemeralContainers?.find(({ name }) => name === container.name)?.targetContainerName
     const run = target === undefined ? undefined : latestRun(this.pod.record, target)
     if (run) return { container: run.id }
+    if (spec?.hostPID) return 'node'
     return spec?.shareProcessNamespace ? 'pod' : undefined
   }
 
@@ -221,9 +223,10 @@ export class ContainerLives {
     }
   }
 
-  /** Keeps the last two lives of a container: what `logs --previous` shows. */
-  private prune(name: string): void {
-    const old = this.pod.record.runs.filter((run) => run.name === name).slice(2)
+  /** A new life. Of a container the last two are kept: what `logs --previous` shows. */
+  private remember(latest: ContainerRun): void {
+    const { record } = this.pod
+    const old = runsOf(record, latest.name).slice(1)
     for (const run of old) {
       const container = this.containers.get(run.id)
       if (container) {
@@ -233,7 +236,7 @@ export class ContainerLives {
       }
       this.containers.delete(run.id)
     }
-    this.pod.record.runs = this.pod.record.runs.filter((run) => !old.includes(run))
+    record.runs = [latest, ...record.runs.filter((run) => !old.includes(run))]
   }
 
   /** Takes up the containers that came back with the cluster; those of the record that did not are lost. */

@@ -3,6 +3,7 @@ import type { ClusterContext } from '../machinery/context.ts'
 import type { PodNetwork } from '../network/network.ts'
 import type { Container, Pod } from '../schema/types/core.v1.ts'
 import { ConfigError, environmentOf, expand, type NodeFacts } from './environment.ts'
+import { filesOfNode } from './node-files.ts'
 import { oomScoreAdjOf } from './oom-score.ts'
 import { hostnameOf } from './pod-files.ts'
 import { limitsOf } from './resize.ts'
@@ -19,6 +20,8 @@ export interface ContainerSetting {
   volumes: PodVolumes
   id: string
   sharesProcesses: ContainerSpec['sharesProcesses']
+  /** How often it has been started again. */
+  attempt: number
   /** As the kubelet is configured. */
   singleProcessOOMKill: boolean
 }
@@ -35,6 +38,7 @@ export function containerSpecOf({
   volumes,
   id,
   sharesProcesses,
+  attempt,
   singleProcessOOMKill,
 }: ContainerSetting): ContainerSpec {
   const { uid: podUID = '', namespace: podNamespace = '', name: podName = '' } = pod.metadata
@@ -85,6 +89,7 @@ export function containerSpecOf({
     oomScoreAdj: oomScoreAdjOf(pod, container),
     network,
     hostname,
+    logFile: { files: filesOfNode(runtime, node.name), attempt },
   }
 }
 

@@ -16,7 +16,18 @@ test('a Pod that writes more than it may is evicted: above its ephemeral-storage
   const mounted = { name: 'c', image, command: writes('/v/x'), volumeMounts: [{ name: 'v', mountPath: '/v' }] }
   await create('dir', { volumes, containers: [mounted] })
   await create('fits', { volumes: [{ name: 'v', emptyDir: { sizeLimit: '40Mi' } }], containers: [mounted] })
+  const sidecar = { name: 's', image, command: ['sleep', '10000'], restartPolicy: 'Always', resources: { limits } }
+  const first = { name: 'f', image, command: ['true'], resources: { limits: { 'ephemeral-storage': '25Mi' } } }
+  const free = { name: 'c', image, command: writes('/x') }
+  await create('beside', { initContainers: [sidecar], containers: [free] })
+  await create('before', { initContainers: [sidecar, first], containers: [{ ...free, resources: { limits } }] })
+  await create('after', { initContainers: [first, sidecar], containers: [{ ...free, command: writes('/x').with(2, 'sleep 10000') }] })
   await cluster.advance(100_000)
+  const total = (sum: string) => `Pod ephemeral local storage usage exceeds the total limit of containers ${sum}. `
+  expect(pod('beside')?.status).toMatchObject({ reason: 'Evicted', message: total('10Mi') })
+  // 25Mi of the first container and the sidecar's that runs beside it: enough for the pod, too much for the one that writes.
+  expect(pod('before')?.status?.message).toBe('Container c exceeded its local ephemeral storage limit "10Mi". ')
+  expect(pod('after')?.status?.phase).toBe('Running')
   expect(pod('eph')?.status).toMatchObject({
     phase: 'Failed',
     reason: 'Evicted',

@@ -1,7 +1,8 @@
+import { podLimits } from '../admission/pod-resources.ts'
 import type { DiskUse } from '../containers/runtime.ts'
 import type { ClusterContext } from '../machinery/context.ts'
 import { resources } from '../machinery/object.ts'
-import { parseQuantity } from '../schema/quantity.ts'
+import { formatQuantity, parseQuantity } from '../schema/quantity.ts'
 import type { Container, Node, Pod } from '../schema/types/core.v1.ts'
 import { requestOf } from './admission.ts'
 import {
@@ -19,7 +20,6 @@ import {
 } from './eviction-thresholds.ts'
 import type { Kubelet } from './kubelet.ts'
 import { nodeEvent, type Pressure } from './node.ts'
-import { isSidecar } from './pod-record.ts'
 import type { PodWorker } from './pod-worker.ts'
 import { qosClassOf } from './qos.ts'
 
@@ -215,24 +215,17 @@ export class EvictionManager {
   }
 
   private aboveLimit(worker: PodWorker): string | undefined {
-    const { volumes = [], containers = [], initContainers = [] } = worker.pod.spec ?? {}
+    const { volumes = [], containers = [] } = worker.pod.spec ?? {}
     const used = this.volumeUse.get(worker.record.uid)
     for (const { name, emptyDir } of volumes) {
       const limit = emptyDir?.sizeLimit
       if (limit === undefined || (used?.get(name)?.bytes ?? 0) <= wholeOf(limit)) continue
       return `Usage of EmptyDir volume ${JSON.stringify(name)} exceeds the limit ${JSON.stringify(String(limit))}. `
     }
+    const total = podLimits(worker.pod)['ephemeral-storage']
+    if (total && this.usage(worker, 'ephemeral-storage') > wholeOf(formatQuantity(total)))
+      return `Pod ephemeral local storage usage exceeds the total limit of containers ${formatQuantity(total)}. `
     const limitOf = ({ resources: { limits } = {} }: Container) => limits?.['ephemeral-storage']
-    const adding = [...containers, ...initContainers.filter(isSidecar)].flatMap((container) => limitOf(container) ?? [])
-    const before = initContainers.filter((container) => !isSidecar(container)).map((container) => wholeOf(limitOf(container) ?? 0))
-    const total = Math.max(
-      adding.reduce<number>((sum, limit) => sum + wholeOf(limit), 0),
-      ...before,
-    )
-    if (total > 0 && this.usage(worker, 'ephemeral-storage') > total) {
-      const shown = adding.length === 1 && wholeOf(adding[0] ?? 0) === total ? String(adding[0]) : binaryQuantity(total)
-      return `Pod ephemeral local storage usage exceeds the total limit of containers ${shown}. `
-    }
     const full = containers.find((container) => {
       const limit = wholeOf(limitOf(container) ?? 0)
       return limit > 0 && (worker.containerNow(container.name)?.disk().bytes ?? 0) > limit

@@ -87,9 +87,14 @@ export function kubeletMetrics({ node, pods, now }: NodeFigures): string {
       'process_start_time_seconds',
       'Start time of the process since unix epoch in seconds.',
       'gauge',
-      [[{}, Math.floor(Date.parse(String(node.metadata.creationTimestamp ?? formatTime(now))) / 1000)]],
+      [[{}, Math.floor(startOf({ node, now }) / 1000)]],
     ],
   ])
+}
+
+/** When the kubelet was started, in ms. */
+export function startOf({ node, now }: Pick<NodeFigures, 'node' | 'now'>): number {
+  return Date.parse(String(node.metadata.creationTimestamp ?? formatTime(now)))
 }
 
 /** What metrics-server reads. */

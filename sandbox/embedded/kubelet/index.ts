@@ -6,7 +6,7 @@ import { addressIn, sizeOf } from '../network/addresses.ts'
 import type { Network } from '../network/network.ts'
 import type { NodeHost, NodeProcess, NodeUse } from '../node/host.ts'
 import { Journal } from '../node/journal.ts'
-import { NodePids } from '../node/pids.ts'
+import type { NodePids } from '../node/pids.ts'
 import { processTable } from '../node/processes.ts'
 import { Systemd } from '../node/systemd.ts'
 import type { ConfigMap, Node, Pod, Secret } from '../schema/types/core.v1.ts'
@@ -34,6 +34,8 @@ export interface KubeletOptions {
   cluster?: string
   /** Whether the nodes come with kindnet's configuration; they do unless told otherwise. */
   kindnet?: boolean
+  /** The process numbers of a node, which its containers may know. */
+  pids(node: string): NodePids
   /** What kubeadm writes on a new node: certificates, kubeconfigs, the manifests of its static pods. */
   files(node: RegisteredNode, controlPlane: boolean): GivenFiles
 }
@@ -52,7 +54,7 @@ export interface Kubelets extends NodeApi, AsyncDisposable {
 export async function startKubelets(ctx: ClusterContext, options: KubeletOptions): Promise<Kubelets> {
   const { nodes: count, network, runtime, cluster = 'labernetes', kindnet = true } = options
   const workers = new Map<string, PodWorker>()
-  const records = new PodRecords(ctx.records)
+  const records = new PodRecords(ctx)
   const agents = new Map<string, Agent>()
   runtime.restored()
   const left = leftOver(runtime, records)
@@ -87,11 +89,7 @@ export async function startKubelets(ctx: ClusterContext, options: KubeletOptions
     const created = ctx.cache.get<Node>(resources.nodes, name)?.metadata.creationTimestamp
     const bootedAt = created ? Date.parse(created) : ctx.clock.now()
     const services = servicesOf(node, kubelet, () => stopped(kubelet))
-    const pids = new NodePids(
-      ctx.records,
-      name,
-      services.map(({ firstPid }) => firstPid),
-    )
+    const pids = options.pids(name)
     const takePid = () => pids.take()
     const systemd = new Systemd(name, ctx.clock, ctx.records, journal, services, bootedAt, takePid)
     const cri = criOf({ ctx, runtime, records, node: name, serves: () => systemd.isRunning('containerd.service') })
@@ -99,6 +97,9 @@ export async function startKubelets(ctx: ClusterContext, options: KubeletOptions
     const processes = () => processTable({ systemd, cri, pids, bootedAt, network: networkOf })
     const pidOf = (id: string) => processes().find((each) => isFirstOf(id, each))?.pid ?? 0
     agents.set(name, {
+      name,
+      files,
+      network: network.node(name),
       kubelet,
       journal,
       systemd,
@@ -161,6 +162,7 @@ export async function startKubelets(ctx: ClusterContext, options: KubeletOptions
   }
 
   function checkpoint(): void {
+    records.checkpoint()
     for (const [name, { journal }] of agents) if (journal.entries().length > 0) ctx.records.put(journalRecord(name), [...journal.entries()])
   }
 
@@ -193,6 +195,7 @@ export async function startKubelets(ctx: ClusterContext, options: KubeletOptions
       }
       for (const worker of workers.values()) worker[Symbol.dispose]()
       workers.clear()
+      records[Symbol.dispose]()
     },
   })
 }

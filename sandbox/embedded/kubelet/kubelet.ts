@@ -369,8 +369,10 @@ export class Kubelet {
     this.logsAt = now
     for (const worker of this.workers()) {
       for (const container of worker.containers.values()) {
-        const long = container.state === 'running' && container.log.fileBytes >= configuration.containerLogMaxSize
-        if (long) container.log.putAside(configuration.containerLogMaxFiles - 1)
+        if (container.state !== 'running') continue
+        if (container.log.removed) container.log.reopen()
+        else if (container.log.fileBytes >= configuration.containerLogMaxSize)
+          container.log.putAside(configuration.containerLogMaxFiles - 1)
       }
     }
   }

@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts'
+import { logPathOf } from '../containers/log-folders.ts'
 import type { LogLine, Container as RuntimeContainer } from '../containers/runtime.ts'
 import type { LogOptions } from '../machinery/node-api.ts'
 
@@ -9,6 +10,11 @@ export async function* logStream(
   options: LogOptions,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
+  if (container.log.removed) {
+    const path = logPathOf(container.spec)
+    yield Buffer.from(`failed to try resolving symlinks in path ${JSON.stringify(path)}: lstat ${path}: no such file or directory`)
+    return
+  }
   let queue: readonly LogLine[] = selected(clock, container, options)
   let coming: LogLine[] = []
   let at = 0

@@ -128,7 +128,7 @@ export function createNodeApi(
         .filter(({ spec }) => spec?.nodeName === name)
         .map((pod) => {
           const worker = workerOf(pod)
-          return { pod, containers: worker ? usageOf(worker) : [] }
+          return { pod, containers: worker ? usageOf(worker) : [], probes: worker ? worker.probeFigures() : [] }
         })
       const total = api.nodeUsage(name) ?? { memoryBytes: 0, cpuNanoCores: 0 }
       return await serveKubelet({ node, pods, total, use: useOfNode(name), now: ctx.clock.now() }, api.logs, request, signal)

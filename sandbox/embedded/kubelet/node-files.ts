@@ -40,7 +40,8 @@ export function writeNodeFiles(files: Volume, node: RegisteredNode, kindnet: boo
   write('var/lib/kubelet/kubeadm-flags.env', `KUBELET_KUBEADM_ARGS="${kubeadmFlags(node)}"\n`)
   write('etc/default/kubelet', 'KUBELET_EXTRA_ARGS=--runtime-cgroups=/system.slice/containerd.service\n')
   for (const [path, { text, mode }] of Object.entries(given)) write(path, text, mode)
-  for (const name of ['containers', 'pods']) files.makeDirectory(`var/log/${name}`, 0o755)
+  files.makeDirectory('var/log/containers', 0o755)
+  files.makeDirectory('var/log/pods', 0o750)
   if (kindnet) write('etc/cni/net.d/10-kindnet.conflist', kindnetConfig(node.podCIDR))
 }
 

@@ -4,13 +4,13 @@ import { restartsAfter } from './restart-policy.ts'
 
 /** A pod's phase from its containers' statuses (kubelet's getPhase). `terminal`: nothing will be started any more. */
 export function phaseOf(pod: Pod, statuses: ContainerStatus[], terminal: boolean): string {
-  const of = (name: string) => statuses.find((status) => status.name === name)
+  const byName = new Map(statuses.map((status) => [status.name, status]))
   let pendingInit = 0
   let pendingSidecars = 0
   const count = { unknown: 0, running: 0, waiting: 0, stopped: 0, final: 0, succeeded: 0 }
 
   for (const container of pod.spec?.initContainers ?? []) {
-    const { state, lastState, started } = of(container.name) ?? {}
+    const { state, lastState, started } = byName.get(container.name) ?? {}
     const ended = state?.terminated ?? (state?.waiting ? lastState?.terminated : undefined)
     if (isSidecar(container)) {
       if (state?.running) {
@@ -28,7 +28,7 @@ export function phaseOf(pod: Pod, statuses: ContainerStatus[], terminal: boolean
   }
   let hasStarted = false
   for (const container of pod.spec?.containers ?? []) {
-    const { state, lastState } = of(container.name) ?? {}
+    const { state, lastState } = byName.get(container.name) ?? {}
     const ended = state?.terminated ?? (state?.waiting ? lastState?.terminated : undefined)
     if (state?.running) {
       count.running++

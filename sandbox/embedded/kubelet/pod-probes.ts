@@ -7,6 +7,7 @@ import type { Kubelet } from './kubelet.ts'
 import { containerNamed } from './pod-containers.ts'
 import { type ContainerRun, isSidecar, latestRun, type PodRecord } from './pod-record.ts'
 import { runProbe } from './probe-handlers.ts'
+import type { ProbeCounts, ProbeLabels } from './probe-metrics.ts'
 import { type ProbeType, ProbeWorker } from './prober.ts'
 import { isReady, isStarted } from './status.ts'
 
@@ -63,6 +64,12 @@ export class PodProbes implements Disposable {
       this.triggered.add(run.id)
       probe.trigger()
     }
+  }
+
+  /** What they have come to so far. */
+  figures(): { labels: ProbeLabels; counts: ProbeCounts }[] {
+    const { name: pod, namespace, uid } = this.owner.record
+    return this.workers.map(({ container, type, counts }) => ({ labels: { container, namespace, pod, pod_uid: uid, type }, counts }))
   }
 
   [Symbol.dispose](): void {

@@ -1,4 +1,5 @@
-import type { Records } from '../machinery/context.ts'
+import type { Timer } from '../clock.ts'
+import type { ClusterContext } from '../machinery/context.ts'
 import type { Joint } from '../network/stacks.ts'
 import type { Container, Pod, ResourceRequirements } from '../schema/types/core.v1.ts'
 
@@ -14,8 +15,8 @@ export interface PodRecord {
   joint?: Joint
   /** Cluster ms when the kubelet first saw the pod. */
   startedAt: number
-  /** Newest first, at most two a container. */
-  runs: ContainerRun[]
+  /** Newest first, at most two a container. Another list whenever one comes or goes. */
+  runs: readonly ContainerRun[]
   backOff: Record<string, BackOffEntry>
   /** Of a static pod: what its file says. */
   manifest?: Pod
@@ -73,29 +74,69 @@ export function stateOf(run: ContainerRun): RunState {
 
 /** The latest life of a container, or undefined when it never had one. */
 export function latestRun(record: PodRecord, name: string): ContainerRun | undefined {
-  return record.runs.find((run) => run.name === name)
+  return runsOf(record, name)[0]
 }
+
+/** The lives of a container that are remembered, the latest first. */
+export function runsOf({ runs }: PodRecord, name: string): readonly ContainerRun[] {
+  let named = byName.get(runs)
+  if (!named) byName.set(runs, (named = Map.groupBy(runs, (run) => run.name)))
+  return named.get(name) ?? []
+}
+
+/** A pod may have thousands of containers. */
+const byName = new WeakMap<readonly ContainerRun[], Map<string, ContainerRun[]>>()
 
 export function isSidecar(container: Container): boolean {
   return container.restartPolicy === 'Always'
 }
 
-export class PodRecords {
-  private readonly records: Records
+/** Cluster ms between a change and its record. */
+const debounce = 1000
 
-  constructor(records: Records) {
-    this.records = records
+/** The records of pods. One that changes is written a little later: a pod of many containers not once for each. */
+export class PodRecords implements Disposable {
+  private readonly ctx: Pick<ClusterContext, 'records' | 'clock'>
+  private readonly changed = new Map<string, PodRecord>()
+  private timer: Timer | undefined
+
+  constructor(ctx: Pick<ClusterContext, 'records' | 'clock'>) {
+    this.ctx = ctx
   }
 
   all(): PodRecord[] {
-    return this.records.keys('kubelet/pod/').flatMap((key) => this.records.get<PodRecord>(key) ?? [])
+    this.checkpoint()
+    const { records } = this.ctx
+    return records.keys('kubelet/pod/').flatMap((key) => records.get<PodRecord>(key) ?? [])
   }
 
+  /** The record has changed. It may change further until it is written. */
   save(record: PodRecord): void {
-    this.records.put(`kubelet/pod/${record.uid}`, record)
+    this.changed.set(record.uid, record)
+    this.timer ??= this.ctx.clock.setTimeout(() => this.checkpoint(), debounce)
+  }
+
+  /** Writes a pod's record now if it has changed. */
+  store(uid: string): void {
+    const record = this.changed.get(uid)
+    if (!record) return
+    this.changed.delete(uid)
+    this.ctx.records.put(`kubelet/pod/${uid}`, record)
   }
 
   delete(uid: string): void {
-    this.records.delete(`kubelet/pod/${uid}`)
+    this.changed.delete(uid)
+    this.ctx.records.delete(`kubelet/pod/${uid}`)
+  }
+
+  /** Writes all that have changed. */
+  checkpoint(): void {
+    this.timer?.cancel()
+    this.timer = undefined
+    for (const uid of this.changed.keys()) this.store(uid)
+  }
+
+  [Symbol.dispose](): void {
+    this.checkpoint()
   }
 }

@@ -94,6 +94,11 @@ export class PodWorker implements Disposable {
     this.wake()
   }
 
+  /** Of its containers' probes. */
+  probeFigures(): ReturnType<PodProbes['figures']> {
+    return this.probes?.figures() ?? []
+  }
+
   get containers(): ReadonlyMap<string, RuntimeContainer> {
     return this.lives.containers
   }
@@ -174,9 +179,9 @@ export class PodWorker implements Disposable {
 
   /** Whether a limit says how much the pod may write. */
   get limitsLocalStorage(): boolean {
-    const { volumes = [], containers = [] } = this.pod.spec ?? {}
+    const { volumes = [], containers = [], initContainers = [] } = this.pod.spec ?? {}
     return (
-      containers.some(({ resources: { limits } = {} }) => limits?.['ephemeral-storage'] !== undefined) ||
+      [...containers, ...initContainers].some(({ resources: { limits } = {} }) => limits?.['ephemeral-storage'] !== undefined) ||
       volumes.some(({ emptyDir }) => emptyDir?.sizeLimit !== undefined && emptyDir.medium !== 'Memory')
     )
   }
@@ -206,6 +211,7 @@ export class PodWorker implements Disposable {
 
   /** Ends the worker without touching the pod: the cluster stops. */
   [Symbol.dispose](): void {
+    this.host.records.store(this.record.uid)
     this.ended = true
     this.syncing.abort()
     this.timer?.cancel()
@@ -284,6 +290,7 @@ export class PodWorker implements Disposable {
       this.freshSandbox = this.sandbox.create()
     }
 
+    const { clock } = this.host.ctx
     const actions = computeActions(await this.resized(), this.record)
     if (actions.killPod) {
       await this.killAll()
@@ -291,20 +298,24 @@ export class PodWorker implements Disposable {
       return this.isTerminating() ? 0 : this.retryDelay()
     }
     const exits = new Map(this.record.runs.toReversed().flatMap((run) => (run.exit ? [[run.name, run.exit.finishedAt] as const] : [])))
+    const start = (container: Container) => this.lives.start(container, exits.get(container.name), signal)
     for (const { run, container, message, probe } of actions.kill) {
       await this.lives.kill(run, container, message, this.graceOf(container, probe))
       signal.throwIfAborted()
     }
-    for (const container of actions.startEphemeral) await this.lives.start(container, exits.get(container.name), signal)
+    for (const container of actions.startEphemeral) await start(container)
     let moved = actions.kill.length > 0
     for (const container of actions.startInit) {
-      const started = await this.lives.start(container, exits.get(container.name), signal)
+      const started = await start(container)
       if (!started && !isSidecar(container)) return await this.rest()
       if (started) moved = true
     }
-    for (const container of actions.start) await this.lives.start(container, exits.get(container.name), signal)
+    for (const [index, container] of actions.start.entries()) {
+      if (index > 0) await clock.during(clock.turn())
+      await start(container)
+    }
     // A program that is done at once has never been seen running: the kubelet learns of both when it looks at the runtime next.
-    if (actions.start.length > 0 || actions.startEphemeral.length > 0) await this.host.ctx.clock.sleep(noticeAfter, signal)
+    if (actions.start.length > 0 || actions.startEphemeral.length > 0) await clock.sleep(noticeAfter, signal)
     if (moved) this.wake()
     return await this.rest()
   }

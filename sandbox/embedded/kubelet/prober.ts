@@ -3,6 +3,7 @@ import type { ClusterContext } from '../machinery/context.ts'
 import type { Container, Probe } from '../schema/types/core.v1.ts'
 import { type ContainerRun, type ProbeResult, stateOf } from './pod-record.ts'
 import type { ProbeOutcome } from './probe-handlers.ts'
+import { ProbeCounts, shownTypes } from './probe-metrics.ts'
 
 export type ProbeType = 'startup' | 'liveness' | 'readiness'
 
@@ -20,7 +21,6 @@ export interface ProbedPod {
   changed(): void
 }
 
-const names = { startup: 'Startup', liveness: 'Liveness', readiness: 'Readiness' } as const
 const attempts = 3
 
 /**
@@ -30,6 +30,7 @@ const attempts = 3
 export class ProbeWorker implements Disposable {
   readonly type: ProbeType
   readonly container: string
+  readonly counts = new ProbeCounts()
   private readonly ctx: ClusterContext
   private readonly pod: ProbedPod
   private readonly probe: Probe
@@ -101,9 +102,12 @@ export class ProbeWorker implements Disposable {
     if (Math.floor(running / 1000) < (this.probe.initialDelaySeconds ?? 0)) return
     if (this.pod.started(run) === (this.type === 'startup')) return
 
+    const begun = this.ctx.clock.now()
     const outcome = await this.attempt(run)
     if (this.disposed || run.exit || outcome.result === 'error') return
     const result: ProbeResult = outcome.result === 'failure' ? 'failure' : 'success'
+    if (result === 'success') this.counts.success(this.ctx.clock.now() - begun)
+    else this.counts.failed++
     this.resultRun = result === this.lastResult ? this.resultRun + 1 : 1
     this.lastResult = result
     const threshold = result === 'failure' ? (this.probe.failureThreshold ?? 3) : (this.probe.successThreshold ?? 1)
@@ -123,10 +127,10 @@ export class ProbeWorker implements Disposable {
     for (let n = 0; n < attempts && outcome.result === 'error' && !this.disposed; n++) outcome = await this.pod.probe(this.probe)
     // What a probe finds in a container that is gone by then says nothing about it.
     if (this.disposed || run.exit) return outcome
-    if (outcome.result === 'failure') this.pod.event('Warning', 'Unhealthy', `${names[this.type]} probe failed: ${outcome.output}`)
-    if (outcome.result === 'warning') this.pod.event('Warning', 'ProbeWarning', `${names[this.type]} probe warning: ${outcome.output}`)
+    if (outcome.result === 'failure') this.pod.event('Warning', 'Unhealthy', `${shownTypes[this.type]} probe failed: ${outcome.output}`)
+    if (outcome.result === 'warning') this.pod.event('Warning', 'ProbeWarning', `${shownTypes[this.type]} probe warning: ${outcome.output}`)
     if (outcome.result === 'error') {
-      const message = `${names[this.type]} probe errored and resulted in unknown state: ${outcome.output}`
+      const message = `${shownTypes[this.type]} probe errored and resulted in unknown state: ${outcome.output}`
       this.pod.event('Warning', 'Unhealthy', message)
     }
     return outcome

@@ -3,11 +3,12 @@ import type { NodeApi } from '../machinery/node-api.ts'
 import type { HttpRequest, HttpResponse } from '../network/network.ts'
 import type { NodeUse } from '../node/host.ts'
 import type { Node, Pod } from '../schema/types/core.v1.ts'
-import { type ContainerUsage, cadvisorMetrics, kubeletMetrics, resourceMetrics, summary } from './figures.ts'
+import { type ContainerUsage, cadvisorMetrics, kubeletMetrics, resourceMetrics, startOf, summary } from './figures.ts'
+import { type ProbeCounts, type ProbeLabels, probeMetrics } from './probe-metrics.ts'
 
 export interface NodeFigures {
   node: Node
-  pods: { pod: Pod; containers: ContainerUsage[] }[]
+  pods: { pod: Pod; containers: ContainerUsage[]; probes: { labels: ProbeLabels; counts: ProbeCounts }[] }[]
   /** The whole node, its system's own programs included. */
   total: { memoryBytes: number; cpuNanoCores: number }
   use: NodeUse
@@ -45,6 +46,13 @@ export async function serveKubelet(
       return metrics(resourceMetrics(figures))
     case '/metrics/cadvisor':
       return metrics(cadvisorMetrics(figures))
+    case '/metrics/probes':
+      return metrics(
+        probeMetrics(
+          figures.pods.flatMap(({ probes }) => probes),
+          startOf(figures),
+        ),
+      )
     case '/configz':
       return json({ kubeletconfig: configuration })
     case '/logs':

@@ -4,7 +4,7 @@ import { ApiUnreachable, isNotFound } from '../machinery/errors.ts'
 import { resources } from '../machinery/object.ts'
 import type { Pod, PodStatus } from '../schema/types/core.v1.ts'
 import type { NodeFacts } from './environment.ts'
-import type { PodRecord } from './pod-record.ts'
+import type { PodRecord, PodRecords } from './pod-record.ts'
 import { kubeletUid } from './static-pods.ts'
 import { podStatusOf, type StartFailure } from './status.ts'
 import { statusPatch } from './status-patch.ts'
@@ -21,6 +21,7 @@ interface ToldPod {
 interface StatusHost {
   ctx: ClusterContext
   node: NodeFacts
+  records: PodRecords
 }
 
 /** ms between two looks of the kubelet at what is told of its pods. */
@@ -48,7 +49,7 @@ export class StatusManager implements Disposable {
 
   /** Tells how the pod stands, unless the API has it so. `terminal`: nothing of it will run any more. */
   async write(terminal = false): Promise<void> {
-    const { ctx, node } = this.host
+    const { ctx, node, records } = this.host
     const { pod, record, isStatic } = this.owner
     const latest = ctx.cache.get<Pod>(resources.pods, record.name, record.namespace)
     const shown = latest && (isStatic ? kubeletUid(latest) : latest.metadata.uid)
@@ -69,6 +70,8 @@ export class StatusManager implements Disposable {
     if (!patch || (text === this.sentPatch && current.metadata.resourceVersion === pod.metadata.resourceVersion)) return
     this.sentPatch = text
     this.said = saidBy(status)
+    // what is told has to be known still after a crash
+    records.store(record.uid)
     try {
       const options = { namespace: record.namespace, subresource: 'status', fieldManager: 'kubelet' }
       const written = await ctx.clock.during(ctx.client.patch<Pod>(resources.pods, record.name, patch, 'merge', options))

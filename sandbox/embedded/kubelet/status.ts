@@ -8,7 +8,7 @@ import type {
   VolumeMountStatus,
 } from '../schema/types/core.v1.ts'
 import { phaseOf } from './phase.ts'
-import { type ContainerRun, isSidecar, latestRun, type PodRecord, stateOf } from './pod-record.ts'
+import { type ContainerRun, isSidecar, latestRun, type PodRecord, runsOf, stateOf } from './pod-record.ts'
 import { qosClassOf } from './qos.ts'
 import { shouldRun } from './restart-policy.ts'
 import { terminalStatus } from './terminal-status.ts'
@@ -47,11 +47,13 @@ export function podStatusOf(input: StatusInput): PodStatus {
   if (record.verdict?.rejected) return rejectedStatus(input)
   const spec = pod.spec ?? { containers: [] }
   const init = spec.initContainers ?? []
-  const initStatuses = init.map((container) => containerStatusOf(input, container, old.initContainerStatuses, 'init'))
-  const statuses = spec.containers.map((container) => containerStatusOf(input, container, old.containerStatuses, 'regular'))
-  const ephemeral = ((spec.ephemeralContainers ?? []) as Container[]).map((container) =>
-    containerStatusOf(input, container, old.ephemeralContainerStatuses, 'ephemeral'),
-  )
+  const statusesOf = (kind: ContainerKind, containers: Container[], old: ContainerStatus[] = []) => {
+    const before = new Map(old.map((status) => [status.name, status]))
+    return containers.map((container) => containerStatusOf(input, container, before.get(container.name), kind))
+  }
+  const initStatuses = statusesOf('init', init, old.initContainerStatuses)
+  const statuses = statusesOf('regular', spec.containers, old.containerStatuses)
+  const ephemeral = statusesOf('ephemeral', (spec.ephemeralContainers ?? []) as Container[], old.ephemeralContainerStatuses)
   let phase = phaseOf(pod, [...initStatuses, ...statuses], input.terminal)
   if (old.phase === 'Failed' || old.phase === 'Succeeded') phase = old.phase
   if (record.verdict) phase = record.verdict.phase
@@ -129,15 +131,16 @@ export function isReady(container: Container, run: ContainerRun | undefined): bo
   return isStarted(container, run) && (!container.readinessProbe || run?.readinessProbe === 'success')
 }
 
+type ContainerKind = 'init' | 'regular' | 'ephemeral'
+
 function containerStatusOf(
   input: StatusInput,
   container: Container,
-  old: ContainerStatus[] | undefined,
-  kind: 'init' | 'regular' | 'ephemeral',
+  before: ContainerStatus | undefined,
+  kind: ContainerKind,
 ): ContainerStatus {
   const { pod, record, failures } = input
-  const [run, previous] = record.runs.filter(({ name }) => name === container.name)
-  const before = old?.find(({ name }) => name === container.name)
+  const [run, previous] = runsOf(record, container.name)
   const hasInit = (pod.spec?.initContainers?.length ?? 0) > 0
   const status: ContainerStatus = {
     name: container.name,

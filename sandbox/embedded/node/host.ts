@@ -1,13 +1,17 @@
 import type { OutOfMemory } from '../containers/kernel/machine.ts'
 import type { Process } from '../containers/kernel/process.ts'
 import type { SignalName } from '../containers/kernel/signals.ts'
-import type { Container, Image } from '../containers/runtime.ts'
+import type { Container, Image, Volume } from '../containers/runtime.ts'
 import type { PodNetwork } from '../network/network.ts'
 import type { Journal } from './journal.ts'
 import type { Systemd } from './systemd.ts'
 
 /** A node as the programs in its shells see it, beside its files and network. */
 export interface NodeHost {
+  readonly name: string
+  /** Its own. */
+  readonly files: Volume
+  readonly network: PodNetwork
   readonly systemd: Systemd
   readonly journal: Journal
   readonly cri: Cri

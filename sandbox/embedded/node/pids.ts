@@ -1,12 +1,22 @@
 import type { Records } from '../machinery/context.ts'
 import { copyOf } from '../machinery/copy.ts'
 
-/** Where the numbers of what comes after a node's own services begin. */
+/** Where the numbers of what comes after a node's own services begin: theirs are lower. */
 const first = 700
 
 interface Stored {
   last: number
   given: Record<string, number>
+}
+
+/** Those of each node of a cluster. */
+export function processNumbers(records: Records): (node: string) => NodePids {
+  const known = new Map<string, NodePids>()
+  return (node) => {
+    let pids = known.get(node)
+    if (!pids) known.set(node, (pids = new NodePids(records, node)))
+    return pids
+  }
 }
 
 /**
@@ -17,22 +27,17 @@ export class NodePids {
   private readonly records: Records
   private readonly key: string
   private readonly stored: Stored
-  private readonly reserved: ReadonlySet<number>
   private readonly others = new WeakMap<object, number>()
 
-  /** @param reserved numbers that the node's services have */
-  constructor(records: Records, node: string, reserved: Iterable<number>) {
+  constructor(records: Records, node: string) {
     this.records = records
     this.key = `node/pids/${node}`
     this.stored = copyOf(records.get<Stored>(this.key)) ?? { last: first, given: {} }
-    this.reserved = new Set(reserved)
   }
 
   /** The next free number. */
   take(): number {
-    do this.stored.last++
-    while (this.reserved.has(this.stored.last))
-    return this.stored.last
+    return ++this.stored.last
   }
 
   /** The number of what is known by a text, which keeps it. */

@@ -118,7 +118,7 @@ function processesOf(
 ): NodeProcess[] {
   const { machine } = container.container
   if (!machine) return []
-  const pidOf = (process: Process) => (process === machine.init ? firstPid : pids.ofProcess(process))
+  const pidOf = (process: Process) => (machine.pids.node ? process.pid : process === machine.init ? firstPid : pids.ofProcess(process))
   return [...machine.processes.values()].map((process) => ({
     pid: pidOf(process),
     ppid: process.parent && machine.processes.has(process.parent.pid) ? pidOf(process.parent) : shim,

@@ -223,10 +223,26 @@ users:
 `,
     }),
     configMap('kubeadm-config', {
-      ClusterConfiguration: `apiVersion: kubeadm.k8s.io/v1beta4
+      // of the algorithms that kubeadm knows the one of this cluster's authorities and tokens
+      ClusterConfiguration: `apiServer:
+  certSANs:
+  - localhost
+  - 127.0.0.1
+  extraArgs:
+  - name: runtime-config
+    value: ""
+apiVersion: kubeadm.k8s.io/v1beta4
+caCertificateValidityPeriod: 87600h0m0s
+certificateValidityPeriod: 8760h0m0s
 certificatesDir: /etc/kubernetes/pki
 clusterName: ${controlPlane.replace(/-control-plane$/, '')}
 controlPlaneEndpoint: ${controlPlane}:6443
+controllerManager:
+  extraArgs:
+  - name: enable-hostpath-provisioner
+    value: "true"
+dns: {}
+encryptionAlgorithm: ECDSA-P256
 etcd:
   local:
     dataDir: /var/lib/etcd
@@ -237,6 +253,8 @@ networking:
   dnsDomain: cluster.local
   podSubnet: 10.244.0.0/16
   serviceSubnet: 10.96.0.0/16
+proxy: {}
+scheduler: {}
 `,
     }),
     configMap('kubelet-config', {

@@ -43,7 +43,7 @@ export function kubeadmFiles({ identity, cluster, node, controlPlaneIP, isContro
   pair('ca', identity.authorityPair('cluster'))
   pair('etcd/ca', identity.authorityPair('etcd'))
   pair('front-proxy-ca', identity.authorityPair('front-proxy'))
-  pair('apiserver', identity.server())
+  pair('apiserver', identity.server({ name: node.name, address: node.ip }))
   const client = ['client auth'] satisfies ['client auth']
   const masters = { commonName: 'kube-apiserver-kubelet-client', organizations: ['kubeadm:cluster-admins'] }
   pair('apiserver-kubelet-client', identity.pair('cluster', { subject: masters, extendedUsages: client }))

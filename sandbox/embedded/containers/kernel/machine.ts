@@ -1,13 +1,14 @@
 import type { Clock, Timer } from '../../clock.ts'
 import { PatternTimeout } from '../../machinery/linear-regexp.ts'
 import type { PodNetwork } from '../../network/network.ts'
-import type { NodeHost } from '../../node/host.ts'
+import type { NodeHost, NodeProcess } from '../../node/host.ts'
 import type { ComponentName } from '../servers/control-plane.ts'
 import { Errno } from '../vfs/errno.ts'
-import type { FileSystem } from '../vfs/file-system.ts'
+import { FileSystem } from '../vfs/file-system.ts'
 import { contentOf, type FifoNode, type Node } from '../vfs/node.ts'
 import type { KernelParameters } from '../vfs/sysctl.ts'
 import type { Tree } from '../vfs/tree.ts'
+import type { TreeVolume } from '../volume.ts'
 import { allCapabilities, type Capabilities } from './capabilities.ts'
 import type { Cpu } from './cpu.ts'
 import type { OpenFile } from './open-file.ts'
@@ -139,6 +140,14 @@ export class Machine {
     return entered
   }
 
+  /** What else is seen here than what has been started here: on a node, and in a container that has the node's namespace. */
+  get others(): NodeProcess[] {
+    if (this.host) return this.host.processes()
+    const all = this.pids.node?.()?.processes() ?? []
+    const [oldest] = all
+    return oldest ? [{ ...oldest, ...systemd }, ...all] : []
+  }
+
   readonly now = (): number => this.clock.now()
 
   after(ms: number, callback: () => void): Timer {
@@ -147,11 +156,24 @@ export class Machine {
 
   /** The same machine with a directory for its root; a node's own files lead to what runs on the node. Throws Errno. */
   rootedAt(path: string, process: Process): Machine {
+    const node = this.pids.node?.()
+    if (node && this.fs.lookup(path, process.who) === (node.files as TreeVolume).tree.root) return this.overFilesOf(node)
     const fs = this.fs.rootedAt(path, process.who)
     const root = fs.mounts.get('/')
     const host = root && root.prefix.length === 0 ? this.options.nodeOf?.(root.tree) : undefined
     if (!host) return this.entering({ fs })
-    // What the kernel shows of itself is mounted on the node, too.
+    return this.withKernelFiles(fs, host)
+  }
+
+  /** The same machine over a node's own files. */
+  overFilesOf(host: NodeHost): Machine {
+    const { tree } = host.files as TreeVolume
+    const fs = new FileSystem({ path: '/', tree, prefix: [], readOnly: false, source: 'overlay', type: 'overlay' }, this.now)
+    return this.withKernelFiles(fs, host)
+  }
+
+  /** What the kernel shows of itself is mounted on a node, too. */
+  private withKernelFiles(fs: FileSystem, host: NodeHost): Machine {
     for (const at of ['/proc', '/dev', '/sys']) {
       const shown = this.fs.mounts.get(at)
       if (shown) fs.mount(shown)
@@ -326,6 +348,8 @@ export class Machine {
   }
 }
 
+/** A node's first process, which lives as long as it. */
+const systemd = { pid: 1, ppid: 0, argv: ['/sbin/init'], memoryBytes: 12 * 1024 * 1024, kill: () => {} }
 /** As pids.max. */
 const processLimit = 1024
 const smallProgram = 600 * 1024

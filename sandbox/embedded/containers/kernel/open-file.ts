@@ -1,5 +1,5 @@
 import { Errno } from '../vfs/errno.ts'
-import { contentOf, type FileNode } from '../vfs/node.ts'
+import { contentOf, type FileNode, type LiveContent } from '../vfs/node.ts'
 import type { Tree } from '../vfs/tree.ts'
 import type { Process } from './process.ts'
 
@@ -82,6 +82,7 @@ export class RegularFile extends OpenFile {
   private readonly now: () => number
   /** Made once per opening, as /proc does. */
   private generated: Uint8Array | undefined
+  private reader: ReturnType<LiveContent['open']> | undefined
 
   /** Without a tree it is open for reading only. */
   constructor(node: FileNode, tree: Tree | undefined, append: boolean, now: () => number) {
@@ -90,9 +91,16 @@ export class RegularFile extends OpenFile {
     this.tree = tree
     this.append = append
     this.now = now
+    if (node.live && !tree) this.reader = node.live.open()
   }
 
   async read(max: number, process: Process): Promise<Uint8Array> {
+    if (this.node.live) {
+      this.reader ??= this.node.live.open()
+      const data = this.reader(this.offset, max)
+      this.offset += data.length
+      return data
+    }
     if (this.node.generate) this.generated ??= contentOf(this.node, process)
     const content = this.generated ?? contentOf(this.node)
     const data = content.subarray(this.offset, this.offset + max)
@@ -103,6 +111,7 @@ export class RegularFile extends OpenFile {
 
   async write(data: Uint8Array): Promise<void> {
     if (!this.tree) throw new Errno('EBADF')
+    if (this.node.live) throw new Errno('EPERM')
     if (this.node.generate) return
     if (this.append) this.offset = this.node.size
     this.tree.writeAt(this.node, this.offset, data)

@@ -1,19 +1,32 @@
+import type { NodeHost } from '../../node/host.ts'
 import type { Process } from './process.ts'
 
-/** The processes that know each other by number. A container has one of its own unless its pod shares it. */
+export interface PidNamespaceOptions {
+  /** The number of the first process; 1 unless given. */
+  first?: () => number
+  /** Where the numbers after that come from. */
+  next?: () => number
+  /** It is the node's own: all that runs there is seen. Nothing while the node has not begun. */
+  node?: () => NodeHost | undefined
+}
+
+/** The processes that know each other by number. A container has one of its own unless its pod shares it, or the node's. */
 export class PidNamespace {
   readonly processes = new Map<number, Process>()
-  private next = 1
-  private readonly numbers: (() => number) | undefined
+  readonly node: PidNamespaceOptions['node']
+  private count = 0
+  private readonly options: PidNamespaceOptions
 
-  /** @param numbers where the numbers after the first process' come from */
-  constructor(numbers?: () => number) {
-    this.numbers = numbers
+  constructor(options: PidNamespaceOptions = {}) {
+    this.options = options
+    this.node = options.node
   }
 
   take(): number {
-    const next = this.next++
-    return next > 1 && this.numbers ? this.numbers() : next
+    const { first, next } = this.options
+    const count = ++this.count
+    if (count === 1) return first?.() ?? 1
+    return next?.() ?? count
   }
 
   add(process: Process): void {

@@ -1,18 +1,21 @@
 import type { Process } from '../kernel/process.ts'
 import { ownerName } from './format.ts'
+import type { SeenProcess } from './seen-processes.ts'
 
 /** A column as BusyBox' `ps -o` writes it: never wider than asked, padded on the side that its kind is. */
 interface Column {
   header: string
   width: number
-  of(row: Process, viewer: Process, width: number): string
+  of(row: SeenProcess, viewer: Process, width: number): string
 }
 
-const number = (value: (row: Process) => number) => (row: Process, _viewer: Process, width: number) => String(value(row)).padStart(width)
-const word = (value: (row: Process, viewer: Process) => string) => (row: Process, viewer: Process, width: number) =>
+const number = (value: (row: SeenProcess) => number) => (row: SeenProcess, _viewer: Process, width: number) =>
+  String(value(row)).padStart(width)
+const word = (value: (row: SeenProcess, viewer: Process) => string) => (row: SeenProcess, viewer: Process, width: number) =>
   value(row, viewer).slice(0, width)
 const user = word((row, viewer) => ownerName(viewer, row.uid, 'passwd', false))
-const group = word((row, viewer) => ownerName(viewer, row.gid, 'group', false))
+const group = word((row, viewer) => ownerName(viewer, row.process?.gid ?? row.uid, 'group', false))
+const leader = number((row) => (row.process?.pid === row.pid ? row.process.pgid : row.pid))
 /** Longer than any line. */
 const unbounded = 2048
 
@@ -23,8 +26,8 @@ const columns: Record<string, Column & { ofTime?: true }> = {
   comm: { header: 'COMMAND', width: 16, of: word(({ name }) => name.slice(0, 15)) },
   args: { header: 'COMMAND', width: unbounded, of: word(({ commandLine }) => commandLine) },
   pid: { header: 'PID', width: 5, of: number(({ pid }) => pid) },
-  ppid: { header: 'PPID', width: 5, of: number(({ parent }) => parent?.pid ?? 0) },
-  pgid: { header: 'PGID', width: 5, of: number(({ pgid }) => pgid) },
+  ppid: { header: 'PPID', width: 5, of: number(({ ppid }) => ppid) },
+  pgid: { header: 'PGID', width: 5, of: leader },
   etime: {
     header: 'ELAPSED',
     width: 7,
@@ -37,8 +40,8 @@ const columns: Record<string, Column & { ofTime?: true }> = {
   time: { header: 'TIME', width: 6, ofTime: true, of: word(({ cpuNanoseconds }) => minutes(cpuNanoseconds / 1e9)) },
   tty: { header: 'TT', width: 6, of: word(({ terminal }) => (terminal ? '136,0' : '?')) },
   vsz: { header: 'VSZ', width: 4, of: word(({ memoryBytes }) => kibibytes(memoryBytes * 2)) },
-  sid: { header: 'SID', width: 5, of: number(({ pgid }) => pgid) },
-  stat: { header: 'STAT', width: 4, of: word((row, viewer) => (row === viewer ? 'R' : 'S')) },
+  sid: { header: 'SID', width: 5, of: leader },
+  stat: { header: 'STAT', width: 4, of: word((row, viewer) => (row.process === viewer ? 'R' : 'S')) },
   rss: { header: 'RSS', width: 4, of: word(({ memoryBytes }) => kibibytes(memoryBytes)) },
 }
 
@@ -49,7 +52,7 @@ const columns: Record<string, Column & { ofTime?: true }> = {
  * @param timed whether this BusyBox knows the columns of time
  * @returns a sentence if one of the names is none
  */
-export function inColumns(specs: readonly string[], rows: readonly Process[], viewer: Process, timed: boolean): string[] | string {
+export function inColumns(specs: readonly string[], rows: readonly SeenProcess[], viewer: Process, timed: boolean): string[] | string {
   const known = Object.keys(columns).filter((name) => timed || !columns[name]?.ofTime)
   const chosen: Column[] = []
   let headed = false

@@ -1,4 +1,4 @@
-import { type HttpResponse, NetworkError } from '../../network/network.ts'
+import { type HttpProgress, type HttpResponse, NetworkError } from '../../network/network.ts'
 import { httpsRequest, type TlsClientOptions } from '../../network/tls.ts'
 import { type Process, TimeoutFault } from '../kernel/process.ts'
 import { header } from '../servers/http.ts'
@@ -43,14 +43,17 @@ export function request(
     /** Where to connect, instead of the target's own host and port. */
     at?: { host: string; port: number }
     tls: Omit<TlsClientOptions, 'host'>
+    progress?: HttpProgress
   },
 ): Promise<HttpResponse> {
   const { network, clock } = process.machine
   const { host, port } = options.at ?? target
-  const message = { method: options.method, path: target.path, headers: options.headers, body: options.body }
+  const { method, headers, body, progress } = options
+  const message = { method, path: target.path, headers, body, ...(progress && { progress }) }
   if (target.scheme === 'https') {
     return process.within(options.timeoutMs, async (signal) => {
       const connection = await network.connect(host, port, signal, 'TCP', options.connectMs)
+      if (progress) progress.connected = true
       return await httpsRequest(clock, connection, message, { ...options.tls, host: target.host }, signal)
     })
   }

@@ -1,6 +1,6 @@
 import type { Process, Run } from '../kernel/process.ts'
 import { Errno } from '../vfs/errno.ts'
-import { inodeOf, type Node, sizeOf } from '../vfs/node.ts'
+import { inodeOf, type LinkNode, type Node, sizeOf } from '../vfs/node.ts'
 import { compileFind } from './find-expression.ts'
 import { human, modeText, ownerName, parseMode, shortTime } from './format.ts'
 import { badOption, parseOptions } from './options.ts'
@@ -75,7 +75,7 @@ async function ls(process: Process): Promise<number> {
       process.fs.find(path, process.who, !flags.has('l') || flags.has('L') || path.endsWith('/')) ??
       process.fs.find(path, process.who, false)
     if (!node) {
-      await process.complain(`${process.name}: ${path}: No such file or directory\n`)
+      await process.complain(`${process.name}: ${path}: ${whyMissing(process, path)}\n`)
       status = 1
     } else if (node.type === 'dir' && !flags.has('d')) folders.push(path)
     else files.push([path, node])
@@ -100,7 +100,14 @@ async function ls(process: Process): Promise<number> {
       return `${flags.has('i') ? `${inodeOf(node)} ` : ''}${name}${mark}`
     }
     if (flags.has('l') || flags.has('n') || flags.has('g') || flags.has('o')) {
-      for (const [name, node] of entries) await out.line(longLine(process, name, node, flags))
+      for (const [name, node] of entries) {
+        const unknown = node.type === 'link' ? readLink(node, process) : undefined
+        if (unknown instanceof Errno) {
+          await process.complain(`${process.name}: ${name}: cannot read link: ${unknown.message}\n`)
+          status = 1
+        }
+        await out.line(longLine(process, name, node, flags))
+      }
       return
     }
     const names = entries.map(([name, node]) => label(name, node))
@@ -149,6 +156,26 @@ function blocks(node: Node): number {
   return node.type === 'file' ? Math.ceil(node.size / 4096) * 4 : node.type === 'dir' && !node.dynamic ? 4 : 0
 }
 
+function whyMissing(process: Process, path: string): string {
+  try {
+    process.fs.lookup(path, process.who)
+  } catch (error) {
+    if (!(error instanceof Errno)) throw error
+    return error.message
+  }
+  return new Errno('ENOENT').message
+}
+
+/** Where a link leads, or why one may not know. */
+function readLink(node: LinkNode, process: Process): string | Errno {
+  try {
+    return node.follow ? node.follow(process) : node.target
+  } catch (error) {
+    if (!(error instanceof Errno)) throw error
+    return error
+  }
+}
+
 function longLine(process: Process, name: string, node: Node, flags: ReadonlyMap<string, number>): string {
   const numeric = flags.has('n')
   const owner = ownerName(process, node.uid, 'passwd', numeric).padEnd(8)
@@ -158,7 +185,8 @@ function longLine(process: Process, name: string, node: Node, flags: ReadonlyMap
       ? `${node.major}, ${String(node.minor).padStart(3)}`.padStart(9)
       : (flags.has('h') ? human(sizeOf(node)) : String(sizeOf(node))).padStart(9)
   const links = node.type === 'dir' ? 2 + (node.dynamic ? 0 : [...node.entries.values()].filter((child) => child.type === 'dir').length) : 1
-  const target = node.type === 'link' ? ` -> ${node.follow ? node.follow(process) : node.target}` : ''
+  const leads = node.type === 'link' ? readLink(node, process) : ''
+  const target = node.type === 'link' && !(leads instanceof Errno) ? ` -> ${leads}` : ''
   const mark = flags.has('F') && node.type === 'dir' ? '/' : ''
   const time = flags.has('e')
     ? new Date(node.mtime).toISOString().replace('T', ' ').replace('Z', ' +0000')
@@ -632,7 +660,9 @@ async function readlink(process: Process): Promise<number> {
     }
     const node = process.fs.find(path, process.who, false)
     if (node?.type !== 'link') return 1
-    await process.print(`${node.follow ? node.follow(process) : node.target}${options.flags.has('n') ? '' : '\n'}`)
+    const target = readLink(node, process)
+    if (target instanceof Errno) return 1
+    await process.print(`${target}${options.flags.has('n') ? '' : '\n'}`)
   }
   return 0
 }
@@ -701,7 +731,10 @@ async function truncate(process: Process): Promise<number> {
       (error) => `${path}: ${error.message}`,
       () => {
         const { node, tree } = process.fs.openForWriting(path, process.who)
-        if (node.type === 'file') tree.truncate(node, size)
+        if (node.type !== 'file') return
+        if (!node.live) tree.truncate(node, size)
+        else if (size === 0) node.live.truncate()
+        else throw new Errno('EPERM')
       },
     )
     if (!fine) return 1

@@ -73,7 +73,7 @@ export function setLink(process: Process, stack: Stack, place: string, words: re
 /** A namespace by its name or by the number of a process in it; '' is the node's own. */
 function namespaceOf(process: Process, name: string): string {
   if (namespacesOf(process)?.names().includes(name)) return name
-  const inside = process.machine.host?.processes().find(({ pid, pod }) => `${pid}` === name || (pod && netnsOf(pod.uid) === name))
+  const inside = process.machine.others.find(({ pid, pod }) => `${pid}` === name || (pod && netnsOf(pod.uid) === name))
   if (name === '1' || (inside && !inside.network)) return ''
   if (inside?.pod) return netnsOf(inside.pod.uid)
   throw new StackError('EINVAL', `Error: argument "${name}" is wrong: Invalid "netns" value\n`, 255)

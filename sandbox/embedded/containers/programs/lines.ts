@@ -1,12 +1,14 @@
-import type { OpenFile } from '../kernel/open-file.ts'
+import { type OpenFile, RegularFile } from '../kernel/open-file.ts'
 import type { Process, Run } from '../kernel/process.ts'
 import { readEscape } from '../shell/printf.ts'
+import { Errno } from '../vfs/errno.ts'
+import { sizeOf } from '../vfs/node.ts'
 import { comparePrograms } from './compare.ts'
 import { grepPrograms } from './grep.ts'
 import { badOption, last, parseOptions } from './options.ts'
 import { runCommand } from './run-command.ts'
 import { cantOpen, eachInput, lines, Output, readBytes, readText } from './text.ts'
-import { usage } from './usage.ts'
+import { hasCoreutils, usage } from './usage.ts'
 
 /** Programs that read text line by line. */
 export const linePrograms: Record<string, Run> = {
@@ -25,7 +27,6 @@ export const linePrograms: Record<string, Run> = {
   fold,
   less: cat,
   more: cat,
-  expand: cat,
   column: cat,
   ...grepPrograms,
   ...comparePrograms,
@@ -150,7 +151,7 @@ async function tail(process: Process): Promise<number> {
   if (Number.isNaN(wanted)) return process.fail(`invalid number '${spec}'`)
   const several = options.operands.length > 1 && !options.flags.has('q')
   let first = true
-  const followed: { path: string; open: OpenFile }[] = []
+  const followed: Followed[] = []
   const fine = await eachInput(
     process,
     options.operands,
@@ -168,20 +169,73 @@ async function tail(process: Process): Promise<number> {
     },
     cantOpen,
   )
-  if (follow && (followed.length > 0 || options.flags.has('F'))) {
-    for (;;) {
-      await process.sleep(1000)
-      for (const { open, path } of followed) {
-        for (;;) {
-          const chunk = await open.read(65536, process)
-          if (chunk.length === 0) break
-          if (several) await process.print(`\n==> ${path} <==\n`)
-          await process.print(chunk)
+  if (options.flags.has('F')) {
+    for (const [index, path] of options.operands.entries()) if (followed[index]?.path !== path) followed.splice(index, 0, { path })
+  }
+  if (follow && followed.length > 0) return followAll(process, followed, { retry: options.flags.has('F'), headings: several })
+  return fine ? 0 : 1
+}
+
+interface Followed {
+  path: string
+  open?: OpenFile
+  /** Said of it already. */
+  missing?: boolean
+}
+
+/** What comes to files, for ever; with `retry` what is at their paths later, too. */
+async function followAll(
+  process: Process,
+  followed: Followed[],
+  { retry, headings }: { retry: boolean; headings: boolean },
+): Promise<never> {
+  let shown = followed.at(-1)
+  for (;;) {
+    await process.sleep(1000)
+    for (const each of followed) {
+      const next = retry ? await reopened(process, each) : undefined
+      for (;;) {
+        const { open } = each
+        if (!open) break
+        // One that was cut off begins anew.
+        if (open instanceof RegularFile && sizeOf(open.node) > 0 && sizeOf(open.node) < open.offset) {
+          if (hasCoreutils(process)) await process.complain(`${process.name}: ${each.path}: file truncated\n`)
+          open.offset = 0
         }
+        const chunk = await open.read(65536, process)
+        if (chunk.length === 0) break
+        if (headings && shown !== each) await process.print(`\n==> ${each.path} <==\n`)
+        shown = each
+        await process.print(chunk)
       }
+      if (!next) continue
+      each.open?.release()
+      each.open = next
     }
   }
-  return fine ? 0 : 1
+}
+
+/** What is at the path now, where that is another file than before; says so in busybox' words, or in coreutils'. */
+async function reopened(process: Process, each: Followed): Promise<OpenFile | undefined> {
+  const { path, open, missing } = each
+  const coreutils = hasCoreutils(process)
+  const node = process.fs.find(path, process.who)
+  const same = open instanceof RegularFile ? open.node === node || (node?.type === 'file' && node.generate !== undefined) : open && node
+  if (same && !missing) return undefined
+  try {
+    const next = process.open(path, 'read').retain()
+    each.missing = false
+    const how = open && !(coreutils && missing) ? 'been replaced' : 'appeared'
+    const text = coreutils ? `'${path}' has ${how};  following new file` : `${path} has ${how}; following end of new file`
+    await process.complain(`${process.name}: ${text}\n`)
+    return next
+  } catch (error) {
+    if (!(error instanceof Errno)) throw error
+    const text = coreutils ? `'${path}' has become inaccessible` : `${path} has been renamed or deleted`
+    if (open && !(coreutils && missing)) await process.complain(`${process.name}: ${text}: ${error.message}\n`)
+    each.missing = true
+    return undefined
+  }
 }
 
 /** Keeps only what is needed of a stream; what never ends takes memory until the container has none. */

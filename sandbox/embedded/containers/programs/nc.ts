@@ -47,7 +47,12 @@ async function nc(process: Process): Promise<number> {
       else await relay(process, connection, wait === undefined ? undefined : timeout)
     } catch (error) {
       if (process.ended) throw error
-      if (isTimeout(error)) await tell(`${host} (${ip}:${port}): Connection timed out`)
+      if (isTimeout(error) && flags.has('u')) {
+        // A datagram that is lost is no error: only who waits for an answer is at an end.
+        if (flags.has('z') && verbose) await process.complain(`${host} (${ip}:${port}) open\n`)
+        if (!flags.has('z') && wait === undefined) await process.block<never>(() => undefined)
+        status = 0
+      } else if (isTimeout(error)) await tell(`${host} (${ip}:${port}): Connection timed out`)
       else if (error instanceof NetworkError) await tell(`${host} (${ip}:${port}): ${reasonOf(error)}`)
       else throw error
     }

@@ -50,6 +50,44 @@ afterAll(async () => {
   expect(errors).toEqual([])
 })
 
+describe('nc', () => {
+  test('finds the name server at its port, over UDP and over TCP, which answers questions alone', async () => {
+    expect(await run('nc -z -w 2 10.96.0.10 53')).toMatchObject({ code: 0 })
+    expect(await run('nc -zu -w 2 10.96.0.10 53')).toMatchObject({ code: 0 })
+    expect(await run('echo nonsense | nc -u -w 1 10.96.0.10 53')).toEqual({ code: 0, stdout: '', stderr: '' })
+    const question = String.raw`\0\7\1\0\0\1\0\0\0\0\0\0\012kubernetes\7default\3svc\7cluster\5local\0\0\1\0\1`
+    const { stdout } = await run(`printf '${question}' | nc -u -w 1 10.96.0.10 53 | tail -c 4 | od -An -tu1`)
+    expect(stdout.trim().split(/ +/)).toEqual(['10', '96', '0', '1'])
+  })
+
+  test('what is lost on its way over UDP is no error', async () => {
+    expect(await run('echo hello | nc -u -w 1 10.244.99.9 9999')).toEqual({ code: 0, stdout: '', stderr: '' })
+  })
+})
+
+describe('curl', () => {
+  const curl = (args: string) => run(`curl -sS ${args}`, 'curl')
+
+  test('gives up a server that does not answer, or not whole, and says what it has received', async () => {
+    const part = "printf 'HTTP/1.1 200 OK\\r\\nContent-Length: 100\\r\\n\\r\\nabc'; sleep 100"
+    await run(`(timeout 60 nc -l -p 7001 -e sleep 100 &); (timeout 60 nc -l -p 7002 -e sh -c "${part}" &); sleep 1`)
+    const silent = await curl(`-m 1 -w '%{http_code} %{exitcode} %{errormsg}\\n' http://${ips.client}:7001/`)
+    const why = 'Operation timed out after 1000 milliseconds with 0 bytes received'
+    expect(silent).toEqual({ code: 28, stdout: `000 28 ${why}\n`, stderr: `curl: (28) ${why}\n` })
+    expect(await curl(`-m 1 -w ' %{http_code} %{size_download}\\n' http://${ips.client}:7002/`)).toEqual({
+      code: 28,
+      stdout: 'abc 200 3\n',
+      stderr: 'curl: (28) Operation timed out after 1000 milliseconds with 3 out of 100 bytes received\n',
+    })
+  })
+
+  test('tells one that is not to be connected from one that does not answer', async () => {
+    expect((await curl('-m 1 http://10.244.99.9/')).stderr).toBe('curl: (28) Connection timed out after 1000 milliseconds\n')
+    const refused = 'curl: (28) Failed to connect to 10.244.99.9 port 80 after 1000 ms: Timeout was reached\n'
+    expect((await curl('--connect-timeout 1 http://10.244.99.9/')).stderr).toBe(refused)
+  })
+})
+
 describe('wget', () => {
   test.each(['http://web/', 'http://headless/', 'http://web-0.headless/', 'http://alias/', 'http://NODE:31777/', 'web:80'])(
     'reaches the web server at %s',
@@ -218,6 +256,13 @@ describe('TLS', () => {
       message: expect.stringContaining('User "system:serviceaccount:default:default" cannot list resource "pods"'),
     })
     expect((await curl(`${asked} https://kubernetes.default.svc/version`)).stdout).toContain('"gitVersion": "v1.34')
+    // who checks tokens is sent to the address that the API server says is its own
+    const published = `curl -sS ${asked} https://kubernetes.default.svc/.well-known/openid-configuration`
+    expect((await run(published, 'curl')).stdout).toContain('"jwks_uri":"https://NODE:6443/openid/v1/jwks"')
+    expect(await curl(`${asked} https://NODE:6443/openid/v1/jwks`)).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('"alg":"ES256"'),
+    })
     expect((await curl(`-k -o /dev/null -w '%{http_code}' https://10.96.0.1/api`)).stdout).toBe('403')
     expect(await run('wget --no-check-certificate -qO- https://kubernetes.default.svc/healthz')).toEqual({
       code: 0,

@@ -1,11 +1,13 @@
 import type { NodeNamespaces, PodNetwork } from '../../network/network.ts'
 import { netnsOf, StackError } from '../../network/stack.ts'
-import type { NodeProcess } from '../../node/host.ts'
+import type { NodeHost, NodeProcess } from '../../node/host.ts'
 import type { Machine } from '../kernel/machine.ts'
 import type { Process } from '../kernel/process.ts'
 import type { SignalName } from '../kernel/signals.ts'
 import { Errno } from '../vfs/errno.ts'
+import { mayTrace } from '../vfs/proc.ts'
 import { KernelParameters } from '../vfs/sysctl.ts'
+import { hasCoreutils } from './usage.ts'
 
 type Kind = 'net' | 'mnt' | 'uts' | 'pid' | 'ipc' | 'cgroup' | 'user' | 'time'
 
@@ -66,16 +68,46 @@ export async function nsenter(process: Process): Promise<number> {
   const [first] = wanted.keys()
   if (target !== undefined && known === undefined)
     return await process.fail(`cannot open /proc/${target}/ns/${first ?? 'user'}: No such file or directory`)
+  const refused = target === undefined ? undefined : refusal(process, Number(target), [...wanted.keys()])
+  if (refused !== undefined) return await process.fail(refused)
   let machine = process.machine
+  const away = machine.host === undefined ? machine.pids.node?.() : undefined
   for (const [kind, file] of wanted) {
     const from = file === undefined ? known : byFile(process, file)
     if (from === undefined) return await process.fail(`cannot open ${file}: No such file or directory`)
     if (from !== 'node') machine = entered(machine, kind, from)
+    else if (away) machine = enteredNode(machine, kind, away)
   }
-  return await runIn(process, machine, args.length > 0 ? args : ['/bin/bash'], {
+  return await runIn(process, machine, args.length > 0 ? args : [away ? (process.env.get('SHELL') ?? '/bin/sh') : '/bin/bash'], {
     missing: (name, why) => [`nsenter: failed to execute ${name}: ${why}\n`, why === 'No such file or directory' ? 127 : 126],
     home: wanted.has('mnt') ? '/' : process.cwd,
   })
+}
+
+/** Why one may not enter a process' namespaces, in busybox' words or util-linux'; the kinds are opened in this order by both. */
+function refusal(process: Process, pid: number, kinds: readonly Kind[]): string | undefined {
+  const [kind] = (['user', 'cgroup', 'ipc', 'uts', 'net', 'pid', 'mnt', 'time'] as const).filter((each) => kinds.includes(each))
+  if (kind === undefined) return undefined
+  const full = hasCoreutils(process)
+  const { machine } = process
+  const own = machine.pids.processes.get(pid)
+  if (!own && !mayTrace(process, machine.others.find((each) => each.pid === pid)?.process)) {
+    const path = `/proc/${pid}/ns/${kind}`
+    return full ? `cannot open ${path}: Permission denied` : `can't open '${path}': Permission denied`
+  }
+  if (process.may('SYS_ADMIN')) return undefined
+  if (full) return `reassociate to namespace 'ns/${kind}' failed: Operation not permitted`
+  return `setns(): can't reassociate to namespace '${kind}': Operation not permitted`
+}
+
+/** The node's own namespaces, from a container that sees its processes. */
+function enteredNode(machine: Machine, kind: Kind, host: NodeHost): Machine {
+  if (kind === 'net') {
+    const parameters = new KernelParameters({}, () => machine.hostname, host.network.node?.stack)
+    return machine.entering({ network: host.network, parameters })
+  }
+  if (kind === 'uts') return machine.entering({ hostname: host.name })
+  return kind === 'mnt' ? machine.overFilesOf(host) : machine
 }
 
 /** A process whose namespaces can be entered, or a network namespace that somebody has made. */
@@ -110,7 +142,7 @@ export async function netns(process: Process, args: readonly string[]): Promise<
     if (rest[0] === undefined) return await say('No netns name specified')
     const there = all.get(rest[0]) ?? madePlace(process, rest[0])
     if (!there) return await say(`Cannot open network namespace: No such file or directory`)
-    const inside = process.machine.host?.processes().filter(({ network }) => network === there.network) ?? []
+    const inside = process.machine.others.filter(({ network }) => network === there.network) ?? []
     const entered = [...process.machine.pids.processes.values()].filter(({ machine }) => machine.network === there.network)
     await process.print([...inside, ...entered].map(({ pid }) => `${pid}\n`).join(''))
     return 0
@@ -143,7 +175,7 @@ export async function netns(process: Process, args: readonly string[]): Promise<
 /** What /run/netns has: a name for each pod's network namespace, those first that are oldest. */
 function namesOf({ machine }: Process): Map<string, NodeProcess> {
   const names = new Map<string, NodeProcess>()
-  for (const each of machine.host?.processes() ?? []) {
+  for (const each of machine.others) {
     const name = each.pod && each.network ? netnsOf(each.pod.uid) : undefined
     if (name !== undefined && !names.has(name)) names.set(name, each)
   }
@@ -152,7 +184,7 @@ function namesOf({ machine }: Process): Map<string, NodeProcess> {
 
 /** A process by its number; those of the node's own namespaces are all alike. */
 function found(process: Process, pid: number): NodeProcess | 'node' | undefined {
-  const other = process.machine.host?.processes().find((each) => each.pid === pid)
+  const other = process.machine.others.find((each) => each.pid === pid)
   if (other) return other.pod ? other : 'node'
   return process.machine.pids.processes.has(pid) ? 'node' : undefined
 }

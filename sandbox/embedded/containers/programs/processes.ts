@@ -24,7 +24,7 @@ async function ps(process: Process): Promise<number> {
   const { machine } = process
   if (machine.host) return await psOfNode(process)
   const wide = process.args.some((arg) => /[eaf]/.test(arg)) && machine.programs.size > 0 && hasCoreutils(process)
-  const rows = [...machine.pids.processes.values()].sort((a, b) => a.pid - b.pid)
+  const rows = processesSeenBy(process)
   if (wide) {
     await process.print(
       `UID          PID    PPID  C STIME TTY          TIME CMD\n${rows.map((row) => `${ownerName(process, row.uid, 'passwd', false).padEnd(8)} ${String(row.pid).padStart(7)} ${String(row.ppid).padStart(7)}  0 ${formatTime('%H:%M', row.startedAt)} ${row.terminal ? 'pts/0' : '?    '}    ${clockTime(row.cpuNanoseconds)} ${row.commandLine}\n`).join('')}`,
@@ -41,7 +41,7 @@ async function ps(process: Process): Promise<number> {
     return 0
   }
   await process.print(
-    `PID   USER     ${timed ? 'TIME  ' : ''}COMMAND\n${rows.map((row) => `${String(row.pid).padStart(5)} ${ownerName(process, row.uid, 'passwd', false).padEnd(8)} ${timed ? ' 0:00 ' : ''}${row.commandLine}`.slice(0, width)).join('\n')}\n`,
+    `PID   USER     ${timed ? 'TIME  ' : ''}COMMAND\n${rows.map((row) => `${String(row.pid).padStart(5)} ${ownerName(process, row.uid, 'passwd', false).padEnd(8)} ${timed ? ' 0:00 ' : ''}${row.pid === 1 && row.name === 'systemd' ? '{systemd} ' : ''}${row.commandLine}`.slice(0, width)).join('\n')}\n`,
   )
   return 0
 }
@@ -58,7 +58,7 @@ async function top(process: Process): Promise<number> {
     const total = nodeMemory / 1024
     const used = Math.floor(machine.memoryBytes / 1024)
     const share = Math.min(100, Math.round(machine.cpu.usage() / 1e7 / nodeCores))
-    const rows = [...machine.pids.processes.values()].sort((a, b) => b.cpuNanoseconds - a.cpuNanoseconds)
+    const rows = processesSeenBy(process).sort((a, b) => b.cpuNanoseconds - a.cpuNanoseconds)
     const body = rows.map(
       (row) =>
         `${String(row.pid).padStart(5)} ${String(row.ppid).padStart(5)} ${ownerName(process, row.uid, 'passwd', false).padEnd(8)} S    ${String(Math.floor(row.memoryBytes / 1024)).padStart(5)} ${String(Math.round((row.memoryBytes / nodeMemory) * 100)).padStart(3)}%  ${String(Math.min(100, Math.round(row.cpuNanoseconds / 1e4 / Math.max(1000, machine.now() - row.startedAt) / nodeCores / 10))).padStart(2)}% ${row.commandLine}\n`,

@@ -73,7 +73,7 @@ async function watch(process: Process): Promise<number> {
 
 async function chroot(process: Process): Promise<number> {
   const [root, ...command] = process.args
-  const gnu = process.fs.find('/etc/debian_version', process.who) !== undefined
+  const gnu = hasCoreutils(process)
   if (root === undefined)
     return gnu
       ? await process.fail("missing operand\nTry 'chroot --help' for more information.", 125)
@@ -84,6 +84,7 @@ async function chroot(process: Process): Promise<number> {
   }
   let machine: Machine
   try {
+    process.fs.lookup(root, process.who)
     if (process.uid !== 0 || !hasCapability(process.machine.capabilities, 'SYS_CHROOT')) throw new Errno('EPERM')
     machine = process.machine.rootedAt(root, process)
   } catch (error) {

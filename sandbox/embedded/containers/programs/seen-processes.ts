@@ -23,10 +23,11 @@ export interface SeenProcess {
 
 /** All processes that one can see, by number: those of its own namespace, and on a node all that run there. */
 export function processesSeenBy({ machine }: Process): SeenProcess[] {
+  const outer = new Map(machine.others.map((each) => [each.pid, each]))
   const own = [...machine.pids.processes.values()].map(
     (each): SeenProcess => ({
       pid: each.pid,
-      ppid: each.ppid,
+      ppid: each.parent ? each.ppid : (outer.get(each.pid)?.ppid ?? each.ppid),
       uid: each.uid,
       name: each.name,
       commandLine: each.commandLine,
@@ -39,15 +40,17 @@ export function processesSeenBy({ machine }: Process): SeenProcess[] {
       kill: (signal) => each.kill(signal),
     }),
   )
-  const others = (machine.host?.processes() ?? []).map(
-    (each): SeenProcess => ({
-      ...each,
-      name: (each.argv[0] ?? '').split('/').pop() ?? '',
-      commandLine: each.title ?? each.argv.join(' '),
-      cpuNanoCores: each.process ? shareOf(each.process) : 0,
-      terminal: false,
-    }),
-  )
+  const others = [...outer.values()]
+    .filter(({ pid }) => !machine.pids.processes.has(pid))
+    .map(
+      (each): SeenProcess => ({
+        ...each,
+        name: each.pid === 1 ? 'systemd' : ((each.argv[0] ?? '').split('/').pop() ?? ''),
+        commandLine: each.title ?? each.argv.join(' '),
+        cpuNanoCores: each.process ? shareOf(each.process) : 0,
+        terminal: false,
+      }),
+    )
   return [...own, ...others].sort((one, other) => one.pid - other.pid)
 }
 

@@ -67,7 +67,6 @@ export const systemPrograms: Record<string, Run> = {
   vi,
   getconf,
   tput: () => 0,
-  strings: async (process) => process.fail('not available in this container'),
   factor,
   ...processPrograms,
   ...bytePrograms,

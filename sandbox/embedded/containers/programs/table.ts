@@ -20,9 +20,11 @@ import { namePrograms } from './names.ts'
 import { connectionPrograms } from './nc.ts'
 import { netPrograms } from './net.ts'
 import { nodePrograms } from './node.ts'
+import { nsenter } from './nsenter.ts'
 import { packagePrograms } from './packages.ts'
 import { sed } from './sed.ts'
 import { shellProgram } from './shell-program.ts'
+import { smallApplets } from './small-applets.ts'
 import { systemPrograms } from './system.ts'
 import { tar } from './tar.ts'
 import { helpOf } from './usage.ts'
@@ -36,11 +38,13 @@ const plain: Record<string, Run> = {
   ...namePrograms,
   ...connectionPrograms,
   ...fileServers,
+  ...smallApplets,
   ...webPrograms,
   sed,
   tar,
   awk,
   envsubst,
+  nsenter,
 }
 
 /** What a busybox-like image has in /bin. */

@@ -2,6 +2,8 @@ import type { Process } from '../kernel/process.ts'
 
 /** How busybox' applets are called, as their help begins. */
 const synopses: Record<string, string> = {
+  link: 'link FILE LINK',
+  unlink: 'unlink FILE',
   awk: 'awk [OPTIONS] [AWK_PROGRAM] [FILE]...',
   basename: 'basename FILE [SUFFIX] | -a FILE... | -s SUFFIX FILE...',
   cat: 'cat [-nbvteA] [FILE]...',

@@ -1,4 +1,4 @@
-import type { HttpResponse } from '../../network/network.ts'
+import type { HttpProgress, HttpResponse } from '../../network/network.ts'
 import { NetworkError } from '../../network/network.ts'
 import { TlsError } from '../../network/tls.ts'
 import type { Process, Run } from '../kernel/process.ts'
@@ -13,6 +13,8 @@ import { readBytes } from './text.ts'
 export const webPrograms: Record<string, Run> = { wget, curl }
 
 const never = 900_000
+/** ms after which the kernel gives up a connection: before that it was --connect-timeout. */
+const kernelPatience = 120_000
 
 const wgetUsage =
   'BusyBox v1.36.1 multi-call binary.\n\nUsage: wget [-cqS] [--spider] [-O FILE] [-o LOGFILE] [--header STR]\n\t[--post-data STR | --post-file FILE] [-Y on/off]\n\t[--no-check-certificate] [-P DIR] [-U AGENT] [-T SEC] URL...\n'
@@ -152,9 +154,12 @@ async function lookUp(process: Process, host: string): Promise<string> {
 
 class CurlFault extends Error {
   readonly code: number
-  constructor(code: number, text: string) {
+  /** What had come of an answer. */
+  readonly part: HttpResponse | undefined
+  constructor(code: number, text: string, part?: HttpResponse) {
     super(text)
     this.code = code
+    this.part = part
   }
 }
 
@@ -240,7 +245,8 @@ async function curl(process: Process): Promise<number> {
         if (!options.flags.has('s') || options.flags.has('S')) await process.complain(`curl: (${error.code}) ${error.message}\n`)
         if (!again) {
           const target = error.code === 22 ? undefined : parseTarget(url)
-          if (target) await writeOut(process, last(options, 'w'), noResponse, target, '', process.machine.now(), 0)
+          const { part = noResponse } = error
+          if (target) await writeOut(process, last(options, 'w'), part, target, '', process.machine.now(), 0, error)
           break
         }
         await process.sleep(Number(last(options, 'y') ?? 2 ** attempt) * 1000)
@@ -305,21 +311,26 @@ async function transfer(process: Process, url: string, options: ReturnType<typeo
       cert: await pem(process, options, 'E'),
       key: await pem(process, options, 'K'),
     }
+    const at = connectionOf(target, options)
+    const { host, port, path } = target
+    const told = Object.entries(headers).map(([name, value]) => `> ${name}: ${value}\n`)
+    const opening = `> ${method} ${path} HTTP/1.1\n${told.join('')}> \n* Request completely sent off\n`
+    const sent = () => `* Connected to ${host} (${ip}) port ${port}\n${opening}`
+    const progress: HttpProgress = { body: [] }
     try {
-      const at = connectionOf(target, options)
       ip = await lookUp(process, at.host)
       if (flags.has('v')) await process.complain(`*   Trying ${ip}:${at.port}...\n`)
-      response = await request(process, target, { method, headers, body, timeoutMs, connectMs, tls, at: { host: ip, port: at.port } })
+      const way = { timeoutMs, connectMs, tls, at: { host: ip, port: at.port } }
+      response = await request(process, target, { method, headers, body, ...way, progress })
     } catch (error) {
-      throw curlFault(process, target, error, started)
+      const fault = curlFault(process, target, error, started, progress)
+      if (flags.has('v')) await process.complain(`${progress.connected ? sent() : ''}* ${fault.message.split('\n')[0]}\n`)
+      if (fault.part) await deliver(process, fault.part.body, outputOf(target, options))
+      throw fault
     }
     if (flags.has('v')) {
       await process.complain(
-        `* Connected to ${target.host} (${ip}) port ${target.port}\n> ${method} ${target.path} HTTP/1.1\n${Object.entries(headers)
-          .map(([name, value]) => `> ${name}: ${value}\n`)
-          .join('')}> \n* Request completely sent off\n< HTTP/1.1 ${response.status} ${reasonOf(response)}\n${Object.entries(
-          response.headers,
-        )
+        `${sent()}< HTTP/1.1 ${response.status} ${reasonOf(response)}\n${Object.entries(response.headers)
           .map(([name, value]) => `< ${name}: ${value}\n`)
           .join('')}< \n`,
       )
@@ -344,19 +355,27 @@ async function transfer(process: Process, url: string, options: ReturnType<typeo
           .join('')}\r\n`
       : ''
   const content = Buffer.concat([Buffer.from(head), method === 'HEAD' ? new Uint8Array(0) : response.body])
-  const file = last(options, 'o') ?? (flags.has('O') ? baseName(target.path.split('?')[0] as string) : undefined)
-  if (file === undefined || file === '-') await process.print(content)
-  else {
-    try {
-      if (file === '/dev/null') await Promise.resolve()
-      else process.fs.write(file, content, process.who)
-    } catch (error) {
-      if (!(error instanceof Errno)) throw error
-      throw new CurlFault(23, `Failure writing output to destination, passed ${content.length} returned 0`)
-    }
-    if (!flags.has('s')) await process.complain(progress(content.length))
-  }
+  const file = outputOf(target, options)
+  await deliver(process, content, file)
+  if (file !== undefined && !flags.has('s')) await process.complain(progressBar(content.length))
   await writeOut(process, last(options, 'w'), response, target, ip, started, redirects)
+}
+
+/** The file that the answer goes to; absent for the standard output. */
+function outputOf(target: Target, options: ReturnType<typeof parseOptions>): string | undefined {
+  const file = last(options, 'o') ?? (options.flags.has('O') ? baseName(target.path.split('?')[0] as string) : undefined)
+  return file === '-' ? undefined : file
+}
+
+async function deliver(process: Process, content: Uint8Array, file: string | undefined): Promise<void> {
+  if (file === undefined) return await process.print(content)
+  if (file === '/dev/null') return
+  try {
+    process.fs.write(file, content, process.who)
+  } catch (error) {
+    if (!(error instanceof Errno)) throw error
+    throw new CurlFault(23, `Failure writing output to destination, passed ${content.length} returned 0`)
+  }
 }
 
 /** Where --connect-to and --resolve send a request instead; the first that fits counts, an empty part fits all. */
@@ -410,7 +429,7 @@ function tlsFault(target: Target, { code }: TlsError): CurlFault {
   return new CurlFault(60, `SSL certificate problem: ${problem}${certificateAdvice}`)
 }
 
-function progress(bytes: number): string {
+function progressBar(bytes: number): string {
   const size = String(bytes).padStart(5)
   return `  % Total    % Received % Xferd  Average Speed   Time    Time     Time  Current\n                                 Dload  Upload   Total   Spent    Left  Speed\n\r100 ${size}  100 ${size}    0     0  ${size}      0 --:--:-- --:--:-- --:--:-- ${size}\n`
 }
@@ -426,6 +445,7 @@ async function writeOut(
   ip: string,
   started: number,
   redirects: number,
+  fault?: CurlFault,
 ): Promise<void> {
   if (format === undefined) return
   const seconds = ((process.machine.now() - started) / 1000).toFixed(6)
@@ -445,7 +465,8 @@ async function writeOut(
     content_type: header(response.headers, 'content-type') ?? '',
     http_version: '1.1',
     method: 'GET',
-    exitcode: '0',
+    exitcode: String(fault?.code ?? 0),
+    errormsg: fault?.message ?? '',
   }
   await process.print(
     format
@@ -456,15 +477,22 @@ async function writeOut(
   )
 }
 
-function curlFault(process: Process, target: Target, error: unknown, started: number): CurlFault {
+function curlFault(process: Process, target: Target, error: unknown, started: number, progress: HttpProgress): CurlFault {
   if (process.ended) throw error
   const ms = Math.round(process.machine.now() - started)
   if (error instanceof TlsError) return tlsFault(target, error)
+  if (isTimeout(error) && progress.connected) {
+    const body = Buffer.concat(progress.body)
+    const whole = progress.head && header(progress.head.headers, 'content-length')
+    const received = whole === undefined ? String(body.length) : `${body.length} out of ${whole}`
+    const part = progress.head && { ...progress.head, body }
+    return new CurlFault(28, `Operation timed out after ${ms} milliseconds with ${received} bytes received`, part)
+  }
   if (isTimeout(error))
     return new CurlFault(
       28,
       error instanceof NetworkError
-        ? `Failed to connect to ${target.host} port ${target.port} after ${ms} ms: Could not connect to server`
+        ? `Failed to connect to ${target.host} port ${target.port} after ${ms} ms: ${ms < kernelPatience ? 'Timeout was reached' : 'Could not connect to server'}`
         : `Connection timed out after ${ms} milliseconds`,
     )
   if (!(error instanceof NetworkError)) throw error

@@ -1,3 +1,5 @@
+import { remembering } from '../../machinery/remembering.ts'
+
 /** One directive of an nginx configuration. */
 export interface Directive {
   name: string
@@ -67,7 +69,7 @@ export function readConfig(path: string, read: (path: string) => string, glob: (
 }
 
 function parse(path: string, context: string, read: (path: string) => string, glob: (pattern: string) => string[]): Directive[] {
-  const tokens = tokenize(read(path))
+  const tokens = tokensOf(read(path))
   let at = 0
   const block = (where: string, nested: boolean): Directive[] => {
     const out: Directive[] = []
@@ -137,8 +139,17 @@ function parse(path: string, context: string, read: (path: string) => string, gl
   return block(context, false)
 }
 
-function tokenize(text: string): { text: string; line: number; quoted: boolean }[] {
-  const tokens: { text: string; line: number; quoted: boolean }[] = []
+interface Token {
+  text: string
+  line: number
+  quoted: boolean
+}
+
+/** Of the texts that were read lately: most servers begin with what their image has. */
+const tokensOf = remembering(tokenize, { most: 16, longest: 16_384 })
+
+function tokenize(text: string): readonly Token[] {
+  const tokens: Token[] = []
   let line = 1
   for (let at = 0; at < text.length; at++) {
     const char = text[at] as string

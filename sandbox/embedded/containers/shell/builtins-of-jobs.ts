@@ -157,7 +157,7 @@ export async function kill(shell: Shell, args: string[]): Promise<number> {
       continue
     }
     if (pid < 0 && machine.killGroup(-pid, signal ?? 'CONT')) continue
-    const target = machine.pids.processes.get(pid) ?? machine.host?.processes().find((each) => each.pid === pid)
+    const target = machine.pids.processes.get(pid) ?? machine.others.find((each) => each.pid === pid)
     if (!target) {
       await shell.complain(shell.flavor === 'bash' ? `kill: (${word}) - No such process` : `kill: can't kill pid ${word}: No such process`)
       status = 1

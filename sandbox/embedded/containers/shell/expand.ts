@@ -43,10 +43,17 @@ export async function expandText(shell: Shell, word: Word): Promise<string> {
   if (only?.type === 'quoted' || (only?.type === 'literal' && !only.text.includes('~'))) return only.text
   const fields = new Fields(undefined)
   await expandParts(shell, tilde(shell, word.parts, true), false, fields)
-  return fields
-    .finish()
-    .map((field) => field.map((run) => run.text).join(''))
-    .join(' ')
+  return joined(fields.finish())
+}
+
+/** Put together by +, which copies nothing: a text may be doubled until there is no memory left for it. */
+function joined(fields: readonly (readonly Run[])[]): string {
+  let text = ''
+  for (const [index, field] of fields.entries()) {
+    if (index > 0) text += ' '
+    for (const run of field) text += run.text
+  }
+  return text
 }
 
 /** One word to a pattern: what was quoted matches itself. */

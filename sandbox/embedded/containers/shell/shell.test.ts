@@ -106,3 +106,15 @@ describe.each(shells)('$shell', ({ shell, scripts }) => {
     expect(world.reported).toEqual([])
   })
 })
+
+test('a text that is doubled again and again is not copied each time', async () => {
+  const world = new World()
+  const before = process.memoryUsage().heapUsed
+  const script =
+    'x=0123456789abcdef; for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22; do x=$x$x; done; echo done; sleep 1000000'
+  const container = await world.run({ image: 'busybox:1.36', command: ['sh', '-c', script], memoryLimit: 2 ** 30 })
+  await world.clock.advance(60_000)
+  expect(world.text(container)).toBe('done\n')
+  // 64 MiB, if it lay anywhere as a whole
+  expect(process.memoryUsage().heapUsed - before).toBeLessThan(40 * 2 ** 20)
+})

@@ -1,7 +1,7 @@
 import { type Capabilities, type Capability, hasCapability } from '../kernel/capabilities.ts'
 import type { Process } from '../kernel/process.ts'
 import { Errno } from './errno.ts'
-import { type DirNode, directory, type FileNode, file, type Node, symlink } from './node.ts'
+import { type DirNode, directory, entriesOf, type FileNode, file, type Node, symlink } from './node.ts'
 import type { Tree } from './tree.ts'
 
 export interface MountPoint {
@@ -61,12 +61,12 @@ export class FileSystem {
   /** Walks a path. With `follow` false the last part may be a link that is not followed. */
   locate(path: string, who: Credentials, follow = true): Location {
     if (path === '') throw new Errno('ENOENT')
-    const pending = (path.startsWith('/') ? path : `${who.cwd}/${path}`).split('/').filter((part) => part !== '' && part !== '.')
+    const pending = partsOf(path.startsWith('/') ? path : `${who.cwd}/${path}`)
     const trailingSlash = path.endsWith('/') && pending.length > 0
     let at = this.rootLocation()
     let links = 0
     while (pending.length > 0) {
-      const name = pending.shift() as string
+      const name = pending.pop() as string
       if (!at.node) throw new Errno('ENOENT')
       if (at.node.type !== 'dir') throw new Errno('ENOTDIR')
       if (!permits(at.node, who, 1)) throw new Errno('EACCES')
@@ -74,7 +74,7 @@ export class FileSystem {
       if (next.node?.type === 'link' && (follow || pending.length > 0 || trailingSlash)) {
         if (++links > 40) throw new Errno('ELOOP')
         const target = next.node.follow ? next.node.follow(who.process) : next.node.target
-        pending.unshift(...target.split('/').filter((part) => part !== '' && part !== '.'))
+        pending.push(...partsOf(target))
         if (target.startsWith('/')) at = this.rootLocation()
         continue
       }
@@ -139,6 +139,10 @@ export class FileSystem {
       if (at.node.type !== 'file') return { node: at.node, tree: at.mount.tree }
       if (at.node.generate) return { node: at.node, tree: at.mount.tree }
       this.demandWritable(at.mount)
+      if (at.node.live) {
+        if (options.truncate) at.node.live.truncate()
+        return { node: at.node, tree: at.mount.tree }
+      }
       const node = (at.mount.node ?? at.mount.tree.own(at.parts)) as FileNode
       if (options.truncate) {
         at.mount.tree.truncate(node, 0)
@@ -292,6 +296,10 @@ export class FileSystem {
   private detach(at: Location, who: Credentials): void {
     if (this.mounts.has(at.path)) throw new Errno('EBUSY')
     this.demandWritable(at.mount)
+    if (at.node?.type === 'file' && at.node.live && may(who, 'DAC_OVERRIDE')) {
+      at.node.live.remove()
+      return
+    }
     const parent = this.parentForChange(at, who)
     if (parent.mode & 0o1000 && !may(who, 'FOWNER') && at.node?.uid !== who.uid && parent.uid !== who.uid) throw new Errno('EPERM')
     at.mount.tree.remove(parent, at.parts[at.parts.length - 1] as string)
@@ -302,7 +310,7 @@ export class FileSystem {
     const parts = at.parts.slice(0, -1)
     const { tree } = at.mount
     let dir: Node | undefined = tree.root
-    for (const part of parts) dir = dir?.type === 'dir' ? dir.entries.get(part) : undefined
+    for (const part of parts) dir = dir?.type === 'dir' ? entriesOf(dir).get(part) : undefined
     if (dir?.type !== 'dir') throw new Errno('ENOENT')
     if (dir.dynamic) throw new Errno('EPERM')
     if (!permits(dir, who, 2)) throw new Errno('EACCES')
@@ -336,13 +344,9 @@ export class FileSystem {
   private mountRoot(mount: MountPoint): Node | undefined {
     if (mount.node) return mount.node
     let node: Node | undefined = mount.tree.root
-    for (const part of mount.prefix) node = node?.type === 'dir' ? node.entries.get(part) : undefined
+    for (const part of mount.prefix) node = node?.type === 'dir' ? entriesOf(node).get(part) : undefined
     return node
   }
-}
-
-function entriesOf(dir: DirNode, process: Process | undefined): ReadonlyMap<string, Node> {
-  return dir.dynamic ? dir.dynamic(process) : dir.entries
 }
 
 function may(who: Credentials, capability: Capability): boolean {
@@ -353,4 +357,11 @@ function permits(node: Node, who: Credentials, bits: number): boolean {
   if (may(who, 'DAC_OVERRIDE')) return bits !== 1 || node.type === 'dir' || (node.mode & 0o111) !== 0
   const shift = node.uid === who.uid ? 6 : node.gid === who.gid || who.groups?.includes(node.gid) ? 3 : 0
   return ((node.mode >> shift) & bits) === bits
+}
+
+/** The parts of a path that lead somewhere, the last one first. */
+function partsOf(path: string): string[] {
+  const parts: string[] = []
+  for (const part of path.split('/')) if (part !== '' && part !== '.') parts.push(part)
+  return parts.reverse()
 }

@@ -24,6 +24,17 @@ export interface FileNode extends Common {
   size: number
   /** A file made at each read (/proc). */
   generate?: (process: Process | undefined) => string
+  /** A file that is kept elsewhere (a container's log); `data` is empty then. */
+  live?: LiveContent
+}
+
+export interface LiveContent {
+  /** What reads a part of it: at most so many bytes from an offset on, none at the end. */
+  open(): (offset: number, max: number) => Uint8Array
+  /** Throws Errno. */
+  truncate(): void
+  /** Throws Errno. */
+  remove(): void
 }
 
 export interface DirNode extends Common {
@@ -75,8 +86,14 @@ export function generated(generate: (process: Process | undefined) => string, mo
 
 /** The bytes of a file node, not a copy. */
 export function contentOf(node: FileNode, process?: Process): Uint8Array {
+  if (node.live) return node.live.open()(0, node.size)
   if (node.generate) return encoder.encode(node.generate(process))
   return node.data.length === node.size ? node.data : node.data.subarray(0, node.size)
+}
+
+/** What is in a directory, without what is mounted over it. */
+export function entriesOf(dir: DirNode, process?: Process): ReadonlyMap<string, Node> {
+  return dir.dynamic ? dir.dynamic(process) : dir.entries
 }
 
 export function sizeOf(node: Node): number {

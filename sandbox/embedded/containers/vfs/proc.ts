@@ -1,11 +1,13 @@
 import { cgroupOf } from '../../node/cgroups.ts'
 import type { NodeProcess } from '../../node/host.ts'
-import { formatCapabilities } from '../kernel/capabilities.ts'
+import { allCapabilities, formatCapabilities } from '../kernel/capabilities.ts'
 import { nodeCores } from '../kernel/cpu.ts'
 import type { Machine } from '../kernel/machine.ts'
 import type { Process } from '../kernel/process.ts'
+import type { TreeVolume } from '../volume.ts'
 import { descriptor } from './devices.ts'
-import { type DirNode, directory, generated, type LinkNode, type Node, symlink } from './node.ts'
+import { Errno } from './errno.ts'
+import { type DirNode, directory, file, generated, type LinkNode, type Node, symlink } from './node.ts'
 
 /** Memory of the node, bytes, as /proc/meminfo shows it. */
 export const nodeMemory = 8 * 1024 ** 3
@@ -48,32 +50,62 @@ export function proc(machine: () => Machine): DirNode {
   fixed.set('stat', stat)
   const self: LinkNode = { ...symlink(''), follow: (process) => String(process?.pid ?? 1) }
   fixed.set('self', self)
-  fixed.set('sys', machine().parameters.folder())
+  let parameters: DirNode | undefined
   const root = directory(0o555)
-  root.dynamic = () => {
+  root.dynamic = (reader) => {
+    const viewer = machine()
     const entries = new Map(fixed)
-    for (const process of machine().pids.processes.values()) entries.set(String(process.pid), processFolder(process, machine()))
-    for (const each of machine().host?.processes() ?? []) entries.set(String(each.pid), folderOnNode(each, machine()))
+    // hardly anybody looks
+    entries.set('sys', (parameters ??= viewer.parameters.folder()))
+    for (const each of viewer.others) entries.set(String(each.pid), folderOnNode(each, viewer, reader))
+    for (const process of viewer.pids.processes.values()) entries.set(String(process.pid), processFolder(process, viewer))
     return entries
   }
   return root
 }
 
 /** What a node sees of a process that is not of its own shells. */
-function folderOnNode({ process, ...each }: NodeProcess, viewer: Machine): DirNode {
+function folderOnNode({ process, ...each }: NodeProcess, viewer: Machine, reader: Process | undefined): DirNode {
   const dir = process
     ? processFolder(process, viewer, each.pid, each.ppid)
     : directory(0o555, { uid: each.uid, gid: each.uid, mtime: each.startedAt })
-  const name = (each.argv[0] ?? '').split('/').pop() ?? ''
-  const put = (file: string, content: () => string) => dir.entries.set(file, generated(content))
+  const name = each.pid === 1 ? 'systemd' : ((each.argv[0] ?? '').split('/').pop() ?? '')
+  const put = (entry: string, content: () => string) => dir.entries.set(entry, generated(content))
   if (!process) {
     put('cmdline', () => `${each.argv.join('\0')}\0`)
     put('comm', () => `${name.slice(0, 15)}\n`)
     put('status', () => `Name:\t${name.slice(0, 15)}\nState:\tS (sleeping)\nTgid:\t${each.pid}\nPid:\t${each.pid}\nPPid:\t${each.ppid}\n`)
   }
   if (each.pod) put('cgroup', () => `0::${cgroupOf(each)}\n`)
+  if (!process && viewer.pids.node) {
+    const files = viewer.pids.node()?.files as TreeVolume | undefined
+    if (files) dir.entries.set('root', files.tree.root)
+    dir.entries.set('exe', symlink(each.pid === 1 ? '/usr/lib/systemd/systemd' : (each.argv[0] ?? '')))
+    dir.entries.set('cwd', symlink('/'))
+    dir.entries.set(
+      'environ',
+      generated(() => ''),
+    )
+  }
   dir.entries.set('ns', namespaces(each.pod && each.network ? each.pod.uid : undefined, each.container?.id))
+  if (!mayTrace(reader, process)) hide(dir)
   return dir
+}
+
+/** Whether one may look into a process (ptrace(2), mode read): root of the node's own programs has every capability. */
+export function mayTrace(reader: Process | undefined, process: Process | undefined): boolean {
+  if (!reader || reader.may('SYS_PTRACE')) return true
+  const held = process ? process.capabilities : allCapabilities
+  return reader.uid === (process?.uid ?? 0) && (held & ~reader.capabilities) === 0n
+}
+
+function hide(dir: DirNode): void {
+  const refuse = () => {
+    throw new Errno('EACCES')
+  }
+  for (const name of ['root', 'cwd', 'exe']) dir.entries.set(name, { ...symlink(''), follow: refuse })
+  for (const name of ['fd', 'ns']) dir.entries.set(name, { ...directory(0o500), dynamic: refuse })
+  dir.entries.set('environ', { ...file('', 0o400), live: { open: refuse, truncate: refuse, remove: refuse } })
 }
 
 /** Links that are alike for those who share a namespace. */

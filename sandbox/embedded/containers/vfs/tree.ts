@@ -1,5 +1,5 @@
 import { Errno } from './errno.ts'
-import type { DirNode, FileNode, Node } from './node.ts'
+import { type DirNode, entriesOf, type FileNode, type Node } from './node.ts'
 
 /**
  * One mountable tree of nodes with copy-on-write over a shared base and a limit on what may be written to it. The writable
@@ -46,7 +46,7 @@ export class Tree {
     if (this.root.owner !== this) this.root = this.copyDirectory(this.root)
     let dir = this.root
     for (const name of parts) {
-      const child = dir.entries.get(name)
+      const child = entriesOf(dir).get(name)
       if (child?.type !== 'dir') throw new Errno('ENOENT')
       if (child.owner === this || child.dynamic) {
         dir = child
@@ -63,6 +63,7 @@ export class Tree {
   own(parts: readonly string[]): Node {
     if (parts.length === 0) return this.ownDirectory([])
     const parent = this.ownDirectory(parts.slice(0, -1))
+    if (parent.dynamic) throw new Errno('EPERM')
     const name = parts[parts.length - 1] as string
     const node = parent.entries.get(name)
     if (!node) throw new Errno('ENOENT')

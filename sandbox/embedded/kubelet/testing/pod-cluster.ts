@@ -6,6 +6,7 @@ import { ApiError } from '../../machinery/errors.ts'
 import type { NodeApi } from '../../machinery/node-api.ts'
 import { type KubeObject, type Resource, resources } from '../../machinery/object.ts'
 import { createNetwork } from '../../network/index.ts'
+import { processNumbers } from '../../node/pids.ts'
 import type { Container, ContainerStatus, Pod, PodSpec } from '../../schema/types/core.v1.ts'
 import { startKubelets } from '../index.ts'
 import { ProgrammedRuntime } from './programmed-runtime.ts'
@@ -123,7 +124,13 @@ export async function podCluster(options: { nodes?: number; records?: Map<string
     remove,
     events,
     async boot(): Promise<NodeApi> {
-      kubelets = await startKubelets(ctx, { nodes: options.nodes ?? 1, network, runtime, files: nodeFiles })
+      kubelets = await startKubelets(ctx, {
+        nodes: options.nodes ?? 1,
+        network,
+        runtime,
+        pids: processNumbers(ctx.records),
+        files: nodeFiles,
+      })
       await clock.advance(0)
       return kubelets
     },

@@ -103,6 +103,8 @@ export class ProgrammedContainer implements Container {
   readonly log = {
     lines: () => this.lines,
     fileBytes: 0,
+    removed: false,
+    reopen: () => {},
     putAside: () => {
       this.lines.length = 0
     },
