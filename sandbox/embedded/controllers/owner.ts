@@ -62,6 +62,12 @@ export async function claim<T extends KubeObject>(
   const errors: unknown[] = []
   for (const candidate of candidates) {
     try {
+      // most are its own, and stay so: nothing is waited for
+      const reference = controllerOf(candidate)
+      if (reference && reference.uid === owner.metadata.uid && matches(candidate)) {
+        claimed.push(candidate)
+        continue
+      }
       const own = await claimOne(context, owner, resource, candidate, matches, finalizer)
       if (own) claimed.push(own)
     } catch (error) {
@@ -84,7 +90,6 @@ async function claimOne<T extends KubeObject>(
   const reference = controllerOf(candidate)
   if (reference) {
     if (reference.uid !== owner.metadata.uid) return undefined
-    if (matches(candidate)) return candidate
     if (!owner.metadata.deletionTimestamp) await release(context, owner, resource, candidate, finalizer)
     return undefined
   }

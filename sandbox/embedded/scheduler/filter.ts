@@ -39,7 +39,7 @@ export function runFilters(plugins: readonly FilterPlugin[], cycle: Cycle): Filt
   const fitting: NodeInfo[] = []
   const rejected = new Map<string, Rejection>()
   for (const info of cycle.nodes) {
-    const outside = chosen.find(({ names }) => !names?.has(info.name))
+    const outside = chosen.length > 0 && chosen.find(({ names }) => !names?.has(info.name))
     const rejection = outside ? { plugin: outside.plugin, reasons, resolvable: false } : firstRejection(filters, info)
     if (rejection) rejected.set(info.name, rejection)
     else fitting.push(info)

@@ -92,17 +92,20 @@ function portsConflict(a: ContainerPort, b: ContainerPort): boolean {
 export const nodeResourcesFit: FilterPlugin = {
   name: 'NodeResourcesFit',
   prepare({ pod }) {
-    const requests = podRequests(pod)
+    const requests = Object.entries(podRequests(pod))
+      .filter(([, request]) => request > 0)
+      .sort(byName)
     return (info) => {
-      const reasons: string[] = []
+      const tooMany = info.pods.length + 1 > (info.allocatable['pods'] ?? 0)
+      if (!tooMany && requests.every(([name, request]) => request <= available(info, name))) return undefined
+      const reasons = tooMany ? ['Too many pods'] : []
       let resolvable = true
-      if (info.pods.length + 1 > (info.allocatable['pods'] ?? 0)) reasons.push('Too many pods')
-      for (const [name, request] of Object.entries(requests).sort(byName)) {
-        if (request <= 0 || request <= available(info, name)) continue
+      for (const [name, request] of requests) {
+        if (request <= available(info, name)) continue
         reasons.push(`Insufficient ${name}`)
         if (request > (info.allocatable[name] ?? 0)) resolvable = false
       }
-      return reasons.length > 0 ? { plugin: 'NodeResourcesFit', reasons, resolvable } : undefined
+      return { plugin: 'NodeResourcesFit', reasons, resolvable }
     }
   },
 }

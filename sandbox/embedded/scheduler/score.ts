@@ -1,4 +1,4 @@
-import type { Node, Pod } from '../schema/types/core.v1.ts'
+import type { Node, Pod, Taint } from '../schema/types/core.v1.ts'
 import { amountOf, podRequests } from './amounts.ts'
 import { matchesTerm, tolerates } from './node-selection.ts'
 import { type Cycle, guess, type NodeInfo } from './snapshot.ts'
@@ -16,22 +16,24 @@ export interface ScorePlugin {
 /** The node with the most points; chance decides between equals. */
 export function bestNode(plugins: readonly ScorePlugin[], cycle: Cycle, fitting: readonly NodeInfo[]): NodeInfo | undefined {
   if (fitting.length <= 1) return fitting[0]
-  const totals = fitting.map(() => 0)
+  const totals = new Array<number>(fitting.length).fill(0)
   for (const plugin of plugins) {
     const score = plugin.prepare(cycle, fitting)
     if (!score) continue
     const raw = fitting.map(score)
-    const known = raw.filter((value) => value !== undefined)
+    const known = raw.includes(undefined) ? raw.filter((value) => value !== undefined) : (raw as number[])
     const normal = plugin.normalize && known.length > 0 ? plugin.normalize(known) : known
     let next = 0
-    for (const [index, value] of raw.entries()) {
-      if (value !== undefined) totals[index] = (totals[index] ?? 0) + plugin.weight * (normal[next++] ?? 0)
+    for (let index = 0; index < raw.length; index++) {
+      if (raw[index] !== undefined) totals[index] = (totals[index] ?? 0) + plugin.weight * (normal[next++] ?? 0)
     }
   }
   const most = Math.max(...totals)
   const best = fitting.filter((_, index) => totals[index] === most)
   return best[Math.floor(cycle.context.random() * best.length)]
 }
+
+const weighed = ['cpu', 'memory'] as const
 
 /** Prefers nodes with much of their CPU and memory left. */
 export const leastAllocated: ScorePlugin = {
@@ -40,13 +42,16 @@ export const leastAllocated: ScorePlugin = {
   prepare({ pod }) {
     const requests = podRequests(pod, guess)
     return ({ allocatable, guessed }) => {
-      const shares: number[] = []
-      for (const name of ['cpu', 'memory']) {
+      let shares = 0
+      let count = 0
+      for (const name of weighed) {
         const capacity = allocatable[name] ?? 0
         const used = (guessed[name] ?? 0) + (requests[name] ?? 0)
-        if (capacity > 0) shares.push(used > capacity ? 0 : Math.floor(((capacity - used) * 100) / capacity))
+        if (capacity <= 0) continue
+        shares += used > capacity ? 0 : Math.floor(((capacity - used) * 100) / capacity)
+        count++
       }
-      return shares.length > 0 ? Math.floor(shares.reduce((a, b) => a + b, 0) / shares.length) : 0
+      return count > 0 ? Math.floor(shares / count) : 0
     }
   },
 }
@@ -59,10 +64,9 @@ export const balancedAllocation: ScorePlugin = {
     const requests = podRequests(pod)
     if (!requests['cpu'] && !requests['memory']) return undefined
     return ({ allocatable, requested }) => {
-      const parts = ['cpu', 'memory']
-        .filter((name) => (allocatable[name] ?? 0) > 0)
-        .map((name) => Math.min(1, ((requested[name] ?? 0) + (requests[name] ?? 0)) / (allocatable[name] ?? 1)))
-      const deviation = parts.length === 2 ? Math.abs((parts[0] ?? 0) - (parts[1] ?? 0)) / 2 : 0
+      const part = (name: string) => Math.min(1, ((requested[name] ?? 0) + (requests[name] ?? 0)) / (allocatable[name] ?? 1))
+      const both = weighed.every((name) => (allocatable[name] ?? 0) > 0)
+      const deviation = both ? Math.abs(part('cpu') - part('memory')) / 2 : 0
       return Math.floor((1 - deviation) * 100)
     }
   },
@@ -75,8 +79,8 @@ export const taintTolerationScore: ScorePlugin = {
   prepare({ pod }) {
     const tolerations = (pod.spec?.tolerations ?? []).filter(({ effect }) => !effect || effect === 'PreferNoSchedule')
     return ({ node }) => {
-      const taints = (node.spec?.taints ?? []).filter(({ effect }) => effect === 'PreferNoSchedule')
-      return taints.filter((taint) => !tolerations.some((toleration) => tolerates(toleration, taint))).length
+      const taints = node.spec?.taints?.filter(({ effect }) => effect === 'PreferNoSchedule')
+      return (taints ?? none).filter((taint) => !tolerations.some((toleration) => tolerates(toleration, taint))).length
     }
   },
   normalize: (scores) => scale(scores).map((score) => 100 - score),
@@ -129,6 +133,8 @@ function imageSizes(node: Node): ReadonlyMap<string, number> {
   if (Object.isFrozen(images)) sizesOf.set(images, sizes)
   return sizes
 }
+
+const none: readonly Taint[] = []
 
 type Images = NonNullable<NonNullable<Node['status']>['images']>
 const noImages: Readonly<Images> = Object.freeze([])

@@ -30,6 +30,13 @@ interface Constraint {
   counts: (node: Node) => boolean
 }
 
+interface Domain {
+  weight: number
+  /** By the topology's value. */
+  counts?: ReadonlyMap<string, number>
+  onHost?: (info: NodeInfo) => number
+}
+
 /** Keeps the numbers of matching Pods in different topologies within maxSkew of each other. */
 export const podTopologySpread: FilterPlugin = {
   name,
@@ -63,20 +70,21 @@ export const podTopologySpreadScore: ScorePlugin = {
     const ignored = new Set(own ? fitting.filter(({ node }) => !hasAllKeys(node, constraints)).map((info) => info.name) : [])
     const considered = fitting.filter((info) => !ignored.has(info.name))
     const counting = nodes.filter(({ node }) => !own || hasAllKeys(node, constraints))
-    const domains = constraints.map((constraint) => {
-      const values = new Set(considered.map(({ node }) => node.metadata.labels?.[constraint.topologyKey] ?? ''))
-      const weight = Math.log((constraint.topologyKey === hostname ? considered.length : values.size) + 2)
+    const domains = constraints.map((constraint): Domain => {
       // Those of a host are counted where they are asked for.
-      return { weight, counts: constraint.topologyKey === hostname ? undefined : countDomains(constraint, counting, pod) }
+      if (constraint.topologyKey === hostname) return { weight: Math.log(considered.length + 2), onHost: counterOf(constraint, pod) }
+      const values = new Set(considered.map(({ node }) => node.metadata.labels?.[constraint.topologyKey] ?? ''))
+      return { weight: Math.log(values.size + 2), counts: countDomains(constraint, counting, pod) }
     })
     return (info) => {
       if (ignored.has(info.name)) return undefined
       let score = 0
-      for (const [index, constraint] of constraints.entries()) {
+      for (let index = 0; index < constraints.length; index++) {
+        const constraint = constraints[index] as Constraint
         const value = info.node.metadata.labels?.[constraint.topologyKey]
         if (value === undefined) continue
-        const { weight = 1, counts } = domains[index] ?? {}
-        const count = constraint.topologyKey === hostname ? countPods(info, constraint, pod) : (counts?.get(value) ?? 0)
+        const { weight, counts, onHost } = domains[index] as Domain
+        const count = onHost ? onHost(info) : (counts?.get(value) ?? 0)
         score += count * weight + (constraint.maxSkew - 1)
       }
       return Math.round(score)
@@ -90,27 +98,29 @@ export const podTopologySpreadScore: ScorePlugin = {
 
 function countDomains(constraint: Constraint, nodes: readonly NodeInfo[], pod: Pod): Map<string, number> {
   const counts = new Map<string, number>()
+  const count = counterOf(constraint, pod)
   for (const info of nodes) {
     const value = info.node.metadata.labels?.[constraint.topologyKey]
     if (value === undefined || !constraint.counts(info.node)) continue
-    counts.set(value, (counts.get(value) ?? 0) + countPods(info, constraint, pod))
+    counts.set(value, (counts.get(value) ?? 0) + count(info))
   }
   return counts
 }
 
-function countPods(info: NodeInfo, constraint: Constraint, pod: Pod): number {
+/** How many Pods of a node the constraint is about. */
+function counterOf({ selection, selects }: Constraint, pod: Pod): (info: NodeInfo) => number {
   const { namespace } = pod.metadata
-  const key = `${namespace} ${constraint.selection}`
-  const known = counted.get(info.pods) ?? new Map<string, number>()
-  counted.set(info.pods, known)
-  let count = known.get(key)
-  if (count === undefined) {
-    count = info.pods.filter(
-      (other) => other.metadata.namespace === namespace && !other.metadata.deletionTimestamp && constraint.selects(other),
-    ).length
-    known.set(key, count)
+  const key = `${namespace} ${selection}`
+  const isMeant = (other: Pod) => other.metadata.namespace === namespace && !other.metadata.deletionTimestamp && selects(other)
+  return ({ pods }) => {
+    const known = counted.get(pods)
+    const before = known?.get(key)
+    if (before !== undefined) return before
+    const count = pods.filter(isMeant).length
+    if (known) known.set(key, count)
+    else counted.set(pods, new Map([[key, count]]))
+    return count
   }
-  return count
 }
 
 /** What was counted on a node whose Pods have not changed since, by what was counted. */
