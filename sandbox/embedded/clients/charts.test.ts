@@ -100,7 +100,7 @@ const fetched = await fetchCharts()
 
 /** Charts of the wide world: their images are stood in for, what helm and the cluster make of them is as it is. */
 const skipped = fetched.missing ? ` (skipped: ${fetched.missing})` : ''
-describe.skipIf(fetched.missing).for(helms)(`real charts with helm $major${skipped}`, ({ minor }) => {
+describe.skipIf(fetched.missing).each(helms)(`real charts with helm $major${skipped}`, ({ minor }) => {
   let cluster: EmbeddedCluster
   let folder: string
   let kubeconfig: string

@@ -1,3 +1,9 @@
+import { until } from '../transcripts/waiting.ts'
+
+/** What a command of etcdctl that goes on has written when it is that many lines. */
+const seen = (command: string, lines: number) =>
+  `: >seen; etcdctl ${command} >>seen & ${until(`[ $(wc -l <seen) -ge ${lines} ]`)}; kill $!; wait $! 2>/dev/null; head -${lines} seen`
+
 /** What people type at etcdctl, one after the other. Keys begin with k: everything else may be Kubernetes'. */
 export const commands: readonly string[] = [
   'etcdctl endpoint health',
@@ -112,15 +118,15 @@ export const commands: readonly string[] = [
   `printf 'value("k1") = "un"\\n\\nput k2 a\\n\\n\\n' | etcdctl txn -i`,
   `printf '\\n\\n\\n' | etcdctl txn`,
   'etcdctl txn extra',
-  'timeout 3 etcdctl watch k1 --rev=$(rev 1) | head -9',
-  'timeout 3 etcdctl watch k1 --rev=$(rev 2) --prev-kv | head -10',
-  'timeout 3 etcdctl watch k1 --rev=$(rev 1) -w json | head -1',
-  'timeout 3 etcdctl watch k1 --rev=$(rev 2) --prev-kv -w fields | head -30',
-  'timeout 3 etcdctl watch k --prefix --rev=$(rev 1) | head -60',
-  'timeout 3 etcdctl watch k2 k5 --rev=$(rev 1) | head -30',
-  'timeout 3 etcdctl watch k5 --rev=$(rev 1) --prev-kv | head -12',
-  "timeout 4 etcdctl watch k1 --rev=$(rev 1) -- sh -c 'echo $ETCD_WATCH_EVENT_TYPE $ETCD_WATCH_KEY $ETCD_WATCH_VALUE' 2>/dev/null | head -4",
-  "(printf 'watch k1 --rev=%s\\n' $(rev 1); sleep 1) | timeout 3 etcdctl watch -i 2>/dev/null | head -6",
+  seen('watch k1 --rev=$(rev 1)', 9),
+  seen('watch k1 --rev=$(rev 2) --prev-kv', 10),
+  seen('watch k1 --rev=$(rev 1) -w json', 1),
+  seen('watch k1 --rev=$(rev 2) --prev-kv -w fields', 30),
+  seen('watch k --prefix --rev=$(rev 1)', 60),
+  seen('watch k2 k5 --rev=$(rev 1)', 28),
+  seen('watch k5 --rev=$(rev 1) --prev-kv', 8),
+  seen("watch k1 --rev=$(rev 1) -- sh -c 'echo $ETCD_WATCH_EVENT_TYPE $ETCD_WATCH_KEY $ETCD_WATCH_VALUE' 2>/dev/null", 4),
+  `mkfifo words; (printf 'watch k1 --rev=%s\\n' $(rev 1); ${until('[ -e enough ]')}) >words & ${seen('watch -i <words 2>/dev/null', 6)}; touch enough; wait`,
   'etcdctl watch',
   'etcdctl watch k1 --rev=nonsense',
   'etcdctl lease grant 1000',
@@ -197,7 +203,7 @@ export const commands: readonly string[] = [
   "etcdctl lock kmutex -- sh -c 'exit 3'",
   "etcdctl lock kmutex --ttl 5 -- sh -c 'etcdctl get kmutex --prefix --count-only -w fields | grep Count'",
   'etcdctl lock',
-  '(timeout -s INT 3 etcdctl elect kleader first > elected; sed "s#/.*#/L#" elected) 2>&1 | head -2',
+  '(timeout -s INT 6 etcdctl elect kleader first > elected; sed "s#/.*#/L#" elected) 2>&1 | head -2',
   'etcdctl elect kleader',
   'etcdctl elect',
   'etcdctl compaction $(rev 4)',

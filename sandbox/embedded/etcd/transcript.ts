@@ -8,8 +8,8 @@ import { commands } from './commands.ts'
 /** Where etcdctl finds a member: as its variables name them (ETCDCTL_ENDPOINTS, ETCDCTL_CACERT, ...). */
 export type EtcdctlSettings = Record<`ETCDCTL_${string}`, string>
 
-/** ms for a command; none takes more than a few seconds. */
-const longest = 15_000
+/** ms for a command; none takes more than a few seconds where nothing else runs. */
+const longest = 60_000
 
 /**
  * Runs every command on the member and resolves with what was written, without what no two members have in common. Revisions

@@ -1,8 +1,11 @@
+import { debugGroups } from './debug-commands.ts'
 import * as files from './manifests.ts'
 import { moreGroups } from './more-commands.ts'
+import { proxyGroups } from './proxy-commands.ts'
 import type { Group } from './run.ts'
 import { shapeGroups } from './shape-commands.ts'
 import { verbGroups } from './verb-commands.ts'
+import { said, serving, until } from './waiting.ts'
 
 const restricted = 'kubectl label namespace t-policy pod-security.kubernetes.io/enforce=restricted'
 
@@ -121,8 +124,8 @@ export const groups: readonly Group[] = [
       'kubectl get deployment web',
       'kubectl get --raw /apis/apps/v1/namespaces/t-deploy/deployments/web/scale | grep -o \'"spec":.*\'',
       'kubectl set image deployment/web nginx=nginx:none',
-      { settle: 'sleep 3' },
-      'kubectl rollout status deployment/web --timeout=1s',
+      { settle: "kubectl wait deployment/web --for=jsonpath='{.status.updatedReplicas}'=1 --timeout=30s" },
+      'kubectl rollout status deployment/web --timeout=5s',
       'kubectl get deployment web',
       'kubectl set image deployment/web wrong=nginx:1.27',
       'kubectl rollout undo deployment/web',
@@ -413,7 +416,7 @@ export const groups: readonly Group[] = [
       { settle: 'kubectl rollout status daemonset/agent --timeout=60s' },
       'kubectl rollout history daemonset/agent',
       'kubectl apply -f claim.yaml',
-      { settle: 'sleep 2' },
+      { settle: until('kubectl get events --field-selector involvedObject.name=disk -o name | grep -q .') },
       'kubectl get pvc',
       'kubectl describe pvc disk',
       `kubectl patch pvc disk -p '{"spec":{"resources":{"requests":{"storage":"500Mi"}}}}'`,
@@ -429,7 +432,12 @@ export const groups: readonly Group[] = [
       'kubectl expose deployment web --port=8080 --target-port=80 --name=front',
       'kubectl get service front -o wide',
       'kubectl get service front -o yaml',
-      { settle: 'sleep 1' },
+      { settle: "kubectl wait endpoints/front --for=jsonpath='{.subsets[0].addresses[0].ip}' --timeout=30s" },
+      {
+        settle: until(
+          "kubectl get endpointslices -l kubernetes.io/service-name=front -o jsonpath='{.items[*].endpoints[*].conditions.ready}' | grep -q true",
+        ),
+      },
       'kubectl describe service front',
       'kubectl get endpoints front',
       'kubectl get endpointslices -o custom-columns=P:.ports[*].port,R:.endpoints[*].conditions',
@@ -455,9 +463,9 @@ export const groups: readonly Group[] = [
       `kubectl patch service front -p '{"spec":{"clusterIP":"10.96.99.99"}}'`,
       `kubectl patch service front -p '{"spec":{"type":"NodePort"}}'`,
       'kubectl get service front',
-      '(kubectl port-forward service/front 18080:8080 & curl -s --retry 30 --retry-connrefused --retry-delay 1 http://127.0.0.1:18080/ | grep -o "<title>.*</title>"; kill $!) 2>&1',
+      `${serving('port-forward service/front :8080 --address=127.0.0.1')}; curl -s http://$address/ | grep -o "<title>.*</title>"; ${said}`,
       'kubectl port-forward service/none 18081:80',
-      'kubectl proxy --port=18082 & curl -s --retry 30 --retry-connrefused --retry-delay 1 http://127.0.0.1:18082/api/v1/namespaces/t-network/services/front | grep \'"kind"\'; kill $!',
+      `${serving('proxy --port=0')}; curl -s http://$address/api/v1/namespaces/t-network/services/front | grep '"kind"'; ${said}`,
       'kubectl delete service front outside headless away balanced',
     ],
   },
@@ -466,7 +474,7 @@ export const groups: readonly Group[] = [
     files: { 'limits.yaml': files.limits, 'greedy.yaml': files.greedy, 'privileged.yaml': files.privileged, 'web.yaml': files.web },
     steps: [
       'kubectl apply -f limits.yaml',
-      { settle: 'sleep 1' },
+      { settle: "kubectl wait quota/quota --for=jsonpath='{.status.hard.pods}'=2 --timeout=30s" },
       'kubectl get quota,limits',
       'kubectl describe limits limits',
       'kubectl create -f greedy.yaml',
@@ -479,7 +487,12 @@ export const groups: readonly Group[] = [
       'kubectl delete pods --all --now',
       'kubectl delete quota,limits --all',
       'kubectl create poddisruptionbudget budget --selector=app=web --min-available=1',
-      { settle: 'kubectl apply -f web.yaml && kubectl rollout status deployment/web --timeout=60s; sleep 1' },
+      { settle: 'kubectl apply -f web.yaml && kubectl rollout status deployment/web --timeout=60s' },
+      {
+        settle: until(
+          '[ "$(kubectl get pdb budget -o jsonpath={.status.currentHealthy})" = "$(kubectl get deployment web -o jsonpath={.status.readyReplicas})" ]',
+        ),
+      },
       'kubectl get pdb',
       'kubectl describe pdb budget | sed "/^Events/,\\$d"',
       'kubectl create pdb both --selector=a=b --min-available=1 --max-unavailable=1',
@@ -488,7 +501,7 @@ export const groups: readonly Group[] = [
       'kubectl create -f privileged.yaml',
       'kubectl run plain --image=nginx:1.27',
       'kubectl create deployment plain --image=nginx:1.27',
-      { settle: 'sleep 1' },
+      { settle: 'kubectl wait deployment/plain --for=condition=ReplicaFailure --timeout=30s' },
       'kubectl get deployment plain',
       'kubectl get deployment plain -o jsonpath=\'{.status.conditions[?(@.type=="ReplicaFailure")].message}\'',
       'kubectl create priorityclass t-high --value=1000 --description="matters more" --dry-run=server -o yaml',
@@ -510,7 +523,11 @@ export const groups: readonly Group[] = [
       { settle: 'kubectl wait --for=condition=PodScheduled=false pod/big --timeout=20s' },
       "kubectl get pod big -o jsonpath='{.status.conditions[0].reason}: {.status.conditions[0].message}'",
       'kubectl run missing --image=nginx:1.27 --overrides=\'{"spec":{"containers":[{"name":"m","image":"nginx:1.27","envFrom":[{"configMapRef":{"name":"none"}}]}]}}\'',
-      { settle: 'sleep 4' },
+      {
+        settle:
+          "kubectl wait pod/missing --for=jsonpath='{.status.containerStatuses[0].state.waiting.reason}'=CreateContainerConfigError --timeout=60s",
+      },
+      { settle: until('kubectl get events --field-selector involvedObject.name=missing,reason=Failed -o name | grep -q .') },
       'kubectl get pod missing',
       "kubectl get events --field-selector involvedObject.name=missing,reason=Failed -o jsonpath='{.items[0].message}'",
       'kubectl logs missing',
@@ -531,7 +548,10 @@ export const groups: readonly Group[] = [
       'kubectl run talk --image=busybox:1.36 --restart=Never -- sh -c "while true; do sleep 1; done"',
       { settle: 'kubectl wait --for=condition=Ready pod/talk --timeout=60s' },
       'kubectl debug talk --image=busybox:1.36 -c helper -i -- sh -c "echo debugging; hostname"',
-      { settle: 'sleep 2' },
+      {
+        settle:
+          "kubectl wait pod/talk --for=jsonpath='{.status.ephemeralContainerStatuses[0].state.terminated.reason}'=Completed --timeout=30s",
+      },
       "kubectl get pod talk -o jsonpath='{.spec.ephemeralContainers[*].name} {.status.ephemeralContainerStatuses[*].state.terminated.exitCode}'",
       'kubectl debug talk --image=busybox:1.36 --copy-to=talk-copy --container=talk -- sleep 60',
       "kubectl get pod talk-copy -o jsonpath='{.spec.containers[0].command}'",
@@ -579,7 +599,7 @@ export const groups: readonly Group[] = [
       'kubectl api-resources --api-group=transcripts.example.com',
       'kubectl delete widget first',
       'kubectl delete crd widgets.transcripts.example.com',
-      { settle: 'sleep 1' },
+      { settle: until('! kubectl get widgets >/dev/null 2>&1') },
       'kubectl get widgets',
     ],
   },
@@ -616,6 +636,8 @@ export const groups: readonly Group[] = [
     ],
   },
   ...moreGroups,
+  ...debugGroups,
   ...verbGroups,
+  ...proxyGroups,
   ...shapeGroups,
 ]

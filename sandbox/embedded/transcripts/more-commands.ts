@@ -1,5 +1,6 @@
 import * as files from './more-manifests.ts'
 import type { Group } from './run.ts'
+import { until } from './waiting.ts'
 
 const sets = 'KUBECTL_APPLYSET=true kubectl'
 
@@ -272,7 +273,7 @@ export const moreGroups: readonly Group[] = [
       'kubectl delete pods -l app=web --dry-run=client | sed "s/web-[a-z0-9]*-[a-z0-9]*/web-x/"',
       'kubectl delete deployment web --cascade=sideways',
       'kubectl delete deployment web --cascade=orphan',
-      { settle: 'sleep 1' },
+      { settle: until(`[ -z "$(kubectl get rs -o jsonpath='{.items[*].metadata.ownerReferences}')" ]`) },
       'kubectl get rs -o jsonpath="{.items[*].metadata.ownerReferences}"',
       'kubectl delete rs -l app=web --cascade=foreground | sed "s/web-[a-z0-9]*/web-x/"',
       'kubectl delete pods --all --grace-period=0',
@@ -387,7 +388,7 @@ export const moreGroups: readonly Group[] = [
       'sed "s/name: first/name: second/" gear.yaml | kubectl apply -f -',
       'kubectl get apiservices v1.transcripts.example.com',
       'kubectl delete crd gears.transcripts.example.com',
-      { settle: 'sleep 2' },
+      { settle: until('! kubectl get gears >/dev/null 2>&1 && ! kubectl get apiservices v1.transcripts.example.com >/dev/null 2>&1') },
       'kubectl get apiservices v1.transcripts.example.com',
       'kubectl get gears',
     ],
@@ -405,20 +406,20 @@ export const moreGroups: readonly Group[] = [
       'sed "s/object.spec.replicas <= 3/object.spec.replicas <=/" policy.yaml | kubectl apply -f -',
       'sed "s/object.spec.replicas <= 3/object.spec.replicas/" policy.yaml | kubectl apply -f -',
       'kubectl apply -f policy.yaml -f binding.yaml',
-      { settle: 'sleep 3' },
+      { settle: until('! kubectl create deployment many --image=nginx:1.27 --replicas=5 --dry-run=server >/dev/null 2>&1') },
       'kubectl get validatingadmissionpolicies,validatingadmissionpolicybindings',
       'kubectl create deployment many --image=nginx:1.27 --replicas=5',
       'kubectl create deployment few --image=nginx:1.27 --replicas=1',
       'kubectl scale deployment few --replicas=9',
       `kubectl patch validatingadmissionpolicybinding t-replicas --type=merge -p '{"spec":{"validationActions":["Warn","Audit"]}}'`,
-      { settle: 'sleep 2' },
+      { settle: until('kubectl create deployment many --image=nginx:1.27 --replicas=5 --dry-run=server >/dev/null 2>&1') },
       'kubectl create deployment many --image=nginx:1.27 --replicas=5 --dry-run=server',
       `kubectl patch validatingadmissionpolicybinding t-replicas --type=merge -p '{"spec":{"validationActions":["Deny","Warn"]}}'`,
       'kubectl delete validatingadmissionpolicy,validatingadmissionpolicybinding t-replicas',
       'kubectl apply -f request.yaml',
       'kubectl get csr t-jane',
       'kubectl certificate approve t-jane',
-      { settle: 'sleep 2' },
+      { settle: "kubectl wait csr/t-jane --for=jsonpath='{.status.certificate}' --timeout=20s" },
       'kubectl get csr t-jane',
       'kubectl get csr t-jane -o jsonpath="{.status.conditions[0].reason} {.status.conditions[0].message}"',
       'kubectl certificate deny t-jane',

@@ -31,10 +31,11 @@ const replacements: [RegExp, string][] = [
   [/Successfully pulled image "([^"]+)" in .*/g, 'Image "$1" is there'],
 ]
 
-/**
- * What is left of a command's output without what no two clusters have in common: times, addresses, generated names; and without
- * a warning of kubectl's that hangs on which of two ends it hears of first.
- */
+/** What kubectl says only where it was slower than what it looked at: a watch has ended, a container that it wanted to attach to. */
+const late =
+  /^W<time> reflector\.go:\d+\] "Warning: watch ended with error"|^warning: couldn't attach to pod\/\S+, falling back to streaming logs:/
+
+/** What is left of a command's output without what no two runs have in common: times, addresses, generated names, races of kubectl's. */
 export function normalise({ command, code, stdout, stderr }: Entry): Entry {
   return { command, code, stdout: normaliseText(stdout), stderr: normaliseText(stderr) }
 }
@@ -44,7 +45,7 @@ function normaliseText(text: string): string {
   for (const [pattern, replacement] of replacements) result = result.replace(pattern, replacement)
   return result
     .split('\n')
-    .filter((line) => !/Pulling image |^W<time> reflector\.go:\d+\] "Warning: watch ended with error"/.test(line))
+    .filter((line) => !/Pulling image /.test(line) && !late.test(line))
     .map((line) => sortReasons(columns(line)))
     .join('\n')
 }

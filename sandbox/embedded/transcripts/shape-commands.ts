@@ -1,5 +1,6 @@
 import type { Group } from './run.ts'
 import * as files from './shape-manifests.ts'
+import { until } from './waiting.ts'
 
 const node = '$(kubectl get nodes -o name)'
 const nodeName = '$(kubectl get nodes -o jsonpath="{.items[0].metadata.name}")'
@@ -12,7 +13,10 @@ export const shapeGroups: readonly Group[] = [
     files: { 'many.yaml': files.many },
     steps: [
       'kubectl apply -f many.yaml',
-      { settle: "kubectl wait rc/old --for=jsonpath='{.status.readyReplicas}'=1 --timeout=60s; sleep 2" },
+      {
+        settle:
+          "kubectl wait rc/old --for=jsonpath='{.status.readyReplicas}'=1 --timeout=60s; kubectl wait pdb/half --for=jsonpath='{.status.currentHealthy}'=1 --timeout=60s; kubectl wait quota/scoped --for=jsonpath='{.status.hard.pods}'=5 --timeout=60s; sleep 2",
+      },
       'kubectl get rc,rs',
       'kubectl get rc old -o wide',
       'kubectl get rs plain -o wide',
@@ -27,7 +31,8 @@ export const shapeGroups: readonly Group[] = [
       'kubectl describe rc old',
       'kubectl describe rs plain',
       { settle: 'kubectl wait hpa/scaler --for=condition=AbleToScale=False --timeout=40s' },
-      'kubectl describe hpa scaler',
+      'kubectl describe hpa scaler | sed "/^Events/,\\$d"',
+      "kubectl get events --field-selector involvedObject.name=scaler -o jsonpath='{.items[0].reason}: {.items[0].message}'",
       'kubectl describe quota scoped',
       'kubectl describe limits all',
       'kubectl describe netpol both',
@@ -44,7 +49,7 @@ export const shapeGroups: readonly Group[] = [
       'kubectl describe namespace t-shapes',
       'kubectl describe pod -l app=old | sed -n "/^Conditions/,$p"',
       `kubectl describe ${node} | sed -n "/^Addresses/,/^Non-terminated/p" | grep -v -e Ki -e Mi -e "  cpu" -e "  pods" -e Machine -e "System UUID" -e Boot -e Kernel -e "OS Image" -e Runtime -e memory -e ProviderID -e Non-terminated`,
-      `kubectl describe ${node} | grep -A4 "t-shapes  "`,
+      `kubectl describe ${node} | grep -e "t-shapes  " -e ^Allocated -e "(Total limits" -e "Resource  *Requests"`,
       'kubectl describe lease -n kube-node-lease | grep -e Holder -e Duration -e Kind',
       'kubectl describe priorityclass system-node-critical',
       'kubectl describe clusterrolebinding cluster-admin kubeadm:cluster-admins',
@@ -80,8 +85,15 @@ export const shapeGroups: readonly Group[] = [
     steps: [
       {
         settle:
-          "kubectl apply -f speakers.yaml && kubectl wait --for=condition=Ready pod/speaker pod/quiet --timeout=60s; kubectl wait pod/speaker --for=jsonpath='{.status.containerStatuses[1].restartCount}'=1 --timeout=60s; sleep 2",
+          "kubectl apply -f speakers.yaml && kubectl wait --for=condition=Ready pod/speaker pod/quiet --timeout=60s; kubectl wait pod/speaker --for=jsonpath='{.status.containerStatuses[1].restartCount}'=1 --timeout=60s",
       },
+      ...[
+        ['speaker -c one', 'the last'],
+        ['speaker -c two', 'again'],
+        ['quiet', 'main'],
+      ].map(([from, line]) => ({ settle: until(`kubectl logs ${from} | grep -q "${line}"`) })),
+      // longer than what is asked for with --since=1s
+      { settle: 'sleep 2' },
       'kubectl logs',
       'kubectl logs speaker',
       'kubectl logs speaker -c one',
@@ -147,7 +159,7 @@ export const shapeGroups: readonly Group[] = [
       'kubectl attach',
       'mkdir -p dir/sub; echo a >dir/a; echo b >dir/sub/b; kubectl cp dir quiet:/tmp/dir && kubectl exec quiet -- find /tmp/dir -type f | sort',
       'kubectl cp quiet:/tmp/dir back >/dev/null; find back -type f | sort',
-      'kubectl cp quiet:/none out 2>&1 | head -1',
+      'kubectl cp quiet:/none out >/dev/null 2>&1; echo $?; [ -e out ] || echo none',
       'kubectl cp none.txt quiet:/tmp/x',
       'kubectl cp a b',
       'kubectl cp quiet:/tmp/a quiet:/tmp/b',

@@ -21,7 +21,7 @@ beforeAll(async () => {
   await writeFile(kubeconfig, cluster.kubeconfig({ server: `https://127.0.0.1:${address.port}` }))
   const tools = await prepareTools(join(tmpdir(), 'labernetes-tools'))
   replayed = await runGroups(groups, { tools: join(tools.folder, 'bin'), kubeconfig })
-}, 900_000)
+}, 1_800_000)
 
 afterAll(async () => {
   await rm(folder, { recursive: true, force: true })

@@ -1,19 +1,10 @@
 import { signingRequest } from './more-manifests.ts'
 import type { Group } from './run.ts'
 import * as files from './verb-manifests.ts'
+import { until } from './waiting.ts'
 
 const node = '$(kubectl get nodes -o name)'
 const nodeName = "$(kubectl get nodes -o jsonpath='{.items[0].metadata.name}')"
-
-/** Begins a line: does what stands there again until `condition` holds; the line itself may not last longer than any other. */
-const until = (condition: string) => `until ${condition}; do sleep 0.2; done`
-
-/** `kubectl proxy` with options, and what curl hears through it; `@` stands for its address. */
-function proxied(port: number, options: string, ...requests: string[]): string {
-  const address = `http://127.0.0.1:${port}`
-  const heard = requests.map((request) => `curl -s ${request.replaceAll('@', address)}`)
-  return `kubectl proxy --port=${port} ${options} >/dev/null 2>&1 & ${until(`curl -s -o /dev/null ${address}`)}; ${heard.join('; ')}; kill $!`
-}
 
 /** What a command that goes on has written when it is that many lines, and after `meanwhile` that many more. */
 function watched(command: string, lines: number, meanwhile?: string, more = 0): string {
@@ -30,79 +21,8 @@ const refused = (file: string) => `until ! ${review(file)} | grep -q '"authentic
 const payload = (file: string) =>
   `cut -d. -f2 ${file} | tr _- /+ | base64 -d 2>/dev/null | sed -E 's/"(exp|iat|nbf|warnafter)":[0-9]+/"\\1":0/g'`
 
-/** Verbs of kubectl that speak to more than the API: nodes, proxies, dumps, debugging, tokens, watches and waits. */
+/** Verbs of kubectl that do more than ask for objects and change them: reconciling, certificates, dumps, tokens, watches, waits, rollouts, drains. */
 export const verbGroups: readonly Group[] = [
-  {
-    name: 'debug',
-    files: { 'talk.yaml': files.talk, 'custom.yaml': files.customContainer },
-    steps: [
-      { settle: 'kubectl apply -f talk.yaml && kubectl wait --for=condition=Ready pod/talk --timeout=60s' },
-      'kubectl debug',
-      'kubectl debug none --image=busybox:1.36',
-      'kubectl debug talk',
-      'kubectl debug talk --image="Bad Image"',
-      'kubectl debug talk --image=busybox:1.36 --share-processes=false',
-      'kubectl debug talk --image=busybox:1.36 --set-image=main=busybox:1.36',
-      'kubectl debug talk --image=busybox:1.36 --profile=weird',
-      'kubectl debug talk --image=busybox:1.36 --target=none -c lost -- true',
-      'kubectl debug talk --image=busybox:1.36 -c main -- true',
-      'kubectl debug talk --image=busybox:1.36 -c Bad_Name -- true',
-      'kubectl debug talk --image=busybox:1.36 -- sh -c "echo hello"',
-      'kubectl debug talk --image=busybox:1.36 -c tool --target=main --profile=general -- sh -c "sleep 1; ps -o args | grep sleep.360 | grep -v grep"',
-      'kubectl debug talk --image=busybox:1.36 -c tool -- true',
-      {
-        settle:
-          'kubectl wait pod/talk --for=jsonpath=\'{.status.ephemeralContainerStatuses[?(@.name=="tool")].state.terminated.reason}\'=Completed --timeout=30s',
-      },
-      'kubectl logs talk -c tool',
-      'kubectl debug talk --image=busybox:1.36 -c strict --profile=restricted --env=A=1 --image-pull-policy=IfNotPresent -- true',
-      'kubectl debug talk --image=busybox:1.36 -c shaped --custom=custom.yaml --profile=baseline -- true',
-      'kubectl debug talk --image=busybox:1.36 -c net --profile=netadmin --arguments-only -- true',
-      'kubectl debug talk --image=busybox:1.36 -c all --profile=sysadmin --attach=true -q -- sh -c "echo attached"',
-      `kubectl get pod talk -o jsonpath='{range .spec.ephemeralContainers[1:]}{.name} {.targetContainerName} {.securityContext} {.command} {.args} {.env} {.imagePullPolicy}{"\\n"}{end}'`,
-      { settle: 'sleep 2' },
-      "kubectl describe pod talk | sed -n '/^Ephemeral/,/^Conditions/p' | grep -v -e Started -e Finished | tail -n +16",
-      'kubectl get pod talk',
-      'kubectl get events --field-selector involvedObject.name=talk -o jsonpath=\'{range .items[*]}{.reason}: {.involvedObject.fieldPath}{"\\n"}{end}\' | grep tool | sort',
-      `kubectl patch pod talk -p '{"spec":{"ephemeralContainers":[{"name":"x","image":"busybox:1.36"}]}}'`,
-      `kubectl patch pod talk --subresource=ephemeralcontainers -p '{"spec":{"ephemeralContainers":[{"name":"x","image":"busybox:1.36","ports":[{"containerPort":1}],"resources":{"limits":{"cpu":"1"}}}]}}'`,
-      `kubectl patch pod talk --subresource=ephemeralcontainers -p '{"spec":{"ephemeralContainers":[{"name":"tool","image":"busybox:1.35"}]}}' 2>&1 | head -1`,
-      `kubectl patch pod talk --subresource=ephemeralcontainers -p '{"spec":{"ephemeralContainers":[{"name":"tool","$patch":"delete"}]}}' 2>&1 | head -1`,
-      'kubectl exec talk -c tool -- true',
-      'kubectl debug talk --image=busybox:1.36 --copy-to=talk',
-      'kubectl debug talk --copy-to=same-image',
-      'kubectl debug talk --copy-to=copy-1 --set-image=*=busybox:1.36,side=nginx:1.27',
-      'kubectl debug talk --copy-to=copy-2 --image=busybox:1.36 -c extra --share-processes --same-node --keep-labels --keep-annotations --keep-liveness --keep-readiness -- sleep 50',
-      'kubectl debug talk --copy-to=copy-3 -c main --keep-init-containers=false -i -- sh -c "echo instead; exit 0" | head -1',
-      'kubectl debug talk --copy-to=copy-4 --set-image=none=busybox:1.36',
-      'kubectl debug talk --copy-to=copy-5 --image=busybox:1.36 -c side',
-      `kubectl get pods -l app=talk -o name`,
-      `kubectl get pod copy-1 -o jsonpath='{.metadata.labels} {.metadata.annotations} {.spec.shareProcessNamespace} {.spec.initContainers[*].name} {.spec.containers[*].image} {.spec.containers[*].livenessProbe}{.spec.containers[*].readinessProbe}'`,
-      `kubectl get pod copy-2 -o jsonpath='{.metadata.annotations} {.spec.shareProcessNamespace} {.spec.containers[*].name} {.spec.containers[*].readinessProbe.exec}'`,
-      { settle: 'kubectl wait --for=condition=Ready pod/copy-2 --timeout=60s' },
-      'kubectl exec copy-2 -c extra -- sh -c "ps -o args | grep sleep | grep -v grep | sort"',
-      'kubectl debug talk --copy-to=copy-6 --image=busybox:1.36 -c extra --replace -- sleep 50',
-      { settle: 'kubectl wait --for=delete pod/talk --timeout=60s' },
-      'kubectl get pod talk',
-      'kubectl delete pods --all --now',
-    ],
-  },
-  {
-    name: 'debug-node',
-    steps: [
-      'kubectl debug node/none --image=busybox:1.36',
-      `kubectl debug ${node}`,
-      `kubectl debug ${node} --image=busybox:1.36 -- sleep 30`,
-      `kubectl debug ${node} --image=busybox:1.36 -i -q -- sh -c "ls -d /host/etc/kubernetes /host/var/lib/kubelet; hostname"`,
-      `kubectl debug ${node} --image=busybox:1.36 --profile=sysadmin -q -- true`,
-      `kubectl debug ${node} --image=busybox:1.36 --profile=restricted -q -- true`,
-      `kubectl debug ${node} --image=busybox:1.36 --profile=netadmin -q -- true`,
-      `kubectl debug ${node} --image=busybox:1.36 --copy-to=x`,
-      `kubectl debug ${node} --image=busybox:1.36 --target=x`,
-      `kubectl get pods --sort-by=.metadata.creationTimestamp -o jsonpath='{range .items[*]}{.spec.hostNetwork} {.spec.hostPID} {.spec.hostIPC} {.spec.restartPolicy} {.spec.tolerations[0]} {.spec.containers[0].securityContext} {.spec.containers[0].volumeMounts[0].mountPath} {.spec.volumes[0]} {.metadata.labels}{"\\n"}{end}' | sort`,
-      'kubectl delete pods --all --now | sed -E "s/-[a-z0-9]{5}\\"/-x\\"/"',
-    ],
-  },
   {
     name: 'reconcile',
     alone: true,
@@ -218,110 +138,6 @@ export const verbGroups: readonly Group[] = [
     ],
   },
   {
-    name: 'proxy',
-    files: {
-      'web.yaml':
-        'apiVersion: v1\nkind: Pod\nmetadata:\n  name: web\n  labels: {app: web}\nspec:\n  terminationGracePeriodSeconds: 0\n  containers:\n  - name: nginx\n    image: nginx:1.27\n    ports:\n    - {name: http, containerPort: 80}\n',
-      'page.html': '<h1>a page</h1>\n',
-    },
-    steps: [
-      {
-        settle:
-          'kubectl apply -f web.yaml && kubectl wait --for=condition=Ready pod/web --timeout=60s && kubectl expose pod web --port=8080 --target-port=80 --name=front && kubectl create service clusterip empty --tcp=80 && sleep 2',
-      },
-      'kubectl proxy --port=70000',
-      'kubectl proxy --reject-paths="("',
-      'kubectl proxy --unix-socket=a --port=1',
-      'kubectl proxy --port=18101 & until curl -s -o /dev/null http://127.0.0.1:18101; do sleep 0.2; done; kill $!',
-      proxied(
-        18102,
-        '',
-        "'@/api/v1/namespaces/t-proxy/pods/web/proxy/' | grep -o '<title>.*</title>'",
-        "'@/api/v1/namespaces/t-proxy/pods/web:80/proxy/' | grep -c '<title>'",
-        "-o /dev/null -w '%{http_code}' '@/api/v1/namespaces/t-proxy/pods/web/proxy/none'",
-      ),
-      proxied(
-        18103,
-        '',
-        "'@/api/v1/namespaces/t-proxy/services/front/proxy/' | grep -c '<title>'",
-        "'@/api/v1/namespaces/t-proxy/services/http:front:8080/proxy/' | grep -c '<title>'",
-        "'@/api/v1/namespaces/t-proxy/services/front:9/proxy/'",
-        "'@/api/v1/namespaces/t-proxy/services/empty/proxy/'",
-        "'@/api/v1/namespaces/t-proxy/services/none/proxy/'",
-      ),
-      proxied(
-        18104,
-        '',
-        "'@/api/v1/namespaces/t-proxy/pods/none/proxy/'",
-        "'@/api/v1/namespaces/t-proxy/pods/web:81/proxy/' | grep -o -e 'connection refused' -e '\"code\": *[0-9]*'",
-        "-o /dev/null -w '%{http_code} %{redirect_url}' '@/api/v1/namespaces/t-proxy/pods/web/proxy' | sed 's/:18104//'",
-        "-X DELETE -o /dev/null -w '%{http_code}' '@/api/v1/namespaces/t-proxy/services/front/proxy/'",
-      ),
-      proxied(
-        18105,
-        '',
-        `"@/api/v1/nodes/${nodeName}/proxy/healthz"`,
-        `"@/api/v1/nodes/${nodeName}:10250/proxy/pods" | grep -o '"kind":"PodList"'`,
-        `"@/api/v1/nodes/${nodeName}/proxy/configz" | grep -o '"clusterDomain":"[a-z.]*"'`,
-        `-o /dev/null -w '%{http_code}' "@/api/v1/nodes/${nodeName}/proxy/none"`,
-        "'@/api/v1/nodes/none/proxy/healthz'",
-      ),
-      proxied(
-        18106,
-        '',
-        "-X POST '@/api/v1/namespaces/t-proxy/pods/web/exec?command=true'",
-        "'@/api/v1/namespaces/t-proxy/pods/web/attach'",
-        "-H 'Host: example.com' '@/version'",
-        "-o /dev/null -w '%{http_code} %{content_type}' '@/version'",
-      ),
-      proxied(
-        18107,
-        '--reject-methods=POST,DELETE --accept-paths="^/api/v1/.*"',
-        "-X DELETE '@/api/v1/namespaces/t-proxy/pods/web'",
-        "'@/apis'",
-        '\'@/api/v1/namespaces/t-proxy/pods/web\' | grep \'"name": "web"\'',
-      ),
-      proxied(
-        18108,
-        '--www=. --www-prefix=/files/ --api-prefix=/k8s/',
-        "'@/files/page.html'",
-        "'@/k8s/api/v1/namespaces/t-proxy' | grep '\"kind\"'",
-        "-w '%{http_code}' '@/api/v1'",
-      ),
-      proxied(
-        18109,
-        '',
-        '-X POST -H \'Content-Type: application/json\' -d \'{"metadata":{"name":"posted"}}\' \'@/api/v1/namespaces/t-proxy/configmaps\' | grep -e \'"kind"\' -e \'"name"\'',
-        '-X PATCH -H \'Content-Type: application/merge-patch+json\' -d \'{"data":{"a":"1"}}\' \'@/api/v1/namespaces/t-proxy/configmaps/posted\' | grep \'"a"\'',
-        "-X PATCH -d '{}' -H 'Content-Type: text/plain' '@/api/v1/namespaces/t-proxy/configmaps/posted'",
-        "-X DELETE '@/api/v1/namespaces/t-proxy/configmaps/posted'",
-      ),
-      proxied(
-        18110,
-        '',
-        "'@/api/v1/namespaces/t-proxy/pods/web/log?tailLines=x'",
-        "'@/api/v1/namespaces/t-proxy/pods/web/log?container=none'",
-        "'@/api/v1/namespaces/t-proxy/pods?limit=x' | grep message",
-        "-H 'Accept: application/yaml' '@/api/v1/namespaces/t-proxy' | head -2",
-        "-o /dev/null -w '%{http_code}' -H 'Accept: text/css' '@/api/v1/namespaces/t-proxy'",
-      ),
-      proxied(
-        18111,
-        '--as=nobody',
-        "'@/api/v1/namespaces/t-proxy/pods/web/proxy/' | grep message",
-        `"@/api/v1/nodes/${nodeName}/proxy/healthz" | grep message`,
-        "'@/api/v1/namespaces/t-proxy/services/front/proxy/' | grep message",
-      ),
-      'kubectl proxy --unix-socket=./socket >/dev/null 2>&1 & until curl -s -o /dev/null --unix-socket ./socket http://localhost/; do sleep 0.2; done; curl -s --unix-socket ./socket http://localhost/version | grep \'"minor"\'; kill $!',
-      'kubectl get --raw /api/v1/namespaces/t-proxy/services/front:8080/proxy/none 2>&1 | head -3',
-      'kubectl port-forward pod/web 18112:none',
-      'kubectl port-forward pod/web',
-      'kubectl port-forward pod/none 18112:80',
-      'kubectl port-forward service/empty 18112:80 --pod-running-timeout=1s',
-      '(kubectl port-forward pod/web 18113:http --address=127.0.0.1 & until curl -s -o /dev/null -w "%{http_code}\\n" http://127.0.0.1:18113/; do sleep 0.2; done; kill $!) 2>&1 | grep -v ^0 | sort',
-    ],
-  },
-  {
     name: 'prune',
     files: { 'all.yaml': files.together, 'one.yaml': files.alone },
     steps: [
@@ -362,11 +178,11 @@ export const verbGroups: readonly Group[] = [
       "kubectl wait --for=jsonpath='{.status.nothing}' pod/talk --timeout=1s",
       "kubectl wait --for=jsonpath='{.status.phase}'= pod/talk",
       "kubectl wait --for=jsonpath='{.status.phase'=Running pod/talk",
-      "kubectl wait --for=jsonpath='{.status.containerStatuses[*].ready}'=true pod/talk --timeout=1s",
-      "kubectl wait --for=jsonpath='{.spec.containers}'=x pod/talk --timeout=1s",
+      "kubectl wait --for=jsonpath='{.status.containerStatuses[*].ready}'=true pod/talk --timeout=20s",
+      "kubectl wait --for=jsonpath='{.spec.containers}'=x pod/talk --timeout=20s",
       'kubectl wait --for=jsonpath=\'{.spec.containers[?(@.name=="side")].image}\'=busybox:1.36 pod/talk',
       "kubectl wait --for=jsonpath='{.data.a}'=1 cm -l part=whole --timeout=1s",
-      "kubectl wait --for=jsonpath='{.data.a}'=1 -f maps.yaml --timeout=1s",
+      "kubectl wait --for=jsonpath='{.data.a}'=1 -f maps.yaml --timeout=5s",
       'kubectl wait --for=delete pod/talk --timeout=1s',
       'kubectl wait --for=delete cm/dropped cm/kept --timeout=0',
       'kubectl wait --for=delete pods -l app=none --timeout=1s',
@@ -523,7 +339,9 @@ export const verbGroups: readonly Group[] = [
       'kubectl rollout history ds/agent',
       `kubectl patch sts db -p '{"spec":{"updateStrategy":{"type":"RollingUpdate","rollingUpdate":{"partition":1}}}}'`,
       'kubectl set env sts/db A=1',
-      { settle: 'sleep 1' },
+      {
+        settle: until("kubectl get sts db -o jsonpath='{.metadata.generation} {.status.observedGeneration}' | grep -qx '\\([0-9]*\\) \\1'"),
+      },
       'kubectl rollout status sts/db',
       `kubectl get sts db -o jsonpath='{.status.replicas} {.status.readyReplicas} {.status.updatedReplicas} {.status.currentReplicas}'`,
       `kubectl patch sts db -p '{"spec":{"updateStrategy":{"type":"OnDelete","rollingUpdate":null}}}'`,

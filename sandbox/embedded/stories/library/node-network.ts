@@ -153,20 +153,16 @@ export const nodeNetworkStories: readonly Story[] = [
     oneNode: true,
     async play(scene) {
       const place = await settle(scene)
-      const { web, client } = place
-      await reach(scene, place, 'as it is', 'pod', web)
-      await noteCaller(scene, place, 'who came')
-      await withRules(scene, place, [`-t nat -I POSTROUTING 1 -p tcp -d ${web} -j MASQUERADE`], async () => {
-        await reach(scene, place, 'masqueraded', 'pod', web)
+      const { web, client, nodeIP } = place
+      const comes = async (how: string) => {
+        await reach(scene, place, how, 'pod', web)
         await noteCaller(scene, place, 'who came')
-      })
-      const named = [`-t nat -I POSTROUTING 1 -p tcp -s ${client} -d ${web} -j SNAT --to-source ${place.nodeIP}`]
-      await withRules(scene, place, named, async () => {
-        await reach(scene, place, 'by the name of the node', 'pod', web)
-        await noteCaller(scene, place, 'who came')
-      })
-      await reach(scene, place, 'as it was', 'pod', web)
-      await noteCaller(scene, place, 'who came')
+      }
+      await comes('as it is')
+      await withRules(scene, place, [`-t nat -I POSTROUTING 1 -p tcp -d ${web} -j MASQUERADE`], () => comes('masqueraded'))
+      const named = [`-t nat -I POSTROUTING 1 -p tcp -s ${client} -d ${web} -j SNAT --to-source ${nodeIP}`]
+      await withRules(scene, place, named, () => comes('by the name of the node'))
+      await comes('as it was')
     },
   },
   {
