@@ -15,6 +15,8 @@ const bin = (name) => path.join(root, 'node_modules', name)
 let passed = 0
 let failed = 0
 let skipped = 0
+/** What failed, by name: said once more at the end, where it is found. */
+const failures = []
 
 try {
   checkNode()
@@ -42,10 +44,11 @@ try {
     )
 } catch (error) {
   process.stderr.write(`\n${error instanceof Fault ? error.message : (error.stack ?? error)}\n`)
-  failed++
+  fail('npm test')
 }
 process.exitCode = failed > 0 || passed === 0 ? 1 : 0
 if (skipped > 0) process.stdout.write(`\n${skipped} skipped, each with its reason above\n`)
+if (failures.length > 0) process.stdout.write(`\nFailed:\n${failures.map((name) => `  ${name}\n`).join('')}`)
 process.stdout.write(`\n${passed} passed, ${failed} failed\n`)
 
 /** A check that either holds or does not: counts as one test. */
@@ -70,9 +73,14 @@ async function attempt(heading, work) {
 function count(good, heading) {
   if (good) passed++
   else {
-    failed++
+    fail(heading)
     say(`${heading}: failed`)
   }
+}
+
+function fail(name) {
+  failed++
+  failures.push(name)
 }
 
 /** A test runner that writes what it counted to a file. One that ends badly without a failed test counts as one failure. */
@@ -85,11 +93,12 @@ async function tests(heading, args, countsOf, file) {
   })
   const counts = existsSync(report)
     ? countsOf(JSON.parse(await readFile(report, 'utf8')))
-    : { passed: 0, failed: 0, skipped: 0, reasons: [] }
+    : { passed: 0, failed: [], skipped: 0, reasons: [] }
   passed += counts.passed
   skipped += counts.skipped
   for (const reason of counts.reasons) say(`Skipped: ${reason}`)
-  failed += counts.failed === 0 && (code !== 0 || counts.passed === 0) ? 1 : counts.failed
+  counts.failed.forEach(fail)
+  if (counts.failed.length === 0 && (code !== 0 || counts.passed === 0)) fail(`${heading}: ended with ${code}`)
 }
 
 /** Every lab: fails at the start, passes after its solution, rejects each wrong answer. */
@@ -104,25 +113,38 @@ async function proofs() {
   await once(child, 'close')
   const [, good, bad] = /^(\d+) passed, (\d+) failed$/m.exec(text) ?? [null, '0', '1']
   passed += Number(good)
-  failed += Number(bad)
+  const named = text.match(/^FAIL .*$/gm) ?? []
+  for (let index = 0; index < Number(bad); index++) fail(named[index] ?? 'Labs (lab:prove): ended early')
 }
 
 function vitestCounts(report) {
-  const unloaded = report.testResults.filter((suite) => suite.status === 'failed' && suite.assertionResults.length === 0).length
+  const unloaded = report.testResults.filter((suite) => suite.status === 'failed' && suite.assertionResults.length === 0)
+  const bad = report.testResults.flatMap(({ name, assertionResults }) =>
+    assertionResults.filter(({ status }) => status === 'failed').map(({ fullName }) => `${fromRoot(name)}: ${fullName}`),
+  )
   const pending = report.testResults.flatMap((suite) =>
     suite.assertionResults.filter(({ status }) => status === 'skipped' || status === 'pending'),
   )
   return {
     passed: report.numPassedTests,
-    failed: report.numFailedTests + unloaded,
+    failed: [...bad, ...unloaded.map(({ name }) => `${fromRoot(name)}: not loaded`)],
     skipped: pending.length,
     reasons: new Set(pending.map(({ ancestorTitles, title }) => ancestorTitles[0] ?? title)),
   }
 }
 
-function playwrightCounts({ stats, errors }) {
-  return { passed: stats.expected + stats.flaky, failed: stats.unexpected + errors.length, skipped: stats.skipped, reasons: [] }
+function playwrightCounts({ stats, errors, suites }) {
+  const specs = (suite) => [...(suite.specs ?? []), ...(suite.suites ?? []).flatMap(specs)]
+  const bad = suites.flatMap(specs).filter(({ ok }) => !ok)
+  return {
+    passed: stats.expected + stats.flaky,
+    failed: [...bad.map(({ file, title }) => `${file}: ${title}`), ...errors.map(({ message }) => message.split('\n')[0])],
+    skipped: stats.skipped,
+    reasons: [],
+  }
 }
+
+const fromRoot = (file) => path.relative(root, file)
 
 function shown(program, args, environment = {}) {
   const child = spawn(program, args, { cwd: root, env: { ...process.env, ...environment }, stdio: ['ignore', 'inherit', 'inherit'] })
