@@ -1,7 +1,7 @@
 import { gunzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
-import { jsonLine } from '../machinery/encoded.ts'
+import { jsonLine, jsonOfOne } from '../machinery/encoded.ts'
 import { ApiError } from '../machinery/errors.ts'
 import { freezeSharing } from '../machinery/freeze.ts'
 import type { KubeObject } from '../machinery/object.ts'
@@ -126,4 +126,12 @@ it('an item whose bytes are kept is the same in a list as one whose bytes are no
   const owned = { ...context, owner: context, turn: async () => undefined }
   const bytes = await whole(encode({ type: 'list', listing: listed }, accepted(json), owned))
   expect(bytes.toString()).toBe(`${JSON.stringify(listForm(listed, accepted(json), context))}\n`)
+})
+
+it('what a list has written is kept for the next, where there is room', async () => {
+  const listed = listing(3, 10)
+  const [first] = listed.items.map((item) => freezeSharing(item))
+  const owned = { ...context, owner: context, turn: async () => undefined }
+  await whole(encode({ type: 'list', listing: listed }, accepted(json), owned))
+  expect(jsonOfOne(first as KubeObject)).toBeInstanceOf(Buffer)
 })

@@ -29,6 +29,10 @@ class Kept {
     return made
   }
 
+  hasRoomFor(bytes: number): boolean {
+    return this.size + bytes <= this.budget
+  }
+
   forget(object: object): void {
     const bytes = this.bytes.get(object)
     if (!bytes) return
@@ -42,20 +46,21 @@ const messages = new Kept(8 * 2 ** 20)
 
 /**
  * An object as a line of JSON, as the API server writes it. That of a stored (frozen) object is made once for everybody who
- * wants it: the log, the answer, every watcher and list. Nobody may change the bytes.
+ * wants it: the answer, every watcher and list. Nobody may change the bytes.
  */
 export function jsonLine(object: object): Buffer {
   return lines.of(object, () => Buffer.from(`${goJson(object)}\n`))
 }
 
-/** The same without the end of its line. */
-export function jsonOf(object: object): Buffer {
-  return jsonLine(object).subarray(0, -1)
-}
-
-/** The same for one of many: its bytes where they are kept, else a text, which is not. A long list would push out all that is. */
+/**
+ * The same without the end of its line, for one of many. Bytes that are not kept yet are kept while there is room, and are a text
+ * otherwise: a long list would push out all that others want.
+ */
 export function jsonOfOne(object: object): Buffer | string {
-  return lines.known(object)?.subarray(0, -1) ?? goJson(object)
+  const known = lines.known(object)
+  if (known) return known.subarray(0, -1)
+  const json = goJson(object)
+  return lines.hasRoomFor(json.length) ? lines.of(object, () => Buffer.from(`${json}\n`)).subarray(0, -1) : json
 }
 
 /** An object as a message of protobuf, which is made once likewise. */

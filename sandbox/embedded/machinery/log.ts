@@ -11,7 +11,7 @@ export interface LogEntry {
   revision: number
   value?: unknown
   /** The value as JSON, where somebody has it already. */
-  json?: Uint8Array | string
+  json?: string
 }
 
 /** A new file of changes, as soon as so many of the pending entries are in the old one. */
@@ -330,16 +330,11 @@ async function readEntries(path: string): Promise<LogEntry[]> {
 }
 
 function frame({ revision, time, key, value, json }: LogEntry): Uint8Array {
-  const head = `[${JSON.stringify(revision)},${JSON.stringify(time)},${JSON.stringify(key)}`
-  const start = value === undefined ? `${head}]` : `${head},`
-  const known = json ?? (value === undefined ? '' : JSON.stringify(value))
-  const text = typeof known === 'string' ? Buffer.from(known) : known
-  const startLength = Buffer.byteLength(start)
-  const length = startLength + text.length + (value === undefined ? 0 : 1)
+  const start = `[${revision},${time},${JSON.stringify(key)}`
+  const text = value === undefined ? `${start}]` : `${start},${json ?? JSON.stringify(value)}]`
+  const length = Buffer.byteLength(text)
   const bytes = Buffer.allocUnsafe(headerSize + length)
-  bytes.write(start, headerSize)
-  bytes.set(text, headerSize + startLength)
-  if (value !== undefined) bytes.write(']', headerSize + length - 1)
+  bytes.write(text, headerSize)
   bytes.writeUInt32LE(length, 0)
   bytes.writeUInt32LE(crc32(bytes.subarray(headerSize)), 4)
   return bytes

@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts'
 import type { Change, Records } from './context.ts'
-import { forgetEncoded, jsonOf } from './encoded.ts'
+import { forgetEncoded } from './encoded.ts'
 import { ApiError } from './errors.ts'
 import { freezeSharing } from './freeze.ts'
 import { Log, type LogEntry } from './log.ts'
@@ -271,8 +271,8 @@ export class Store implements AsyncDisposable {
     const { table, key, revision, time, type, object, previous } = change
     if (previous) forgetEncoded(previous)
     if (this.log) {
-      const stored = type === 'DELETED' ? {} : { value: object, json: jsonOf(object) }
-      this.append({ key: objectKey(table, key), revision, time, ...stored })
+      // In whatever order its fields are: most of what controllers write nobody asks for before it is replaced.
+      this.append({ key: objectKey(table, key), revision, time, value: type === 'DELETED' ? undefined : object })
     }
     this.undelivered.push(change)
     if (!this.delivering && !this.batch) this.deliver()

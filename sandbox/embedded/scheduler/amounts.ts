@@ -1,5 +1,5 @@
 import { parseQuantity } from '../schema/quantity.ts'
-import type { Container, Pod } from '../schema/types/core.v1.ts'
+import type { Container, Pod, PodSpec } from '../schema/types/core.v1.ts'
 
 /** Amounts by resource name: CPU in thousandths of a core, everything else in whole units. */
 export type Amounts = Record<string, number>
@@ -34,25 +34,26 @@ export function amountOf(name: string, quantity: string | number): number {
  *
  * @param missing what a container that asks for no CPU or memory is taken to use
  */
-export function podRequests(pod: Pod, missing: Readonly<Amounts> = nothing): Readonly<Amounts> {
+export function podRequests({ spec }: Pod, missing: Readonly<Amounts> = nothing): Readonly<Amounts> {
+  if (!spec) return nothing
   const cache = missing === nothing ? plain : guessed
-  const known = cache.get(pod)
+  const known = cache.get(spec)
   if (known?.missing === missing) return known.total
-  const total = sumRequests(pod, missing)
-  // Stored objects are frozen; what somebody is still writing at is asked for once.
-  if (Object.isFrozen(pod)) cache.set(pod, { missing, total })
+  const total = sumRequests(spec, missing)
+  // Stored objects are frozen, and share their spec with what had another status; what somebody is still writing at is asked for once.
+  if (Object.isFrozen(spec)) cache.set(spec, { missing, total })
   return total
 }
 
-const plain = new WeakMap<Pod, { missing: Readonly<Amounts>; total: Amounts }>()
-const guessed = new WeakMap<Pod, { missing: Readonly<Amounts>; total: Amounts }>()
+const plain = new WeakMap<PodSpec, { missing: Readonly<Amounts>; total: Amounts }>()
+const guessed = new WeakMap<PodSpec, { missing: Readonly<Amounts>; total: Amounts }>()
 
-function sumRequests(pod: Pod, missing: Readonly<Amounts>): Amounts {
+function sumRequests(spec: PodSpec, missing: Readonly<Amounts>): Amounts {
   const total: Amounts = {}
-  for (const container of pod.spec?.containers ?? []) add(total, containerRequests(container, missing))
+  for (const container of spec.containers) add(total, containerRequests(container, missing))
   const sidecars: Amounts = {}
   const peak: Amounts = {}
-  for (const container of pod.spec?.initContainers ?? []) {
+  for (const container of spec.initContainers ?? []) {
     const requests = containerRequests(container, missing)
     if (container.restartPolicy === 'Always') {
       add(total, requests)
@@ -63,8 +64,8 @@ function sumRequests(pod: Pod, missing: Readonly<Amounts>): Amounts {
     }
   }
   raise(total, peak)
-  Object.assign(total, amountsOf(pod.spec?.resources?.requests))
-  add(total, amountsOf(pod.spec?.overhead))
+  Object.assign(total, amountsOf(spec.resources?.requests))
+  add(total, amountsOf(spec.overhead))
   return total
 }
 

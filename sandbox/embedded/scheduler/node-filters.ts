@@ -29,7 +29,8 @@ export const taintToleration: FilterPlugin = {
   prepare({ pod }) {
     const tolerations = pod.spec?.tolerations ?? []
     return ({ node }) => {
-      const taint = untoleratedTaint(node.spec?.taints ?? [], tolerations, noScheduleEffects)
+      const taints = node.spec?.taints
+      const taint = taints && untoleratedTaint(taints, tolerations, noScheduleEffects)
       return taint && reject('TaintToleration', 'node(s) had untolerated taint(s)')
     }
   },

@@ -63,10 +63,11 @@ export const balancedAllocation: ScorePlugin = {
   prepare({ pod }) {
     const requests = podRequests(pod)
     if (!requests['cpu'] && !requests['memory']) return undefined
-    return ({ allocatable, requested }) => {
-      const part = (name: string) => Math.min(1, ((requested[name] ?? 0) + (requests[name] ?? 0)) / (allocatable[name] ?? 1))
-      const both = weighed.every((name) => (allocatable[name] ?? 0) > 0)
-      const deviation = both ? Math.abs(part('cpu') - part('memory')) / 2 : 0
+    const part = ({ allocatable, requested }: NodeInfo, name: string) =>
+      Math.min(1, ((requested[name] ?? 0) + (requests[name] ?? 0)) / (allocatable[name] ?? 1))
+    return (info) => {
+      const both = (info.allocatable['cpu'] ?? 0) > 0 && (info.allocatable['memory'] ?? 0) > 0
+      const deviation = both ? Math.abs(part(info, 'cpu') - part(info, 'memory')) / 2 : 0
       return Math.floor((1 - deviation) * 100)
     }
   },
@@ -78,10 +79,8 @@ export const taintTolerationScore: ScorePlugin = {
   weight: 3,
   prepare({ pod }) {
     const tolerations = (pod.spec?.tolerations ?? []).filter(({ effect }) => !effect || effect === 'PreferNoSchedule')
-    return ({ node }) => {
-      const taints = node.spec?.taints?.filter(({ effect }) => effect === 'PreferNoSchedule')
-      return (taints ?? none).filter((taint) => !tolerations.some((toleration) => tolerates(toleration, taint))).length
-    }
+    const counts = (taint: Taint) => taint.effect === 'PreferNoSchedule' && !tolerations.some((toleration) => tolerates(toleration, taint))
+    return ({ node }) => node.spec?.taints?.filter(counts).length ?? 0
   },
   normalize: (scores) => scale(scores).map((score) => 100 - score),
 }
@@ -133,8 +132,6 @@ function imageSizes(node: Node): ReadonlyMap<string, number> {
   if (Object.isFrozen(images)) sizesOf.set(images, sizes)
   return sizes
 }
-
-const none: readonly Taint[] = []
 
 type Images = NonNullable<NonNullable<Node['status']>['images']>
 const noImages: Readonly<Images> = Object.freeze([])

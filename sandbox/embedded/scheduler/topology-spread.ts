@@ -68,8 +68,8 @@ export const podTopologySpreadScore: ScorePlugin = {
     const constraints = own ? ownConstraints(pod, 'ScheduleAnyway') : defaultConstraints(context, pod)
     if (constraints.length === 0) return undefined
     const ignored = new Set(own ? fitting.filter(({ node }) => !hasAllKeys(node, constraints)).map((info) => info.name) : [])
-    const considered = fitting.filter((info) => !ignored.has(info.name))
-    const counting = nodes.filter(({ node }) => !own || hasAllKeys(node, constraints))
+    const considered = own ? fitting.filter((info) => !ignored.has(info.name)) : fitting
+    const counting = own ? nodes.filter(({ node }) => hasAllKeys(node, constraints)) : nodes
     const domains = constraints.map((constraint): Domain => {
       // Those of a host are counted where they are asked for.
       if (constraint.topologyKey === hostname) return { weight: Math.log(considered.length + 2), onHost: counterOf(constraint, pod) }
@@ -77,7 +77,7 @@ export const podTopologySpreadScore: ScorePlugin = {
       return { weight: Math.log(values.size + 2), counts: countDomains(constraint, counting, pod) }
     })
     return (info) => {
-      if (ignored.has(info.name)) return undefined
+      if (own && ignored.has(info.name)) return undefined
       let score = 0
       for (let index = 0; index < constraints.length; index++) {
         const constraint = constraints[index] as Constraint
