@@ -66,16 +66,19 @@ const names = [
 
 export type Capability = (typeof names)[number]
 
+const bits: ReadonlyMap<Capability, Capabilities> = new Map(names.map((name, bit) => [name, 1n << BigInt(bit)]))
+
 export const allCapabilities: Capabilities = (1n << BigInt(names.length)) - 1n
+
+const usualSet = setOf(usual)
 
 /** Nothing of the given names that is no capability's counts. Names come with or without CAP_, in any case; ALL means each. */
 export function capabilitiesOf({ add = [], drop = [] }: { add?: readonly string[]; drop?: readonly string[] }): Capabilities {
-  const dropped = setOf(drop)
-  return (setOf(usual) & ~dropped) | setOf(add)
+  return (usualSet & ~setOf(drop)) | setOf(add)
 }
 
 export function hasCapability(set: Capabilities, name: Capability): boolean {
-  return ((set >> BigInt(names.indexOf(name))) & 1n) === 1n
+  return set === allCapabilities || (set & (bits.get(name) as Capabilities)) !== 0n
 }
 
 /** As /proc/PID/status has them. */
@@ -84,6 +87,7 @@ export function formatCapabilities(set: Capabilities): string {
 }
 
 function setOf(wanted: readonly string[]): Capabilities {
+  if (wanted.length === 0) return 0n
   const plain = wanted.map((name) => name.toUpperCase().replace(/^CAP_/, ''))
   if (plain.includes('ALL')) return allCapabilities
   return names.reduce((set, name, bit) => (plain.includes(name) ? set | (1n << BigInt(bit)) : set), 0n)

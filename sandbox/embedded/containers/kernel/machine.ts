@@ -273,7 +273,8 @@ export class Machine {
     const node = this.fs.lookup(path, process.who)
     if (node.type === 'dir') throw new Errno('EACCES')
     if (node.type !== 'file' || !this.fs.access(node, process.who, 1)) throw new Errno('EACCES')
-    const head = new TextDecoder('latin1').decode(contentOf(node).subarray(0, 256))
+    const { buffer, byteOffset, length } = contentOf(node)
+    const head = Buffer.from(buffer, byteOffset, Math.min(length, 256)).toString('latin1')
     if (head.startsWith(programMark)) {
       const program = this.programs.get((head.slice(programMark.length).split('\n')[0] ?? '').trim())
       if (!program) throw new Errno('ENOEXEC')

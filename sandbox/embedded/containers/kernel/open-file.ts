@@ -13,8 +13,8 @@ export abstract class OpenFile {
 
   /** Waits for data; an empty array is the end. */
   abstract read(max: number, process: Process): Promise<Uint8Array>
-  /** Waits for room; throws Errno EPIPE when nobody reads any more. */
-  abstract write(data: Uint8Array, process: Process): Promise<void>
+  /** What it returns is waited for: there may be no room yet. Throws Errno, EPIPE when nobody reads any more. */
+  abstract write(data: Uint8Array, process: Process): Promise<void> | undefined
 
   retain(): this {
     this.holders++
@@ -38,7 +38,7 @@ export class NullFile extends OpenFile {
   async read(): Promise<Uint8Array> {
     return nothing
   }
-  async write(): Promise<void> {}
+  write(): undefined {}
 }
 
 export class ZeroFile extends OpenFile {
@@ -141,12 +141,11 @@ export class SinkFile extends OpenFile {
   async read(): Promise<Uint8Array> {
     return nothing
   }
-  async write(data: Uint8Array, process?: Process): Promise<void> {
+  write(data: Uint8Array, process?: Process): Promise<void> | undefined {
     this.sink(data.slice())
     let lines = 0
     for (let end = data.indexOf(newline); end !== -1; end = data.indexOf(newline, end + 1)) lines++
-    const wait = process?.spend(lines * linePrice)
-    if (wait) await wait
+    return process?.spend(lines * linePrice)
   }
 }
 

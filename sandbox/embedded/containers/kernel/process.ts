@@ -89,7 +89,7 @@ export class Process {
   declaredBytes = 0
   cpuNanoseconds = 0
   status: ExitStatus | undefined
-  private killed: Killed | undefined
+  private unwinding: Killed | undefined
   /** Nanoseconds that were paid for since it last waited for something. */
   private sinceTurn = 0
   private readonly blocked = new Set<(error: Killed) => void>()
@@ -113,6 +113,11 @@ export class Process {
     this.files = new Map()
     for (const [fd, open] of options.files) this.files.set(fd, open.retain())
     options.parent?.children.add(this)
+  }
+
+  /** What its program is unwound with, once it has ended. */
+  private get killed(): Killed | undefined {
+    return this.status && (this.unwinding ??= new Killed(this.status.signal))
   }
 
   get ppid(): number {
@@ -295,7 +300,8 @@ export class Process {
     const bytes = typeof data === 'string' ? encoder.encode(data) : data
     if (bytes.length === 0) return
     try {
-      await open.write(bytes, this)
+      const writing = open.write(bytes, this)
+      if (writing) await writing
     } catch (error) {
       if (error instanceof Errno && error.code === 'EPIPE' && !this.dispositions.has('PIPE')) {
         this.end({ code: 128 + signalNumbers.PIPE, signal: 'PIPE' })
@@ -397,12 +403,13 @@ export class Process {
   end(status: ExitStatus): void {
     if (this.status) return
     this.status = status
-    this.killed = new Killed(status.signal)
     for (const open of this.files.values()) open.release()
     this.files.clear()
-    const blocked = [...this.blocked]
-    this.blocked.clear()
-    for (const interrupt of blocked) interrupt(this.killed)
+    if (this.blocked.size > 0) {
+      const blocked = [...this.blocked]
+      this.blocked.clear()
+      for (const interrupt of blocked) interrupt(this.killed as Killed)
+    }
     for (const child of this.children) child.parent = this.machine.init
     this.machine.ended(this)
     const parent = this.parent

@@ -2,7 +2,7 @@ import { linearRegExp } from '../../machinery/linear-regexp.ts'
 import type { Process, Run } from '../kernel/process.ts'
 import { badOption, last, parseOptions } from './options.ts'
 import { posixRegExp } from './regular.ts'
-import { eachInput, lines, Output } from './text.ts'
+import { blocks, eachInput, Output } from './text.ts'
 import { usage } from './usage.ts'
 
 /** Lines that match. */
@@ -96,32 +96,34 @@ async function grep(process: Process): Promise<number> {
       printed = at
       await out.line(`${prefix ? `${prefix}${mark}` : ''}${flags.has('n') ? `${at}${mark}` : ''}${line}`)
     }
-    for await (const line of lines(process, open, out)) {
-      number++
-      const found = matchesIn(line)
-      if (found.length > 0 === flags.has('v')) {
-        if (trailing > 0) {
-          trailing--
-          await show(line, number, '-')
-        } else if (before > 0) {
-          held.push(line)
-          if (held.length > before) held.shift()
+    reading: for await (const block of blocks(process, open, out)) {
+      for (const line of block) {
+        number++
+        const found = matchesIn(line)
+        if (found.length > 0 === flags.has('v')) {
+          if (trailing > 0) {
+            trailing--
+            await show(line, number, '-')
+          } else if (before > 0) {
+            held.push(line)
+            if (held.length > before) held.shift()
+          }
+          continue
         }
-        continue
+        hits++
+        any = true
+        if (flags.has('q')) return
+        if (flags.has('l') || flags.has('L')) break reading
+        if (!flags.has('c')) {
+          for (let index = 0; index < held.length; index++) await show(held[index] as string, number - held.length + index, '-')
+          held.length = 0
+          if (flags.has('o'))
+            for (const match of found) await out.line(`${prefix ? `${prefix}:` : ''}${flags.has('n') ? `${number}:` : ''}${match}`)
+          else await show(line, number, ':')
+          trailing = after
+        }
+        if (hits >= limit) break reading
       }
-      hits++
-      any = true
-      if (flags.has('q')) return
-      if (flags.has('l') || flags.has('L')) break
-      if (!flags.has('c')) {
-        for (let index = 0; index < held.length; index++) await show(held[index] as string, number - held.length + index, '-')
-        held.length = 0
-        if (flags.has('o'))
-          for (const match of found) await out.line(`${prefix ? `${prefix}:` : ''}${flags.has('n') ? `${number}:` : ''}${match}`)
-        else await show(line, number, ':')
-        trailing = after
-      }
-      if (hits >= limit) break
     }
     if (flags.has('c')) await out.line(`${prefix ? `${prefix}:` : ''}${hits}`)
     if (flags.has('l') && hits > 0) await out.line(label)

@@ -3,7 +3,7 @@ import type { OpenFile } from '../kernel/open-file.ts'
 import type { Process } from '../kernel/process.ts'
 import { badOption, parseOptions } from './options.ts'
 import { posixRegExp } from './regular.ts'
-import { cantOpen, eachInput, lines, Output, readText } from './text.ts'
+import { blocks, cantOpen, eachInput, Output, readText } from './text.ts'
 import { usage } from './usage.ts'
 
 type Address = { line: number } | { last: true } | { regexp: RegExp } | { step: [number, number] }
@@ -58,13 +58,13 @@ export async function sed(process: Process): Promise<number> {
     const out = new Output(process)
     const runner = new Runner(process, commands, quiet, out)
     let status = 0
-    const sources = async function* (): AsyncGenerator<string> {
+    const sources = async function* (): AsyncGenerator<readonly string[]> {
       for (const path of operands.length > 0 ? operands : ['-']) {
         const opened: OpenFile[] = []
         const fine = await eachInput(process, [path], async (open) => void opened.push(open.retain()), cantOpen)
         if (!fine) status = 1
         for (const open of opened) {
-          yield* lines(process, open, out)
+          yield* blocks(process, open, out)
           open.release()
         }
       }
@@ -85,8 +85,8 @@ export async function sed(process: Process): Promise<number> {
       flush: async () => {},
     }
     const content = text.replace(/\n$/, '').split('\n')
-    const source = async function* (): AsyncGenerator<string> {
-      if (text !== '') yield* content
+    const source = async function* (): AsyncGenerator<readonly string[]> {
+      if (text !== '') yield content
     }
     for (const command of commands) command.active = false
     await new Runner(process, commands, quiet, sink).run(source())
@@ -265,8 +265,10 @@ class Runner {
   private readonly out: Pick<Output, 'add' | 'line' | 'flush'>
   private hold = ''
   private number = 0
-  private ahead: IteratorResult<string> | undefined
-  private source: AsyncGenerator<string> = (async function* () {})()
+  /** Lines that have been read, and how many of them have been taken. */
+  private lines: readonly string[] = []
+  private taken = 0
+  private source: AsyncGenerator<readonly string[]> = (async function* () {})()
   private readonly written = new Map<string, string>()
 
   constructor(process: Process, commands: readonly Command[], quiet: boolean, out: Pick<Output, 'add' | 'line' | 'flush'>) {
@@ -276,30 +278,43 @@ class Runner {
     this.out = out
   }
 
-  async run(source: AsyncGenerator<string>): Promise<number> {
+  async run(source: AsyncGenerator<readonly string[]>): Promise<number> {
     this.source = source
-    this.ahead = await source.next()
+    await this.readOn()
     let space = await this.next()
     let restart = false
     while (space !== undefined) {
       const wait = this.process.spend(2000)
       if (wait) await wait
       const result = await this.cycle(space)
-      if (!this.quiet && !result.deleted) await this.out.line(result.space)
+      const writing = !this.quiet && !result.deleted && this.out.line(result.space)
+      if (writing) await writing
       for (const text of result.appended) await this.out.line(text)
       if (result.quit !== undefined) return result.quit
       restart = result.rest !== undefined
-      space = restart ? result.rest : await this.next()
+      const next = restart ? result.rest : this.next()
+      space = next instanceof Promise ? await next : next
     }
     return 0
   }
 
-  private async next(): Promise<string | undefined> {
-    const current = this.ahead
-    if (!current || current.done) return undefined
+  /** The next line, as soon as it is known whether there is another one after it. */
+  private next(): Promise<string | undefined> | string | undefined {
+    if (this.atEnd) return undefined
+    const line = this.lines[this.taken++]
     this.number++
-    this.ahead = await this.source.next()
-    return current.value
+    return this.atEnd ? this.readOn().then(() => line) : line
+  }
+
+  private async readOn(): Promise<void> {
+    const { done, value } = await this.source.next()
+    if (done) return
+    this.lines = value
+    this.taken = 0
+  }
+
+  private get atEnd(): boolean {
+    return this.taken >= this.lines.length
   }
 
   private async cycle(start: string): Promise<{ space: string; deleted: boolean; appended: string[]; quit?: number; rest?: string }> {
@@ -446,7 +461,7 @@ class Runner {
 
   private matches(address: Address, space: string): boolean {
     if ('line' in address) return address.line === this.number
-    if ('last' in address) return this.ahead?.done === true
+    if ('last' in address) return this.atEnd
     if ('step' in address)
       return address.step[1] === 0
         ? this.number === address.step[0]

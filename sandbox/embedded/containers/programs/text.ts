@@ -14,12 +14,13 @@ export class Output {
     this.to = to
   }
 
-  async add(text: string): Promise<void> {
+  /** What it returns is waited for. */
+  add(text: string): Promise<void> | undefined {
     this.text += text
-    if (this.text.length > 16384) await this.flush()
+    return this.text.length > 16384 ? this.flush() : undefined
   }
 
-  line(text: string): Promise<void> {
+  line(text: string): Promise<void> | undefined {
     return this.add(`${text}\n`)
   }
 
@@ -34,6 +35,11 @@ export class Output {
 
 /** The lines of an open file without their newlines. `output` is flushed whenever the input might block. */
 export async function* lines(process: Process, open: OpenFile, output?: Output): AsyncGenerator<string> {
+  for await (const block of blocks(process, open, output)) for (const line of block) yield line
+}
+
+/** The same lines, as many at once as there are. */
+export async function* blocks(process: Process, open: OpenFile, output?: Output): AsyncGenerator<readonly string[]> {
   const decoder = new TextDecoder()
   let rest = ''
   let held = 0
@@ -52,9 +58,9 @@ export async function* lines(process: Process, open: OpenFile, output?: Output):
       }
       const parts = rest.split('\n')
       rest = parts.pop() as string
-      for (const part of parts) yield part
+      yield parts
     }
-    if (rest !== '') yield rest
+    if (rest !== '') yield [rest]
   } finally {
     if (!process.ended) process.allocate(-held)
   }

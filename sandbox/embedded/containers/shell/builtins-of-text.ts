@@ -59,21 +59,22 @@ export async function printf(shell: Shell, args: string[]): Promise<number> {
   return errors.length > 0 ? 1 : 0
 }
 
-export async function test(shell: Shell, name: string, args: string[]): Promise<number> {
+export function test(shell: Shell, name: string, args: string[]): Promise<number> | number {
   try {
     return testArguments(shell.process, args) ? 0 : 1
   } catch (error) {
     if (!(error instanceof TestFault)) throw error
-    await shell.complain(`${name}: ${shell.flavor === 'ash' ? error.busybox : error.message}`)
-    return 2
+    return refused(shell, `${name}: ${shell.flavor === 'ash' ? error.busybox : error.message}`)
   }
 }
 
-export async function bracket(shell: Shell, args: string[]): Promise<number> {
-  if (args.at(-1) !== ']') {
-    await shell.complain(shell.flavor === 'bash' ? "[: missing `]'" : '[: missing ]')
-    return 2
-  }
+async function refused(shell: Shell, text: string): Promise<number> {
+  await shell.complain(text)
+  return 2
+}
+
+export function bracket(shell: Shell, args: string[]): Promise<number> | number {
+  if (args.at(-1) !== ']') return refused(shell, shell.flavor === 'bash' ? "[: missing `]'" : '[: missing ]')
   return test(shell, '[', args.slice(0, -1))
 }
 

@@ -6,8 +6,11 @@ import { redirect } from './redirections.ts'
 import type { Shell } from './shell.ts'
 import { evaluateTest } from './test-expression.ts'
 
-export async function compound(shell: Shell, command: Compound): Promise<number> {
-  if (command.redirections.length === 0) return compoundBody(shell, command)
+export function compound(shell: Shell, command: Compound): Promise<number> {
+  return command.redirections.length === 0 ? compoundBody(shell, command) : redirected(shell, command)
+}
+
+async function redirected(shell: Shell, command: Compound): Promise<number> {
   const undo = await redirect(shell, shell.process, command.redirections)
   if (!undo) return shell.status
   try {
@@ -17,69 +20,86 @@ export async function compound(shell: Shell, command: Compound): Promise<number>
   }
 }
 
-async function compoundBody(shell: Shell, command: Compound): Promise<number> {
-  const { body } = command
+function compoundBody(shell: Shell, { body, line }: Compound): Promise<number> {
   switch (body.type) {
     case 'group':
       return shell.list(body.list)
-    case 'subshell': {
-      const child = shell.process.machine.fork(shell.process)
-      if (shell.interactive) child.pgid = child.pid
-      shell.runForked(child, { type: 'compound', body: { type: 'group', list: body.list }, redirections: [], line: command.line })
-      const [status] = await shell.foreground([child])
-      return (shell.status = (status as ExitStatus).code)
-    }
+    case 'subshell':
+      return subshell(shell, body.list, line)
     case 'if':
-      for (const branch of body.branches) {
-        if (await condition(shell, branch.condition)) return shell.list(branch.body)
-        if (shell.jump) return shell.status
-      }
-      if (body.otherwise) return shell.list(body.otherwise)
-      return (shell.status = 0)
+      return ifCommand(shell, body)
     case 'loop':
       return loop(
         shell,
         async () => (await condition(shell, body.condition)) !== body.until,
         () => shell.list(body.body),
       )
-    case 'for': {
-      const words = body.words ? await expandWords(shell, body.words) : [...shell.positional]
-      let index = 0
-      return loop(
-        shell,
-        async () => {
-          if (index >= words.length) return false
-          shell.variables.set(body.name, words[index++] as string)
-          return true
-        },
-        () => shell.list(body.body),
-      )
-    }
+    case 'for':
+      return forCommand(shell, body)
     case 'select':
       return select(shell, body)
-    case 'forArithmetic': {
-      await evaluateWord(shell, body.start)
-      let first = true
-      return loop(
-        shell,
-        async () => {
-          if (!first) await evaluateWord(shell, body.step)
-          first = false
-          return body.condition.text.trim() === '' || (await evaluateWord(shell, body.condition)) !== 0n
-        },
-        () => shell.list(body.body),
-      )
-    }
+    case 'forArithmetic':
+      return forArithmetic(shell, body)
     case 'case':
       return caseCommand(shell, body)
-    case 'arithmetic':
-      return (shell.status = (await evaluateWord(shell, body.expression)) !== 0n ? 0 : 1)
-    case 'test':
-      return (shell.status = (await evaluateTest(shell, body.expression)) ? 0 : 1)
+    default:
+      return evaluation(shell, body)
   }
 }
 
-async function caseCommand(shell: Shell, body: Compound['body'] & { type: 'case' }): Promise<number> {
+type Body<Type extends Compound['body']['type']> = Compound['body'] & { type: Type }
+
+async function subshell(shell: Shell, list: List, line: number): Promise<number> {
+  const child = shell.process.machine.fork(shell.process)
+  if (shell.interactive) child.pgid = child.pid
+  shell.runForked(child, { type: 'compound', body: { type: 'group', list }, redirections: [], line })
+  const [status] = await shell.foreground([child])
+  return (shell.status = (status as ExitStatus).code)
+}
+
+async function ifCommand(shell: Shell, body: Body<'if'>): Promise<number> {
+  for (const branch of body.branches) {
+    if (await condition(shell, branch.condition)) return await shell.list(branch.body)
+    if (shell.jump) return shell.status
+  }
+  if (body.otherwise) return await shell.list(body.otherwise)
+  return (shell.status = 0)
+}
+
+async function forCommand(shell: Shell, body: Body<'for'>): Promise<number> {
+  const words = body.words ? await expandWords(shell, body.words) : [...shell.positional]
+  let index = 0
+  return await loop(
+    shell,
+    () => {
+      if (index >= words.length) return false
+      shell.variables.set(body.name, words[index++] as string)
+      return true
+    },
+    () => shell.list(body.body),
+  )
+}
+
+async function forArithmetic(shell: Shell, body: Body<'forArithmetic'>): Promise<number> {
+  await evaluateWord(shell, body.start)
+  let first = true
+  return await loop(
+    shell,
+    async () => {
+      if (!first) await evaluateWord(shell, body.step)
+      first = false
+      return body.condition.text.trim() === '' || (await evaluateWord(shell, body.condition)) !== 0n
+    },
+    () => shell.list(body.body),
+  )
+}
+
+async function evaluation(shell: Shell, body: Body<'arithmetic' | 'test'>): Promise<number> {
+  const holds = body.type === 'test' ? await evaluateTest(shell, body.expression) : (await evaluateWord(shell, body.expression)) !== 0n
+  return (shell.status = holds ? 0 : 1)
+}
+
+async function caseCommand(shell: Shell, body: Body<'case'>): Promise<number> {
   const subject = await expandText(shell, body.word)
   shell.status = 0
   let falling = false
@@ -87,7 +107,8 @@ async function caseCommand(shell: Shell, body: Compound['body'] & { type: 'case'
     let hit = falling
     for (const pattern of branch.patterns) {
       if (hit) break
-      hit = matches(await expandPattern(shell, pattern), subject, shell.shopt.has('nocasematch'))
+      const expanded = expandPattern(shell, pattern)
+      hit = matches(expanded instanceof Promise ? await expanded : expanded, subject, shell.shopt.has('nocasematch'))
     }
     if (!hit) continue
     await shell.list(branch.body)
@@ -97,7 +118,7 @@ async function caseCommand(shell: Shell, body: Compound['body'] & { type: 'case'
   return shell.status
 }
 
-async function select(shell: Shell, body: Compound['body'] & { type: 'select' }): Promise<number> {
+async function select(shell: Shell, body: Body<'select'>): Promise<number> {
   const words = body.words ? await expandWords(shell, body.words) : [...shell.positional]
   const menu = words.map((word, index) => `${index + 1}) ${word}\n`).join('')
   await shell.process.complain(menu)
@@ -124,7 +145,7 @@ async function condition(shell: Shell, list: List): Promise<boolean> {
   }
 }
 
-async function loop(shell: Shell, more: () => Promise<boolean>, body: () => Promise<number>): Promise<number> {
+async function loop(shell: Shell, more: () => Promise<boolean> | boolean, body: () => Promise<number>): Promise<number> {
   shell.loopDepth++
   let status = 0
   try {

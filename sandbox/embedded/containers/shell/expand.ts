@@ -14,8 +14,54 @@ interface Run {
   quoted: boolean
 }
 
+/** What an expansion comes to: at once, unless it has to wait for a command. */
+export type Expanded<T> = T | Promise<T>
+
 /** Words to arguments: braces (bash), tilde, parameters, commands, arithmetic, splitting at IFS, file names, quotes off. */
-export async function expandWords(shell: Shell, words: readonly Word[]): Promise<string[]> {
+export function expandWords(shell: Shell, words: readonly Word[]): Expanded<string[]> {
+  return take(argumentsOf(shell, words))
+}
+
+/** One word to one string: an assignment, a case subject, a redirection. No splitting, no file names. */
+export function expandText(shell: Shell, word: Word): Expanded<string> {
+  return take(textOf(shell, word))
+}
+
+/** One word to a pattern: what was quoted matches itself. */
+export function expandPattern(shell: Shell, word: Word): Expanded<string> {
+  return take(patternOf(shell, word))
+}
+
+/** The right side of =~ : what was quoted matches itself. */
+export function expandRegularExpression(shell: Shell, word: Word): Expanded<string> {
+  return take(regularExpressionOf(shell, word))
+}
+
+export function evaluateWord(shell: Shell, word: Word): Expanded<bigint> {
+  return take(numberOf(shell, word))
+}
+
+/** Steps that yield what has to be waited for: most expansions wait for nothing. */
+type Steps<T> = Generator<Promise<unknown>, T, unknown>
+
+function take<T>(steps: Steps<T>): Expanded<T> {
+  const step = steps.next()
+  return step.done ? step.value : takeRest(steps, step.value)
+}
+
+async function takeRest<T>(steps: Steps<T>, first: Promise<unknown>): Promise<T> {
+  let waiting = first
+  for (;;) {
+    const step = await waiting.then(
+      (value) => steps.next(value),
+      (error) => steps.throw(error),
+    )
+    if (step.done) return step.value
+    waiting = step.value
+  }
+}
+
+function* argumentsOf(shell: Shell, words: readonly Word[]): Steps<string[]> {
   const out: string[] = []
   for (const word of words) {
     const only = word.parts.length === 1 ? word.parts[0] : undefined
@@ -29,20 +75,19 @@ export async function expandWords(shell: Shell, words: readonly Word[]): Promise
     }
     for (const each of shell.flavor === 'bash' ? braces(word) : [word]) {
       const fields = new Fields(shell.ifs)
-      await expandParts(shell, tilde(shell, each.parts), false, fields)
+      yield* expandParts(shell, tilde(shell, each.parts), false, fields)
       for (const field of fields.finish()) out.push(...fileNames(shell, field))
     }
   }
   return out
 }
 
-/** One word to one string: an assignment, a case subject, a redirection. No splitting, no file names. */
-export async function expandText(shell: Shell, word: Word): Promise<string> {
+function* textOf(shell: Shell, word: Word): Steps<string> {
   const only = word.parts.length === 1 ? word.parts[0] : undefined
   if (word.parts.length === 0) return ''
   if (only?.type === 'quoted' || (only?.type === 'literal' && !only.text.includes('~'))) return only.text
   const fields = new Fields(undefined)
-  await expandParts(shell, tilde(shell, word.parts, true), false, fields)
+  yield* expandParts(shell, tilde(shell, word.parts, true), false, fields)
   return joined(fields.finish())
 }
 
@@ -56,28 +101,26 @@ function joined(fields: readonly (readonly Run[])[]): string {
   return text
 }
 
-/** One word to a pattern: what was quoted matches itself. */
-export async function expandPattern(shell: Shell, word: Word): Promise<string> {
+function* patternOf(shell: Shell, word: Word): Steps<string> {
   const fields = new Fields(undefined)
-  await expandParts(shell, tilde(shell, word.parts), false, fields)
+  yield* expandParts(shell, tilde(shell, word.parts), false, fields)
   return fields
     .finish()
     .map((field) => field.map((run) => (run.quoted ? quotePattern(run.text) : run.text)).join(''))
     .join(' ')
 }
 
-/** The right side of =~ : what was quoted matches itself. */
-export async function expandRegularExpression(shell: Shell, word: Word): Promise<string> {
+function* regularExpressionOf(shell: Shell, word: Word): Steps<string> {
   const fields = new Fields(undefined)
-  await expandParts(shell, word.parts, false, fields)
+  yield* expandParts(shell, word.parts, false, fields)
   return fields
     .finish()
     .map((field) => field.map((run) => (run.quoted ? run.text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&') : run.text)).join(''))
     .join(' ')
 }
 
-export async function evaluateWord(shell: Shell, word: Word): Promise<bigint> {
-  return arithmetic(shell, await expandText(shell, word))
+function* numberOf(shell: Shell, word: Word): Steps<bigint> {
+  return arithmetic(shell, yield* textOf(shell, word))
 }
 
 export function arithmetic(shell: Shell, expression: string): bigint {
@@ -176,10 +219,10 @@ class Fields {
 const partsAtOnce = 64
 const partPrice = 10_000
 
-async function expandParts(shell: Shell, parts: readonly Part[], inQuotes: boolean, fields: Fields): Promise<void> {
+function* expandParts(shell: Shell, parts: readonly Part[], inQuotes: boolean, fields: Fields): Steps<void> {
   for (const [index, part] of parts.entries()) {
     const wait = index % partsAtOnce === partsAtOnce - 1 ? shell.process.spend(partsAtOnce * partPrice) : undefined
-    if (wait) await wait
+    if (wait) yield wait
     switch (part.type) {
       case 'literal':
         fields.add(part.text, inQuotes)
@@ -189,35 +232,41 @@ async function expandParts(shell: Shell, parts: readonly Part[], inQuotes: boole
         break
       case 'double':
         if (part.parts.length === 0) fields.add('', true)
-        else await expandDouble(shell, part.parts, fields)
+        else yield* expandDouble(shell, part.parts, fields)
         break
       case 'parameter':
-        await expandParameter(shell, part.parameter, inQuotes, fields)
+        if (isPlain(part.parameter)) {
+          const text = shell.parameter(part.parameter.name)
+          demandSet(shell, part.parameter, text)
+          if (text === undefined) break
+          if (inQuotes) fields.add(text, true)
+          else fields.split(text)
+        } else yield* expandParameter(shell, part.parameter, inQuotes, fields)
         break
       case 'command': {
-        const text = await shell.substitute(part.list)
+        const text = (yield shell.substitute(part.list)) as string
         if (inQuotes) fields.add(text, true)
         else fields.split(text)
         break
       }
       case 'arithmetic': {
-        const text = String(await evaluateWord(shell, part.expression))
+        const text = String(yield* numberOf(shell, part.expression))
         if (inQuotes) fields.add(text, true)
         else fields.split(text)
         break
       }
       case 'process':
-        fields.add(await shell.processSubstitution(part.direction, part.list), true)
+        fields.add((yield shell.processSubstitution(part.direction, part.list)) as string, true)
         break
     }
   }
 }
 
-async function expandDouble(shell: Shell, parts: readonly Part[], fields: Fields): Promise<void> {
+function* expandDouble(shell: Shell, parts: readonly Part[], fields: Fields): Steps<void> {
   // "$@" with no arguments is no field at all, but "" is an empty one.
   const onlyAll = parts.length === 1 && parts[0]?.type === 'parameter' && isAll(parts[0].parameter)
   if (!onlyAll) fields.add('', true)
-  await expandParts(shell, parts, true, fields)
+  yield* expandParts(shell, parts, true, fields)
 }
 
 function isAll(parameter: Parameter): boolean {
@@ -225,12 +274,17 @@ function isAll(parameter: Parameter): boolean {
   return parameter.name === '@' || parameter.index?.text === '@'
 }
 
-async function expandParameter(shell: Shell, parameter: Parameter, inQuotes: boolean, fields: Fields): Promise<void> {
+/** $name, of one value. */
+function isPlain({ name, index, length, indirect, operator }: Parameter): boolean {
+  return name !== '@' && name !== '*' && !index && !length && !indirect && !operator
+}
+
+function* expandParameter(shell: Shell, parameter: Parameter, inQuotes: boolean, fields: Fields): Steps<void> {
   const put = (text: string) => (inQuotes ? fields.add(text, true) : fields.split(text))
-  const list = await listOf(shell, parameter)
+  const list = listOf(shell, parameter)
   if (parameter.length) {
     if (list) return put(String(list.length))
-    const value = await parameterValue(shell, parameter)
+    const value = yield* parameterValue(shell, parameter)
     demandSet(shell, parameter, value)
     return put(String([...(value ?? '')].length))
   }
@@ -240,17 +294,17 @@ async function expandParameter(shell: Shell, parameter: Parameter, inQuotes: boo
     if (operator && /^:?[-+=?]$/.test(operator)) {
       const joined = list.join(' ')
       const state = list.length === 0 || (operator.startsWith(':') && joined === '') ? undefined : joined
-      if (operator.endsWith('+') ? state !== undefined : state === undefined) return alternative(shell, parameter, inQuotes, fields)
+      if (operator.endsWith('+') ? state !== undefined : state === undefined) return yield* alternative(shell, parameter, inQuotes, fields)
       if (operator.endsWith('+')) return
     } else if (operator === ':') {
-      const offset = Number(await evaluateWord(shell, parameter.word as Word))
+      const offset = Number(yield* numberOf(shell, parameter.word as Word))
       const source = parameter.name === '@' || parameter.name === '*' ? [shell.name, ...list] : list
       const begin = offset < 0 ? source.length + offset : offset
-      const length = parameter.second ? Number(await evaluateWord(shell, parameter.second)) : source.length
+      const length = parameter.second ? Number(yield* numberOf(shell, parameter.second)) : source.length
       items = source.slice(Math.max(begin, parameter.name === '@' && offset === 0 ? 0 : begin), begin + length)
     } else if (operator) {
       items = []
-      for (const item of list) items.push(await modify(shell, parameter, item))
+      for (const item of list) items.push(yield* modify(shell, parameter, item))
     }
     const star = parameter.name === '*' || parameter.index?.text === '*'
     if (inQuotes && star) return fields.add(items.join(shell.ifs === undefined ? ' ' : (shell.ifs[0] ?? '')), true)
@@ -261,22 +315,22 @@ async function expandParameter(shell: Shell, parameter: Parameter, inQuotes: boo
     })
     return
   }
-  const value = await parameterValue(shell, parameter)
+  const value = yield* parameterValue(shell, parameter)
   if (operator && /^:?[-+=?]$/.test(operator)) {
     const missing = value === undefined || (operator.startsWith(':') && value === '')
     if (operator.endsWith('+')) {
-      if (!missing) await alternative(shell, parameter, inQuotes, fields)
+      if (!missing) yield* alternative(shell, parameter, inQuotes, fields)
       return
     }
     if (!missing) return put(value)
-    return alternative(shell, parameter, inQuotes, fields)
+    return yield* alternative(shell, parameter, inQuotes, fields)
   }
   demandSet(shell, parameter, value)
   if (value === undefined) {
     if (operator === '/' || operator === ':') return
     return
   }
-  put(operator ? await modify(shell, parameter, value) : value)
+  put(operator ? yield* modify(shell, parameter, value) : value)
 }
 
 function demandSet(shell: Shell, parameter: Parameter, value: string | undefined): void {
@@ -286,46 +340,46 @@ function demandSet(shell: Shell, parameter: Parameter, value: string | undefined
 }
 
 /** What stands for a parameter that is missing (- = ?) or present (+). */
-async function alternative(shell: Shell, parameter: Parameter, inQuotes: boolean, fields: Fields): Promise<void> {
+function* alternative(shell: Shell, parameter: Parameter, inQuotes: boolean, fields: Fields): Steps<void> {
   const operator = parameter.operator as string
   const word = parameter.word as Word
   if (operator.endsWith('=')) {
-    const text = await expandText(shell, word)
-    shell.variables.set(parameter.name, text, parameter.index ? await indexOf(shell, parameter) : undefined)
+    const text = yield* textOf(shell, word)
+    shell.variables.set(parameter.name, text, parameter.index ? yield* indexOf(shell, parameter) : undefined)
     if (inQuotes) fields.add(text, true)
     else fields.split(text)
     return
   }
   if (operator.endsWith('?')) {
-    const text = await expandText(shell, word)
+    const text = yield* textOf(shell, word)
     const missing = operator.startsWith(':') ? 'parameter null or not set' : 'parameter not set'
     throw new ExpansionFault(`${parameter.name}: ${text || (shell.flavor === 'ash' ? 'parameter not set' : missing)}`)
   }
   const parts = tilde(shell, word.parts)
-  if (inQuotes) return expandParts(shell, parts, true, fields)
+  if (inQuotes) return yield* expandParts(shell, parts, true, fields)
   for (const part of parts) {
     if (part.type === 'literal') fields.split(part.text)
-    else await expandParts(shell, [part], false, fields)
+    else yield* expandParts(shell, [part], false, fields)
   }
 }
 
-async function modify(shell: Shell, parameter: Parameter, value: string): Promise<string> {
+function* modify(shell: Shell, parameter: Parameter, value: string): Steps<string> {
   const operator = parameter.operator as string
   const word = parameter.word as Word
   if (operator === ':') {
     const chars = [...value]
-    const offset = Number(await evaluateWord(shell, word))
+    const offset = Number(yield* numberOf(shell, word))
     const begin = offset < 0 ? Math.max(chars.length + offset, 0) : offset
     if (offset < 0 && chars.length + offset < 0) return ''
     if (!parameter.second) return chars.slice(begin).join('')
-    const length = Number(await evaluateWord(shell, parameter.second))
+    const length = Number(yield* numberOf(shell, parameter.second))
     return chars.slice(begin, length < 0 ? chars.length + length : begin + length).join('')
   }
-  if (operator.startsWith('#') || operator.startsWith('%')) return strip(value, operator, await expandPattern(shell, word))
+  if (operator.startsWith('#') || operator.startsWith('%')) return strip(value, operator, yield* patternOf(shell, word))
   if (operator.startsWith('/')) {
-    const pattern = await expandPattern(shell, word)
+    const pattern = yield* patternOf(shell, word)
     if (pattern === '') return value
-    const replacement = parameter.second ? await expandText(shell, parameter.second) : ''
+    const replacement = parameter.second ? yield* textOf(shell, parameter.second) : ''
     const source = patternSource(pattern)
     const regexp =
       operator === '//'
@@ -338,7 +392,7 @@ async function modify(shell: Shell, parameter: Parameter, value: string): Promis
     return value.replace(regexp, () => replacement)
   }
   if (operator === '@') return parameterTransform(word.text, value)
-  const pattern = word.parts.length === 0 ? '?' : await expandPattern(shell, word)
+  const pattern = word.parts.length === 0 ? '?' : yield* patternOf(shell, word)
   const change = (char: string) => (operator.startsWith('^') ? char.toUpperCase() : char.toLowerCase())
   const chars = [...value]
   return chars.map((char, index) => ((operator.length === 2 || index === 0) && matches(pattern, char) ? change(char) : char)).join('')
@@ -363,8 +417,8 @@ function strip(value: string, operator: string, pattern: string): string {
   return linearRegExp(`^(${before})(?:${patternSource(pattern)})$`, 'u').exec(value)?.[1] ?? value
 }
 
-async function indexOf(shell: Shell, parameter: Parameter): Promise<string> {
-  const text = await expandText(shell, parameter.index as Word)
+function* indexOf(shell: Shell, parameter: Parameter): Steps<string> {
+  const text = yield* textOf(shell, parameter.index as Word)
   const variable = shell.variables.find(parameter.name)
   if (variable?.associative) return text
   let index = arithmetic(shell, text)
@@ -372,7 +426,7 @@ async function indexOf(shell: Shell, parameter: Parameter): Promise<string> {
   return String(index)
 }
 
-async function listOf(shell: Shell, parameter: Parameter): Promise<string[] | undefined> {
+function listOf(shell: Shell, parameter: Parameter): string[] | undefined {
   const { name, index } = parameter
   if (parameter.indirect === 'names') return shell.variables.names().filter((each) => each.startsWith(name))
   if (name === '@' || name === '*') return shell.positional
@@ -395,10 +449,10 @@ function sorted(array: Map<string, string>, associative = false): (readonly [str
   return associative ? entries : entries.sort(([a], [b]) => Number(a) - Number(b))
 }
 
-async function parameterValue(shell: Shell, parameter: Parameter): Promise<string | undefined> {
+function* parameterValue(shell: Shell, parameter: Parameter): Steps<string | undefined> {
   let value: string | undefined
   if (parameter.index) {
-    const key = await indexOf(shell, parameter)
+    const key = yield* indexOf(shell, parameter)
     const variable = shell.variables.find(parameter.name)
     if (parameter.name === 'PIPESTATUS' && shell.flavor === 'bash') return shell.pipeStatus.map(String)[Number(key)]
     value = variable?.array ? variable.array.get(key) : key === '0' ? variable?.value : undefined

@@ -2,9 +2,10 @@ import type { OpenFile } from '../kernel/open-file.ts'
 import { Pipe } from '../kernel/pipe.ts'
 import type { ExitStatus, Process } from '../kernel/process.ts'
 import { type SignalName, signalNumbers, signalTexts } from '../kernel/signals.ts'
+import { Stackless } from '../stackless.ts'
 import { Errno, errorText } from '../vfs/errno.ts'
 import { type AndOr, type Command, type FunctionDefinition, type List, type Pipeline, type Simple, SyntaxFault } from './ast.ts'
-import { builtins, specialBuiltins } from './builtins.ts'
+import { type Builtin, builtins, specialBuiltins } from './builtins.ts'
 import { complaint, type Source } from './complaint.ts'
 import { compound } from './compound.ts'
 import { ExpansionFault, evaluateWord, expandText, expandWords } from './expand.ts'
@@ -18,7 +19,7 @@ import { isVariableName, ReadonlyFault, Variables } from './variables.ts'
 export type Flavor = 'ash' | 'dash' | 'bash'
 
 /** Leaves the shell from any depth. */
-export class ShellExit extends Error {
+export class ShellExit extends Stackless {
   readonly code: number
   constructor(code: number) {
     super(`exit ${code}`)
@@ -37,6 +38,7 @@ export interface Job {
 const stepPrice = 20_000
 export const forkPrice = 250_000
 const functionDepth = 500
+const nestedAtOnce = 16
 
 /**
  * A POSIX shell with the parts of bash that people use, run by one Process. It walks the syntax tree, and waits wherever a
@@ -72,6 +74,8 @@ export class Shell {
   private onTrap: (() => void) | undefined
   private substitutionStatus = 0
   private depth = 0
+  /** Lists that are being run inside of each other. */
+  private nested = 0
   line = 1
   /** The command with which sh -c may end: it replaces the shell. */
   private lastCommand: Simple | undefined
@@ -128,7 +132,7 @@ export class Shell {
 
   /** What a command that it starts finds in its environment. */
   environment(): Map<string, string> {
-    return new Map([...this.passedOn, ...this.variables.exported()])
+    return this.variables.exported(this.passedOn)
   }
 
   get ifs(): string | undefined {
@@ -246,30 +250,38 @@ export class Shell {
   }
 
   async list(list: List, progress?: ScriptProgress): Promise<number> {
-    for (const item of list.items) {
-      const { command, background, line } = item
-      this.line = line
-      const turn = progress?.take(item) ?? 'run'
-      if (turn === 'skip') continue
-      if (typeof turn === 'number') {
-        await this.process.sleep(turn)
-        this.status = 0
-      } else if (background) {
-        const child = this.background(command)
-        progress?.started(child)
-      } else await this.andOr(command)
-      if (this.pendingTraps.length > 0) await this.runTraps()
-      if (this.jump) break
+    // what waits for nothing is walked on one stack, which is not endless
+    if (++this.nested % nestedAtOnce === 0) await undefined
+    try {
+      for (const item of list.items) {
+        const { command, background, line } = item
+        this.line = line
+        const turn = progress?.take(item) ?? 'run'
+        if (turn === 'skip') continue
+        if (typeof turn === 'number') {
+          await this.process.sleep(turn)
+          this.status = 0
+        } else if (background) {
+          const child = this.background(command)
+          progress?.started(child)
+        } else await this.andOr(command)
+        if (this.pendingTraps.length > 0) await this.runTraps()
+        if (this.jump) break
+      }
+    } finally {
+      this.nested--
     }
     return this.status
   }
 
-  private async andOr(command: AndOr): Promise<number> {
-    const { rest } = command
-    if (rest.length === 0) return this.pipeline(command.first)
+  private andOr(command: AndOr): Promise<number> {
+    return command.rest.length === 0 ? this.pipeline(command.first) : this.chain(command)
+  }
+
+  private async chain({ first, rest }: AndOr): Promise<number> {
     this.unchecked++
     try {
-      await this.pipeline(command.first)
+      await this.pipeline(first)
       for (let index = 0; index < rest.length && !this.jump; index++) {
         const { operator, pipeline } = rest[index] as AndOr['rest'][number]
         if ((operator === '&&') !== (this.status === 0)) continue
@@ -394,11 +406,11 @@ export class Shell {
   /** Runs a command as the whole life of a forked process. */
   runForked(child: Process, command: Command): void {
     void this.process.machine.run(child, async () => {
-      const wait = child.spend(forkPrice)
-      if (wait) await wait
+      // not before its parent has gone on: who reads what it writes comes after it
+      await child.spend(forkPrice)
       const subshell = new Shell(child, this.flavor, this)
       subshell.shellPid = this.shellPid
-      return subshell.life(() => (command.type === 'simple' ? subshell.simple(command, true) : subshell.command(command)))
+      return await subshell.life(async () => (command.type === 'simple' ? subshell.simple(command, true) : subshell.command(command)))
     })
   }
 
@@ -417,9 +429,12 @@ export class Shell {
     }
   }
 
-  async command(command: Command): Promise<number> {
+  command(command: Command): Promise<number> | number {
     const wait = this.process.spend(stepPrice)
-    if (wait) await wait
+    return wait ? wait.then(() => this.commandNow(command)) : this.commandNow(command)
+  }
+
+  private commandNow(command: Command): Promise<number> | number {
     if (command.type === 'simple')
       return this.simple(command, command === this.lastCommand && this.traps.size === 0 && this.jobs.every((job) => job.done))
     if (command.type === 'function') {
@@ -435,7 +450,8 @@ export class Shell {
     this.substitutionStatus = 0
     let argv: string[]
     try {
-      argv = await expandWords(this, command.words)
+      const words = expandWords(this, command.words)
+      argv = words instanceof Promise ? await words : words
       if (argv.length === 0) return await this.assignOnly(command)
     } catch (error) {
       if (error instanceof ExpansionFault) return this.expansionFailed(error)
@@ -445,27 +461,29 @@ export class Shell {
     const name = argv[0] as string
     if (this.options.has('x')) await this.trace(command, argv)
     const definition = this.functions.get(name)
-    if (definition) return this.withRedirections(command, () => this.call(definition, argv, command))
+    if (definition) return await this.withRedirections(command, () => this.call(definition, argv, command))
     const builtin = builtins.get(name)
-    if (builtin) {
-      if (name === 'exec') return becomeProgram(this, command, argv)
-      return this.withRedirections(command, async () => {
-        const restore = await this.temporaryAssignments(command, specialBuiltins.has(name))
-        try {
-          return (this.status = await builtin(this, argv.slice(1), argv))
-        } catch (error) {
-          if (error instanceof ReadonlyFault) return this.readonlyFailed(error)
-          if (!(error instanceof Errno)) throw error
-          await this.complain(
-            `${name}: ${error.code === 'EPIPE' || error.code === 'ENOSPC' || error.code === 'EBADF' ? 'write error: ' : ''}${errorText(error)}`,
-          )
-          return (this.status = 1)
-        } finally {
-          restore()
-        }
-      })
+    if (!builtin) return await external(this, command, argv, replace)
+    if (name === 'exec') return await becomeProgram(this, command, argv)
+    return await this.withRedirections(command, () => this.builtin(builtin, argv, command))
+  }
+
+  private async builtin(builtin: Builtin, argv: string[], command: Simple): Promise<number> {
+    const name = argv[0] as string
+    const restore = command.assignments.length > 0 ? await this.temporaryAssignments(command, specialBuiltins.has(name)) : undefined
+    try {
+      const status = builtin(this, argv.slice(1), argv)
+      return (this.status = typeof status === 'number' ? status : await status)
+    } catch (error) {
+      if (error instanceof ReadonlyFault) return this.readonlyFailed(error)
+      if (!(error instanceof Errno)) throw error
+      await this.complain(
+        `${name}: ${error.code === 'EPIPE' || error.code === 'ENOSPC' || error.code === 'EBADF' ? 'write error: ' : ''}${errorText(error)}`,
+      )
+      return (this.status = 1)
+    } finally {
+      restore?.()
     }
-    return external(this, command, argv, replace)
   }
 
   private async assignOnly(command: Simple): Promise<number> {
@@ -508,7 +526,6 @@ export class Shell {
   }
 
   private async temporaryAssignments(command: Simple, keep: boolean): Promise<() => void> {
-    if (command.assignments.length === 0) return () => {}
     if (keep || command.words.length > command.assignments.length) {
       const declares = /^(?:declare|local|typeset|readonly|export)$/.test(command.words[0]?.text ?? '')
       if (declares) {
@@ -527,8 +544,11 @@ export class Shell {
     }
   }
 
-  private async withRedirections(command: Simple, run: () => Promise<number>): Promise<number> {
-    if (command.redirections.length === 0) return run()
+  private withRedirections(command: Simple, run: () => Promise<number>): Promise<number> {
+    return command.redirections.length === 0 ? run() : this.redirected(command, run)
+  }
+
+  private async redirected(command: Simple, run: () => Promise<number>): Promise<number> {
     const undo = await redirect(this, this.process, command.redirections)
     if (!undo) return this.status
     try {
@@ -544,7 +564,7 @@ export class Shell {
       throw new ShellExit(2)
     }
     const positional = this.positional
-    const restore = await this.temporaryAssignments(command, false)
+    const restore = command.assignments.length > 0 ? await this.temporaryAssignments(command, false) : undefined
     this.positional = argv.slice(1)
     this.variables.pushScope()
     this.depth++
@@ -559,7 +579,7 @@ export class Shell {
       this.loopDepth = loopDepth
       this.variables.popScope()
       this.positional = positional
-      restore()
+      restore?.()
     }
   }
 

@@ -130,8 +130,9 @@ export class Variables {
     return [...all].sort()
   }
 
-  exported(): Map<string, string> {
-    const env = new Map<string, string>()
+  /** What a program finds in its environment, behind what there is otherwise. */
+  exported(before?: ReadonlyMap<string, string>): Map<string, string> {
+    const env = new Map(before)
     for (const scope of this.scopes) {
       for (const [name, variable] of scope) if (variable.exported && variable.value !== undefined) env.set(name, variable.value)
     }

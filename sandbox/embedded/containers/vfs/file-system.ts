@@ -1,6 +1,6 @@
 import { type Capabilities, type Capability, hasCapability } from '../kernel/capabilities.ts'
 import type { Process } from '../kernel/process.ts'
-import { Errno } from './errno.ts'
+import { Errno, type ErrnoCode } from './errno.ts'
 import { type DirNode, directory, entriesOf, type FileNode, file, type Node, symlink } from './node.ts'
 import type { Tree } from './tree.ts'
 
@@ -18,13 +18,16 @@ export interface MountPoint {
 }
 
 /** Where a path leads. `node` is undefined when only the last part is missing. */
-export interface Location {
+interface Place {
   /** Absolute, without symbolic links. */
   path: string
   mount: MountPoint
+  node: Node | undefined
+}
+
+export interface Location extends Place {
   /** Inside the tree. */
   parts: string[]
-  node: Node | undefined
 }
 
 export interface Credentials {
@@ -51,7 +54,7 @@ export class FileSystem {
 
   /** What lies under /, without what is mounted over it. */
   get root(): DirNode {
-    return this.rootLocation().mount.tree.root
+    return this.top.mount.tree.root
   }
 
   mount(point: MountPoint): void {
@@ -60,27 +63,35 @@ export class FileSystem {
 
   /** Walks a path. With `follow` false the last part may be a link that is not followed. */
   locate(path: string, who: Credentials, follow = true): Location {
-    if (path === '') throw new Errno('ENOENT')
+    const at = this.walk(path, who, follow)
+    if (typeof at === 'string') throw new Errno(at)
+    const { path: mounted, prefix } = at.mount
+    return { ...at, parts: [...prefix, ...partsOf(mounted === '/' ? at.path : at.path.slice(mounted.length)).reverse()] }
+  }
+
+  /** Throws what a link or a directory throws that is made at each look. */
+  private walk(path: string, who: Credentials, follow: boolean): Place | ErrnoCode {
+    if (path === '') return 'ENOENT'
     const pending = partsOf(path.startsWith('/') ? path : `${who.cwd}/${path}`)
     const trailingSlash = path.endsWith('/') && pending.length > 0
-    let at = this.rootLocation()
+    let at = this.top
     let links = 0
     while (pending.length > 0) {
       const name = pending.pop() as string
-      if (!at.node) throw new Errno('ENOENT')
-      if (at.node.type !== 'dir') throw new Errno('ENOTDIR')
-      if (!permits(at.node, who, 1)) throw new Errno('EACCES')
-      const next = this.step(at, name, who)
+      if (!at.node) return 'ENOENT'
+      if (at.node.type !== 'dir') return 'ENOTDIR'
+      if (!permits(at.node, who, 1)) return 'EACCES'
+      const next = this.step(at, at.node, name, who)
       if (next.node?.type === 'link' && (follow || pending.length > 0 || trailingSlash)) {
-        if (++links > 40) throw new Errno('ELOOP')
+        if (++links > 40) return 'ELOOP'
         const target = next.node.follow ? next.node.follow(who.process) : next.node.target
         pending.push(...partsOf(target))
-        if (target.startsWith('/')) at = this.rootLocation()
+        if (target.startsWith('/')) at = this.top
         continue
       }
       at = next
     }
-    if (trailingSlash && at.node && at.node.type !== 'dir') throw new Errno('ENOTDIR')
+    if (trailingSlash && at.node && at.node.type !== 'dir') return 'ENOTDIR'
     return at
   }
 
@@ -106,7 +117,8 @@ export class FileSystem {
 
   find(path: string, who: Credentials, follow = true): Node | undefined {
     try {
-      return this.locate(path, who, follow).node
+      const at = this.walk(path, who, follow)
+      return typeof at === 'string' ? undefined : at.node
     } catch (error) {
       if (error instanceof Errno) return undefined
       throw error
@@ -321,21 +333,20 @@ export class FileSystem {
     if (mount.readOnly) throw new Errno('EROFS')
   }
 
-  private rootLocation(): Location {
+  private get top(): Place {
     const mount = this.mounts.get('/') as MountPoint
-    return { path: '/', mount, parts: [...mount.prefix], node: this.mountRoot(mount) }
+    return { path: '/', mount, node: this.mountRoot(mount) }
   }
 
-  private step(at: Location, name: string, who: Credentials): Location {
+  private step(at: Place, dir: DirNode, name: string, who: Credentials): Place {
     if (name === '..') return this.parentOf(at)
     const path = at.path === '/' ? `/${name}` : `${at.path}/${name}`
     const mount = this.mounts.get(path)
-    if (mount) return { path, mount, parts: [...mount.prefix], node: this.mountRoot(mount) }
-    const dir = at.node as DirNode
-    return { path, mount: at.mount, parts: [...at.parts, name], node: entriesOf(dir, who.process).get(name) }
+    if (mount) return { path, mount, node: this.mountRoot(mount) }
+    return { path, mount: at.mount, node: entriesOf(dir, who.process).get(name) }
   }
 
-  private parentOf(at: Location): Location {
+  private parentOf(at: Place): Place {
     if (at.path === '/') return at
     const path = at.path.slice(0, at.path.lastIndexOf('/')) || '/'
     return this.locate(path, { uid: 0, gid: 0, umask: 0, cwd: '/' }, false)
@@ -354,6 +365,8 @@ function may(who: Credentials, capability: Capability): boolean {
 }
 
 function permits(node: Node, who: Credentials, bits: number): boolean {
+  const everybody = node.mode & (node.mode >> 3) & (node.mode >> 6)
+  if ((everybody & bits) === bits) return true
   if (may(who, 'DAC_OVERRIDE')) return bits !== 1 || node.type === 'dir' || (node.mode & 0o111) !== 0
   const shift = node.uid === who.uid ? 6 : node.gid === who.gid || who.groups?.includes(node.gid) ? 3 : 0
   return ((node.mode >> shift) & bits) === bits
