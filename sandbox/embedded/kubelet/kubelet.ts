@@ -78,6 +78,8 @@ export class Kubelet {
   private disposed = false
   /** Why the API server could not be reached when it was last tried. */
   private refusal: string | undefined
+  /** Where its kubeconfig says that the API server is; read again when a file of the node has changed. */
+  private known: { host: string; port: number } | undefined
   private triedAt = Number.NEGATIVE_INFINITY
   private collectedAt = Number.NEGATIVE_INFINITY
   private logsAt = Number.NEGATIVE_INFINITY
@@ -328,6 +330,11 @@ export class Kubelet {
   }
 
   private server(): { host: string; port: number } {
+    this.known ??= this.readServer()
+    return this.known
+  }
+
+  private readServer(): { host: string; port: number } {
     const text = Buffer.from(this.files.read('etc/kubernetes/kubelet.conf') ?? []).toString()
     const [, host = this.node.ip, port = '443'] = /^\s*server:\s*https:\/\/([^:/\s]+)(?::(\d+))?/m.exec(text) ?? []
     return { host, port: Number(port) }
@@ -426,6 +433,7 @@ export class Kubelet {
   }
 
   private filesChanged(): void {
+    this.known = undefined
     if (!this.running || this.disposed) return
     this.manifestTimer ??= this.parts.ctx.clock.setTimeout(() => {
       this.manifestTimer = undefined

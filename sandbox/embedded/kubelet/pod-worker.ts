@@ -74,6 +74,7 @@ export class PodWorker implements Disposable {
   private admitted: boolean
   private mountDelay = mountRetry.first
   private evictionGrace: number | undefined
+  private lastGranted: { of: Pod; allocated: PodRecord['allocated']; granted: Pod } | undefined
 
   constructor(host: WorkerHost, pod: Pod, known?: PodRecord, restored: readonly RuntimeContainer[] = []) {
     this.host = host
@@ -152,7 +153,12 @@ export class PodWorker implements Disposable {
 
   /** The pod with the resources that it has been granted. */
   get granted(): Pod {
-    return allocatedPod(this.pod, this.record)
+    const { pod, record } = this
+    const last = this.lastGranted
+    if (last && last.of === pod && last.allocated === record.allocated) return last.granted
+    const granted = allocatedPod(pod, record)
+    this.lastGranted = { of: pod, allocated: record.allocated, granted }
+    return granted
   }
 
   /** Another pod of the node has given back what it held. */
@@ -329,14 +335,14 @@ export class PodWorker implements Disposable {
       // That it was granted is told before it is done.
       if (this.record.resize?.inProgress) await this.statuses.write()
     }
-    const pod = allocatedPod(this.pod, this.record)
+    const pod = this.granted
     const error = actuate(pod, this.record, (id) => this.lives.containers.get(id))
     if (this.record.resize?.inProgress) this.record.resize.error = error
     return pod
   }
 
   private async rest(): Promise<number | undefined> {
-    const granted = allocatedPod(this.pod, this.record)
+    const { granted } = this
     if (this.record.resize?.inProgress && isActuated(granted, this.record)) {
       await this.host.ctx.clock.sleep(noticeAfter, this.syncing.signal)
       this.record.resize = { pending: this.record.resize.pending }

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { resources } from '../machinery/object.ts'
 import { randomHex } from '../machinery/random.ts'
 import type { PodNetwork } from '../network/network.ts'
@@ -100,5 +100,5 @@ export class PodSandbox implements Disposable {
 
 /** containerd's id of a pod's sandbox. */
 export function sandboxId(uid: string): string {
-  return createHash('sha256').update(`sandbox/${uid}`).digest('hex')
+  return hash('sha256', `sandbox/${uid}`)
 }

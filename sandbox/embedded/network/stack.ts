@@ -81,6 +81,8 @@ const ethernetSize = 1500
 /** The largest packet of IPv4, bytes. */
 export const largestSize = 65_535
 
+const mostWays = 256
+
 /** What the kernel answers where it refuses a change. */
 export class StackError extends Error {
   readonly code: 'EEXIST' | 'ESRCH' | 'ENOENT' | 'ENODEV' | 'EINVAL' | 'ENETUNREACH' | 'EADDRNOTAVAIL' | 'EOPNOTSUPP'
@@ -99,10 +101,16 @@ export class Stack {
   readonly iptables: Iptables
   private readonly onChange: () => void
   private readonly farEnd: FarEnd
+  /** The routes that were found lately, by address, of those that there are. */
+  private readonly ways = new Map<string, RouteEntry | undefined>()
+  private waysOf: readonly RouteEntry[] | undefined
 
   constructor(state: StackState, onChange: () => void = () => {}, farEnd: FarEnd = () => undefined) {
     this.state = state
-    this.onChange = onChange
+    this.onChange = () => {
+      this.waysOf = undefined
+      onChange()
+    }
     this.farEnd = farEnd
     this.iptables = new Iptables(state.iptables, onChange)
   }
@@ -234,6 +242,15 @@ export class Stack {
 
   /** The route that the kernel takes: the longest prefix, then the lowest metric. */
   lookup(ip: string): RouteEntry | undefined {
+    const { ways } = this
+    const { routes } = this.state
+    if (this.waysOf !== routes || ways.size >= mostWays) ways.clear()
+    this.waysOf = routes
+    if (!ways.has(ip)) ways.set(ip, this.wayTo(ip))
+    return ways.get(ip)
+  }
+
+  private wayTo(ip: string): RouteEntry | undefined {
     const address = parseIPv4(ip)
     let best: RouteEntry | undefined
     for (const route of this.state.routes) {
