@@ -72,7 +72,8 @@ export class AdmissionChain {
 
   private async round(phase: Phase, request: AdmissionRequest): Promise<void> {
     for (const plugin of this.plugins) {
-      if (plugin[phase] && plugin.handles(request)) await plugin[phase](request)
+      const work = plugin[phase] && plugin.handles(request) ? plugin[phase](request) : undefined
+      if (work) await work
     }
   }
 }

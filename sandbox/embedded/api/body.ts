@@ -28,6 +28,8 @@ export interface Parsed {
   duplicates?(): string[]
   /** The paths of its fields as they come, to tell of faults in their order. */
   order?(): string[]
+  /** Fields that need no decoding where the very same stand in the value. */
+  decoded?: Readonly<Fields>
 }
 
 /** Throws ApiError 415 for a type of body that nobody here reads. */
@@ -156,7 +158,7 @@ export function decodeAs(
     throw ApiError.badRequest(`the API version in the data (${given.apiVersion}) does not match the expected API version (${apiVersion})`)
   }
   if (given.kind !== expected.kind) throw cannot(`converting (${expected.version}.${given.kind}) to (${expected.kind}): unknown conversion`)
-  const { object, unknown } = decodeFields(given, apiVersion, expected.kind, decoder, cannot)
+  const { object, unknown } = decodeFields(given, expected, parsed.decoded, decoder, cannot)
   if (validation === 'Ignore') return object as unknown as KubeObject
   const problems = inOrder(parsed, unknown)
   if (problems.length > 0 && validation === 'Strict') throw cannot(`strict decoding error: ${problems.join(', ')}`)
@@ -182,15 +184,15 @@ function inOrder({ duplicates, order }: Parsed, unknown: readonly string[]): str
 
 function decodeFields(
   value: Fields,
-  apiVersion: string,
-  kind: string,
+  expected: GroupVersionKind,
+  decoded: Readonly<Fields> | undefined,
   decoder: Decoder | undefined,
   cannot: (why: string) => ApiError,
 ): { object: Fields; unknown: string[] } {
-  const type = wireTypeOf(apiVersion, kind)
+  const type = wireTypeOf(apiVersionOf(expected), expected.kind)
   try {
     if (decoder) return decoder(value)
-    return type ? decodeObject(value, type) : { object: copyOf(value), unknown: [] }
+    return type ? decodeObject(value, type, decoded) : { object: copyOf(value), unknown: [] }
   } catch (error) {
     if (error instanceof TypeMismatch) throw cannot(error.message)
     throw error

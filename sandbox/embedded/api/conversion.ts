@@ -30,9 +30,8 @@ export async function prepareServed(info: ResourceInfo, stored: readonly KubeObj
 }
 
 /** `prepareServed` and `served` of one object. */
-export async function readServed(info: ResourceInfo, stored: KubeObject): Promise<KubeObject> {
-  await prepareServed(info, [stored])
-  return served(info, stored)
+export function readServed(info: ResourceInfo, stored: KubeObject): KubeObject | Promise<KubeObject> {
+  return info.conversion?.webhook ? prepareServed(info, [stored]).then(() => served(info, stored)) : served(info, stored)
 }
 
 /** Kept in etcd as JSON by the servers within the server. */

@@ -69,6 +69,7 @@ export function requestInfo(method: string, url: string): RequestInfo {
 }
 
 function decode(part = ''): string {
+  if (!part.includes('%')) return part
   try {
     return decodeURIComponent(part)
   } catch (error) {

@@ -9,8 +9,10 @@ interface Series {
 interface Durations extends Series {
   /** s, of all. */
   sum: number
-  /** How many took at most as long as each of `bounds`. */
-  atMost: number[]
+  /** How many fell between each of `bounds` and the one before. */
+  within: number[]
+  /** The count of requests with these labels, by status. */
+  readonly requests: Map<number, Series>
 }
 
 /** Upper bounds of kube-apiserver's buckets of durations, s. */
@@ -72,9 +74,12 @@ export class RequestMetrics {
     ])
     family('apiserver_longrunning_requests', 'gauge', helps.longRunning, this.longRunning.values())
     family('apiserver_request_duration_seconds', 'histogram', helps.duration, [])
-    for (const { labels, count, sum, atMost } of this.durations.values()) {
-      for (const [index, bound] of bounds.entries())
-        lines.push(`apiserver_request_duration_seconds_bucket${written({ ...labels, le: String(bound) })} ${atMost[index]}`)
+    for (const { labels, count, sum, within } of this.durations.values()) {
+      let atMost = 0
+      for (const [index, bound] of bounds.entries()) {
+        atMost += within[index] ?? 0
+        lines.push(`apiserver_request_duration_seconds_bucket${written({ ...labels, le: String(bound) })} ${atMost}`)
+      }
       lines.push(`apiserver_request_duration_seconds_bucket${written({ ...labels, le: '+Inf' })} ${count}`)
       lines.push(`apiserver_request_duration_seconds_sum${written(labels)} ${sum}`)
       lines.push(`apiserver_request_duration_seconds_count${written(labels)} ${count}`)
@@ -105,12 +110,18 @@ export class RequestMetrics {
   }
 
   private ended(labels: Labels, code: number, began: number): void {
-    seriesOf(this.requests, { code: String(code), ...labels }, countOf).count++
     const seconds = (this.now() - began) / 1000
     const durations = seriesOf(this.durations, labels, durationsOf)
+    let requests = durations.requests.get(code)
+    if (!requests) {
+      requests = seriesOf(this.requests, { code: String(code), ...labels }, countOf)
+      durations.requests.set(code, requests)
+    }
+    requests.count++
     durations.count++
     durations.sum += seconds
-    for (const [index, bound] of bounds.entries()) if (seconds <= bound) durations.atMost[index] = (durations.atMost[index] ?? 0) + 1
+    const bucket = bounds.findIndex((bound) => seconds <= bound)
+    if (bucket >= 0) durations.within[bucket] = (durations.within[bucket] ?? 0) + 1
   }
 }
 
@@ -175,7 +186,7 @@ function countOf(labels: Record<string, string>): Series {
 }
 
 function durationsOf(labels: Record<string, string>): Durations {
-  return { labels, count: 0, sum: 0, atMost: bounds.map(() => 0) }
+  return { labels, count: 0, sum: 0, within: bounds.map(() => 0), requests: new Map() }
 }
 
 function written(labels: Record<string, string>): string {

@@ -227,6 +227,7 @@ export class ResourceHandler {
       schema: info.definition ? undefined : schemaFor(info),
       decoder: info.decode,
       validation: options.fieldValidation,
+      decoded: info.strategy.sharesSpec && call.path.subresource === 'status' ? { spec: (existing as { spec?: unknown }).spec } : undefined,
       warn: options.fieldValidation === 'Warn' ? call.warn : () => {},
     })
     await pause?.()
@@ -261,7 +262,7 @@ export class ResourceHandler {
   }
 
   /** Notes in a draft's managedFields who is about to write it. */
-  track(call: ResourceCall, options: WriteOptions, existing: KubeObject | undefined, object: KubeObject): Promise<void> {
+  track(call: ResourceCall, options: WriteOptions, existing: KubeObject | undefined, object: KubeObject): void | Promise<void> {
     return withPauses(trackFields(call.info, existing, object, this.writer(call, options)), pauseOf(call, existing))
   }
 

@@ -18,10 +18,12 @@ import {
   overlap,
   pathsOf,
   pathText,
+  toFieldsV1,
   union,
 } from './field-set.ts'
 import { identityOf, type Manager, type Owner, type Owners, ownable, readOwners, writeOwners } from './managed-fields.ts'
 import { filterOf, type OwnershipFilter } from './reset-fields.ts'
+import { shapeOf } from './shape.ts'
 import { type Comparison, compare, fieldsOf, merge, prune } from './typed.ts'
 
 export { TypedError } from './typed.ts'
@@ -126,6 +128,9 @@ export interface TrackRequest {
 export function* trackManagedFields(request: TrackRequest): Pieces<ManagedFieldsEntry[] | undefined> {
   const { before, after, schema, subresource, now } = request
   const filter = filterOf(request.reset)
+  const self: Manager = { name: request.manager, operation: 'Update', apiVersion: request.apiVersion, subresource: subresource ?? '' }
+  const made = !before && !after.metadata.managedFields?.length ? fieldsOfNew(request) : undefined
+  if (made) return writeOwners(new Map([[identityOf(self), { ...self, time: now, ...made }]]))
   // owners are set by hand of the object itself only
   const sent = subresource ? undefined : after.metadata.managedFields
   const reset = before !== undefined && sent !== undefined && sent.length === 0
@@ -141,13 +146,31 @@ export function* trackManagedFields(request: TrackRequest): Pieces<ManagedFields
   yield
   const fields = ownable(changed)
   if (!isEmpty(fields)) {
-    const self: Manager = { name: request.manager, operation: 'Update', apiVersion: request.apiVersion, subresource: subresource ?? '' }
     const earlier = owners.get(identityOf(self))
     addOwner(owners, { ...self, time: now, fields: earlier ? union(earlier.fields, fields) : fields })
     yield
   }
   return writeOwners(owners)
 }
+
+/** The fields of a new object; undefined where it is large. Objects that are made in the same way share them. */
+function fieldsOfNew({ after, schema, reset }: TrackRequest): Pick<Owner, 'fields' | 'written'> | undefined {
+  const object = withoutManagedFields(after)
+  const shape = schema && shapeOf(object, schema)
+  if (!shape) return undefined
+  const known = newFields.get(shape)
+  if (known?.schema === schema && known.reset === reset) return known.made
+  const { added, modified } = filtered(compare(emptyObject(object), object, schema), filterOf(reset))
+  const fields = ownable(union(added, modified))
+  const made = { fields, written: isEmpty(fields) ? undefined : toFieldsV1(fields) }
+  if (newFields.size >= mostShapes) newFields.clear()
+  newFields.set(shape, { schema, reset, made })
+  return made
+}
+
+/** By the shapes of the objects. */
+const newFields = new Map<string, { schema: Schema; reset: ResetFields | undefined; made: Pick<Owner, 'fields' | 'written'> }>()
+const mostShapes = 512
 
 /** Takes changed and removed fields off everybody else. Without force, owners of changed fields are a conflict. */
 function* takeOver(

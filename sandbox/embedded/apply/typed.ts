@@ -300,14 +300,17 @@ type Kind = 'leaf' | 'map' | 'list'
 /** How the schema lets a value be owned: as a whole, by its fields, or by its items. */
 function kindOf(schema: Schema | undefined, value: unknown): Kind {
   if (!schema) return isObject(value) ? 'map' : 'leaf'
-  if (schema.type === 'array') {
-    const type = schema['x-kubernetes-list-type']
-    return type === 'map' || type === 'set' ? 'list' : 'leaf'
-  }
+  if (schema.type === 'array') return isAssociative(schema) ? 'list' : 'leaf'
   if (schema.type !== 'object') return isObject(value) && schema.type === undefined && !schema.oneOf ? 'map' : 'leaf'
   if (schema['x-kubernetes-map-type'] === 'atomic') return 'leaf'
   const open = schema.properties || schema.additionalProperties || schema['x-kubernetes-preserve-unknown-fields']
   return open ? 'map' : 'leaf'
+}
+
+/** Whether it is of a list whose items are told apart by more than their places. */
+export function isAssociative(schema: Schema | undefined): boolean {
+  const type = schema?.type === 'array' && schema['x-kubernetes-list-type']
+  return type === 'map' || type === 'set'
 }
 
 /** [name="web"] for an item of a map, [="web"] for one of a set. */

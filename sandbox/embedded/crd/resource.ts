@@ -158,6 +158,7 @@ function strategyOf(version: CustomResourceDefinitionVersion, namespaced: boolea
     allowUnconditionalUpdate: false,
     tracksGeneration: true,
     countsEmpty: false,
+    sharesSpec: false,
     firstGeneration: 1,
     counted: hasStatus ? allButMetadataAndStatus : allButMetadata,
   }

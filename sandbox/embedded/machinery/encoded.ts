@@ -3,6 +3,8 @@ import { goJson } from '../schema/go-order.ts'
 /** Bytes that objects are in one format. Of frozen objects alone, which never say anything else; the oldest go first. */
 class Kept {
   private readonly bytes = new Map<object, Buffer>()
+  /** Goes on from one to the next as they go: a look for the first anew would pass by all that have gone. */
+  private readonly oldest = this.bytes.keys()
   private readonly budget: number
   private size = 0
 
@@ -22,10 +24,7 @@ class Kept {
     if (!Object.isFrozen(object)) return made
     this.bytes.set(object, made)
     this.size += made.length
-    for (const [oldest] of this.bytes) {
-      if (this.size <= this.budget) break
-      this.forget(oldest)
-    }
+    while (this.size > this.budget) this.forget(this.oldest.next().value as object)
     return made
   }
 

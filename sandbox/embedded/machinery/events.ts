@@ -46,9 +46,9 @@ export function createEventRecorder(parts: EventRecorderParts): EventRecorder {
 class Recorder {
   private lastName = 0n
   private readonly parts: EventRecorderParts
-  private readonly observed = new Map<string, Observed>()
-  private readonly similar = new Map<string, Similar>()
-  private readonly buckets = new Map<string, Bucket>()
+  private readonly observed = new Recent<Observed>()
+  private readonly similar = new Recent<Similar>()
+  private readonly buckets = new Recent<Bucket>()
   private queue: Promise<void> = Promise.resolve()
 
   constructor(parts: EventRecorderParts) {
@@ -89,7 +89,7 @@ class Recorder {
       reportingComponent: source.component,
       reportingInstance: source.host ?? '',
     }
-    remember(this.observed, key, {
+    this.observed.set(key, {
       name: event.metadata.name as string,
       namespace: event.metadata.namespace as string,
       count: event.count as number,
@@ -127,7 +127,7 @@ class Recorder {
     const entry = known && now - known.last <= similarWindow ? known : { messages: new Set<string>(), last: now }
     entry.messages.add(message)
     entry.last = now
-    remember(this.similar, key, entry)
+    this.similar.set(key, entry)
     return entry.messages.size < similarLimit ? message : `(combined from similar events): ${message}`
   }
 
@@ -135,7 +135,7 @@ class Recorder {
     const bucket = this.buckets.get(key) ?? { tokens: burst, at: now }
     bucket.tokens = Math.min(burst, bucket.tokens + (now - bucket.at) / refill)
     bucket.at = now
-    remember(this.buckets, key, bucket)
+    this.buckets.set(key, bucket)
     if (bucket.tokens < 1) return false
     bucket.tokens--
     return true
@@ -151,9 +151,19 @@ class Recorder {
   }
 }
 
-/** Keeps the most recent entries. */
-function remember<T>(map: Map<string, T>, key: string, value: T): void {
-  map.delete(key)
-  map.set(key, value)
-  if (map.size > remembered) map.delete(map.keys().next().value as string)
+/** Keeps the entries that were set last. */
+class Recent<T> {
+  private readonly entries = new Map<string, T>()
+  /** Goes on from one to the next as they go: a look for the first anew would pass by all that have gone. */
+  private readonly oldest = this.entries.keys()
+
+  get(key: string): T | undefined {
+    return this.entries.get(key)
+  }
+
+  set(key: string, value: T): void {
+    this.entries.delete(key)
+    this.entries.set(key, value)
+    if (this.entries.size > remembered) this.entries.delete(this.oldest.next().value as string)
+  }
 }

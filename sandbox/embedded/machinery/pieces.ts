@@ -11,12 +11,17 @@ export function atOnce<T>(work: Pieces<T>): T {
   }
 }
 
-/** Has it done with a pause between two pieces; at once without one. */
-export async function withPauses<T>(work: Pieces<T>, pause: (() => Promise<void>) | undefined): Promise<T> {
+/** Has it done with a pause between two pieces; at once without one, or where it is all of one piece. */
+export function withPauses<T>(work: Pieces<T>, pause: (() => Promise<void>) | undefined): T | Promise<T> {
   if (!pause) return atOnce(work)
+  const { done, value } = work.next()
+  return done ? value : afterPauses(work, pause)
+}
+
+async function afterPauses<T>(work: Pieces<T>, pause: () => Promise<void>): Promise<T> {
   for (;;) {
+    await pause()
     const { done, value } = work.next()
     if (done) return value
-    await pause()
   }
 }

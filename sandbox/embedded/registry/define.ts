@@ -45,6 +45,8 @@ export interface Definition<T extends KubeObject> {
   /** The status that a client creates an object with is kept (Nodes). */
   keepsStatusOnCreate?: boolean
   default?(object: T): void
+  /** Whether `default` lets a frozen spec be, so that writes to the status need no copy of the stored one. */
+  sharesSpec?: boolean
   /** Where it holds a pod's spec: what belongs to features that are switched off is taken out of that. */
   podSpec?(object: T): PodSpec | undefined
   prepareForCreate?(object: T, context: CreateContext): void
@@ -174,6 +176,7 @@ function strategyOf<T extends KubeObject>(definition: Definition<T>, namespaced:
     tracksGeneration: definition.tracksGeneration ?? false,
     firstGeneration: definition.tracksGeneration && !definition.startsWithoutGeneration ? 1 : undefined,
     countsEmpty: definition.countsEmpty ?? false,
+    sharesSpec: definition.sharesSpec ?? false,
     counted: definition.counted ?? allButMetadataAndStatus,
   }
   return strategy as unknown as Strategy
@@ -200,7 +203,7 @@ function keepAllButStatus(object: KubeObject, old: KubeObject): void {
   for (const key of Object.keys({ ...target, ...source })) {
     if (key === 'status' || key === 'metadata' || key === 'apiVersion' || key === 'kind') continue
     if (source[key] === undefined) delete target[key]
-    else target[key] = copyOf(source[key])
+    else if (target[key] !== source[key]) target[key] = copyOf(source[key])
   }
 }
 

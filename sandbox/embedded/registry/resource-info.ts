@@ -123,6 +123,8 @@ export interface Strategy {
   readonly tracksGeneration: boolean
   /** Whether a list or map with nothing in it is another than none for the generation, as reflect.DeepEqual has it. */
   readonly countsEmpty: boolean
+  /** A write to the status may leave the stored spec itself, frozen, in the draft: `default` lets that be. */
+  readonly sharesSpec: boolean
   /** What a new object's generation is. */
   readonly firstGeneration: number | undefined
   /** All but metadata and status unless the kind says otherwise. */

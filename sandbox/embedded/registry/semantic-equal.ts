@@ -6,6 +6,7 @@ import { partAsStored } from '../schema/go-empty.ts'
  * them from structures (`core.v1.PodSpec`, both of its kind). Source: apimachinery's equality.Semantic.
  */
 export function semanticEqual(a: unknown, b: unknown, type?: string): boolean {
+  if (a === b) return true
   if (type) return isDeepStrictEqual(partAsStored(a, type) ?? undefined, partAsStored(b, type) ?? undefined)
   return isDeepStrictEqual(withoutEmptyLists(a), withoutEmptyLists(b))
 }

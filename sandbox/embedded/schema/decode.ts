@@ -17,11 +17,11 @@ export class TypeMismatch extends Error {}
  * Reads JSON as the given Go type (schema/wire.ts names it) and gives a new object that has the shape which that type
  * would marshal to: null and zero optional fields absent, embedded structs present, quantities and times canonical. Lists
  * and maps with nothing in them are still there, as Go has them in hand until it writes them (go-empty.ts).
- * Throws TypeMismatch.
+ * Fields of the object that are the very ones of `decoded` stay as they are. Throws TypeMismatch.
  */
-export function decodeObject(value: unknown, type: string): Decoded {
+export function decodeObject(value: unknown, type: string, decoded?: Readonly<Record<string, unknown>>): Decoded {
   const at = new Place()
-  return { object: struct(value, type, at), unknown: at.unknown }
+  return { object: struct(value, type, at, decoded), unknown: at.unknown }
 }
 
 /** Where the reader is, spelt out only where something is wrong there. */
@@ -82,10 +82,8 @@ interface Plan {
 
 interface Planned {
   field: WireField
-  /** What it is when it is not given, where that is no object. */
+  /** What it is when it is not given; of an object a copy. */
   empty: unknown
-  /** Whether that is an object, which is made anew. */
-  made: boolean
 }
 
 const plans = new Map<string, Plan>()
@@ -94,16 +92,13 @@ function planOf(type: string): Plan {
   const known = plans.get(type)
   if (known) return known
   const fields = jsonFieldsOf(type)
-  const list = [...fields.values()].map((field): Planned => {
-    const made = isStruct(field)
-    return { field, made, empty: made ? undefined : emptyValue(field) }
-  })
+  const list = [...fields.values()].map((field): Planned => ({ field, empty: emptyValue(field) }))
   const plan = { typed: hasTypeMeta(type), fields, list }
   plans.set(type, plan)
   return plan
 }
 
-function struct(value: unknown, type: string, at: Place): Record<string, unknown> {
+function struct(value: unknown, type: string, at: Place, decoded?: Readonly<Record<string, unknown>>): Record<string, unknown> {
   if (!isObject(value)) throw mismatch(value, at, goName(type))
   const { typed, fields, list } = planOf(type)
   const result: Record<string, unknown> = {}
@@ -112,11 +107,12 @@ function struct(value: unknown, type: string, at: Place): Record<string, unknown
     if (!fields.has(key) && !(typed && (key === 'apiVersion' || key === 'kind'))) at.unknownField(key)
   }
   at.enter(type)
-  for (const { field, empty, made: isMade } of list) {
+  for (const { field, empty } of list) {
     const { name } = field
     const given = value[name]
     let made: unknown
-    if (given === undefined || given === null) made = isMade ? emptyValue(field) : empty
+    if (given === undefined || given === null) made = copyOf(empty)
+    else if (decoded !== undefined && given === decoded[name]) made = given
     else {
       at.field(name)
       made = fieldValue(given, field, at)
@@ -218,7 +214,8 @@ const readers: Record<string, Reader> = {
     return integer(value, 'int32', -2147483648, 2147483647, at)
   },
   'runtime.RawExtension': (value) => copyOf(value),
-  'meta.v1.FieldsV1': (value) => copyOf(value),
+  // nobody changes what an object's fields are that has been stored
+  'meta.v1.FieldsV1': (value) => (Object.isFrozen(value) ? value : copyOf(value)),
   'apiextensions.v1.JSON': (value) => copyOf(value),
   // what is none of the two is read as nothing here, and refused for the second
   'apiextensions.v1.JSONSchemaPropsOrArray': (value, at) => {

@@ -30,14 +30,14 @@ export function eventErrors({ metadata, involvedObject, eventTime, ...event }: C
   const about = involvedObject?.namespace ?? ''
   const { reportingComponent: name = '', reportingInstance: instance = '', action = '', reason = '', message = '' } = event
   const errors: FieldError[] = []
-  const elsewhere = invalid(new Path('involvedObject').child('namespace'), about, 'does not match event.namespace')
+  const elsewhere = () => invalid(new Path('involvedObject').child('namespace'), about, 'does not match event.namespace')
   if (!eventTime) {
-    if (about === '' ? namespace !== 'default' : about !== namespace) errors.push(elsewhere)
+    if (about === '' ? namespace !== 'default' : about !== namespace) errors.push(elsewhere())
   } else {
     const within = (value: string, at: string, most: number) =>
       value.length > most ? [invalid(new Path(at), '', `can have at most ${most} characters`)] : []
     const given = (value: string, at: string) => (value ? within(value, at, longest) : [required(new Path(at))])
-    if (about === '' && namespace !== 'default' && namespace !== 'kube-system') errors.push(elsewhere)
+    if (about === '' && namespace !== 'default' && namespace !== 'kube-system') errors.push(elsewhere())
     if (name === '') errors.push(required(new Path(controller)))
     errors.push(...qualified(name, new Path(controller)), ...given(instance, 'reportingInstance'))
     errors.push(...given(action, 'action'), ...given(reason, 'reason'), ...within(message, 'message', longestNote))

@@ -10,8 +10,9 @@ import { validatePodStatus } from './pod-status.ts'
 /** pkg/registry/core/pod/strategy.go. */
 export const podRules: Partial<Definition<Pod>> = {
   validateStatus: validatePodStatus,
+  sharesSpec: true,
   default(pod) {
-    defaultPod(pod)
+    if (!Object.isFrozen(pod.spec)) defaultPod(pod)
     alignAddresses(pod.status)
   },
   prepareForCreate(pod, { now }) {
