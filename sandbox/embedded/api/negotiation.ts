@@ -72,7 +72,8 @@ export function isReadByPeople(headers: Asking['headers']): boolean {
  * not by halves (`application/*`). Throws ApiError 406.
  */
 export function assertAccepted(accept: string | undefined, available: readonly string[] = supported): void {
-  const types = (accept || '*/*').split(',').map((part) => part.split(';')[0]?.trim() ?? '')
+  if (!accept) return
+  const types = accept.split(',').map((part) => part.split(';')[0]?.trim() ?? '')
   if (!types.some((type) => type === '*/*' || available.includes(type))) throw ApiError.routeNotAcceptable(available)
 }
 

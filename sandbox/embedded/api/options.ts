@@ -73,6 +73,7 @@ export function assertReadableVersion(options: ListOptions): void {
 
 /** Throws ApiError BadRequest or Invalid. `kind` is CreateOptions, UpdateOptions or PatchOptions, and `patch` of a patch its type. */
 export function writeOptions(query: URLSearchParams, kind: string, patch?: 'json' | 'merge' | 'strategic' | 'apply'): WriteOptions {
+  if (query.size === 0 && patch !== 'apply') return { dryRun: false, fieldManager: '', fieldValidation: 'Warn' }
   const force = boolean(query, 'force')
   const errors: FieldError[] = []
   const fieldManager = query.get('fieldManager') ?? ''
@@ -82,7 +83,7 @@ export function writeOptions(query: URLSearchParams, kind: string, patch?: 'json
     errors.push(forbidden(new Path('force'), 'may not be specified for non-apply patch'))
   }
   if (fieldManager.length > 128) errors.push(tooLong(path, 128))
-  const unprintable = [...fieldManager].findIndex((character) => /[\p{C}\p{Zl}\p{Zp}]/u.test(character))
+  const unprintable = isUnprintable(fieldManager) ? [...fieldManager].findIndex(isUnprintable) : -1
   if (unprintable >= 0) {
     const code = ([...fieldManager][unprintable]?.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')
     errors.push(invalid(path, fieldManager, `invalid character U+${code} (at position ${unprintable})`))
@@ -99,6 +100,10 @@ export function writeOptions(query: URLSearchParams, kind: string, patch?: 'json
     fieldValidation: (validation || 'Warn') as FieldValidation,
     ...(force === undefined ? {} : { force }),
   }
+}
+
+function isUnprintable(text: string): boolean {
+  return /[\p{C}\p{Zl}\p{Zp}]/u.test(text)
 }
 
 /** From the body, which wins, or else the query. Throws ApiError BadRequest or Invalid. */

@@ -67,13 +67,13 @@ class Recorder {
       resourceVersion,
       ...(fieldPath ? { fieldPath } : {}),
     }
-    const about_ = [source.component, source.host, about.kind, namespace, name, uid, about.apiVersion]
-    const aggregateKey = JSON.stringify([...about_, type, reason])
-    const text = this.combined(aggregateKey, message, now)
-    const key = JSON.stringify([...about_, fieldPath, type, reason, text === message ? text : 'combined'])
+    const ofOne = JSON.stringify([source.component, source.host, about.kind, namespace, name, uid, about.apiVersion, type])
+    const ofReason = ofOne + JSON.stringify([reason])
+    const text = this.combined(ofReason, message, now)
+    const key = ofReason + JSON.stringify([fieldPath, text === message ? text : 'combined'])
     const time = `${new Date(now).toISOString().slice(0, 19)}Z`
     const known = this.observed.get(key)
-    if (!this.allowed(JSON.stringify([...about_, type]), now)) return
+    if (!this.allowed(ofOne, now)) return
     const event: Event = {
       apiVersion: 'v1',
       kind: 'Event',

@@ -25,7 +25,10 @@ export function sizeOf(value: unknown): number {
   else {
     const fields = value as Record<string, unknown>
     // of an object with thousands of fields in a fraction of the time that a loop over it takes
-    for (const key of Object.keys(fields)) size += key.length + 4 + sizeOf(fields[key])
+    for (const key of Object.keys(fields)) {
+      const field = fields[key]
+      size += key.length + 4 + (typeof field === 'string' ? field.length + 2 : sizeOf(field))
+    }
   }
   return size
 }

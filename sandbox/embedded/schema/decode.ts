@@ -149,16 +149,23 @@ function collection(value: unknown, field: WireField, at: Place): unknown {
   // Go writes maps in the order of their keys
   const keys = Object.keys(value)
   if (keys.length > 1) keys.sort()
-  const entries = keys.map((key): [string, unknown] => [key, value[key]])
-  for (const entry of entries) {
-    const [key, item] = entry
+  const result: Record<string, unknown> = {}
+  for (const key of keys) {
+    const item = value[key]
     at.key(key)
-    if (field.container === 'map') entry[1] = element(item, field.type, at)
-    else if (item !== null && !Array.isArray(item)) throw mismatch(item, at, `[]${goName(field.type)}`)
-    else entry[1] = item?.map((part: unknown) => element(part, field.type, at)) ?? null
+    const made = field.container === 'map' ? element(item, field.type, at) : listIn(item, field.type, at)
     at.back()
+    if (key === '__proto__') Object.defineProperty(result, key, { value: made, enumerable: true, writable: true, configurable: true })
+    else result[key] = made
   }
-  return Object.fromEntries(entries)
+  return result
+}
+
+/** The list that an entry of a map is. */
+function listIn(value: unknown, type: string, at: Place): unknown[] | null {
+  if (value === null) return null
+  if (!Array.isArray(value)) throw mismatch(value, at, `[]${goName(type)}`)
+  return value.map((part) => element(part, type, at))
 }
 
 function element(value: unknown, type: string, at: Place): unknown {
