@@ -28,8 +28,8 @@ export class ResourceHandler {
     this.rest = rest
   }
 
-  /** Rejects with ApiError. */
-  async handle(given: ResourceCall): Promise<Outcome> {
+  /** Rejects with ApiError, or throws it. */
+  handle(given: ResourceCall): Outcome | Promise<Outcome> {
     const { clock } = this.rest
     // who asks from within has turns of the cluster's own
     const call: ResourceCall = { pause: () => clock.during(clock.turn()), ...given }

@@ -179,12 +179,32 @@ function walkAs(kind: Kind, before: unknown, after: unknown, schema: Schema | un
     }
     return false
   }
-  const [left, right] = [itemsOf(before, schema), itemsOf(after, schema)]
   const inner = schemaOfItems(schema)
+  const pairs = pairsOf(before, after, schema)
+  if (pairs) {
+    for (const [index, element] of pairs.entries()) walk((before as unknown[])[index], (after as unknown[])[index], inner, at.item(element))
+    return false
+  }
+  const [left, right] = [itemsOf(before, schema), itemsOf(after, schema)]
   for (const [element, items] of left) walkItems(items, right.get(element) ?? [], inner, at.item(element))
   for (const [element, items] of right) if (!left.has(element)) walkItems([], items, inner, at.item(element))
   return false
 }
+
+/** What the items of both lists are told apart by, where that is the same in the same places: mostly it is. */
+function pairsOf(before: unknown, after: unknown, schema: Schema | undefined): string[] | undefined {
+  if (!Array.isArray(before) || !Array.isArray(after) || before.length !== after.length || before.length > mostPairs) return undefined
+  const pairs: string[] = []
+  for (const [index, item] of before.entries()) {
+    const element = elementOf(item, schema)
+    if (pairs.includes(element) || element !== elementOf(after[index], schema)) return undefined
+    pairs.push(element)
+  }
+  return pairs
+}
+
+/** Items among which one is looked for in a row. */
+const mostPairs = 16
 
 function isNothing(value: unknown): boolean {
   return value === undefined || value === null

@@ -44,7 +44,9 @@ export function validateObjectMetaUpdate(meta: ObjectMeta, old: ObjectMeta, path
   }
   if (!meta.resourceVersion) errors.push(invalid(path.child('resourceVersion'), '', 'must be specified for an update'))
   const kept = ['name', 'namespace', 'uid', 'creationTimestamp', 'deletionTimestamp', 'deletionGracePeriodSeconds'] as const
-  for (const field of kept) errors.push(...validateImmutable(meta[field], old[field], path.child(field)))
+  for (const field of kept) {
+    if (meta[field] !== old[field]) errors.push(...validateImmutable(meta[field], old[field], path.child(field)))
+  }
   return [
     ...errors,
     ...validateLabels(meta.labels, path.child('labels')),
