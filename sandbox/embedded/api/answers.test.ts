@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest'
 import { Cluster } from '../cluster.ts'
+import { resources } from '../machinery/object.ts'
 import { quietCluster } from '../oracle/quiet-cluster.ts'
 import { Server } from '../oracle/server.ts'
+import type { Pod } from '../schema/types/core.v1.ts'
 
 /** Answers as a real 1.34 API server was seen to give them. */
 const maps = '/api/v1/namespaces/default/configmaps'
@@ -65,4 +67,24 @@ test('a review of rules says nothing of what was asked, impersonation without a 
     body: `Internal Server Error: "${maps}": requested [{Group  x    }] without impersonating a user\n`,
   })
   expect((await quiet.server.send('GET', '/openid/v1/jwks')).status).toBe(406)
+})
+
+test("a write to a pod's status changes nothing else", async () => {
+  await using cluster = await Cluster.open({ nodes: 0, only: 'api' })
+  const { client, cache } = cluster.context
+  const inDefault = { namespace: 'default', name: 'a' }
+  await client.create(resources.serviceAccounts, { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { ...inDefault, name: 'default' } })
+  const limits = { cpu: '1' }
+  const spec = { containers: [{ name: 'main', image: 'nginx', resources: { limits } }] }
+  const { spec: made } = await client.create<Pod>(resources.pods, { apiVersion: 'v1', kind: 'Pod', metadata: inDefault, spec })
+  const statuses = [{ podIP: '10.0.0.1', podIPs: [{ ip: '10.0.0.1' }] }, { conditions: [] }]
+  for (const status of statuses) {
+    await client.patch(resources.pods, 'a', { status }, 'merge', { namespace: 'default', subresource: 'status' })
+    await client.patch(resources.pods, 'a', { spec: { nodeName: 'b' }, status }, 'merge', { namespace: 'default', subresource: 'status' })
+  }
+  const pod = cache.get<Pod>(resources.pods, 'a', 'default')
+  expect(pod?.spec).toEqual(made)
+  expect(pod?.status).toMatchObject({ phase: 'Pending', podIP: '10.0.0.1' })
+  const typo = client.patch(resources.pods, 'a', { spec: { containers: 'main' } }, 'merge', { namespace: 'default', subresource: 'status' })
+  await expect(typo).rejects.toMatchObject({ code: 422 })
 })

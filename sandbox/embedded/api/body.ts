@@ -29,7 +29,7 @@ export interface Parsed {
   /** The paths of its fields as they come, to tell of faults in their order. */
   order?(): string[]
   /** Fields that need no decoding where the very same stand in the value. */
-  decoded?: Readonly<Fields>
+  decoded?: Readonly<Fields> | undefined
 }
 
 /** Throws ApiError 415 for a type of body that nobody here reads. */

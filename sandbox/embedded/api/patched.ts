@@ -66,7 +66,7 @@ export function patchedObject(type: PatchType, existing: KubeObject, patch: unkn
   // a strategic patch is one of a Go struct: what it says of the type does not count
   const typed = type === 'strategic' ? { ...(value as object), kind: existing.kind, apiVersion: existing.apiVersion } : value
   try {
-    return decodeAs(how.kind, { value: typed as Record<string, unknown>, ...(how.decoded && { decoded: how.decoded }) }, how.validation, how.warn, how.decoder)
+    return decodeAs(how.kind, { value: typed as Record<string, unknown>, decoded: how.decoded }, how.validation, how.warn, how.decoder)
   } catch (error) {
     const why = error instanceof ApiError ? /(?<=cannot be handled as an? \S+: ).*$/s.exec(error.message)?.[0] : undefined
     if (!why) throw error

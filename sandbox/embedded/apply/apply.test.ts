@@ -82,6 +82,24 @@ test('who takes fields off others lets others in between before each of these, a
   expect(piecesFor(6)).toEqual({ pieces: pieces + 2 * 5, managers })
 })
 
+test('the maker of an object owns what it has given: nothing that Go has there anyway, and of items each by its own keys', () => {
+  const made = (fields: object) => {
+    const object = decodeObject(
+      { apiVersion: 'v1', kind: 'Event', metadata: { name: 'a' }, involvedObject: {}, ...fields },
+      'core.v1.Event',
+    ).object
+    const request = { before: undefined, schema: schemaOf('', 'v1', 'Event'), manager: 'one', apiVersion: 'v1', now }
+    return atOnce(trackManagedFields({ ...request, after: object as never }))?.map(({ fieldsV1 }) => fieldsV1)
+  }
+  const owned = [{ 'f:reportingInstance': {} }]
+  for (const instance of ['here', 'there']) expect(made({ reportingInstance: instance })).toEqual(owned)
+  expect(made({ reportingInstance: '' })).toEqual([])
+  expect(made({ reportingInstance: 'here' })).toEqual(owned)
+  const finalized = (name: string) => made({ metadata: { name: 'a', finalizers: [name] } })
+  const own = (name: string) => [{ 'f:metadata': { 'f:finalizers': { '.': {}, [`v:"${name}"`]: {} } } }]
+  for (const name of ['a/one', 'a/two']) expect(finalized(name)).toEqual(own(name))
+})
+
 function run(step: Step, live: KubeObject | undefined): KubeObject {
   const common = { schema, manager: step.manager, subresource: step.sub, reset: resetFields[step.sub ?? ''], now }
   if (step.type === 'apply') {

@@ -8,28 +8,22 @@ const longest = 4096
  * A text that is the same for no two objects that set different fields, whatever the values: names, keys of items, and whether a value
  * is one that Go has where nothing is given. Undefined for what is large. Throws TypedError as a comparison does.
  */
-export function shapeOf(object: object, schema: Schema): string | undefined {
-  let text = ''
+export function shapeOf(object: object, schema: Schema | undefined): string | undefined {
   const fields = object as Readonly<Record<string, unknown>>
+  let text = ''
   for (const key in fields) {
-    if (text.length > longest) return undefined
-    text += `${key.length}:${key}`
     const value = fields[key]
-    if (typeof value !== 'object' || value === null) {
-      text += zeros.has(value) ? `=${typeof value}${value};` : ';'
-      continue
-    }
-    const inner = Array.isArray(value) ? shapeOfList(value, schemaOfField(schema, key)) : shapeOfMap(value, schemaOfField(schema, key))
-    if (inner === undefined) return undefined
-    text += inner
+    const isScalar = typeof value !== 'object' || value === null
+    const inner = isScalar ? shapeOfScalar(value) : shapeOfPart(value, schemaOfField(schema, key))
+    if (inner === undefined || text.length > longest) return undefined
+    text += `${key.length}:${key}${inner}`
   }
   return text
 }
 
-const zeros: ReadonlySet<unknown> = new Set([undefined, null, '', 0, false, '0', '0s'])
-
-function shapeOfMap(value: object, schema: Schema | undefined): string | undefined {
-  const inner = shapeOf(value, schema ?? {})
+function shapeOfPart(value: object, schema: Schema | undefined): string | undefined {
+  if (Array.isArray(value)) return shapeOfList(value, schema)
+  const inner = shapeOf(value, schema)
   return inner === undefined ? undefined : `{${inner}}`
 }
 
@@ -38,12 +32,16 @@ function shapeOfList(items: readonly unknown[], schema: Schema | undefined): str
   const itemSchema = schemaOfItems(schema)
   let text = '['
   for (const item of items) {
-    if (text.length > longest) return undefined
     const element = elementOf(item, schema)
-    text += `${element.length}:${element}`
-    const inner = typeof item === 'object' && item !== null ? shapeOfMap(item, itemSchema) : ''
-    if (inner === undefined) return undefined
-    text += inner
+    const inner = typeof item === 'object' && item !== null ? shapeOfPart(item, itemSchema) : shapeOfScalar(item)
+    if (inner === undefined || text.length > longest) return undefined
+    text += `${element.length}:${element}${inner}`
   }
   return `${text}]`
 }
+
+function shapeOfScalar(value: unknown): string {
+  return zeros.has(value) ? `=${typeof value}${value};` : ';'
+}
+
+const zeros: ReadonlySet<unknown> = new Set([undefined, null, '', 0, false, '0', '0s'])
