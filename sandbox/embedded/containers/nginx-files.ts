@@ -54,7 +54,7 @@ const entrypoint = `#!/bin/sh
 # Prepares the configuration before nginx starts, then runs the command it is given.
 set -e
 say() {
-  if [ -z "$NGINX_ENTRYPOINT_QUIET_LOGS" ]; then echo "$0: $1"; fi
+  [ -n "$NGINX_ENTRYPOINT_QUIET_LOGS" ] || echo "$0: $1"
 }
 if [ "$1" = nginx ] || [ "$1" = nginx-debug ]; then
   say "/docker-entrypoint.d/ is not empty, will attempt to perform configuration"
@@ -76,7 +76,7 @@ const steps = {
   '/docker-entrypoint.d/10-listen-on-ipv6-by-default.sh': `#!/bin/sh
 config=/etc/nginx/conf.d/default.conf
 say() {
-  if [ -z "$NGINX_ENTRYPOINT_QUIET_LOGS" ]; then echo "10-listen-on-ipv6-by-default.sh: info: $1"; fi
+  [ -n "$NGINX_ENTRYPOINT_QUIET_LOGS" ] || echo "10-listen-on-ipv6-by-default.sh: info: $1"
 }
 if [ ! -f $config ]; then say "$config is not a file or does not exist"; exit 0; fi
 if [ ! -w $config ]; then say "can not modify $config (read-only file system?)"; exit 0; fi

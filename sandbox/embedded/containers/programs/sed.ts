@@ -197,7 +197,7 @@ function compile(script: string, extended: boolean): Command[] {
           source === '' ? lastRegexp : posixRegExp(source, extended, `g${/[iI]/.test(flags) ? 'i' : ''}${flags.includes('M') ? 'm' : ''}`)
         if (!command.regexp) fail('no previous regexp')
         if (source === '') command.regexp = linearRegExp((command.regexp as RegExp).source, 'g')
-        lastRegexp = linearRegExp((command.regexp as RegExp).source, (command.regexp as RegExp).flags.replace('g', ''))
+        lastRegexp = command.regexp
         break
       }
       case 'y': {

@@ -73,6 +73,10 @@ function* argumentsOf(shell: Shell, words: readonly Word[]): Steps<string[]> {
       out.push(only.text)
       continue
     }
+    if (only?.type === 'double' && isOneText(only.parts)) {
+      out.push(oneText(shell, only.parts))
+      continue
+    }
     for (const each of shell.flavor === 'bash' ? braces(word) : [word]) {
       const fields = new Fields(shell.ifs)
       yield* expandParts(shell, tilde(shell, each.parts), false, fields)
@@ -86,6 +90,7 @@ function* textOf(shell: Shell, word: Word): Steps<string> {
   const only = word.parts.length === 1 ? word.parts[0] : undefined
   if (word.parts.length === 0) return ''
   if (only?.type === 'quoted' || (only?.type === 'literal' && !only.text.includes('~'))) return only.text
+  if (only?.type === 'double' && isOneText(only.parts)) return oneText(shell, only.parts)
   const fields = new Fields(undefined)
   yield* expandParts(shell, tilde(shell, word.parts, true), false, fields)
   return joined(fields.finish())
@@ -235,13 +240,8 @@ function* expandParts(shell: Shell, parts: readonly Part[], inQuotes: boolean, f
         else yield* expandDouble(shell, part.parts, fields)
         break
       case 'parameter':
-        if (isPlain(part.parameter)) {
-          const text = shell.parameter(part.parameter.name)
-          demandSet(shell, part.parameter, text)
-          if (text === undefined) break
-          if (inQuotes) fields.add(text, true)
-          else fields.split(text)
-        } else yield* expandParameter(shell, part.parameter, inQuotes, fields)
+        if (!inQuotes && isPlain(part.parameter)) fields.split(plainValue(shell, part.parameter))
+        else yield* expandParameter(shell, part.parameter, inQuotes, fields)
         break
       case 'command': {
         const text = (yield shell.substitute(part.list)) as string
@@ -269,6 +269,19 @@ function* expandDouble(shell: Shell, parts: readonly Part[], fields: Fields): St
   yield* expandParts(shell, parts, true, fields)
 }
 
+/** Whether what is in double quotes is a text with values of parameters in it and no more. */
+function isOneText(parts: readonly Part[]): boolean {
+  return (
+    parts.length < partsAtOnce && parts.every((part) => part.type === 'literal' || (part.type === 'parameter' && isPlain(part.parameter)))
+  )
+}
+
+function oneText(shell: Shell, parts: readonly Part[]): string {
+  let text = ''
+  for (const part of parts) text += part.type === 'literal' ? part.text : part.type === 'parameter' ? plainValue(shell, part.parameter) : ''
+  return text
+}
+
 function isAll(parameter: Parameter): boolean {
   if (parameter.length) return false
   return parameter.name === '@' || parameter.index?.text === '@'
@@ -277,6 +290,13 @@ function isAll(parameter: Parameter): boolean {
 /** $name, of one value. */
 function isPlain({ name, index, length, indirect, operator }: Parameter): boolean {
   return name !== '@' && name !== '*' && !index && !length && !indirect && !operator
+}
+
+/** Nothing is as good as an empty text where a value is not a field by itself. Throws ExpansionFault. */
+function plainValue(shell: Shell, parameter: Parameter): string {
+  const value = shell.parameter(parameter.name)
+  demandSet(shell, parameter, value)
+  return value ?? ''
 }
 
 function* expandParameter(shell: Shell, parameter: Parameter, inQuotes: boolean, fields: Fields): Steps<void> {

@@ -375,6 +375,10 @@ function permits(node: Node, who: Credentials, bits: number): boolean {
 /** The parts of a path that lead somewhere, the last one first. */
 function partsOf(path: string): string[] {
   const parts: string[] = []
-  for (const part of path.split('/')) if (part !== '' && part !== '.') parts.push(part)
-  return parts.reverse()
+  for (let end = path.length, slash = 0; end > 0; end = slash) {
+    slash = path.lastIndexOf('/', end - 1)
+    const part = path.slice(slash + 1, end)
+    if (part !== '' && part !== '.') parts.push(part)
+  }
+  return parts
 }

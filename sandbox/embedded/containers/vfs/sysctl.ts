@@ -42,12 +42,12 @@ export interface Parameters {
 
 /** The kernel parameters that a container sees: the defaults, and those that the pod's security context sets. */
 export class KernelParameters {
-  private readonly values: Map<string, string>
+  /** Those that are not as they are by default. */
+  private readonly values: ReadonlyMap<string, string>
 
   /** @param set names with dots, or with slashes between their parts */
   constructor(set: Readonly<Record<string, string>>, hostname: () => string, stack?: Parameters) {
-    this.values = new Map(Object.entries(defaults))
-    for (const [name, value] of Object.entries(set)) this.values.set(dotted(name), value)
+    this.values = new Map(Object.entries(set).map(([name, value]) => [dotted(name), value]))
     this.hostname = hostname
     this.stack = stack
   }
@@ -56,12 +56,14 @@ export class KernelParameters {
   private readonly stack: Parameters | undefined
 
   names(): string[] {
-    return [...this.values.keys(), 'kernel.hostname'].sort()
+    return [...new Set([...Object.keys(defaults), ...this.values.keys(), 'kernel.hostname'])].sort()
   }
 
   /** Undefined where the kernel knows no such parameter. */
   get(name: string): string | undefined {
-    return dotted(name) === 'kernel.hostname' ? this.hostname() : (this.stack?.sysctl(dotted(name)) ?? this.values.get(dotted(name)))
+    const full = dotted(name)
+    if (full === 'kernel.hostname') return this.hostname()
+    return this.stack?.sysctl(full) ?? this.values.get(full) ?? (Object.hasOwn(defaults, full) ? defaults[full] : undefined)
   }
 
   /** An unprivileged container may change none: /proc/sys is mounted read-only. A node's own may be changed. Throws Errno. */
