@@ -18,6 +18,8 @@ const stormPods = 50
 const stormContainers = 10
 const clusters = 200
 const hour = 3_600_000
+/** ms after which what Pods, Events and lists left to be tidied up is done */
+const settling = 30_000
 
 export const benchmark: Benchmark = {
   name: 'cluster',
@@ -49,6 +51,7 @@ async function large({ folder, say }: Context): Promise<Row[]> {
   for (let index = 2; index <= deployments; index++) await deploy(api, `many-${index}`, replicas)
   const lists = await sample(10, () => api.ask('GET', '/api/v1/pods').then(() => undefined))
   const count = (await podsOf(api, '/api/v1/pods')).length
+  await pass(settling)
   const rest = await busy([pid])
   const oneReplica = { what: 'one replica', value: one }
   return [
