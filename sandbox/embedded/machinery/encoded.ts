@@ -3,8 +3,6 @@ import { goJson } from '../schema/go-order.ts'
 /** Bytes that objects are in one format. Of frozen objects alone, which never say anything else; the oldest go first. */
 class Kept {
   private readonly bytes = new Map<object, Buffer>()
-  /** Goes on from one to the next as they go: a look for the first anew would pass by all that have gone. */
-  private readonly oldest = this.bytes.keys()
   private readonly budget: number
   private size = 0
 
@@ -24,12 +22,20 @@ class Kept {
     if (!Object.isFrozen(object)) return made
     this.bytes.set(object, made)
     this.size += made.length
-    while (this.size > this.budget) this.forget(this.oldest.next().value as object)
+    if (this.size > this.budget) this.forgetOldest()
     return made
   }
 
   hasRoomFor(bytes: number): boolean {
     return this.size + bytes <= this.budget
+  }
+
+  /** A good part at once: each look for the oldest passes by all that have gone before. */
+  private forgetOldest(): void {
+    for (const oldest of this.bytes.keys()) {
+      if (this.size <= this.budget * 0.9) return
+      this.forget(oldest)
+    }
   }
 
   forget(object: object): void {

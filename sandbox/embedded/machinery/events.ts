@@ -151,11 +151,9 @@ class Recorder {
   }
 }
 
-/** Keeps the entries that were set last. */
+/** Keeps the entries that were set last, and at times some more: each look for the oldest passes by all that have gone before. */
 class Recent<T> {
   private readonly entries = new Map<string, T>()
-  /** Goes on from one to the next as they go: a look for the first anew would pass by all that have gone. */
-  private readonly oldest = this.entries.keys()
 
   get(key: string): T | undefined {
     return this.entries.get(key)
@@ -164,6 +162,10 @@ class Recent<T> {
   set(key: string, value: T): void {
     this.entries.delete(key)
     this.entries.set(key, value)
-    if (this.entries.size > remembered) this.entries.delete(this.oldest.next().value as string)
+    if (this.entries.size <= remembered * 1.1) return
+    for (const oldest of this.entries.keys()) {
+      if (this.entries.size <= remembered) return
+      this.entries.delete(oldest)
+    }
   }
 }
