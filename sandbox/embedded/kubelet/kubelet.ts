@@ -78,7 +78,7 @@ export class Kubelet {
   private disposed = false
   /** Why the API server could not be reached when it was last tried. */
   private refusal: string | undefined
-  /** Where its kubeconfig says that the API server is; read again when a file of the node has changed. */
+  /** Where its kubeconfig said that the API server is when it began. */
   private known: { host: string; port: number } | undefined
   private triedAt = Number.NEGATIVE_INFINITY
   private collectedAt = Number.NEGATIVE_INFINITY
@@ -133,6 +133,8 @@ export class Kubelet {
       throw new ServiceFailure(this.line('E', 'run.go:72', 'command failed', { err }, pid))
     }
     this.pid = pid
+    this.known = undefined
+    this.triedAt = Number.NEGATIVE_INFINITY
     this.eviction.reset()
     this.images.reset()
     this.say('I', 'server.go:529', 'Kubelet version', { kubeletVersion: 'v1.34.4' })
@@ -433,7 +435,6 @@ export class Kubelet {
   }
 
   private filesChanged(): void {
-    this.known = undefined
     if (!this.running || this.disposed) return
     this.manifestTimer ??= this.parts.ctx.clock.setTimeout(() => {
       this.manifestTimer = undefined

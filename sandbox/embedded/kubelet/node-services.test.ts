@@ -116,6 +116,26 @@ test('a kubelet whose configuration names a file that is not there does not star
   expect(condition(worker, 'Ready')?.status).toBe('True')
 })
 
+test('a kubelet reads where the API server is once, when it begins', async () => {
+  const { cluster, shell, condition } = await nodeCluster(2)
+  await cluster.advance(20_000)
+  const ready = () => condition(worker, 'Ready')?.status
+  const moved = await shell(worker, 'sed -i s/:6443/:6444/ /etc/kubernetes/kubelet.conf && grep -c :6444 /etc/kubernetes/kubelet.conf')
+  expect(moved.text).toBe('1\n')
+  await cluster.advance(60_000)
+  expect(ready()).toBe('True')
+  await shell(worker, 'systemctl restart kubelet')
+  await cluster.advance(60_000)
+  expect(ready()).toBe('Unknown')
+  expect((await shell(worker, 'journalctl -u kubelet | grep -o "6444: connect: connection refused" | head -1')).text).not.toBe('')
+  await shell(worker, 'sed -i s/:6444/:6443/ /etc/kubernetes/kubelet.conf')
+  await cluster.advance(60_000)
+  expect(ready()).toBe('Unknown')
+  await shell(worker, 'systemctl restart kubelet')
+  await cluster.advance(10_000)
+  expect(ready()).toBe('True')
+})
+
 test('without its runtime a node is not ready; containers run on', async () => {
   const { cluster, shell, create, pod, condition } = await nodeCluster(2)
   await create('web', { nodeName: worker })
