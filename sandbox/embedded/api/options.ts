@@ -73,7 +73,6 @@ export function assertReadableVersion(options: ListOptions): void {
 
 /** Throws ApiError BadRequest or Invalid. `kind` is CreateOptions, UpdateOptions or PatchOptions, and `patch` of a patch its type. */
 export function writeOptions(query: URLSearchParams, kind: string, patch?: 'json' | 'merge' | 'strategic' | 'apply'): WriteOptions {
-  if (query.size === 0 && patch !== 'apply') return { dryRun: false, fieldManager: '', fieldValidation: 'Warn' }
   const force = boolean(query, 'force')
   const errors: FieldError[] = []
   const fieldManager = query.get('fieldManager') ?? ''

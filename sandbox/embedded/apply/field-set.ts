@@ -1,4 +1,5 @@
 import { freezeSharing } from '../machinery/freeze.ts'
+import { Answers } from '../machinery/remembering.ts'
 
 /**
  * A set of fields as metadata.managedFields writes it (fieldsV1): a tree whose keys are path elements
@@ -27,7 +28,7 @@ export function fromFieldsV1(fields: Record<string, unknown> | undefined): Field
   const known = fields && read.get(fields)
   if (known) return known
   const set = setOf(fields)
-  if (fields && Object.isFrozen(fields)) keep(read, fields, set)
+  if (fields && Object.isFrozen(fields)) read.set(fields, set)
   return set
 }
 
@@ -37,19 +38,13 @@ export function toFieldsV1(set: FieldSet): Record<string, unknown> {
   const known = written.get(text)
   if (known) return known
   const fields = freezeSharing(fieldsOf(set))
-  keep(written, text, fields)
+  written.set(text, fields)
   return fields
 }
 
 /** What the sets that came up lately are written as, and what was read of what is written. */
-const written = new Map<string, Record<string, unknown>>()
-const read = new Map<Record<string, unknown>, FieldSet>()
-const mostKept = 256
-
-function keep<K, V>(kept: Map<K, V>, key: K, value: V): void {
-  if (kept.size >= mostKept) kept.clear()
-  kept.set(key, value)
-}
+const written = new Answers<string, Record<string, unknown>>(256)
+const read = new Answers<Record<string, unknown>, FieldSet>(256)
 
 function setOf(fields: Record<string, unknown> | undefined): FieldSet {
   const set = emptySet()

@@ -1,6 +1,7 @@
 import { deepEqual, freezeSharing } from '../machinery/freeze.ts'
 import type { KubeObject } from '../machinery/object.ts'
 import type { Pieces } from '../machinery/pieces.ts'
+import { Answers } from '../machinery/remembering.ts'
 import { sortedJson } from '../machinery/sorted-json.ts'
 import type { ResetFields } from '../registry/resource-info.ts'
 import { decodeObject } from '../schema/decode.ts'
@@ -163,14 +164,12 @@ function fieldsOfNew({ after, schema, reset }: TrackRequest): Pick<Owner, 'field
   const { added, modified } = filtered(compare(emptyObject(object), object, schema), filterOf(reset))
   const fields = ownable(union(added, modified))
   const made = { fields, written: isEmpty(fields) ? undefined : toFieldsV1(fields) }
-  if (newFields.size >= mostShapes) newFields.clear()
   newFields.set(shape, { schema, reset, made })
   return made
 }
 
 /** By the shapes of the objects. */
-const newFields = new Map<string, { schema: Schema; reset: ResetFields | undefined; made: Pick<Owner, 'fields' | 'written'> }>()
-const mostShapes = 512
+const newFields = new Answers<string, { schema: Schema; reset: ResetFields | undefined; made: Pick<Owner, 'fields' | 'written'> }>(512)
 
 /** Takes changed and removed fields off everybody else. Without force, owners of changed fields are a conflict. */
 function* takeOver(

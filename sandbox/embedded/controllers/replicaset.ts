@@ -7,7 +7,7 @@ import type { Pod, ReplicationController } from '../schema/types/core.v1.ts'
 import { semanticEqual } from './equality.ts'
 import { isNamespaceTerminating, messageOf } from './failure.ts'
 import { candidatePods, claim, controllerOf, keyOf, splitKey, watchPodsOf } from './owner.ts'
-import { availableAt, createPod, deletePod, isPodActive, isPodReady, podFromTemplate } from './pod.ts'
+import { availableAt, createPod, deletePod, isPodActive, isPodAvailable, isPodReady, podFromTemplate } from './pod.ts'
 import { rankForDeletion } from './pod-ranking.ts'
 import { restAfter, WorkQueue } from './queue.ts'
 import { matchesLabels, matchesSelector } from './selector.ts'
@@ -159,11 +159,12 @@ function calculateStatus(context: ClusterContext, set: Replicated, pods: readonl
   }
   const conditions = failure === undefined ? others : [...others, old ?? failed]
   const ready = pods.filter(isPodReady)
+  const available = minReadySeconds === 0 ? ready : ready.filter((pod) => isPodAvailable(pod, minReadySeconds, now))
   return {
     replicas: pods.length,
     fullyLabeledReplicas: pods.filter((pod) => matchesLabels(labels, pod.metadata.labels)).length,
     readyReplicas: ready.length,
-    availableReplicas: ready.filter((pod) => minReadySeconds === 0 || availableAt(pod, minReadySeconds) <= now).length,
+    availableReplicas: available.length,
     observedGeneration: set.metadata.generation,
     ...(conditions.length > 0 && { conditions }),
   }

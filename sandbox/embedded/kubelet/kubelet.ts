@@ -332,14 +332,10 @@ export class Kubelet {
   }
 
   private server(): { host: string; port: number } {
-    this.known ??= this.readServer()
-    return this.known
-  }
-
-  private readServer(): { host: string; port: number } {
+    if (this.known) return this.known
     const text = Buffer.from(this.files.read('etc/kubernetes/kubelet.conf') ?? []).toString()
     const [, host = this.node.ip, port = '443'] = /^\s*server:\s*https:\/\/([^:/\s]+)(?::(\d+))?/m.exec(text) ?? []
-    return { host, port: Number(port) }
+    return (this.known = { host, port: Number(port) })
   }
 
   /** What has changed in the API while it could not be reached. */

@@ -1,3 +1,4 @@
+import { Answers } from '../machinery/remembering.ts'
 import { formatIPv4, isIn, parseIPv4 } from './addresses.ts'
 import { Iptables, type IptablesState } from './iptables.ts'
 
@@ -81,8 +82,6 @@ const ethernetSize = 1500
 /** The largest packet of IPv4, bytes. */
 export const largestSize = 65_535
 
-const mostWays = 256
-
 /** What the kernel answers where it refuses a change. */
 export class StackError extends Error {
   readonly code: 'EEXIST' | 'ESRCH' | 'ENOENT' | 'ENODEV' | 'EINVAL' | 'ENETUNREACH' | 'EADDRNOTAVAIL' | 'EOPNOTSUPP'
@@ -102,7 +101,7 @@ export class Stack {
   private readonly onChange: () => void
   private readonly farEnd: FarEnd
   /** The routes that were found lately, by address, of those that there are. */
-  private readonly ways = new Map<string, RouteEntry | undefined>()
+  private readonly ways = new Answers<string, { route: RouteEntry | undefined }>(256)
   private waysOf: readonly RouteEntry[] | undefined
 
   constructor(state: StackState, onChange: () => void = () => {}, farEnd: FarEnd = () => undefined) {
@@ -244,10 +243,13 @@ export class Stack {
   lookup(ip: string): RouteEntry | undefined {
     const { ways } = this
     const { routes } = this.state
-    if (this.waysOf !== routes || ways.size >= mostWays) ways.clear()
+    if (this.waysOf !== routes) ways.clear()
     this.waysOf = routes
-    if (!ways.has(ip)) ways.set(ip, this.wayTo(ip))
-    return ways.get(ip)
+    const known = ways.get(ip)
+    if (known) return known.route
+    const route = this.wayTo(ip)
+    ways.set(ip, { route })
+    return route
   }
 
   private wayTo(ip: string): RouteEntry | undefined {

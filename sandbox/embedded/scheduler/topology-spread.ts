@@ -77,7 +77,7 @@ export const podTopologySpreadScore: ScorePlugin = {
       return { weight: Math.log(values.size + 2), counts: countDomains(constraint, counting, pod) }
     })
     return (info) => {
-      if (own && ignored.has(info.name)) return undefined
+      if (ignored.has(info.name)) return undefined
       let score = 0
       for (let index = 0; index < constraints.length; index++) {
         const constraint = constraints[index] as Constraint
